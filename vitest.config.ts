@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Three kinds of tests, by what they need:
+ * - `core`: pure rules as tables and properties, in plain Node, in milliseconds;
+ * - `workers`: everything that touches D1, KV or `fetch`, in workerd with the real bindings;
+ * - `end-to-end`: the production bundle on a bare workerd, raw sockets, and a real Chromium.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'core', include: ['test/core/**/*.test.ts', 'test/*.test.ts'] },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              bindings: {
+                SCHEMA: await readFile('schema.sql', 'utf8'),
+                UPSTREAM_URL: 'https://upstream.test',
+                ADMIN_TOKEN: 'test-admin-token-of-at-least-32-characters',
+              },
+            },
+          })),
+        ],
+        test: {
+          name: 'workers',
+          include: ['test/{keys,gateway,manage,usage}/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'end-to-end',
+          include: ['test/end-to-end/**/*.test.ts'],
+          globalSetup: ['test/support/node/build-bundle.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
