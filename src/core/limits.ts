@@ -1,0 +1,63 @@
+/**
+ * Every bound of the data plane in one place: what is read, kept and waited for at most.
+ *
+ * Pure numbers, no I/O. Operators' settings are in `env.ts`; these are not settings, because a
+ * deployment that needs another value here needs another design.
+ */
+
+/** Longest token that is hashed and looked up, in characters. Longer ones are unknown. */
+export const TOKEN_MAX_LENGTH = 512;
+
+/** Most names that a preflight may ask for and still have them granted. */
+export const PREFLIGHT_MAX_HEADER_NAMES = 64;
+/** Longest `Access-Control-Request-Headers` that is read, in bytes. */
+export const PREFLIGHT_MAX_HEADER_BYTES = 4 * 1024;
+
+/** Most origin patterns on one key. */
+export const ORIGINS_PER_KEY = 500;
+/** Most rules on one key, and most methods or resources in one rule. */
+export const RULES_PER_KEY = 100;
+export const ENTRIES_PER_RULE = 100;
+
+/** Largest body that the management API reads, in bytes. */
+export const MANAGEMENT_BODY_MAX_BYTES = 64 * 1024;
+
+/** Keys that one isolate remembers. */
+export const KEYS_IN_MEMORY = 120_000;
+/** Estimated bytes that those keys may take. An isolate has 128 MiB in all. */
+export const KEYS_IN_MEMORY_BYTES = 64 * 1024 * 1024;
+/** Registered origins that one isolate remembers. */
+export const ORIGINS_IN_MEMORY = 20_000;
+/** Unknown tokens, and unregistered origins, that one isolate remembers (each). */
+export const MISSES_IN_MEMORY = 5_000;
+/** How long an isolate trusts its memory that something does not exist. */
+export const MISS_SECONDS = 3;
+
+/** Lines of the change log that a fresh isolate loads. */
+export const FEED_WINDOW_LINES = 2_000;
+/** Lines that an isolate keeps as it lives on. The oldest go, and its window starts later. */
+export const FEED_MEMORY_LINES = 4 * FEED_WINDOW_LINES;
+
+/** How long D1 may take to answer a look-up before it counts as out of reach. */
+export const DATABASE_TIMEOUT_MS = 1_500;
+/** After D1 failed, how long known keys go on without waiting for it again. */
+export const DATABASE_BACKOFF_MS = 2_000;
+/** How long KV may take before D1 is asked instead. */
+export const REPLICA_TIMEOUT_MS = 250;
+/** How long the data centre's cache may take before D1 is asked instead. */
+export const FEED_CACHE_TIMEOUT_MS = 250;
+/** How long one poll of the log serves the isolates of a data centre through the Cache API. */
+export const FEED_CACHE_SECONDS = 2;
+/** The slowest poll that may be shared. With the line above: what a shared poll adds to its age. */
+export const FEED_CACHE_SLOWEST_POLL_MS = 1_000;
+
+/** Longest grace for known keys that a restricted key may have while D1 is out of reach. */
+export const OUTAGE_GRACE_RESTRICTED_SECONDS = 60;
+
+/** KV copies that one scheduled run repeats. */
+export const REPLICA_REPAIRS_PER_RUN = 400;
+
+/** What a request body adds to the upstream timeout: the slowest upload that is waited for. */
+export const SLOWEST_UPLOAD_BYTES_PER_MS = 16;
+/** The same for a body of unknown length. */
+export const UNKNOWN_LENGTH_UPLOAD_MS = 10 * 60 * 1_000;

@@ -1,0 +1,96 @@
+/**
+ * Why a request is refused: every reason, its status, and who may read the refusal.
+ *
+ * Pure data, no I/O, no clock. The table is the one in the README; adding a code without answering
+ * for all its columns does not compile.
+ */
+
+/**
+ * Which origins get a CORS grant on the refusal, so that a page can read it:
+ * - `none`: nobody;
+ * - `registered`: an origin that some live key lists. Others learn nothing, not even that we refuse;
+ * - `key`: the origin that this key has already admitted;
+ * - `any`: every well-formed origin, for failures of ours that hold nothing worth hiding.
+ */
+export type GrantScope = 'none' | 'registered' | 'key' | 'any';
+
+interface RejectionKind {
+  readonly status: number;
+  readonly title: string;
+  readonly grantScope: GrantScope;
+  /**
+   * The `WWW-Authenticate` value of a 401.
+   * https://www.rfc-editor.org/rfc/rfc6750#section-3
+   */
+  readonly challenge?: string;
+}
+
+/** The stable codes, with what each of them answers. */
+export const rejectionKinds = {
+  missing_credentials: {
+    status: 401,
+    title: 'API key missing',
+    grantScope: 'registered',
+    // "If the request lacks any authentication information, the resource server SHOULD NOT include
+    // an error code": https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+    challenge: 'Bearer',
+  },
+  malformed_credentials: {
+    status: 401,
+    title: 'Authorization header not understood',
+    grantScope: 'registered',
+    challenge: 'Bearer error="invalid_request"',
+  },
+  invalid_key: {
+    status: 401,
+    title: 'API key not valid',
+    grantScope: 'registered',
+    challenge: 'Bearer error="invalid_token"',
+  },
+  invalid_origin: { status: 403, title: 'Origin not understood', grantScope: 'none' },
+  cors_not_enabled: {
+    status: 403,
+    title: 'API key not made for browsers',
+    grantScope: 'registered',
+  },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed for this API key',
+    grantScope: 'registered',
+  },
+  route_not_allowed: {
+    status: 403,
+    title: 'Endpoint not allowed for this API key',
+    grantScope: 'key',
+  },
+  origin_not_registered: { status: 403, title: 'Origin not registered', grantScope: 'none' },
+  rate_limited: { status: 429, title: 'Too many requests', grantScope: 'key' },
+  upstream_unreachable: { status: 502, title: 'API not reachable', grantScope: 'key' },
+  upstream_timeout: { status: 504, title: 'API did not answer in time', grantScope: 'key' },
+  unavailable: { status: 503, title: 'Temporarily unavailable', grantScope: 'any' },
+  internal_error: { status: 500, title: 'Internal error', grantScope: 'any' },
+} as const satisfies Record<string, RejectionKind>;
+
+export type RejectionCode = keyof typeof rejectionKinds;
+
+/** A refusal as a value: what the caller is told, and what only the log is told. */
+export interface Rejection {
+  readonly code: RejectionCode;
+  /** One helpful sentence for the caller. Never holds a token. */
+  readonly detail: string;
+  /** The precise reason for the log, where the caller must not learn it. */
+  readonly cause?: string;
+  /** Overrides the code's own challenge. */
+  readonly challenge?: string;
+  /** Seconds for `Retry-After`. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** Builds a rejection. A shorthand that keeps call sites on one line. */
+export function reject(
+  code: RejectionCode,
+  detail: string,
+  more: Omit<Rejection, 'code' | 'detail'> = {},
+): Rejection {
+  return { code, detail, ...more };
+}

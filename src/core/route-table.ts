@@ -1,0 +1,136 @@
+/**
+ * Matches a method and a path against a list of allowed routes.
+ *
+ * Exact in every respect: method and path, case-sensitive, no trailing slash, no empty segment, no
+ * HEAD implied by GET. The path that comes back is built from the row's template and the captured
+ * ids, so that what is forwarded is the row and not what somebody typed. Pure, no I/O.
+ */
+
+/** One allowed route. In a path, `{kind}` stands for one id, of a kind that may have reserved words. */
+export interface RouteRow {
+  readonly methods: readonly string[];
+  /** For example `/api/stream/{stream}/sessions`. A last segment `*` stands for one or more segments. */
+  readonly path: string;
+}
+
+/** A list of routes, as data. */
+export interface RouteList {
+  readonly routes: readonly RouteRow[];
+  /** By id kind: words in the place of an id that are routes of their own upstream, in lower case. */
+  readonly reservedWords: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A match: the row that allows the request, and the path to forward. */
+export interface RouteMatch {
+  /** The row's path, for logs: `/api/stream/{stream}`. */
+  readonly template: string;
+  /** The row's template with the captured ids in it. */
+  readonly path: string;
+}
+
+/** A compiled list of routes. Matching costs one map look-up a segment, however many rows there are. */
+export interface RouteTable {
+  match(method: string, path: string): RouteMatch | null;
+}
+
+interface RouteNode {
+  readonly literals: Map<string, RouteNode>;
+  readonly ids: Map<string, { readonly reserved: ReadonlySet<string>; readonly next: RouteNode }>;
+  /** Templates by method, for paths that end here. */
+  readonly rows: Map<string, string>;
+  /** Templates by method, for paths that go on here in any way. */
+  readonly tails: Map<string, string>;
+}
+
+const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
+const segmentPattern = /^[A-Za-z0-9\-._~]+$/;
+const ANY_METHOD = '*';
+
+/**
+ * Compiles a list of routes. Rows are trusted here: they are validated where they are written, in
+ * `key-access.ts` and in the configuration.
+ */
+export function compileRoutes(list: RouteList): RouteTable {
+  const root = newNode();
+  for (const row of list.routes) {
+    const segments = row.path.slice(1).split('/');
+    const hasTail = segments.at(-1) === '*';
+    let node = root;
+    for (const segment of hasTail ? segments.slice(0, -1) : segments) {
+      node = childFor(node, segment, list.reservedWords);
+    }
+    for (const method of row.methods) {
+      (hasTail ? node.tails : node.rows).set(method.toUpperCase(), row.path);
+    }
+  }
+  return { match: (method, path) => matchPath(root, method, path) };
+}
+
+function matchPath(root: RouteNode, method: string, path: string): RouteMatch | null {
+  const segments = path.slice(1).split('/');
+  return matchSegments(root, method, segments, 0, '');
+}
+
+/** Literals are tried before ids, and both before tails; the first row that fits wins. */
+function matchSegments(
+  node: RouteNode,
+  method: string,
+  segments: readonly string[],
+  index: number,
+  built: string,
+): RouteMatch | null {
+  const segment = segments[index];
+  if (segment === undefined) return finish(node.rows, method, built);
+
+  const literal = node.literals.get(segment);
+  const exact =
+    literal && matchSegments(literal, method, segments, index + 1, `${built}/${segment}`);
+  if (exact) return exact;
+
+  for (const { reserved, next } of node.ids.values()) {
+    // The upstream may ignore case (Express does), so a reserved word is one in any case.
+    if (!idPattern.test(segment) || reserved.has(segment.toLowerCase())) continue;
+    const match = matchSegments(next, method, segments, index + 1, `${built}/${segment}`);
+    if (match) return match;
+  }
+
+  if (node.tails.size === 0) return null;
+  const rest = segments.slice(index);
+  if (!rest.every((part) => segmentPattern.test(part) && part !== '.' && part !== '..'))
+    return null;
+  return finish(node.tails, method, `${built}/${rest.join('/')}`);
+}
+
+function finish(
+  rows: ReadonlyMap<string, string>,
+  method: string,
+  path: string,
+): RouteMatch | null {
+  const template = rows.get(method) ?? rows.get(ANY_METHOD);
+  return template === undefined ? null : { template, path };
+}
+
+function childFor(
+  node: RouteNode,
+  segment: string,
+  reservedWords: RouteList['reservedWords'],
+): RouteNode {
+  const kind = /^\{(.*)\}$/.exec(segment)?.[1];
+  if (kind === undefined) {
+    const existing = node.literals.get(segment);
+    if (existing) return existing;
+    const next = newNode();
+    node.literals.set(segment, next);
+    return next;
+  }
+  const existing = node.ids.get(kind);
+  if (existing) return existing.next;
+  const words = Object.hasOwn(reservedWords, kind) ? reservedWords[kind] : [];
+  const next = newNode();
+  node.ids.set(kind, { reserved: new Set(words), next });
+  return next;
+}
+
+function newNode(): RouteNode {
+  return { literals: new Map(), ids: new Map(), rows: new Map(), tails: new Map() };
+}
