@@ -1,0 +1,79 @@
+/**
+ * What the parts of the key storage say to one another.
+ *
+ * D1 is the truth (`KeyDatabase`), KV carries values near the reader (`KeyReplica`), the Cache API
+ * shares one poll of the change log among a data centre's isolates (`FeedCache`), and each isolate
+ * composes them (`directory.ts`). Types only.
+ */
+
+import type { StoredKey } from '../core/key.ts';
+
+/** A line of the change log: what changed, as a subject, and where in the order of commits. */
+export interface ChangeLine {
+  readonly seq: number;
+  readonly subject: Subject;
+}
+
+/** What a change log line, and a copy, is about: a token's hash or an origin pattern. */
+export type Subject = `token:${string}` | `pattern:${string}`;
+
+/** The change log as one read of D1's primary saw it. */
+export interface FeedSnapshot {
+  /** Lines after this seq, up to `head`, are all in `lines`. */
+  readonly afterSeq: number;
+  readonly head: number;
+  readonly lines: readonly ChangeLine[];
+  readonly tagKeyHex: string;
+  /** Whether tokens of other forms than ours may exist. */
+  readonly hasImportedTokens: boolean;
+}
+
+/** A value with the log's head at which it was true. `null`: there is nothing of that name. */
+export interface Versioned<Value> {
+  readonly value: Value | null;
+  readonly seqAt: number;
+}
+
+/** What one round trip to D1 is asked. */
+export interface DatabaseRequest {
+  /** The log after this seq is wanted; `null`: the newest lines, for an isolate that has none. */
+  readonly afterSeq: number | null;
+  readonly tokenHash?: string | undefined;
+  readonly patterns?: readonly string[] | undefined;
+  readonly nowMs: number;
+}
+
+/** What one round trip to D1 answers: all of it true at `feed.head`. */
+export interface DatabaseAnswer {
+  readonly feed: FeedSnapshot;
+  /** Present when a token was asked for; `null` when no live key has it. */
+  readonly key?: StoredKey | null;
+  /** Present when patterns were asked for; `null` when no live key lists one of them. */
+  readonly registeredUntilMs?: number | null;
+  /** Rows that D1 says it read, by statement. */
+  readonly rowsRead: number;
+}
+
+/** D1's primary, in one round trip. Rejects when it cannot be reached. */
+export interface KeyDatabase {
+  read(request: DatabaseRequest): Promise<DatabaseAnswer>;
+}
+
+/**
+ * Copies near the reader. What comes back may be stale by any amount, or resurrected, or missing:
+ * callers check `seqAt` against the log. Rejects when KV cannot be reached.
+ */
+export interface KeyReplica {
+  getKey(tokenHash: string): Promise<Versioned<StoredKey> | null>;
+  putKey(tokenHash: string, copy: Versioned<StoredKey>): Promise<void>;
+  /** When the registration of an origin ends, in milliseconds. */
+  getOrigin(origin: string): Promise<Versioned<number> | null>;
+  putOrigin(origin: string, copy: Versioned<number>): Promise<void>;
+}
+
+/** One poll of the log, shared within a data centre. */
+export interface FeedCache {
+  /** `null` when nobody polled lately. */
+  get(): Promise<{ readonly feed: FeedSnapshot; readonly startedAtMs: number } | null>;
+  put(feed: FeedSnapshot, startedAtMs: number): Promise<void>;
+}
