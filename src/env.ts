@@ -1,0 +1,218 @@
+/**
+ * The Worker's bindings and settings, checked as a whole.
+ *
+ * Every problem is reported at once, each with the variable, its value and the fix, so that a
+ * deployment is mended in one go. Secrets are never quoted. No I/O.
+ */
+
+import { TOKEN_MAX_LENGTH } from './core/limits.ts';
+import { tokenPrefixPattern } from './core/token.ts';
+
+/** What the runtime hands to the Worker. Anything may be missing or malformed until it is read. */
+export interface Env {
+  readonly DB: D1Database;
+  readonly KEYS: KVNamespace;
+  readonly UPSTREAM_URL?: string;
+  readonly ADMIN_TOKEN?: string;
+  readonly UPSTREAM_AUTHORIZATION?: string;
+  readonly FORWARD_TOKEN?: string;
+  readonly UPSTREAM_TIMEOUT_MS?: string;
+  readonly TOKEN_PREFIX?: string;
+  readonly FEED_REFRESH_SECONDS?: string;
+  readonly MAX_STALENESS_SECONDS?: string;
+  readonly OUTAGE_GRACE_SECONDS?: string;
+}
+
+/** The settings, parsed. */
+export interface Config {
+  /** Scheme, host and path of the upstream, without a trailing slash. */
+  readonly upstreamUrl: string;
+  /** `null`: management answers 404. */
+  readonly adminToken: string | null;
+  /** What the upstream gets as Authorization; `null`: nothing, or the caller's own. */
+  readonly upstreamAuthorization: string | null;
+  readonly forwardToken: boolean;
+  readonly upstreamTimeoutMs: number;
+  readonly tokenPrefix: string;
+  readonly feedRefreshSeconds: number;
+  readonly maxStalenessSeconds: number;
+  readonly outageGraceSeconds: number;
+}
+
+/** One thing that is wrong with the configuration. */
+export interface ConfigProblem {
+  readonly name: string;
+  /** As it was set; `null` when it is absent, or a secret. */
+  readonly value: string | null;
+  readonly reason: string;
+  readonly fix: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+const ADMIN_TOKEN_MIN_LENGTH = 32;
+
+/** Reads the configuration. Returns all its problems when it has any. Never throws. */
+export function readConfig(env: Env): ConfigResult {
+  const problems: ConfigProblem[] = [];
+  const problem = (name: keyof Env, value: string | null, reason: string, fix: string) => {
+    problems.push({ name, value, reason, fix });
+  };
+
+  for (const [name, method, kind] of [
+    ['DB', 'withSession', 'd1_databases'],
+    ['KEYS', 'get', 'kv_namespaces'],
+  ] as const) {
+    if (
+      typeof (env[name] as unknown as Record<string, unknown> | undefined)?.[method] !== 'function'
+    ) {
+      problem(name, null, 'the binding is missing', `Add [[${kind}]] with binding = "${name}"`);
+    }
+  }
+
+  function integer(name: keyof Env, fallback: number, min: number, max: number): number {
+    const text = env[name] as string | undefined;
+    if (text === undefined || text === '') return fallback;
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    const wanted = `a whole number from ${min} to ${max}`;
+    problem(name, text, `it is not ${wanted}`, `Set ${wanted}, or remove it for ${fallback}`);
+    return fallback;
+  }
+
+  const upstreamUrl = readUpstreamUrl(env.UPSTREAM_URL ?? '', (reason, fix) =>
+    problem('UPSTREAM_URL', withoutCredentials(env.UPSTREAM_URL), reason, fix),
+  );
+
+  const adminToken = env.ADMIN_TOKEN || null;
+  if (adminToken !== null && adminToken.length < ADMIN_TOKEN_MIN_LENGTH) {
+    problem(
+      'ADMIN_TOKEN',
+      null,
+      `it has ${adminToken.length} characters and could be guessed`,
+      `Set at least ${ADMIN_TOKEN_MIN_LENGTH} random characters, for example from: openssl rand -base64 32`,
+    );
+  }
+  if (adminToken !== null && !/^[A-Za-z0-9\-._~+/]+=*$/.test(adminToken)) {
+    problem(
+      'ADMIN_TOKEN',
+      null,
+      'it holds a character that no Bearer token may have',
+      'Use letters, digits and - . _ ~ + / only, for example from: openssl rand -base64 32',
+    );
+  }
+  if (adminToken !== null && adminToken.length > TOKEN_MAX_LENGTH) {
+    problem(
+      'ADMIN_TOKEN',
+      null,
+      `it is longer than ${TOKEN_MAX_LENGTH} characters`,
+      `Set at most ${TOKEN_MAX_LENGTH} characters`,
+    );
+  }
+
+  const forwardToken = readSwitch(env.FORWARD_TOKEN, (reason, fix) =>
+    problem('FORWARD_TOKEN', env.FORWARD_TOKEN ?? null, reason, fix),
+  );
+
+  const upstreamAuthorization = env.UPSTREAM_AUTHORIZATION || null;
+  if (
+    upstreamAuthorization !== null &&
+    !/^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/.test(upstreamAuthorization)
+  ) {
+    problem(
+      'UPSTREAM_AUTHORIZATION',
+      null,
+      'it is not a header value in visible ASCII',
+      'Set the whole header value, for example "Bearer ..."',
+    );
+  }
+  if (upstreamAuthorization !== null && forwardToken) {
+    problem(
+      'UPSTREAM_AUTHORIZATION',
+      null,
+      'FORWARD_TOKEN is "true" as well, and a request has one Authorization header',
+      'Remove one of UPSTREAM_AUTHORIZATION and FORWARD_TOKEN',
+    );
+  }
+
+  const tokenPrefix = env.TOKEN_PREFIX || 'ea';
+  if (!tokenPrefixPattern.test(tokenPrefix)) {
+    problem(
+      'TOKEN_PREFIX',
+      tokenPrefix,
+      'it is not a lower-case letter followed by up to 15 lower-case letters and digits',
+      'Set a short name such as "ea"',
+    );
+  }
+
+  const maxStalenessSeconds = integer('MAX_STALENESS_SECONDS', 10, 1, 300);
+  const feedRefreshSeconds = integer(
+    'FEED_REFRESH_SECONDS',
+    Math.min(5, maxStalenessSeconds),
+    0,
+    300,
+  );
+  if (feedRefreshSeconds > maxStalenessSeconds) {
+    problem(
+      'FEED_REFRESH_SECONDS',
+      String(feedRefreshSeconds),
+      `it is larger than MAX_STALENESS_SECONDS (${maxStalenessSeconds})`,
+      'Set it to about half of MAX_STALENESS_SECONDS',
+    );
+  }
+  const upstreamTimeoutMs = integer('UPSTREAM_TIMEOUT_MS', 30_000, 1, 600_000);
+  const outageGraceSeconds = integer('OUTAGE_GRACE_SECONDS', 300, 0, 24 * 60 * 60);
+
+  if (problems.length > 0) return { ok: false, problems };
+  return {
+    ok: true,
+    config: {
+      upstreamUrl,
+      adminToken,
+      upstreamAuthorization,
+      forwardToken,
+      upstreamTimeoutMs,
+      tokenPrefix,
+      feedRefreshSeconds,
+      maxStalenessSeconds,
+      outageGraceSeconds,
+    },
+  };
+}
+
+function readUpstreamUrl(value: string, refuse: (reason: string, fix: string) => void): string {
+  const fix = 'Set the URL of the API behind the edge, for example "https://api.example.com"';
+  if (value === '') {
+    refuse('it is missing', fix);
+    return '';
+  }
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    refuse('it is not an absolute http or https URL', fix);
+  } else if (url.username !== '' || url.password !== '') {
+    refuse('it holds credentials', 'Set them as the secret UPSTREAM_AUTHORIZATION instead');
+  } else if (/[?#]/.test(value)) {
+    refuse('it holds a query or a fragment', 'Remove everything from the first ? or #');
+  } else if (!/^(?:\/[A-Za-z0-9\-._~]+)*\/?$/.test(url.pathname)) {
+    refuse(
+      'its path holds other characters than letters, digits and - . _ ~, or an empty segment',
+      'Write a plain path such as "/v1"',
+    );
+  }
+  return url === null ? '' : url.origin + url.pathname.replace(/\/$/, '');
+}
+
+function readSwitch(
+  value: string | undefined,
+  refuse: (reason: string, fix: string) => void,
+): boolean {
+  if (value === undefined || value === '' || value === 'false') return false;
+  if (value !== 'true') refuse('it is neither "true" nor "false"', 'Set "true", or remove it');
+  return true;
+}
+
+function withoutCredentials(value: string | undefined): string | null {
+  return value === undefined ? null : value.replace(/\/\/[^/@]*@/, '//***@');
+}
