@@ -1,0 +1,147 @@
+/**
+ * The Worker's entry: builds the parts from the bindings, once an isolate, and answers for every
+ * failure in one place. Fails closed: never `passThroughOnException`, which would forward what was
+ * not authorised.
+ */
+
+import { type App, createApp } from './app.ts';
+import { restrictedRoutes } from './core/restricted-routes.ts';
+import { compileRoutes } from './core/route-table.ts';
+import { type Config, type Env, readConfig } from './env.ts';
+import { failureResponse } from './gateway/handle.ts';
+import { createKeyStore } from './keys/d1.ts';
+import { createKeyDirectory, type KeyDirectory } from './keys/directory.ts';
+import { createFeedCache } from './keys/feed-cache.ts';
+import { createKeyReplica } from './keys/kv.ts';
+import { type ReplicationOptions, repairReplica, replicateToken } from './keys/replication.ts';
+
+interface Isolate {
+  readonly env: Env;
+  readonly app: App;
+  readonly replication: ReplicationOptions;
+}
+
+let isolate: Isolate | null = null;
+
+export default {
+  async fetch(request, env, ctx) {
+    try {
+      const { app } = isolateFor(env);
+      return await app.fetch(request, (work) => ctx.waitUntil(work));
+    } catch (error) {
+      return answerFailure(request, error);
+    }
+  },
+
+  async scheduled(_controller, env) {
+    const { due, failed } = await repairReplica(isolateFor(env).replication);
+    if (due > 0) log({ event: 'replica_repaired', due, failed });
+  },
+} satisfies ExportedHandler<Env>;
+
+/** The parts of this isolate, built on its first request. Throws on a broken configuration. */
+function isolateFor(env: Env): Isolate {
+  // The runtime hands every event of an isolate the same bindings; only tests change them.
+  if (isolate?.env === env) return isolate;
+  const result = readConfig(env);
+  if (!result.ok) throw new ConfigurationError(result.problems);
+  isolate = buildIsolate(env, result.config);
+  return isolate;
+}
+
+function buildIsolate(env: Env, config: Config): Isolate {
+  const now = () => Date.now();
+  const store = createKeyStore(env.DB);
+  const replica = createKeyReplica(env.KEYS);
+  const replication: ReplicationOptions = { store, replica, now };
+  const directory = createKeyDirectory({
+    database: store,
+    replica,
+    feedCache: createFeedCache(() => caches.open('edge-authorizer')),
+    now,
+    withTimeout,
+    log,
+    restrictedRoutes,
+    refreshMs: config.feedRefreshSeconds * 1000,
+    maxStalenessMs: config.maxStalenessSeconds * 1000,
+    outageGraceMs: config.outageGraceSeconds * 1000,
+  });
+  const app = createApp(
+    {
+      config,
+      directory,
+      restrictedRoutes: compileRoutes(restrictedRoutes),
+      fetch: (input, init) => fetch(input, init),
+      now,
+      newRequestId: () => crypto.randomUUID(),
+      log,
+    },
+    (runInBackground) => ({
+      store,
+      adminToken: config.adminToken,
+      tokenPrefix: config.tokenPrefix,
+      now,
+      fillRandom: (bytes) => crypto.getRandomValues(bytes),
+      log,
+      onChange: (tokenHashes) => followChange(directory, replication, tokenHashes, runInBackground),
+    }),
+  );
+  return { env, app, replication };
+}
+
+/** After a change was committed: this isolate knows of it at once, and KV soon. */
+async function followChange(
+  directory: KeyDirectory,
+  replication: ReplicationOptions,
+  tokenHashes: readonly string[],
+  runInBackground: (work: Promise<unknown>) => void,
+): Promise<void> {
+  for (const tokenHash of tokenHashes) {
+    runInBackground(
+      replicateToken(replication, tokenHash).catch((error: unknown) =>
+        log({ event: 'replica_write_failed', error: String(error) }),
+      ),
+    );
+  }
+  await directory.refresh();
+}
+
+class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly problems: readonly unknown[];
+  constructor(problems: readonly unknown[]) {
+    super('Cannot start: the configuration has problems');
+    this.problems = problems;
+  }
+}
+
+function answerFailure(request: Request, error: unknown): Response {
+  const requestId = crypto.randomUUID();
+  const isConfiguration = error instanceof ConfigurationError;
+  log({
+    event: isConfiguration ? 'configuration_broken' : 'failed',
+    requestId,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    ...(isConfiguration ? { problems: error.problems } : {}),
+  });
+  return failureResponse(request, requestId, isConfiguration ? 'unavailable' : 'internal_error');
+}
+
+async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One structured line. Callers put no token, Authorization header or secret into it. */
+function log(line: object): void {
+  console.log(JSON.stringify(line));
+}
