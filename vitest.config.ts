@@ -10,6 +10,8 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
+    reporters: process.env['CI'] ? ['default', 'json'] : ['default'],
+    outputFile: { json: 'test-output/results.json' },
     projects: [
       {
         test: { name: 'core', include: ['test/core/**/*.test.ts', 'test/*.test.ts'] },
