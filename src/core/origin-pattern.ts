@@ -191,7 +191,7 @@ const textRules: readonly TextRule[] = [
   },
   { refused: /,/, reason: 'one entry holds one origin, without a comma', advice: entriesAdvice },
   {
-    refused: /^null$/i,
+    refused: /^null\/?$/i,
     reason: '"null" stands for every opaque origin and names none',
     advice: opaqueAdvice,
   },
