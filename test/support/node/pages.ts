@@ -1,0 +1,122 @@
+/**
+ * Web pages on several real origins, and what a script in them sees of a `fetch`. The pages are
+ * empty: tests bring the scripts.
+ */
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { listen } from './upstream-server.ts';
+
+export type Pages = {
+  /**
+   * The origins of the same server under several names, which are several origins to a browser.
+   * Every path is a page; below `/opaque` it is sandboxed, so that its origin is `null`.
+   */
+  origins: { address: string; localhost: string; app: string; admin: string };
+  port: number;
+  dispose(): Promise<void>;
+};
+
+/** Serves the pages. Browsers resolve `localhost` and every name below it to this machine. */
+export async function servePages(): Promise<Pages> {
+  const server = createServer((request, response) => {
+    const isOpaque = request.url?.startsWith('/opaque') ?? false;
+    response.writeHead(200, {
+      'Content-Type': 'text/html',
+      ...(isOpaque ? { 'Content-Security-Policy': 'sandbox allow-scripts' } : {}),
+    });
+    // The icon is named so that the browser does not ask for one.
+    response.end('<!doctype html><link rel="icon" href="data:,"><title>page</title>');
+  });
+  const port = await listen(server);
+  return {
+    origins: {
+      address: `http://127.0.0.1:${port}`,
+      localhost: `http://localhost:${port}`,
+      app: `http://app.localhost:${port}`,
+      admin: `http://admin.localhost:${port}`,
+    },
+    port,
+    async dispose() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export type OpenPage = {
+  page: Page;
+  context: BrowserContext;
+  /** The errors that the browser wrote to the page's console, CORS failures among them. */
+  consoleErrors: string[];
+  close(): Promise<void>;
+};
+
+/** Opens the URL in a browsing context of its own: no cookies, cache or remembered preflights. */
+export async function openPage(browser: Browser, url: string): Promise<OpenPage> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const consoleErrors: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') consoleErrors.push(message.text());
+  });
+  await page.goto(url);
+  return { page, context, consoleErrors, close: () => context.close() };
+}
+
+export type PageFetchInit = {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  credentials?: RequestCredentials;
+  mode?: RequestMode;
+  redirect?: RequestRedirect;
+};
+
+/** What a script in the page got: an answer with what CORS lets it read, or the error. */
+export type PageFetchResult =
+  | {
+      error: null;
+      ok: boolean;
+      status: number;
+      type: ResponseType;
+      /** Only the headers that the script can read, names in lower case. */
+      headers: Record<string, string>;
+      body: string;
+    }
+  | { error: string /** What the console said about it. */; consoleErrors: string[] };
+
+/** Performs a `fetch` in the page, as its scripts would, and returns what they would see. */
+export async function fetchFromPage(
+  { page, consoleErrors }: OpenPage,
+  url: string,
+  init: PageFetchInit = {},
+): Promise<PageFetchResult> {
+  const errorsBefore = consoleErrors.length;
+  const result = await page.evaluate(
+    async ([url, init]) => {
+      try {
+        const response = await fetch(url, init);
+        return {
+          error: null,
+          ok: response.ok,
+          status: response.status,
+          type: response.type,
+          headers: Object.fromEntries(response.headers),
+          body: await response.text(),
+        };
+      } catch (error) {
+        return { error: String(error) };
+      }
+    },
+    [url, init] as const,
+  );
+  if (result.error === null) return result;
+  // The console hears of it a little later than the script, and of some errors never.
+  if (consoleErrors.length === errorsBefore) {
+    await page.waitForEvent('console', { timeout: 1000 }).catch(() => {});
+  }
+  return { error: result.error, consoleErrors: consoleErrors.slice(errorsBefore) };
+}

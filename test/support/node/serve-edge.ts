@@ -1,0 +1,231 @@
+/**
+ * Runs the production bundle on workerd with nothing in front of it: sockets lead straight to the
+ * Worker, so that it sees request targets and header bytes as they were sent. (Miniflare's usual
+ * port, and so `wrangler dev`, hands every URL through a URL parser first.) D1, KV and whatever
+ * else wrangler.toml binds are Miniflare's real ones.
+ */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import {
+  convertV4MiniflareOptions,
+  Log,
+  LogLevel,
+  Miniflare,
+  type MiniflareOptions,
+} from 'miniflare';
+import {
+  unstable_getMiniflareWorkerOptions as getMiniflareWorkerOptions,
+  unstable_readConfig as readConfig,
+  unstable_splitSqlQuery as splitSqlQuery,
+} from 'wrangler';
+import { bundleFolder, projectRoot } from './build-bundle.ts';
+
+export type EdgeOptions = {
+  upstreamUrl: string;
+  /** Default: a token made for tests. `null`: none is configured. */
+  adminToken?: string | null;
+  /** Further variables and secrets, on top of those in wrangler.toml. */
+  vars?: Record<string, string>;
+  /** How many isolates serve, each on a port of its own, on the same D1 and KV. Default: 1. */
+  isolates?: number;
+};
+
+export type Edge = {
+  /** Where the first isolate answers: `http://127.0.0.1:port`. */
+  url: string;
+  host: string;
+  port: number;
+  /** The ports of all isolates, the first one included. */
+  ports: number[];
+  adminToken: string;
+  /** What the Worker logged and workerd wrote, line by line. Lines come a moment later. */
+  logs: string[];
+  db: D1;
+  kv: Kv;
+  /** Calls the management API, `path` below `/_edge/v1`, as the administrator. */
+  manage(method: string, path: string, body?: unknown): Promise<ManagementAnswer>;
+  /** Creates a key. Throws with the answer when that is not a 201. */
+  createKey(body: Record<string, unknown>): Promise<CreatedKey>;
+  dispose(): Promise<void>;
+};
+
+export type D1 = Awaited<ReturnType<Miniflare['getD1Database']>>;
+export type Kv = Awaited<ReturnType<Miniflare['getKVNamespace']>>;
+
+/** An answer of the management API; `json` is `null` when the body is empty. */
+export type ManagementAnswer = { status: number; headers: Headers; json: unknown };
+
+/** The fields that tests need by name; all others as the API answered them. */
+export type CreatedKey = { id: string; token: string } & Record<string, unknown>;
+
+/** Serves the production bundle, with schema.sql applied to an empty D1. */
+export async function serveEdge(options: EdgeOptions): Promise<Edge> {
+  const adminToken = options.adminToken ?? 'end-to-end-admin-token-of-at-least-32-characters';
+  const configPath = join(projectRoot, 'wrangler.toml');
+  const { vars } = readConfig({ config: configPath });
+  const { workerOptions } = getMiniflareWorkerOptions(configPath);
+  const modules = await readBundle();
+  const logs: string[] = [];
+
+  const names = Array.from({ length: options.isolates ?? 1 }, (_, index) => `edge-${index}`);
+  const { workers } = convertV4MiniflareOptions({
+    workers: names.map((name) => ({
+      ...workerOptions,
+      ...bareSocket,
+      name,
+      modulesRoot: bundleFolder,
+      modules,
+      // Not workerOptions.bindings: those include the .dev.vars of whoever runs the tests.
+      bindings: {
+        ...vars,
+        UPSTREAM_URL: options.upstreamUrl,
+        ...(options.adminToken === null ? {} : { ADMIN_TOKEN: adminToken }),
+        ...options.vars,
+      },
+    })),
+  });
+  const miniflare = new Miniflare({ ...instanceOptions(logs), workers });
+  await miniflare.ready;
+
+  const db = await miniflare.getD1Database('DB', names[0]);
+  await applySchema(db).catch(async (error) => {
+    await miniflare.dispose();
+    throw error;
+  });
+  const ports = await Promise.all(names.map((name) => directPort(miniflare, name)));
+  const port = ports[0] ?? 0;
+  const url = `http://127.0.0.1:${port}`;
+
+  const manage: Edge['manage'] = async (method, path, body) => {
+    const response = await fetch(`${url}/_edge/v1${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${adminToken}`, 'Content-Type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const json: unknown = text === '' ? null : JSON.parse(text);
+    return { status: response.status, headers: response.headers, json };
+  };
+
+  return {
+    url,
+    host: `127.0.0.1:${port}`,
+    port,
+    ports,
+    adminToken,
+    logs,
+    db,
+    kv: await miniflare.getKVNamespace('KEYS', names[0]),
+    manage,
+    async createKey(body) {
+      const { status, json } = await manage('POST', '/keys', body);
+      if (status !== 201 || !isCreatedKey(json)) {
+        throw new Error(`Cannot create a key: answered ${status} ${JSON.stringify(json)}`);
+      }
+      return json;
+    },
+    dispose: () => miniflare.dispose(),
+  };
+}
+
+export type ServedModule = {
+  url: string;
+  port: number;
+  logs: string[];
+  dispose(): Promise<void>;
+};
+
+/**
+ * Serves a Worker given as the source of one module, in the same way and on the same
+ * compatibility date: for probes of the platform and for control cases.
+ */
+export async function serveModule(
+  source: string,
+  options: { bindings?: Record<string, string> } = {},
+): Promise<ServedModule> {
+  const logs: string[] = [];
+  const { workers } = convertV4MiniflareOptions({
+    ...bareSocket,
+    name: 'module',
+    compatibilityDate: compatibilityDate(),
+    modules: true,
+    script: source,
+    bindings: options.bindings ?? {},
+  });
+  const miniflare = new Miniflare({ ...instanceOptions(logs), workers });
+  await miniflare.ready;
+  const port = await directPort(miniflare, 'module');
+  const url = `http://127.0.0.1:${port}`;
+  return { url, port, logs, dispose: () => miniflare.dispose() };
+}
+
+/** The compatibility date in wrangler.toml. */
+export function compatibilityDate(): string {
+  const date = readConfig({ config: join(projectRoot, 'wrangler.toml') }).compatibility_date;
+  if (date === undefined) throw new Error('Cannot serve: wrangler.toml has no compatibility_date');
+  return date;
+}
+
+const bareSocket = {
+  unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+  // The default copies the headers of what the Worker fetches and adds one.
+  stripCfConnectingIp: false,
+  unsafeRegisterWorker: false,
+};
+
+function instanceOptions(logs: string[]): Omit<MiniflareOptions, 'workers'> {
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    cf: false,
+    telemetry: { enabled: false },
+    log: new Log(LogLevel.NONE),
+    handleStructuredLogs: ({ message }) => {
+      logs.push(message);
+    },
+  };
+}
+
+async function directPort(miniflare: Miniflare, workerName: string): Promise<number> {
+  return Number((await miniflare.unsafeGetDirectURL(workerName)).port);
+}
+
+async function applySchema(db: D1): Promise<void> {
+  const schema = await readFile(join(projectRoot, 'schema.sql'), 'utf8');
+  await db.batch(splitSqlQuery(schema).map((statement) => db.prepare(statement)));
+}
+
+const moduleTypes = {
+  '.js': 'ESModule',
+  '.mjs': 'ESModule',
+  '.txt': 'Text',
+  '.html': 'Text',
+  '.sql': 'Text',
+  '.bin': 'Data',
+  '.wasm': 'CompiledWasm',
+} as const;
+
+/** The main module first, then whatever wrangler put beside it. */
+async function readBundle() {
+  const names = await readdir(bundleFolder);
+  if (!names.includes('index.js')) {
+    throw new Error('Cannot serve the bundle: dist/index.js is missing, run "npm run build"');
+  }
+  const others = names.filter((name) => name !== 'index.js').sort();
+  return ['index.js', ...others].flatMap((name) => {
+    const type = moduleTypes[extname(name) as keyof typeof moduleTypes];
+    return type === undefined ? [] : [{ type, path: join(bundleFolder, name) }];
+  });
+}
+
+function isCreatedKey(json: unknown): json is CreatedKey {
+  return (
+    typeof json === 'object' &&
+    json !== null &&
+    'id' in json &&
+    typeof json.id === 'string' &&
+    'token' in json &&
+    typeof json.token === 'string'
+  );
+}
