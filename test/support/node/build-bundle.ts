@@ -5,8 +5,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -14,20 +15,26 @@ import { gzipSync } from 'node:zlib';
 /** The folder that holds `package.json`, `wrangler.toml` and `schema.sql`. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Where the bundle and the modules beside it are put. */
-export const bundleFolder = join(projectRoot, 'dist');
+/** How test files, which run in other processes, learn where the bundle of this run is. */
+const folderVariable = 'EDGE_BUNDLE_FOLDER';
 
-/** The bundle itself: the main module that Cloudflare would be given. */
-export const bundlePath = join(bundleFolder, 'index.js');
+/** Where the bundle and the modules beside it are: a folder of this run's own, or else `dist`. */
+export const bundleFolder = process.env[folderVariable] ?? join(projectRoot, 'dist');
 
-/** Builds the bundle and prints its size. Throws with all that wrangler said when it fails. */
-export default async function buildBundle(): Promise<void> {
-  await runWrangler(['deploy', '--dry-run', '--outdir', bundleFolder]);
-  const bundle = await readFile(bundlePath);
+/**
+ * Builds the bundle, prints its size, and returns what removes it again. Throws with all that
+ * wrangler said when it fails.
+ */
+export default async function buildBundle(): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-bundle-'));
+  process.env[folderVariable] = folder;
+  await runWrangler(['deploy', '--dry-run', '--outdir', folder]);
+  const bundle = await readFile(join(folder, 'index.js'));
   const gzippedBytes = gzipSync(bundle).byteLength;
   console.log(
     `Worker bundle: ${inKibibytes(bundle.byteLength)}, ${inKibibytes(gzippedBytes)} gzip`,
   );
+  return () => rm(folder, { recursive: true, force: true });
 }
 
 async function runWrangler(args: string[]): Promise<void> {
