@@ -1,0 +1,133 @@
+/** Starts the example upstream, the edge and the example page, in order, and ends them together. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureAdminToken } from './admin-token.ts';
+import type { Child } from './child.ts';
+import { type DevKeys, ensureDevKeys } from './keys.ts';
+import { type DevOptions, HOST } from './options.ts';
+import { servePage } from './page-server.ts';
+import { assertPortsAreFree } from './ports.ts';
+import { applySchema, startEdge, startUpstream } from './wrangler.ts';
+
+export interface DevSession {
+  options: DevOptions;
+  edgeUrl: string;
+  upstreamUrl: string;
+  pageUrl: string;
+  adminToken: string;
+  keys: DevKeys;
+  /**
+   * Resolves when everything has ended because the stop signal was aborted. Rejects, also after
+   * everything has ended, when a process ended that should not have.
+   */
+  ended: Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 60 * 1000;
+const READY_POLL_MS = 100;
+const ANSWER_TIMEOUT_MS = 5 * 1000;
+
+/**
+ * Returns when all of it answers and the keys are there. Aborting `stopSignal` ends it, at any time.
+ *
+ * Rejects when a port is taken, a process ends, the edge does not get ready or refuses to make keys,
+ * or the signal is aborted before it is ready. Nothing is left running then.
+ */
+export async function startDev(options: DevOptions, stopSignal: AbortSignal): Promise<DevSession> {
+  await assertPortsAreFree(options);
+  const adminToken = await ensureAdminToken(options.devVarsFile);
+  const edgeUrl = `http://${HOST}:${options.edgePort}`;
+  const upstreamUrl = `http://${HOST}:${options.upstreamPort}`;
+  const pagePort = options.pagePort;
+
+  const cleanups: (() => Promise<void>)[] = [];
+  const stopEverything = async () => {
+    await Promise.all(cleanups.map((cleanup) => cleanup()));
+  };
+  const tracked = (child: Child): Child => {
+    cleanups.push(child.stop);
+    return child;
+  };
+
+  try {
+    const upstream = tracked(startUpstream(options));
+    // The schema first: the edge's runtime must not have the database open meanwhile.
+    const schema = applySchema(options);
+    const { code } = await Promise.race([
+      tracked(schema.child).exited,
+      rejectedWhenAborted(stopSignal),
+    ]);
+    if (code !== 0) throw new Error(`Cannot apply schema.sql:\n${schema.output.join('\n')}`);
+    const edge = tracked(startEdge(options));
+    await answers(`${upstreamUrl}/echo`, upstream, stopSignal);
+    await answers(`${edgeUrl}/_edge/health`, edge, stopSignal);
+
+    const pageOrigins = [`http://${HOST}:${pagePort}`, `http://localhost:${pagePort}`];
+    const keys = await ensureDevKeys(options.keysFile, { edgeUrl, adminToken }, pageOrigins);
+    const page = await servePage(pagePort, {
+      edgeUrl,
+      restrictedToken: keys.restricted.token,
+      backendToken: keys.backend.token,
+    });
+    cleanups.push(page.close);
+
+    const ended = untilStopped([upstream, edge], stopSignal).finally(stopEverything);
+    return { options, edgeUrl, upstreamUrl, pageUrl: page.url, adminToken, keys, ended };
+  } catch (error) {
+    await stopEverything();
+    throw error;
+  }
+}
+
+/** Waits until a GET is answered with 200. Rejects when the process ends, or after a minute. */
+async function answers(url: string, child: Child, stopSignal: AbortSignal): Promise<void> {
+  const died = child.exited.then(({ how }): never => {
+    throw diedError(child, how);
+  });
+  const gaveUp = Promise.race([died, rejectedWhenAborted(stopSignal)]);
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  let lastAnswer = 'none';
+  while (performance.now() < deadline) {
+    lastAnswer = await Promise.race([answerOf(url), gaveUp]);
+    if (lastAnswer.startsWith('200 ')) return;
+    await sleep(READY_POLL_MS);
+  }
+  throw new Error(
+    `Cannot start the ${child.name}: ${url} did not answer 200 within ${READY_TIMEOUT_MS / 1000} s (last answer: ${lastAnswer})`,
+  );
+}
+
+/** Returns the status and the body in one line, `none` when nobody answers. */
+async function answerOf(url: string): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    return `${response.status} ${await response.text()}`;
+  } catch {
+    return 'none';
+  }
+}
+
+/** Resolves when stopping is wanted; rejects when one of the processes ends before that. */
+async function untilStopped(children: Child[], stopSignal: AbortSignal): Promise<void> {
+  const aBreakdown = Promise.race(
+    children.map(async (child) => diedError(child, (await child.exited).how)),
+  );
+  const failure = await Promise.race([aBreakdown, whenAborted(stopSignal)]);
+  if (failure !== undefined && !stopSignal.aborted) throw failure;
+}
+
+function diedError(child: Child, how: string): Error {
+  return new Error(`The ${child.name} process ended unexpectedly (${how}), so everything stops`);
+}
+
+async function rejectedWhenAborted(stopSignal: AbortSignal): Promise<never> {
+  await whenAborted(stopSignal);
+  throw stopSignal.reason;
+}
+
+function whenAborted(stopSignal: AbortSignal): Promise<undefined> {
+  if (stopSignal.aborted) return Promise.resolve(undefined);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  stopSignal.addEventListener('abort', () => resolve(undefined), { once: true });
+  return promise;
+}

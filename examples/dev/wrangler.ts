@@ -1,0 +1,75 @@
+/** The wrangler processes: one that applies the schema, and one each for the upstream and the edge. */
+
+import { join } from 'node:path';
+import { type Child, startChild } from './child.ts';
+import { printLog } from './log.ts';
+import { DEFAULT_DEV_VARS_FILE, type DevOptions, HOST, PROJECT_DIR } from './options.ts';
+
+// Not bin/wrangler.js, which only starts this one in another process and does not pass signals on.
+const WRANGLER = join(PROJECT_DIR, 'node_modules/wrangler/wrangler-dist/cli.js');
+
+/**
+ * Creates what is missing in the edge's local D1 and ends. Takes about a second; does no harm when
+ * repeated. Its output is collected rather than shown, as it matters only when it fails.
+ */
+export function applySchema(options: DevOptions): { child: Child; output: string[] } {
+  const output: string[] = [];
+  const child = wrangler(
+    'schema',
+    [
+      ...['d1', 'execute', 'edge-authorizer', '--local', '--yes'],
+      ...['--file', join(PROJECT_DIR, 'schema.sql')],
+      ...['--persist-to', options.stateDir],
+    ],
+    (line) => output.push(line),
+  );
+  return { child, output };
+}
+
+/** Starts the example upstream. Ready when it answers. */
+export function startUpstream(options: DevOptions): Child {
+  return wrangler('upstream', [
+    ...['dev', '--config', join(PROJECT_DIR, 'examples/upstream/wrangler.toml')],
+    ...listenOn(options.upstreamPort),
+    // Apart from the edge's: two runtimes must not open the same SQLite files.
+    ...['--persist-to', join(options.stateDir, 'upstream')],
+  ]);
+}
+
+/** Starts the edge in front of the example upstream. Ready when `/_edge/health` answers 200. */
+export function startEdge(options: DevOptions): Child {
+  // Elsewhere than usual, the file must be named. Wrangler then reads it as a `.env` file, which
+  // makes no difference to what we write into it.
+  const elsewhere = options.devVarsFile !== DEFAULT_DEV_VARS_FILE;
+  return wrangler('edge', [
+    ...['dev', '--config', join(PROJECT_DIR, 'wrangler.toml')],
+    ...listenOn(options.edgePort),
+    ...['--persist-to', options.stateDir],
+    ...['--var', `UPSTREAM_URL:http://${HOST}:${options.upstreamPort}`],
+    ...(elsewhere ? ['--env-file', options.devVarsFile] : []),
+  ]);
+}
+
+function listenOn(port: number): string[] {
+  // Inspector port 0 is any free one; two processes would otherwise race for 9229.
+  return ['--ip', HOST, '--port', String(port), '--inspector-port', '0'];
+}
+
+function wrangler(
+  name: string,
+  args: string[],
+  onLine = (line: string): void => printLog(name, line),
+): Child {
+  return startChild(name, ['--no-warnings', WRANGLER, ...args], {
+    cwd: PROJECT_DIR,
+    env: {
+      ...process.env,
+      WRANGLER_SEND_METRICS: 'false',
+      WRANGLER_SEND_ERROR_REPORTS: 'false',
+      WRANGLER_HIDE_BANNER: 'true',
+      // Without this, every start tries to fetch a sample of `Request.cf` and waits when offline.
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    },
+    onLine,
+  });
+}
