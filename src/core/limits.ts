@@ -61,3 +61,8 @@ export const REPLICA_REPAIRS_PER_RUN = 400;
 export const SLOWEST_UPLOAD_BYTES_PER_MS = 16;
 /** The same for a body of unknown length. */
 export const UNKNOWN_LENGTH_UPLOAD_MS = 10 * 60 * 1_000;
+
+/** How long a signed assertion is valid, in seconds. The upstream's clock must be this good. */
+export const ASSERTION_SECONDS = 30;
+/** Assertions that one isolate remembers where they are signed once per key. */
+export const ASSERTIONS_IN_MEMORY = 10_000;

@@ -1,0 +1,123 @@
+/**
+ * The signed assertion: a short-lived JWT by which the upstream knows that a request came through the
+ * edge, on whose behalf, and that it is the one that was authorised.
+ *
+ * JWT: https://www.rfc-editor.org/rfc/rfc7519, EdDSA: https://www.rfc-editor.org/rfc/rfc8037,
+ * `htm` and `htu` as in DPoP: https://www.rfc-editor.org/rfc/rfc9449#section-4.2
+ */
+
+import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+import type { Key } from '../core/key.ts';
+import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from '../core/limits.ts';
+import { BoundedMap } from '../keys/bounded-map.ts';
+
+/**
+ * How assertions are made: bound to each request, or signed once per key and lifetime, which is
+ * cheaper and can be replayed against another endpoint by whoever sees it.
+ */
+export type AssertionMode = 'request' | 'key';
+
+/** A signing key as the operator sets it: a private Ed25519 JWK. */
+export interface AssertionKey {
+  readonly kty: 'OKP';
+  readonly crv: 'Ed25519';
+  readonly x: string;
+  readonly d: string;
+  readonly kid?: string;
+}
+
+export interface AssertionOptions {
+  readonly mode: AssertionMode;
+  /** The first one signs; all are published, so that a rotation overlaps. Never empty. */
+  readonly keys: readonly AssertionKey[];
+  readonly issuer: string;
+  readonly audience: string;
+  readonly newId: () => string;
+}
+
+/** What an assertion says of one request. */
+export interface AssertedRequest {
+  readonly key: Key;
+  readonly isStale: boolean;
+  readonly method: string;
+  /** The upstream's URL as it is fetched; the query is not part of the binding. */
+  readonly url: string;
+  readonly nowMs: number;
+}
+
+/** Signs assertions and publishes the keys that verify them. */
+export interface AssertionSigner {
+  /** A compact JWT that is valid for at most `ASSERTION_SECONDS`. Rejects when a key is unusable. */
+  sign(request: AssertedRequest): Promise<string>;
+  /** The public keys, for `/_edge/jwks.json`. https://www.rfc-editor.org/rfc/rfc7517#section-5 */
+  publicKeys(): Promise<JSONWebKeySet>;
+}
+
+/** A signer for one deployment. Keys are imported on first use. */
+export function createAssertionSigner(options: AssertionOptions): AssertionSigner {
+  const remembered = new BoundedMap<{ readonly jwt: string; readonly signedAtMs: number }>(
+    ASSERTIONS_IN_MEMORY,
+  );
+  let signingKey: { readonly kid: string; readonly key: CryptoKey } | null = null;
+
+  async function signClaims(request: AssertedRequest, claims: Record<string, unknown>) {
+    signingKey ??= await importSigningKey(options.keys[0]);
+    const issuedAtSeconds = Math.floor(request.nowMs / 1000);
+    const { key } = request;
+    const jwt = new SignJWT({
+      key_id: key.id,
+      access: key.access,
+      stale: request.isStale,
+      ...claims,
+    })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: signingKey.kid })
+      .setIssuer(options.issuer)
+      .setAudience(options.audience)
+      .setJti(options.newId())
+      .setIssuedAt(issuedAtSeconds)
+      .setExpirationTime(issuedAtSeconds + ASSERTION_SECONDS);
+    if (key.owner !== null) jwt.setSubject(key.owner);
+    return jwt.sign(signingKey.key);
+  }
+
+  return {
+    async sign(request) {
+      if (options.mode === 'request') {
+        return signClaims(request, { htm: request.method, htu: withoutQuery(request.url) });
+      }
+      // An entry says the same for half of its life, so that what arrives is valid for a while.
+      const { key, isStale, nowMs } = request;
+      const name = `${key.id} ${key.owner} ${key.access} ${isStale}`;
+      const entry = remembered.get(name);
+      if (entry && nowMs - entry.signedAtMs < (ASSERTION_SECONDS * 1000) / 2) return entry.jwt;
+      const jwt = await signClaims(request, {});
+      remembered.set(name, { jwt, signedAtMs: nowMs });
+      return jwt;
+    },
+
+    async publicKeys() {
+      return { keys: await Promise.all(options.keys.map(toPublicKey)) };
+    },
+  };
+}
+
+async function importSigningKey(jwk: AssertionKey | undefined) {
+  if (jwk === undefined) throw new Error('Cannot sign an assertion: no key is configured');
+  const key = (await importJWK({ ...jwk }, 'EdDSA')) as CryptoKey;
+  return { key, kid: await keyIdOf(jwk) };
+}
+
+async function toPublicKey(jwk: AssertionKey): Promise<JWK> {
+  const { kty, crv, x } = jwk;
+  return { kty, crv, x, kid: await keyIdOf(jwk), alg: 'EdDSA', use: 'sig' };
+}
+
+/** The key's own id, or its thumbprint: https://www.rfc-editor.org/rfc/rfc7638 */
+async function keyIdOf({ kty, crv, x, kid }: AssertionKey): Promise<string> {
+  return kid ?? (await calculateJwkThumbprint({ kty, crv, x }));
+}
+
+function withoutQuery(url: string): string {
+  const end = url.search(/[?#]/);
+  return end === -1 ? url : url.slice(0, end);
+}
