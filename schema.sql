@@ -91,6 +91,49 @@ CREATE TABLE IF NOT EXISTS replica_writes (
   due_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Requests by key, UTC day and outcome. Written by the usage consumer, which only ever adds up.
+CREATE TABLE IF NOT EXISTS usage_daily (
+  -- A key's id; 'none': requests without a known key, and preflights; 'unattributed': requests with
+  -- keys that an isolate could not tell apart any more. So this references nothing.
+  key_id TEXT NOT NULL,
+  -- The day on which the requests arrived, as YYYY-MM-DD in UTC.
+  day TEXT NOT NULL,
+  -- 'allowed', 'denied:<code>', 'upstream_error:<code>' or 'preflight_granted'.
+  outcome TEXT NOT NULL,
+  -- May be below 1 for a moment: a request is counted as allowed when it is sent to the upstream and
+  -- moved when that fails, and batches may come in any order. Readers leave such rows out.
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (key_id, day, outcome)
+) STRICT, WITHOUT ROWID;
+
+-- For house-keeping, which drops whole days.
+CREATE INDEX IF NOT EXISTS usage_daily_by_day ON usage_daily (day);
+
+-- Batches of usage that were merged, so that one that comes twice counts once. Written by the usage
+-- consumer in the transaction that merges; dropped by house-keeping after a week.
+CREATE TABLE IF NOT EXISTS usage_batches (
+  -- When the isolate closed the batch, as 13 digits of milliseconds, a hyphen, and a UUID: so in the
+  -- order of time, which is how they are dropped.
+  batch_id TEXT PRIMARY KEY,
+  -- When it was merged.
+  received_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Origins that a key refused, the newest 20 of each key, for whoever looks for the reason of a CORS
+-- error. Written by the usage consumer.
+CREATE TABLE IF NOT EXISTS refused_origins (
+  -- No reference: a refusal may be merged after its key is gone.
+  key_id TEXT NOT NULL,
+  -- As the browser sent it.
+  origin TEXT NOT NULL,
+  -- 'origin_not_allowed' or 'cors_not_enabled'.
+  code TEXT NOT NULL,
+  last_at_ms INTEGER NOT NULL,
+  -- Refusals while it was among the newest. A flood of made-up origins is counted in part.
+  count INTEGER NOT NULL,
+  PRIMARY KEY (key_id, origin)
+) STRICT, WITHOUT ROWID;
+
 -- Single values. Made once, by this file.
 CREATE TABLE IF NOT EXISTS settings (
   name TEXT PRIMARY KEY,
