@@ -28,7 +28,7 @@ export type ForwardResult =
   | { readonly ok: true; readonly response: Response }
   | { readonly ok: false; readonly rejection: Rejection; readonly error: string };
 
-/** Removed whoever sent them, compared in lower case with `_` read as `-`. */
+/** Removed whoever sent them. */
 const removedHeaders = new Set([
   // Hop-by-hop: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
   'connection',
@@ -53,43 +53,100 @@ const removedHeaders = new Set([
   'x-original-host',
   'x-rewrite-url',
   'x-rewrite-uri',
-  'x-envoy-original-path',
-  'x-envoy-original-method',
-  'x-accel-redirect',
   'x-sendfile',
   'x-host',
-  // By these a client can claim an address or a proxy of its own.
+  // By these a client can claim an address, a scheme or a proxy of its own.
   'forwarded',
+  'x-forwarded',
+  'x-original-forwarded-for',
+  'x-originating-ip',
   'x-real-ip',
+  'x-remote-addr',
+  'x-remote-ip',
   'x-client-ip',
+  'client-ip',
   'x-cluster-client-ip',
   'true-client-ip',
   'proxy',
+  // Ours.
+  'x-request-id',
 ]);
-const removedPrefixes = ['x-edge-', 'x-forwarded-'];
+const removedPrefixes = ['x-edge-', 'x-forwarded-', 'x-envoy-', 'x-accel-'];
 const credentialHeaders = new Set(['authorization', 'cookie', 'origin']);
+/** True when they come under their own name: the runtime or Cloudflare has seen to that. */
+const vouchedHeaders = new Set(['host', 'content-length']);
+const vouchedPrefix = 'cf-';
 
 /**
  * Forwards a request. Returns an `upstream_unreachable` rejection when the upstream cannot be reached
- * or does not speak HTTP, and `upstream_timeout` when its response headers do not come in time.
+ * or does not speak HTTP, and `upstream_timeout` when its response headers do not come in time: the
+ * time runs from the last byte of the request's body, since many an API answers only after that.
  * Redirects are handed back: followed, they would carry credentials to wherever the upstream points.
  */
 export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
-  const { request } = forwarding;
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), forwarding.timeoutMs + uploadTimeMs(request));
+  const { request, url, timeoutMs } = forwarding;
+  const deadline = createDeadline();
+  const body = followUpload(request, () => deadline.set(timeoutMs));
+  const init: RequestInit = {
+    headers: upstreamHeaders(forwarding),
+    redirect: 'manual',
+    signal: deadline.signal,
+    cf: neverCached,
+  };
+  deadline.set(timeoutMs + (body === null ? 0 : longestUploadMs(request)));
   try {
-    const response = await forwarding.fetch(new Request(forwarding.url, request), {
-      headers: upstreamHeaders(forwarding),
-      redirect: 'manual',
-      signal: abort.signal,
-    });
-    return { ok: true, response: editable(response) };
+    // The body of a GET or HEAD comes along with a whole request only.
+    const response =
+      request.body !== null && body === null
+        ? await forwarding.fetch(new Request(url, request), init)
+        : await forwarding.fetch(url, { ...init, method: request.method, body });
+    return { ok: true, response: withoutHopByHop(editable(response)) };
   } catch (error) {
-    return { ok: false, rejection: rejectionFor(abort.signal.aborted), error: String(error) };
+    const rejection = rejectionFor(deadline.signal.aborted);
+    return { ok: false, rejection, error: String(error) };
   } finally {
-    clearTimeout(timer);
+    deadline.end();
   }
+}
+
+/**
+ * Past Cloudflare's cache, which a subrequest goes through by default: it knows URLs and not who is
+ * asking, so it would hand one key's answer to another. What `cache: 'no-store'` sets, without the
+ * Cache-Control and Pragma that it also sends upstream.
+ */
+const neverCached = { cacheTtl: -1, cacheLevel: 'bypass' };
+
+/** A time to give up at, that can be moved until the end. */
+function createDeadline() {
+  const abort = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let hasEnded = false;
+  return {
+    signal: abort.signal,
+    set(delayMs: number): void {
+      clearTimeout(timer);
+      if (!hasEnded) timer = setTimeout(() => abort.abort(), delayMs);
+    },
+    end(): void {
+      hasEnded = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/**
+ * The request's body on its way to the upstream, with word of when the last byte has left; `null`
+ * where there is none, or it cannot be had apart from its request. The runtime moves the bytes by
+ * itself, and a body of known length stays one.
+ */
+function followUpload(request: Request, onSent: () => void): ReadableStream | null {
+  if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return null;
+  const lengthBytes = bodyLengthBytes(request);
+  const pipe =
+    lengthBytes === null ? new IdentityTransformStream() : new FixedLengthStream(lengthBytes);
+  // A body that breaks off breaks the request to the upstream too, which is where it is answered for.
+  request.body.pipeTo(pipe.writable).then(onSent, () => undefined);
+  return pipe.readable;
 }
 
 /** A copy of a response whose headers may be changed. Throws on a status that is no final one. */
@@ -101,6 +158,14 @@ function editable(response: Response): Response {
     response.body?.cancel().catch(() => undefined);
     throw error;
   }
+}
+
+/** Drops what the upstream declares to be for its own connection; the rest the runtime drops. */
+function withoutHopByHop(response: Response): Response {
+  for (const name of connectionOptions(response.headers.get('connection'))) {
+    response.headers.delete(name);
+  }
+  return response;
 }
 
 /** The client's headers without those that are not its to send, and ours. */
@@ -121,12 +186,19 @@ function upstreamHeaders(forwarding: Forwarding): Headers {
   return headers;
 }
 
-/** Whether a header of the client's is not passed on. `name` is in lower case. */
+/**
+ * Whether a header of the client's is not passed on. `name` is in lower case. Every sign is read as
+ * `-`, since many an upstream makes one variable of `X-Edge-Owner`, `X_Edge_Owner` and the like:
+ * https://www.rfc-editor.org/rfc/rfc3875#section-4.1.18
+ */
 export function isRemoved(name: string, forwardToken: boolean): boolean {
-  const folded = name.includes('_') ? name.replaceAll('_', '-') : name;
+  const folded = name.replace(/[^a-z0-9-]/g, '-');
   if (removedHeaders.has(folded)) return true;
   if (removedPrefixes.some((prefix) => folded.startsWith(prefix))) return true;
-  return credentialHeaders.has(folded) && !(forwardToken && folded === name);
+  if (folded === name) return credentialHeaders.has(name) && !forwardToken;
+  return (
+    credentialHeaders.has(folded) || vouchedHeaders.has(folded) || folded.startsWith(vouchedPrefix)
+  );
 }
 
 /** The headers that Connection declares hop-by-hop, in lower case; never those that frame the body. */
@@ -139,15 +211,21 @@ function connectionOptions(connection: string | null): ReadonlySet<string> {
 const none: ReadonlySet<string> = new Set();
 
 /**
- * How much longer than its headers a request's body may take. The upstream often answers only after
- * the last byte, so a timeout that ran during the upload would forbid slow clients to upload.
+ * How long the upload of a body may take at most, so that an upstream that stops reading in the
+ * middle is given up at some time.
  */
-function uploadTimeMs(request: Request): number {
-  if (request.body === null) return 0;
-  const length = request.headers.get('content-length');
-  return length === null
+function longestUploadMs(request: Request): number {
+  const lengthBytes = bodyLengthBytes(request);
+  return lengthBytes === null
     ? UNKNOWN_LENGTH_UPLOAD_MS
-    : Math.ceil(Number(length) / SLOWEST_UPLOAD_BYTES_PER_MS);
+    : Math.ceil(lengthBytes / SLOWEST_UPLOAD_BYTES_PER_MS);
+}
+
+/** `null`: not known beforehand. The runtime has made sure that a length is one decimal number. */
+function bodyLengthBytes({ headers }: Request): number | null {
+  // Where both are sent, the encoding decides: https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+  const length = headers.has('transfer-encoding') ? null : headers.get('content-length');
+  return length !== null && Number.isSafeInteger(Number(length)) ? Number(length) : null;
 }
 
 function rejectionFor(timedOut: boolean): Rejection {
