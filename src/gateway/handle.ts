@@ -14,7 +14,7 @@ import { readBearer } from '../core/bearer.ts';
 import type { Key } from '../core/key.ts';
 import { decidePreflight, isPreflight } from '../core/preflight.ts';
 import { type Rejection, reject, rejectionKinds } from '../core/rejection.ts';
-import type { RequestTarget } from '../core/request-target.ts';
+import { isOwnTarget, type RequestTarget, readTarget } from '../core/request-target.ts';
 import type { RouteTable } from '../core/route-table.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import type { Config } from '../env.ts';
@@ -27,6 +27,7 @@ import {
   preflightVary,
   setCorsHeaders,
 } from './cors-headers.ts';
+import { discardBody } from './discard-body.ts';
 import { forward } from './forward.ts';
 
 /** What the gateway is made of. One isolate has one. */
@@ -60,16 +61,16 @@ export async function handle(
   target: RequestTarget,
   runInBackground: RunInBackground,
 ): Promise<Response> {
-  const originHeader = request.headers.get('origin')?.replace(/[ \t]+$/, '');
+  const originHeader = readOriginHeader(request);
   const facts: Facts = {
     request,
     requestId: gateway.newRequestId(),
     target,
-    origin: originHeader ? parseOrigin(originHeader) : null,
+    origin: originHeader === null ? null : parseOrigin(originHeader),
     lookup: { nowMs: gateway.now(), runInBackground },
   };
   // Before any look-up: a malformed origin is never echoed, logged or searched for.
-  if (originHeader && facts.origin === null) {
+  if (originHeader !== null && facts.origin === null) {
     return refuse(gateway, facts, malformedOrigin(), null);
   }
 
@@ -122,16 +123,25 @@ export async function handle(
   return forwarded.response;
 }
 
-/** The answer to a request that failed inside, or that came before the gateway could be built. */
+/**
+ * The answer to a request that failed inside, or that came before the gateway could be built. It
+ * says nothing, so every well-formed origin may read it; pages have no business under `/_edge/`.
+ */
 export function failureResponse(
   request: Request,
   requestId: string,
   code: 'internal_error' | 'unavailable',
 ): Response {
-  const origin = parseOrigin(request.headers.get('origin') ?? '');
-  const rejection = reject(code, failureDetails[code]);
+  const origin = isOwnTarget(readTarget(request.url))
+    ? null
+    : parseOrigin(readOriginHeader(request) ?? '');
+  const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
+  const rejection = reject(code, failureDetails[code], retry);
   return refusalResponse(request, requestId, rejection, grantTo(origin));
 }
+
+/** When to try again what cannot be known at the moment. */
+const RETRY_AFTER_SECONDS = 5;
 
 const failureDetails = {
   internal_error:
@@ -157,6 +167,17 @@ async function answerPreflight(
   return preflightResponse(grantTo(origin), decision.allowHeaders, decision.maxAgeSeconds);
 }
 
+/**
+ * The Origin header without the blanks that the runtime leaves behind it; `null` when there is none,
+ * or an empty one. Counted from the end: a pattern for them would try every run of blanks.
+ */
+function readOriginHeader(request: Request): string | null {
+  const value = request.headers.get('origin') ?? '';
+  let length = value.length;
+  while (value[length - 1] === ' ' || value[length - 1] === '\t') length--;
+  return length === 0 ? null : value.slice(0, length);
+}
+
 /** Logs a refusal once and answers it, readable by the origins that its kind allows. */
 async function refuse(
   gateway: Gateway,
@@ -177,7 +198,9 @@ async function refuse(
     // A backend secret that arrives from a page stands in that page's source.
     isProbableLeak: rejection.code === 'cors_not_enabled' || undefined,
   });
-  return refusalResponse(request, requestId, rejection, await grantFor(gateway, facts, rejection));
+  const grant = await grantFor(gateway, facts, rejection);
+  await discardBody(request);
+  return refusalResponse(request, requestId, rejection, grant);
 }
 
 async function grantFor(gateway: Gateway, facts: Facts, rejection: Rejection): Promise<Grant> {
@@ -227,7 +250,7 @@ async function registrationOf(gateway: Gateway, facts: Facts, origin: WebOrigin)
 function rejectionFor(lookup: Exclude<KeyLookup, { outcome: 'found' }>): Rejection {
   if (lookup.outcome === 'unknown') return invalidKey(lookup.cause);
   return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
-    retryAfterSeconds: 5,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
 }
 
@@ -249,9 +272,9 @@ function identityHeaders(config: Config, facts: Facts, key: Key): Record<string,
   };
   if (key.owner !== null) identity['x-edge-owner'] = key.owner;
   if (target.authority !== '') identity['x-forwarded-host'] = target.authority;
-  // Set by Cloudflare, which overwrites what a client sends.
-  const clientAddress = request.headers.get('cf-connecting-ip');
-  if (clientAddress !== null) identity['x-forwarded-for'] = clientAddress;
+  // Set by Cloudflare, which overwrites what a client sends; elsewhere it may be anything.
+  const clientAddress = request.headers.get('cf-connecting-ip') ?? '';
+  if (/^[0-9A-Fa-f.:]+$/.test(clientAddress)) identity['x-forwarded-for'] = clientAddress;
   if (config.upstreamAuthorization !== null) {
     identity['authorization'] = config.upstreamAuthorization;
   }
