@@ -18,6 +18,8 @@ export interface RouteList {
   readonly routes: readonly RouteRow[];
   /** By id kind: words in the place of an id that are routes of their own upstream, in lower case. */
   readonly reservedWords: Readonly<Record<string, readonly string[]>>;
+  /** Id kinds that may hold encoded slashes, `a%2Fb`. Only for routes that need no key. */
+  readonly encodedIds?: readonly string[];
 }
 
 /** A match: the row that allows the request, and the path to forward. */
@@ -35,14 +37,23 @@ export interface RouteTable {
 
 interface RouteNode {
   readonly literals: Map<string, RouteNode>;
-  readonly ids: Map<string, { readonly reserved: ReadonlySet<string>; readonly next: RouteNode }>;
+  readonly ids: Map<string, IdBranch>;
   /** Templates by method, for paths that end here. */
   readonly rows: Map<string, string>;
   /** Templates by method, for paths that go on here in any way. */
   readonly tails: Map<string, string>;
 }
 
+/** What stands in the place of an id, and what follows it. */
+interface IdBranch {
+  readonly pattern: RegExp;
+  readonly reserved: ReadonlySet<string>;
+  readonly next: RouteNode;
+}
+
 const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
+// Parts that cannot be dot segments, joined by encoded slashes, whoever decodes them.
+const encodedIdPattern = /^(?=.{1,512}$)[A-Za-z0-9_-]+(?:(?:%2[Ff]|\.)[A-Za-z0-9_-]+)*$/;
 const segmentPattern = /^[A-Za-z0-9\-._~]+$/;
 const ANY_METHOD = '*';
 
@@ -57,7 +68,7 @@ export function compileRoutes(list: RouteList): RouteTable {
     const hasTail = segments.at(-1) === '*';
     let node = root;
     for (const segment of hasTail ? segments.slice(0, -1) : segments) {
-      node = childFor(node, segment, list.reservedWords);
+      node = childFor(node, segment, list);
     }
     for (const method of row.methods) {
       (hasTail ? node.tails : node.rows).set(method.toUpperCase(), row.path);
@@ -87,9 +98,9 @@ function matchSegments(
     literal && matchSegments(literal, method, segments, index + 1, `${built}/${segment}`);
   if (exact) return exact;
 
-  for (const { reserved, next } of node.ids.values()) {
+  for (const { pattern, reserved, next } of node.ids.values()) {
     // The upstream may ignore case (Express does), so a reserved word is one in any case.
-    if (!idPattern.test(segment) || reserved.has(segment.toLowerCase())) continue;
+    if (!pattern.test(segment) || reserved.has(segment.toLowerCase())) continue;
     const match = matchSegments(next, method, segments, index + 1, `${built}/${segment}`);
     if (match) return match;
   }
@@ -110,11 +121,7 @@ function finish(
   return template === undefined ? null : { template, path };
 }
 
-function childFor(
-  node: RouteNode,
-  segment: string,
-  reservedWords: RouteList['reservedWords'],
-): RouteNode {
+function childFor(node: RouteNode, segment: string, list: RouteList): RouteNode {
   const kind = /^\{(.*)\}$/.exec(segment)?.[1];
   if (kind === undefined) {
     const existing = node.literals.get(segment);
@@ -125,9 +132,13 @@ function childFor(
   }
   const existing = node.ids.get(kind);
   if (existing) return existing.next;
-  const words = Object.hasOwn(reservedWords, kind) ? reservedWords[kind] : [];
+  const { reservedWords, encodedIds = [] } = list;
   const next = newNode();
-  node.ids.set(kind, { reserved: new Set(words), next });
+  node.ids.set(kind, {
+    pattern: encodedIds.includes(kind) ? encodedIdPattern : idPattern,
+    reserved: new Set(Object.hasOwn(reservedWords, kind) ? reservedWords[kind] : []),
+    next,
+  });
   return next;
 }
 
