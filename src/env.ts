@@ -12,6 +12,8 @@ import { tokenPrefixPattern } from './core/token.ts';
 export interface Env {
   readonly DB: D1Database;
   readonly KEYS: KVNamespace;
+  /** Carries usage to D1. Without it, every isolate writes its usage to D1 by itself. */
+  readonly USAGE?: Queue<string>;
   readonly UPSTREAM_URL?: string;
   readonly ADMIN_TOKEN?: string;
   readonly UPSTREAM_AUTHORIZATION?: string;
@@ -21,6 +23,7 @@ export interface Env {
   readonly FEED_REFRESH_SECONDS?: string;
   readonly MAX_STALENESS_SECONDS?: string;
   readonly OUTAGE_GRACE_SECONDS?: string;
+  readonly USAGE_RETENTION_DAYS?: string;
 }
 
 /** The settings, parsed. */
@@ -37,6 +40,7 @@ export interface Config {
   readonly feedRefreshSeconds: number;
   readonly maxStalenessSeconds: number;
   readonly outageGraceSeconds: number;
+  readonly usageRetentionDays: number;
 }
 
 /** One thing that is wrong with the configuration. */
@@ -70,6 +74,10 @@ export function readConfig(env: Env): ConfigResult {
     ) {
       problem(name, null, 'the binding is missing', `Add [[${kind}]] with binding = "${name}"`);
     }
+  }
+
+  if (env.USAGE !== undefined && typeof env.USAGE.send !== 'function') {
+    problem('USAGE', null, 'it is not a Queue', 'Bind it in [[queues.producers]], or remove it');
   }
 
   function integer(name: keyof Env, fallback: number, min: number, max: number): number {
@@ -164,6 +172,7 @@ export function readConfig(env: Env): ConfigResult {
   }
   const upstreamTimeoutMs = integer('UPSTREAM_TIMEOUT_MS', 30_000, 1, 600_000);
   const outageGraceSeconds = integer('OUTAGE_GRACE_SECONDS', 300, 0, 24 * 60 * 60);
+  const usageRetentionDays = integer('USAGE_RETENTION_DAYS', 400, 1, 10 * 366);
 
   if (problems.length > 0) return { ok: false, problems };
   return {
@@ -178,6 +187,7 @@ export function readConfig(env: Env): ConfigResult {
       feedRefreshSeconds,
       maxStalenessSeconds,
       outageGraceSeconds,
+      usageRetentionDays,
     },
   };
 }

@@ -14,9 +14,13 @@ import { createKeyDirectory, type KeyDirectory } from './keys/directory.ts';
 import { createFeedCache } from './keys/feed-cache.ts';
 import { createKeyReplica } from './keys/kv.ts';
 import { type ReplicationOptions, repairReplica, replicateToken } from './keys/replication.ts';
+import { consumeUsage } from './usage/consumer.ts';
+import { createUsageCounter } from './usage/counter.ts';
+import { mergeUsage, trimUsage } from './usage/d1.ts';
 
 interface Isolate {
   readonly env: Env;
+  readonly config: Config;
   readonly app: App;
   readonly replication: ReplicationOptions;
 }
@@ -33,9 +37,20 @@ export default {
     }
   },
 
+  async queue(batch, env) {
+    await consumeUsage(batch.messages, { db: env.DB, now: () => Date.now(), withTimeout, log });
+  },
+
   async scheduled(_controller, env) {
-    const { due, failed } = await repairReplica(isolateFor(env).replication);
-    if (due > 0) log({ event: 'replica_repaired', due, failed });
+    const { config, replication } = isolateFor(env);
+    // Side by side, so that neither is kept from its work by the other's failure.
+    const results = await Promise.allSettled([
+      repairReplica(replication).then(({ due, failed }) => {
+        if (due > 0) log({ event: 'replica_repaired', due, failed });
+      }),
+      trimUsage(env.DB, { nowMs: Date.now(), retentionDays: config.usageRetentionDays }),
+    ]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   },
 } satisfies ExportedHandler<Env>;
 
@@ -66,10 +81,23 @@ function buildIsolate(env: Env, config: Config): Isolate {
     maxStalenessMs: config.maxStalenessSeconds * 1000,
     outageGraceMs: config.outageGraceSeconds * 1000,
   });
+  const usage = createUsageCounter({
+    // Without a Queue: by the same merge, so that a batch sent twice still counts once.
+    deliver: (batch) =>
+      env.USAGE
+        ? env.USAGE.send(batch.text, { contentType: 'text' })
+        : mergeUsage(env.DB, [batch], now()),
+    now,
+    wait: (ms) => scheduler.wait(ms),
+    withTimeout,
+    newId: () => crypto.randomUUID(),
+    log,
+  });
   const app = createApp(
     {
       config,
       directory,
+      usage,
       restrictedRoutes: compileRoutes(restrictedRoutes),
       fetch: (input, init) => fetch(input, init),
       now,
@@ -86,7 +114,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       onChange: (tokenHashes) => followChange(directory, replication, tokenHashes, runInBackground),
     }),
   );
-  return { env, app, replication };
+  return { env, config, app, replication };
 }
 
 /** After a change was committed: this isolate knows of it at once, and KV soon. */

@@ -20,6 +20,7 @@ import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import type { Config } from '../env.ts';
 import type { KeyDirectory, KeyLookup, LookupContext, RunInBackground } from '../keys/directory.ts';
 import { problemResponse } from '../problem.ts';
+import type { UsageCounter } from '../usage/counter.ts';
 import {
   type Grant,
   grantTo,
@@ -34,6 +35,7 @@ import { forward } from './forward.ts';
 export interface Gateway {
   readonly config: Config;
   readonly directory: KeyDirectory;
+  readonly usage: UsageCounter;
   readonly restrictedRoutes: RouteTable;
   readonly fetch: typeof fetch;
   readonly now: () => number;
@@ -101,6 +103,7 @@ export async function handle(
   });
   if (!decision.allowed) return refuse(gateway, facts, decision.rejection, found.key);
 
+  gateway.usage.countAllowed(found.key.id, facts.lookup);
   const forwarded = await forward({
     request,
     url: gateway.config.upstreamUrl + decision.path + decision.query,
@@ -164,6 +167,7 @@ async function answerPreflight(
     preflightVary(response.headers);
     return response;
   }
+  gateway.usage.countPreflight(facts.lookup);
   return preflightResponse(grantTo(origin), decision.allowHeaders, decision.maxAgeSeconds);
 }
 
@@ -178,7 +182,7 @@ function readOriginHeader(request: Request): string | null {
   return length === 0 ? null : value.slice(0, length);
 }
 
-/** Logs a refusal once and answers it, readable by the origins that its kind allows. */
+/** Logs and counts a refusal once and answers it, readable by the origins that its kind allows. */
 async function refuse(
   gateway: Gateway,
   facts: Facts,
@@ -198,6 +202,10 @@ async function refuse(
     // A backend secret that arrives from a page stands in that page's source.
     isProbableLeak: rejection.code === 'cors_not_enabled' || undefined,
   });
+  gateway.usage.countRefused(
+    { code: rejection.code, keyId: key?.id ?? null, origin: origin?.value ?? null },
+    facts.lookup,
+  );
   const grant = await grantFor(gateway, facts, rejection);
   await discardBody(request);
   return refusalResponse(request, requestId, rejection, grant);

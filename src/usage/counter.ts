@@ -1,0 +1,180 @@
+/**
+ * Counts requests in one isolate and hands the counts over every few seconds.
+ *
+ *     count -> tallies in memory -> every few seconds, closed batches -> the Queue -> `consumer.ts`
+ *
+ * The first request that counts something leaves background work behind, which waits out the
+ * interval and hands over: so counts do not lie about until a next request that may never come.
+ * Should that request die, the next one after twice the interval does it. Nothing here is waited for
+ * by a request, and nothing here throws. What was counted and not taken by the Queue yet is lost when
+ * the isolate dies: the requests of one interval, while the Queue works.
+ */
+
+import { USAGE_EARLY_FLUSH_ROWS, USAGE_FLUSH_SECONDS } from '../core/limits.ts';
+import type { RejectionCode } from '../core/rejection.ts';
+import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
+import { UsageOutbox } from './outbox.ts';
+import { UsageTallies } from './tallies.ts';
+
+/** One request's time, and where it may leave work behind: `ctx.waitUntil`. */
+export interface CountContext {
+  /** When the request arrived; it counts on that day, in UTC. */
+  readonly nowMs: number;
+  readonly runInBackground: (work: Promise<unknown>) => void;
+}
+
+export interface UsageCounterOptions {
+  /** Hands a batch over, for it to be merged. May reject, or never settle. */
+  readonly deliver: (batch: ClosedBatch) => Promise<unknown>;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<unknown>;
+  /** Rejects after so many milliseconds, unless the work is done before. */
+  readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
+  /** Makes a UUID. */
+  readonly newId: () => string;
+  readonly log: (event: UsageEvent) => void;
+}
+
+/** Something that operators should know of the counting; told once a minute each. */
+export type UsageEvent =
+  | {
+      readonly event: 'usage_hand_over_failed';
+      readonly error: string;
+      readonly waitingBatches: number;
+    }
+  | {
+      readonly event: 'usage_overflow';
+      readonly unattributedRequests: number;
+      readonly droppedOrigins: number;
+    };
+
+/** See the file's head. */
+export interface UsageCounter {
+  /**
+   * Counts a request that is let through, before it is sent to the upstream: its client may go away,
+   * which ends it here without another word. A hot key costs a look-up in a map and an increment.
+   */
+  countAllowed(keyId: string, context: CountContext): void;
+  /**
+   * Counts a refusal; `keyId` is `null` without a known key. An upstream's failure comes after the
+   * request was let through, and moves it from there to its own outcome.
+   */
+  countRefused(
+    refusal: {
+      readonly code: RejectionCode;
+      readonly keyId: string | null;
+      readonly origin: string | null;
+    },
+    context: CountContext,
+  ): void;
+  /** Counts a preflight that was granted. One that was not is a refusal without a key. */
+  countPreflight(context: CountContext): void;
+  /** What memory holds, for tests and for operators. */
+  stats(): {
+    readonly rows: number;
+    readonly waitingBatches: number;
+    readonly waitingBytes: number;
+  };
+}
+
+const NOT_ARRANGED = Number.NEGATIVE_INFINITY;
+const FLUSH_MS = USAGE_FLUSH_SECONDS * 1000;
+/** An early flush that comes to nothing is not tried again sooner. */
+const EARLY_RETRY_MS = 1_000;
+const TELL_EVERY_MS = 60_000;
+
+/** A counter that has counted nothing. One isolate has one. */
+export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
+  const { now, wait } = options;
+  const tallies = new UsageTallies();
+  const toldMs = new Map<UsageEvent['event'], number>();
+  const outbox = new UsageOutbox({
+    ...options,
+    onFailure: (error) =>
+      tell({
+        event: 'usage_hand_over_failed',
+        error: error instanceof Error ? error.message : String(error),
+        waitingBatches: outbox.batches,
+      }),
+  });
+
+  // "A flush is arranged" is a time, not a flag: when the next request has to arrange it again.
+  let dueMs = NOT_ARRANGED;
+  let earlyDueMs = NOT_ARRANGED;
+  // Whoever arranged last closes; work that was overtaken meanwhile leaves it to them.
+  let arrangement = 0;
+
+  function arrangeFlush(context: CountContext): void {
+    const isEarly = tallies.rows >= USAGE_EARLY_FLUSH_ROWS;
+    const delayMs = isEarly || dueMs !== NOT_ARRANGED ? 0 : FLUSH_MS;
+    dueMs = now() + 2 * FLUSH_MS;
+    if (isEarly) earlyDueMs = now() + EARLY_RETRY_MS;
+    arrangement += 1;
+    context.runInBackground(flush(delayMs, arrangement));
+  }
+
+  async function flush(delayMs: number, ownArrangement: number): Promise<void> {
+    // Also without a delay: the response goes first, and the work of closing comes after it.
+    await wait(delayMs);
+    if (arrangement !== ownArrangement) return;
+    if (outbox.hasRoom) closeTallies();
+    await outbox.send();
+  }
+
+  /** Turns what was counted into batches, in one go: a request that dies loses none of it. */
+  function closeTallies(): void {
+    const overflow = tallies.overflow();
+    if (overflow.unattributedRequests > 0 || overflow.droppedOrigins > 0) {
+      tell({ event: 'usage_overflow', ...overflow });
+    }
+    outbox.add(writeBatches(tallies.toRows(), { nowMs: now(), newId: options.newId }));
+    tallies.clear();
+    dueMs = NOT_ARRANGED;
+    earlyDueMs = NOT_ARRANGED;
+  }
+
+  function settle(context: CountContext): void {
+    const { nowMs } = context;
+    if (nowMs >= dueMs || (tallies.rows >= USAGE_EARLY_FLUSH_ROWS && nowMs >= earlyDueMs)) {
+      arrangeFlush(context);
+    }
+  }
+
+  function tell(event: UsageEvent): void {
+    const nowMs = now();
+    if (nowMs - (toldMs.get(event.event) ?? NOT_ARRANGED) < TELL_EVERY_MS) return;
+    toldMs.set(event.event, nowMs);
+    options.log(event);
+  }
+
+  return {
+    countAllowed(keyId, context) {
+      tallies.countAllowed(keyId, context.nowMs);
+      settle(context);
+    },
+
+    countRefused({ code, keyId, origin }, context) {
+      const outcome = outcomeByCode[code];
+      if (keyId !== null && outcome.startsWith('upstream_error:')) {
+        tallies.uncountAllowed(keyId, context.nowMs);
+      }
+      tallies.countOther(keyId ?? NO_KEY, outcome, context.nowMs);
+      const isAboutOrigin = code === 'origin_not_allowed' || code === 'cors_not_enabled';
+      if (isAboutOrigin && keyId !== null && origin !== null) {
+        tallies.noteRefusedOrigin(keyId, origin, code, context.nowMs);
+      }
+      settle(context);
+    },
+
+    countPreflight(context) {
+      tallies.countOther(NO_KEY, 'preflight_granted', context.nowMs);
+      settle(context);
+    },
+
+    stats: () => ({
+      rows: tallies.rows,
+      waitingBatches: outbox.batches,
+      waitingBytes: outbox.bytes,
+    }),
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * Closed batches of usage that wait to be taken by the Queue.
+ *
+ * A batch stays until the Queue has taken it, and is sent again as it is: whether an attempt that
+ * failed or hung was taken after all cannot be known here, and does not matter, because a batch that
+ * comes twice counts once. Promises are never shared between requests; "this batch is being sent" is
+ * a time and not a flag, because the request that sends it may die.
+ */
+
+import {
+  USAGE_RETRY_MAX_MS,
+  USAGE_RETRY_MIN_MS,
+  USAGE_SEND_TIMEOUT_MS,
+  USAGE_SENDING_MS,
+  USAGE_SENDS_PER_REQUEST,
+  USAGE_WAITING_BYTES,
+} from '../core/limits.ts';
+import type { ClosedBatch } from './batch.ts';
+
+export interface OutboxOptions {
+  /** Hands a batch over. May reject, or never settle. */
+  readonly deliver: (batch: ClosedBatch) => Promise<unknown>;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<unknown>;
+  /** Rejects after so many milliseconds, unless the work is done before. */
+  readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface WaitingBatch extends ClosedBatch {
+  /** Until when some request is taken to be sending it. */
+  busyUntilMs: number;
+}
+
+/** See the file's head. One isolate has one. */
+export class UsageOutbox {
+  readonly #options: OutboxOptions;
+  /** In the order in which they are sent: what failed goes to the end. */
+  readonly #waiting = new Set<WaitingBatch>();
+  #bytes = 0;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+  #retryDelayMs = USAGE_RETRY_MIN_MS;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  get batches(): number {
+    return this.#waiting.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether further batches may be added. What is added at once may go past the bound. */
+  get hasRoom(): boolean {
+    return this.#bytes < USAGE_WAITING_BYTES;
+  }
+
+  add(batches: readonly ClosedBatch[]): void {
+    for (const { id, text } of batches) {
+      this.#waiting.add({ id, text, busyUntilMs: Number.NEGATIVE_INFINITY });
+      this.#bytes += text.length;
+    }
+  }
+
+  /**
+   * Sends what waits, one batch after the other, and gives a Queue that fails some time. Ends when
+   * nothing is left for it to do, or when it was long enough for the work of one request: a later
+   * request goes on with what is left. Never rejects.
+   */
+  async send(): Promise<void> {
+    const { now, wait } = this.#options;
+    const endMs = now() + USAGE_SENDING_MS;
+    for (let steps = 0; steps < USAGE_SENDS_PER_REQUEST && now() < endMs; steps++) {
+      const batch = this.#next();
+      if (batch === undefined || this.#retryAtMs >= endMs) return;
+      const retryInMs = this.#retryAtMs - now();
+      // Meanwhile another request may have sent it, or failed: looked at anew afterwards.
+      if (retryInMs > 0) await wait(retryInMs);
+      else await this.#sendOne(batch);
+    }
+  }
+
+  #next(): WaitingBatch | undefined {
+    const nowMs = this.#options.now();
+    for (const batch of this.#waiting) {
+      if (nowMs >= batch.busyUntilMs) return batch;
+    }
+    return undefined;
+  }
+
+  async #sendOne(batch: WaitingBatch): Promise<void> {
+    const { deliver, now, withTimeout, onFailure } = this.#options;
+    batch.busyUntilMs = now() + 2 * USAGE_SEND_TIMEOUT_MS;
+    try {
+      await withTimeout(deliver(batch), USAGE_SEND_TIMEOUT_MS);
+      if (this.#waiting.delete(batch)) this.#bytes -= batch.text.length;
+      this.#retryAtMs = Number.NEGATIVE_INFINITY;
+      this.#retryDelayMs = USAGE_RETRY_MIN_MS;
+    } catch (error) {
+      // To the end, so that a batch which is never taken holds up no other.
+      if (this.#waiting.delete(batch)) this.#waiting.add(batch);
+      batch.busyUntilMs = Number.NEGATIVE_INFINITY;
+      this.#retryAtMs = now() + this.#retryDelayMs;
+      this.#retryDelayMs = Math.min(2 * this.#retryDelayMs, USAGE_RETRY_MAX_MS);
+      onFailure(error);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * What one isolate has counted since it last handed over, in bounded memory. No I/O, no clock.
+ *
+ * Counting a request of a key that is there already costs one look-up in a map and an increment.
+ * When there is no room for another row, requests are still counted, but together: totals stay
+ * right, and only whose requests they were is lost.
+ */
+
+import {
+  REFUSED_ORIGINS_PER_KEY,
+  USAGE_ORIGINS_IN_MEMORY,
+  USAGE_ROWS_IN_MEMORY,
+} from '../core/limits.ts';
+import type { RejectionCode } from '../core/rejection.ts';
+import { DAY_MS, dayOf, NO_KEY, type Outcome, UNATTRIBUTED, type UsageRow } from './batch.ts';
+
+interface KeyTally {
+  allowed: number;
+  lastUsedAtMs: number;
+  /** Every outcome but `allowed`; most keys have none. */
+  others: Map<Outcome, number> | null;
+}
+
+interface DayTallies {
+  readonly day: string;
+  readonly startMs: number;
+  readonly keys: Map<string, KeyTally>;
+}
+
+interface RefusedOrigin {
+  readonly code: RejectionCode;
+  lastAtMs: number;
+  count: number;
+}
+
+/** See the file's head. */
+export class UsageTallies {
+  readonly #days = new Map<number, DayTallies>();
+  readonly #origins = new Map<string, Map<string, RefusedOrigin>>();
+  #today: DayTallies = { day: '', startMs: Number.POSITIVE_INFINITY, keys: new Map() };
+  #rows = 0;
+  #originCount = 0;
+  #droppedOrigins = 0;
+
+  /** Rows that the tallies take at most, which is what their memory is bounded by. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Counts a request that was let through. */
+  countAllowed(keyId: string, nowMs: number): void {
+    const tally = this.#tallyOf(keyId, nowMs);
+    tally.allowed += 1;
+    if (nowMs > tally.lastUsedAtMs) tally.lastUsedAtMs = nowMs;
+  }
+
+  /** Takes back a request that was counted as let through. */
+  uncountAllowed(keyId: string, nowMs: number): void {
+    this.#tallyOf(keyId, nowMs).allowed -= 1;
+  }
+
+  /** Counts a request with any other outcome. */
+  countOther(keyId: string, outcome: Outcome, nowMs: number): void {
+    let tally = this.#tallyOf(keyId, nowMs);
+    if (!tally.others?.has(outcome)) {
+      if (this.#isFullFor(keyId)) tally = this.#tallyOf(UNATTRIBUTED, nowMs);
+      else this.#rows += 1;
+    }
+    tally.others ??= new Map();
+    tally.others.set(outcome, (tally.others.get(outcome) ?? 0) + 1);
+  }
+
+  /** Remembers an origin that a key refused: the newest of each key, as far as there is room. */
+  noteRefusedOrigin(keyId: string, origin: string, code: RejectionCode, nowMs: number): void {
+    let origins = this.#origins.get(keyId);
+    const known = origins?.get(origin);
+    if (origins && known) {
+      // Moved to the end: what was seen longest ago comes first.
+      origins.delete(origin);
+      origins.set(origin, known);
+      known.lastAtMs = Math.max(known.lastAtMs, nowMs);
+      known.count += 1;
+      return;
+    }
+    if (origins && origins.size >= REFUSED_ORIGINS_PER_KEY) {
+      for (const [oldest] of origins) {
+        origins.delete(oldest);
+        break;
+      }
+      this.#originCount -= 1;
+    } else if (this.#originCount >= USAGE_ORIGINS_IN_MEMORY) {
+      this.#droppedOrigins += 1;
+      return;
+    }
+    if (!origins) {
+      origins = new Map();
+      this.#origins.set(keyId, origins);
+    }
+    origins.set(origin, { code, lastAtMs: nowMs, count: 1 });
+    this.#originCount += 1;
+  }
+
+  /** Everything that was counted, as the rows of batches. */
+  *toRows(): Generator<UsageRow> {
+    for (const { day, keys } of this.#days.values()) {
+      for (const [keyId, tally] of keys) {
+        if (tally.allowed !== 0) yield ['counts', [keyId, day, 'allowed', tally.allowed]];
+        for (const [outcome, requests] of tally.others ?? []) {
+          yield ['counts', [keyId, day, outcome, requests]];
+        }
+        if (tally.lastUsedAtMs > 0 && !isCommon(keyId)) {
+          yield ['used', [keyId, tally.lastUsedAtMs]];
+        }
+      }
+    }
+    for (const [keyId, origins] of this.#origins) {
+      for (const [origin, { code, lastAtMs, count }] of origins) {
+        yield ['origins', [keyId, origin, code, lastAtMs, count]];
+      }
+    }
+  }
+
+  /** What did not fit: requests that were counted together, and origins that were left out. */
+  overflow(): { readonly unattributedRequests: number; readonly droppedOrigins: number } {
+    let unattributedRequests = 0;
+    for (const { keys } of this.#days.values()) {
+      const tally = keys.get(UNATTRIBUTED);
+      unattributedRequests += tally?.allowed ?? 0;
+      for (const requests of tally?.others?.values() ?? []) unattributedRequests += requests;
+    }
+    return { unattributedRequests, droppedOrigins: this.#droppedOrigins };
+  }
+
+  /** Starts again from nothing. */
+  clear(): void {
+    this.#days.clear();
+    this.#origins.clear();
+    this.#today = { day: '', startMs: Number.POSITIVE_INFINITY, keys: new Map() };
+    this.#rows = 0;
+    this.#originCount = 0;
+    this.#droppedOrigins = 0;
+  }
+
+  #tallyOf(keyId: string, nowMs: number): KeyTally {
+    const today = this.#today;
+    // Requests of the day before may still come in after midnight, so this goes both ways.
+    const keys =
+      nowMs >= today.startMs && nowMs < today.startMs + DAY_MS ? today.keys : this.#turnTo(nowMs);
+    return keys.get(keyId) ?? this.#add(keys, keyId);
+  }
+
+  #turnTo(nowMs: number): Map<string, KeyTally> {
+    const startMs = nowMs - (nowMs % DAY_MS);
+    let day = this.#days.get(startMs);
+    if (!day) {
+      day = { day: dayOf(startMs), startMs, keys: new Map() };
+      this.#days.set(startMs, day);
+    }
+    this.#today = day;
+    return day.keys;
+  }
+
+  #add(keys: Map<string, KeyTally>, keyId: string): KeyTally {
+    if (this.#isFullFor(keyId)) return keys.get(UNATTRIBUTED) ?? this.#add(keys, UNATTRIBUTED);
+    const tally: KeyTally = { allowed: 0, lastUsedAtMs: 0, others: null };
+    keys.set(keyId, tally);
+    this.#rows += 1;
+    return tally;
+  }
+
+  #isFullFor(keyId: string): boolean {
+    return this.#rows >= USAGE_ROWS_IN_MEMORY && !isCommon(keyId);
+  }
+}
+
+/** Whether this stands for requests of no key in particular, which always have room. */
+function isCommon(keyId: string): boolean {
+  return keyId === NO_KEY || keyId === UNATTRIBUTED;
+}
