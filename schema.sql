@@ -35,9 +35,12 @@ CREATE TABLE IF NOT EXISTS keys (
   version INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
--- Newest first, in all or for one owner; id breaks ties so that a cursor is exact.
-CREATE INDEX IF NOT EXISTS keys_by_age ON keys (created_at_ms DESC, id DESC);
-CREATE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, created_at_ms DESC, id DESC);
+-- Newest first, in all or for one owner; id breaks ties so that a cursor is exact. Without revoked
+-- keys, so that a page of the list costs the same however many there were.
+CREATE INDEX IF NOT EXISTS keys_by_age ON keys (created_at_ms DESC, id DESC)
+  WHERE revoked_at_ms IS NULL;
+CREATE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, created_at_ms DESC, id DESC)
+  WHERE revoked_at_ms IS NULL;
 
 -- The tokens of a key, as hashes. A rolled key has two until the old one's grace ends.
 CREATE TABLE IF NOT EXISTS tokens (
@@ -133,6 +136,48 @@ CREATE TABLE IF NOT EXISTS refused_origins (
   count INTEGER NOT NULL,
   PRIMARY KEY (key_id, origin)
 ) STRICT, WITHOUT ROWID;
+
+-- Who changed what, when. Append-only, written by management in the batch of the change.
+CREATE TABLE IF NOT EXISTS audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_ms INTEGER NOT NULL,
+  -- 'operator', or 'person:' and the subject of the JWT.
+  actor TEXT NOT NULL,
+  -- 'create', 'import', 'edit', 'roll' or 'revoke'.
+  action TEXT NOT NULL,
+  key_id TEXT NOT NULL REFERENCES keys (id),
+  -- The key's owner, who may read the line. NULL: the operator alone may.
+  owner TEXT,
+  -- The key as JSON, as the API shows it. NULL: it did not exist before, or does not any more.
+  -- Neither holds a token or the hash of one.
+  before TEXT,
+  after TEXT,
+  -- Finds the request in the logs.
+  request_id TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS audit_by_key ON audit (key_id, id DESC);
+CREATE INDEX IF NOT EXISTS audit_by_owner ON audit (owner, id DESC);
+
+-- Answers to requests that carried an Idempotency-Key, for 24 hours. Written by management in the
+-- batch of the change, so that a repeated request finds either the answer or an unchanged database.
+CREATE TABLE IF NOT EXISTS idempotency (
+  -- Who asked, as in audit.actor, and for whom, so that nobody gets another caller's answer.
+  caller TEXT NOT NULL,
+  -- SHA-256 of the Idempotency-Key in hexadecimal.
+  key_hash TEXT NOT NULL,
+  -- SHA-256 of the method, the path and the body in hexadecimal.
+  request_hash TEXT NOT NULL,
+  -- The answer as JSON: status, headers, and the body without its token.
+  answer TEXT NOT NULL,
+  -- The token of the answer, encrypted under a key that is derived from the Idempotency-Key and, where
+  -- there is one, the admin token. D1 has neither, so it cannot be read here. NULL: no token.
+  sealed_token TEXT,
+  expires_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (caller, key_hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS idempotency_by_expiry ON idempotency (expires_at_ms);
 
 -- Single values. Made once, by this file.
 CREATE TABLE IF NOT EXISTS settings (
