@@ -23,6 +23,7 @@ export interface Env {
   readonly FEED_REFRESH_SECONDS?: string;
   readonly MAX_STALENESS_SECONDS?: string;
   readonly OUTAGE_GRACE_SECONDS?: string;
+  readonly USAGE_FLUSH_SECONDS?: string;
   readonly USAGE_RETENTION_DAYS?: string;
 }
 
@@ -40,6 +41,8 @@ export interface Config {
   readonly feedRefreshSeconds: number;
   readonly maxStalenessSeconds: number;
   readonly outageGraceSeconds: number;
+  /** How long an isolate adds usage up before it hands it over: what is lost when it dies. */
+  readonly usageFlushSeconds: number;
   readonly usageRetentionDays: number;
 }
 
@@ -52,18 +55,22 @@ export interface ConfigProblem {
   readonly fix: string;
 }
 
+/** The settings, or everything that is wrong with them. */
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 const ADMIN_TOKEN_MIN_LENGTH = 32;
+const QUOTE_MAX_LENGTH = 100;
+const SWITCH_QUOTE_MAX_LENGTH = 8;
 
 /** Reads the configuration. Returns all its problems when it has any. Never throws. */
 export function readConfig(env: Env): ConfigResult {
   const problems: ConfigProblem[] = [];
   const problem = (name: keyof Env, value: string | null, reason: string, fix: string) => {
-    problems.push({ name, value, reason, fix });
+    problems.push({ name, value: value && value.slice(0, QUOTE_MAX_LENGTH), reason, fix });
   };
+  const hasProblem = (name: keyof Env) => problems.some((known) => known.name === name);
 
   for (const [name, method, kind] of [
     ['DB', 'withSession', 'd1_databases'],
@@ -76,25 +83,36 @@ export function readConfig(env: Env): ConfigResult {
     }
   }
 
-  if (env.USAGE !== undefined && typeof env.USAGE.send !== 'function') {
+  if (env.USAGE !== undefined && typeof env.USAGE?.send !== 'function') {
     problem('USAGE', null, 'it is not a Queue', 'Bind it in [[queues.producers]], or remove it');
   }
 
+  /** A variable as it was set; empty when absent. `5000` and `true` need no quotes in wrangler.toml. */
+  function text(name: keyof Env): string {
+    const value: unknown = env[name];
+    if (value === undefined || value === null) return '';
+    if (typeof value === 'string') return value;
+    if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+    problem(name, null, 'it is not a text', 'Set it as one value, in quotes');
+    return '';
+  }
+
   function integer(name: keyof Env, fallback: number, min: number, max: number): number {
-    const text = env[name] as string | undefined;
-    if (text === undefined || text === '') return fallback;
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    const digits = text(name);
+    if (digits === '') return fallback;
+    const value = Number(digits);
+    if (/^\d+$/.test(digits) && value >= min && value <= max) return value;
     const wanted = `a whole number from ${min} to ${max}`;
-    problem(name, text, `it is not ${wanted}`, `Set ${wanted}, or remove it for ${fallback}`);
+    problem(name, digits, `it is not ${wanted}`, `Set ${wanted}, or remove it for ${fallback}`);
     return fallback;
   }
 
-  const upstreamUrl = readUpstreamUrl(env.UPSTREAM_URL ?? '', (reason, fix) =>
-    problem('UPSTREAM_URL', withoutCredentials(env.UPSTREAM_URL), reason, fix),
-  );
+  const writtenUrl = text('UPSTREAM_URL');
+  const upstreamUrl = readUpstreamUrl(writtenUrl, (reason, fix) => {
+    if (!hasProblem('UPSTREAM_URL')) problem('UPSTREAM_URL', quotableUrl(writtenUrl), reason, fix);
+  });
 
-  const adminToken = env.ADMIN_TOKEN || null;
+  const adminToken = text('ADMIN_TOKEN') || null;
   if (adminToken !== null && adminToken.length < ADMIN_TOKEN_MIN_LENGTH) {
     problem(
       'ADMIN_TOKEN',
@@ -120,11 +138,14 @@ export function readConfig(env: Env): ConfigResult {
     );
   }
 
-  const forwardToken = readSwitch(env.FORWARD_TOKEN, (reason, fix) =>
-    problem('FORWARD_TOKEN', env.FORWARD_TOKEN ?? null, reason, fix),
-  );
+  const forwardSwitch = text('FORWARD_TOKEN');
+  const forwardToken = readSwitch(forwardSwitch, (reason, fix) => {
+    // Its name invites a token. Only what is too short for one is quoted.
+    const quotable = forwardSwitch.length <= SWITCH_QUOTE_MAX_LENGTH ? forwardSwitch : null;
+    problem('FORWARD_TOKEN', quotable, reason, fix);
+  });
 
-  const upstreamAuthorization = env.UPSTREAM_AUTHORIZATION || null;
+  const upstreamAuthorization = text('UPSTREAM_AUTHORIZATION') || null;
   if (
     upstreamAuthorization !== null &&
     !/^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/.test(upstreamAuthorization)
@@ -145,7 +166,7 @@ export function readConfig(env: Env): ConfigResult {
     );
   }
 
-  const tokenPrefix = env.TOKEN_PREFIX || 'ea';
+  const tokenPrefix = text('TOKEN_PREFIX') || 'ea';
   if (!tokenPrefixPattern.test(tokenPrefix)) {
     problem(
       'TOKEN_PREFIX',
@@ -162,7 +183,7 @@ export function readConfig(env: Env): ConfigResult {
     0,
     300,
   );
-  if (feedRefreshSeconds > maxStalenessSeconds) {
+  if (feedRefreshSeconds > maxStalenessSeconds && !hasProblem('MAX_STALENESS_SECONDS')) {
     problem(
       'FEED_REFRESH_SECONDS',
       String(feedRefreshSeconds),
@@ -172,6 +193,8 @@ export function readConfig(env: Env): ConfigResult {
   }
   const upstreamTimeoutMs = integer('UPSTREAM_TIMEOUT_MS', 30_000, 1, 600_000);
   const outageGraceSeconds = integer('OUTAGE_GRACE_SECONDS', 300, 0, 24 * 60 * 60);
+  // At most 10, because the background work of one request waits for it and ends after 30.
+  const usageFlushSeconds = integer('USAGE_FLUSH_SECONDS', 5, 0, 10);
   const usageRetentionDays = integer('USAGE_RETENTION_DAYS', 400, 1, 10 * 366);
 
   if (problems.length > 0) return { ok: false, problems };
@@ -187,6 +210,7 @@ export function readConfig(env: Env): ConfigResult {
       feedRefreshSeconds,
       maxStalenessSeconds,
       outageGraceSeconds,
+      usageFlushSeconds,
       usageRetentionDays,
     },
   };
@@ -198,31 +222,35 @@ function readUpstreamUrl(value: string, refuse: (reason: string, fix: string) =>
     refuse('it is missing', fix);
     return '';
   }
-  const url = URL.canParse(value) ? new URL(value) : null;
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+  // The parser also takes blanks, backslashes and missing slashes, which are slips of the pen here.
+  const url = /^https?:\/\/[^\s\\/][^\s\\]*$/i.test(value) ? URL.parse(value) : null;
+  if (url === null) {
     refuse('it is not an absolute http or https URL', fix);
   } else if (url.username !== '' || url.password !== '') {
     refuse('it holds credentials', 'Set them as the secret UPSTREAM_AUTHORIZATION instead');
   } else if (/[?#]/.test(value)) {
     refuse('it holds a query or a fragment', 'Remove everything from the first ? or #');
-  } else if (!/^(?:\/[A-Za-z0-9\-._~]+)*\/?$/.test(url.pathname)) {
+  } else if (!isPlainBasePath(value.replace(/^https?:\/\/[^/]*/i, ''))) {
     refuse(
-      'its path holds other characters than letters, digits and - . _ ~, or an empty segment',
+      'its path holds other characters than letters, digits and - . _ ~, or an empty or a dot segment',
       'Write a plain path such as "/v1"',
     );
   }
   return url === null ? '' : url.origin + url.pathname.replace(/\/$/, '');
 }
 
-function readSwitch(
-  value: string | undefined,
-  refuse: (reason: string, fix: string) => void,
-): boolean {
-  if (value === undefined || value === '' || value === 'false') return false;
+function isPlainBasePath(path: string): boolean {
+  return /^(?:\/[A-Za-z0-9\-._~]+)*\/?$/.test(path) && !/\/\.+(?:\/|$)/.test(path);
+}
+
+function readSwitch(value: string, refuse: (reason: string, fix: string) => void): boolean {
+  if (value === '' || value === 'false') return false;
   if (value !== 'true') refuse('it is neither "true" nor "false"', 'Set "true", or remove it');
   return true;
 }
 
-function withoutCredentials(value: string | undefined): string | null {
-  return value === undefined ? null : value.replace(/\/\/[^/@]*@/, '//***@');
+/** A URL without the parts of it that may be secret: what stands before an `@`, and the query. */
+function quotableUrl(value: string): string | null {
+  if (value === '') return null;
+  return value.replace(/^(https?:\/\/)?.*@/is, '$1***@').replace(/([?#]).*$/s, '$1***');
 }

@@ -87,6 +87,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       env.USAGE
         ? env.USAGE.send(batch.text, { contentType: 'text' })
         : mergeUsage(env.DB, [batch], now()),
+    flushMs: config.usageFlushSeconds * 1000,
     now,
     wait: (ms) => scheduler.wait(ms),
     withTimeout,

@@ -5,12 +5,12 @@
  *
  * The first request that counts something leaves background work behind, which waits out the
  * interval and hands over: so counts do not lie about until a next request that may never come.
- * Should that request die, the next one after twice the interval does it. Nothing here is waited for
+ * Should that request die, the next one after twice the interval and a second does it. Nothing here is waited for
  * by a request, and nothing here throws. What was counted and not taken by the Queue yet is lost when
  * the isolate dies: the requests of one interval, while the Queue works.
  */
 
-import { USAGE_EARLY_FLUSH_ROWS, USAGE_FLUSH_SECONDS } from '../core/limits.ts';
+import { USAGE_EARLY_FLUSH_ROWS } from '../core/limits.ts';
 import type { RejectionCode } from '../core/rejection.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { UsageOutbox } from './outbox.ts';
@@ -26,6 +26,8 @@ export interface CountContext {
 export interface UsageCounterOptions {
   /** Hands a batch over, for it to be merged. May reject, or never settle. */
   readonly deliver: (batch: ClosedBatch) => Promise<unknown>;
+  /** How long counts are added up before they are handed over. */
+  readonly flushMs: number;
   readonly now: () => number;
   readonly wait: (ms: number) => Promise<unknown>;
   /** Rejects after so many milliseconds, unless the work is done before. */
@@ -78,14 +80,15 @@ export interface UsageCounter {
 }
 
 const NOT_ARRANGED = Number.NEGATIVE_INFINITY;
-const FLUSH_MS = USAGE_FLUSH_SECONDS * 1000;
+/** How late a flush may be before the next request takes it to have died. */
+const FLUSH_LATE_MS = 1_000;
 /** An early flush that comes to nothing is not tried again sooner. */
 const EARLY_RETRY_MS = 1_000;
 const TELL_EVERY_MS = 60_000;
 
 /** A counter that has counted nothing. One isolate has one. */
 export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
-  const { now, wait } = options;
+  const { flushMs, now, wait } = options;
   const tallies = new UsageTallies();
   const toldMs = new Map<UsageEvent['event'], number>();
   const outbox = new UsageOutbox({
@@ -106,8 +109,8 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
 
   function arrangeFlush(context: CountContext): void {
     const isEarly = tallies.rows >= USAGE_EARLY_FLUSH_ROWS;
-    const delayMs = isEarly || dueMs !== NOT_ARRANGED ? 0 : FLUSH_MS;
-    dueMs = now() + 2 * FLUSH_MS;
+    const delayMs = isEarly || dueMs !== NOT_ARRANGED ? 0 : flushMs;
+    dueMs = now() + 2 * flushMs + FLUSH_LATE_MS;
     if (isEarly) earlyDueMs = now() + EARLY_RETRY_MS;
     arrangement += 1;
     context.runInBackground(flush(delayMs, arrangement));
