@@ -68,7 +68,7 @@ const SWITCH_QUOTE_MAX_LENGTH = 8;
 export function readConfig(env: Env): ConfigResult {
   const problems: ConfigProblem[] = [];
   const problem = (name: keyof Env, value: string | null, reason: string, fix: string) => {
-    problems.push({ name, value: value && value.slice(0, QUOTE_MAX_LENGTH), reason, fix });
+    problems.push({ name, value: value?.slice(0, QUOTE_MAX_LENGTH) ?? null, reason, fix });
   };
   const hasProblem = (name: keyof Env) => problems.some((known) => known.name === name);
 
@@ -246,7 +246,7 @@ function isPlainBasePath(path: string): boolean {
 function readSwitch(value: string, refuse: (reason: string, fix: string) => void): boolean {
   if (value === '' || value === 'false') return false;
   if (value !== 'true') refuse('it is neither "true" nor "false"', 'Set "true", or remove it');
-  return true;
+  return value === 'true';
 }
 
 /** A URL without the parts of it that may be secret: what stands before an `@`, and the query. */
