@@ -57,10 +57,10 @@ export const OUTAGE_GRACE_RESTRICTED_SECONDS = 60;
 /** KV copies that one scheduled run repeats. */
 export const REPLICA_REPAIRS_PER_RUN = 400;
 
-/** What a request body adds to the upstream timeout: the slowest upload that is waited for. */
+/** How long the upload of a request's body may take. The upstream timeout runs from its end. */
+export const LONGEST_UPLOAD_MS = 10 * 60 * 1_000;
+/** Bodies that need longer at this rate get longer. */
 export const SLOWEST_UPLOAD_BYTES_PER_MS = 16;
-/** The same for a body of unknown length. */
-export const UNKNOWN_LENGTH_UPLOAD_MS = 10 * 60 * 1_000;
 
 /** How long a signed assertion is valid, in seconds. The upstream's clock must be this good. */
 export const ASSERTION_SECONDS = 30;

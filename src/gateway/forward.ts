@@ -7,7 +7,7 @@
  * ASCII. The body is handed through untouched: a stream in between would lose its Content-Length.
  */
 
-import { SLOWEST_UPLOAD_BYTES_PER_MS, UNKNOWN_LENGTH_UPLOAD_MS } from '../core/limits.ts';
+import { LONGEST_UPLOAD_MS, SLOWEST_UPLOAD_BYTES_PER_MS } from '../core/limits.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 
 /** What to forward, and what to tell the upstream about it. */
@@ -86,7 +86,10 @@ const vouchedPrefix = 'cf-';
 export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
   const { request, url, timeoutMs } = forwarding;
   const deadline = createDeadline();
-  const body = followUpload(request, () => deadline.set(timeoutMs));
+  const body = followUpload(request, {
+    onSent: () => deadline.set(timeoutMs),
+    onBrokenOff: () => deadline.cancel(new Error('the body of the request broke off')),
+  });
   const init: RequestInit = {
     headers: upstreamHeaders(forwarding),
     redirect: 'manual',
@@ -102,7 +105,7 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
         : await forwarding.fetch(url, { ...init, method: request.method, body });
     return { ok: true, response: withoutHopByHop(editable(response)) };
   } catch (error) {
-    const rejection = rejectionFor(deadline.signal.aborted);
+    const rejection = rejectionFor(deadline.hasPassed());
     return { ok: false, rejection, error: String(error) };
   } finally {
     deadline.end();
@@ -121,31 +124,49 @@ function createDeadline() {
   const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | null = null;
   let hasEnded = false;
+  let hasPassed = false;
+  const pass = () => {
+    hasPassed = true;
+    abort.abort();
+  };
   return {
     signal: abort.signal,
+    hasPassed: () => hasPassed,
     set(delayMs: number): void {
       clearTimeout(timer);
-      if (!hasEnded) timer = setTimeout(() => abort.abort(), delayMs);
+      if (!hasEnded) timer = setTimeout(pass, delayMs);
     },
     end(): void {
       hasEnded = true;
       clearTimeout(timer);
     },
+    /** Gives up now, for another reason, and after the end too. */
+    cancel(reason: Error): void {
+      abort.abort(reason);
+    },
   };
 }
 
 /**
- * The request's body on its way to the upstream, with word of when the last byte has left; `null`
- * where there is none, or it cannot be had apart from its request. The runtime moves the bytes by
- * itself, and a body of known length stays one.
+ * The request's body on its way to the upstream, with word of when the last byte has left or the
+ * client has gone away before it; `null` where there is none, or it cannot be had apart from its
+ * request. The runtime moves the bytes by itself, and a body of known length stays one.
  */
-function followUpload(request: Request, onSent: () => void): ReadableStream | null {
+function followUpload(
+  request: Request,
+  { onSent, onBrokenOff }: { onSent: () => void; onBrokenOff: () => void },
+): ReadableStream | null {
   if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return null;
   const lengthBytes = bodyLengthBytes(request);
   const pipe =
     lengthBytes === null ? new IdentityTransformStream() : new FixedLengthStream(lengthBytes);
-  // A body that breaks off breaks the request to the upstream too, which is where it is answered for.
-  request.body.pipeTo(pipe.writable).then(onSent, () => undefined);
+  // Aborted by `pipeTo`, the runtime would end a chunked body as if it were complete, and the upstream
+  // would keep the half that it got. Left open, it ends when the whole request is given up.
+  request.body.pipeTo(pipe.writable, { preventAbort: true }).then(onSent, () => {
+    // `null`: it is the upstream that takes no more, and its answer may say why.
+    // https://streams.spec.whatwg.org/#writable-stream-default-writer-get-desired-size
+    if (pipe.writable.getWriter().desiredSize !== null) onBrokenOff();
+  });
   return pipe.readable;
 }
 
@@ -215,10 +236,8 @@ const none: ReadonlySet<string> = new Set();
  * middle is given up at some time.
  */
 function longestUploadMs(request: Request): number {
-  const lengthBytes = bodyLengthBytes(request);
-  return lengthBytes === null
-    ? UNKNOWN_LENGTH_UPLOAD_MS
-    : Math.ceil(lengthBytes / SLOWEST_UPLOAD_BYTES_PER_MS);
+  const lengthBytes = bodyLengthBytes(request) ?? 0;
+  return Math.max(LONGEST_UPLOAD_MS, Math.ceil(lengthBytes / SLOWEST_UPLOAD_BYTES_PER_MS));
 }
 
 /** `null`: not known beforehand. The runtime has made sure that a length is one decimal number. */
