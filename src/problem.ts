@@ -14,7 +14,7 @@ export interface Problem {
   readonly detail: string;
   /** One sentence each; `[detail]` where there is only one thing to say. */
   readonly errors?: readonly string[];
-  /** Further members of the body. */
+  /** Further members of the body. They never replace one of its own. */
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
@@ -39,9 +39,9 @@ export function problemResponse(
     code: problem.code,
     errors: problem.errors ?? [problem.detail],
     requestId: request.requestId,
-    ...problem.extensions,
   };
-  return new Response(JSON.stringify(body), {
+  // Twice: the first gives the members their order, the last has the last word.
+  return new Response(JSON.stringify({ ...body, ...problem.extensions, ...body }), {
     status: problem.status,
     headers: {
       'Content-Type': prefersProblemJson(request.accept)
@@ -56,20 +56,34 @@ export function problemResponse(
 
 /**
  * Whether an Accept header names `application/problem+json` and does not like `application/json`
- * better. https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+ * better. A wildcard alone asks for nothing, but speaks for `application/json` where that is not
+ * named. https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
  */
 export function prefersProblemJson(accept: string | null): boolean {
-  if (accept === null) return false;
-  const wanted = qualityOf('application/problem+json', accept);
-  return wanted > 0 && wanted >= qualityOf('application/json', accept);
+  if (accept === null || !/application\/problem\+json/i.test(accept)) return false;
+  const ranges = accept.split(',').map(readRange);
+  const wanted = qualityOf('application/problem+json', ranges) ?? 0;
+  const json =
+    qualityOf('application/json', ranges) ??
+    qualityOf('application/*', ranges) ??
+    qualityOf('*/*', ranges) ??
+    0;
+  return wanted > 0 && wanted >= json;
 }
 
-function qualityOf(mediaType: string, accept: string): number {
-  for (const range of accept.split(',')) {
-    const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
-    if (type !== mediaType) continue;
-    const quality = parameters.find((parameter) => parameter.startsWith('q='));
-    return quality === undefined ? 1 : Number(quality.slice(2)) || 0;
-  }
-  return 0;
+interface AcceptedRange {
+  readonly type: string;
+  readonly quality: number;
+}
+
+function readRange(range: string): AcceptedRange {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+  const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
+  // What is no weight is no wish either: https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2
+  const isWeight = weight === undefined || /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight);
+  return { type, quality: isWeight ? Number(weight ?? 1) : 0 };
+}
+
+function qualityOf(type: string, ranges: readonly AcceptedRange[]): number | null {
+  return ranges.find((range) => range.type === type)?.quality ?? null;
 }
