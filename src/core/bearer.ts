@@ -7,6 +7,7 @@
 
 import { type Rejection, reject } from './rejection.ts';
 
+/** The token, or why there is none. */
 export type BearerResult =
   | { readonly ok: true; readonly token: string }
   | { readonly ok: false; readonly rejection: Rejection };
@@ -14,17 +15,20 @@ export type BearerResult =
 // credentials = "Bearer" 1*( SP / HTAB ) token68, with blanks allowed after it. RFC 6750 says one SP;
 // RFC 9110 says 1*SP; the tab is leniency for hand-written clients and is not ambiguous.
 const bearerPattern = /^bearer[ \t]+([A-Za-z0-9\-._~+/]+=*)[ \t]*$/i;
-const bearerSchemePattern = /^bearer(?:[ \t]|$)/i;
+// Bearer anywhere in a list: two headers of one name arrive joined by a comma.
+const bearerSchemePattern = /(?:^|,)[ \t]*bearer(?:[ \t,]|$)/i;
 
 /**
  * Reads the token from an `Authorization` header value.
  *
- * Returns a `missing_credentials` rejection when the header is absent or empty, and a
+ * Returns a `missing_credentials` rejection when the header is absent or blank, and a
  * `malformed_credentials` rejection when it is anything else than exactly one Bearer token; two
  * headers arrive joined by a comma, which no token68 holds. Never throws.
  */
 export function readBearer(authorization: string | null): BearerResult {
-  if (authorization === null || authorization === '') {
+  const token = authorization === null ? undefined : bearerPattern.exec(authorization)?.[1];
+  if (token !== undefined) return { ok: true, token };
+  if (authorization === null || /^[ \t]*$/.test(authorization)) {
     return refuse(
       reject(
         'missing_credentials',
@@ -32,8 +36,6 @@ export function readBearer(authorization: string | null): BearerResult {
       ),
     );
   }
-  const token = bearerPattern.exec(authorization)?.[1];
-  if (token !== undefined) return { ok: true, token };
   if (bearerSchemePattern.test(authorization)) {
     return refuse(
       reject(

@@ -71,6 +71,7 @@ export const rejectionKinds = {
   internal_error: { status: 500, title: 'Internal error', grantScope: 'any' },
 } as const satisfies Record<string, RejectionKind>;
 
+/** A stable code, as callers see it in `code` and `X-Edge-Reason`. */
 export type RejectionCode = keyof typeof rejectionKinds;
 
 /** A refusal as a value: what the caller is told, and what only the log is told. */
