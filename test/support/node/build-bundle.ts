@@ -37,7 +37,8 @@ export default async function buildBundle(): Promise<() => Promise<void>> {
   return () => rm(folder, { recursive: true, force: true });
 }
 
-async function runWrangler(args: string[]): Promise<void> {
+/** Runs wrangler in the project's folder. Throws with all that it said when it fails. */
+export async function runWrangler(args: string[]): Promise<void> {
   const packageFile = createRequire(import.meta.url).resolve('wrangler/package.json');
   const wrangler = join(dirname(packageFile), 'bin/wrangler.js');
   const child = spawn(process.execPath, [wrangler, ...args], {

@@ -38,6 +38,8 @@ export type Edge = {
   port: number;
   /** The ports of all isolates, the first one included. */
   ports: number[];
+  /** Miniflare's usual port to the first isolate, which normalises targets as `wrangler dev` does. */
+  normalizingPort: number;
   adminToken: string;
   /** What the Worker logged and workerd wrote, line by line. Lines come a moment later. */
   logs: string[];
@@ -113,6 +115,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
     host: `127.0.0.1:${port}`,
     port,
     ports,
+    normalizingPort: Number((await miniflare.ready).port),
     adminToken,
     logs,
     db,

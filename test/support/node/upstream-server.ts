@@ -55,7 +55,12 @@ export type Upstream = {
 
 /** Starts an upstream that answers as told. Default: it echoes each request as JSON. */
 export async function startUpstream(answer: Answer = echo): Promise<Upstream> {
-  const server = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 60_000 });
+  const server = createServer({
+    requestTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: 60_000,
+    maxHeaderSize: 256 * 1024,
+  });
   const webSocketServer = new WebSocketServer({ noServer: true });
   const upstream: Upstream = {
     url: '',

@@ -1,0 +1,245 @@
+/**
+ * The servers that a forwarded target is tried against: real ones with their defaults, and emulations
+ * of habits that are seen in the wild. Each says which route it would serve.
+ */
+
+import { spawn } from 'node:child_process';
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { serve as serveHono } from '@hono/node-server';
+import express from 'express';
+import fastify from 'fastify';
+import { Hono } from 'hono';
+import { request } from '../../support/node/raw-http.ts';
+import { findRoute, type Served, servedRoutes } from './routes.ts';
+
+export interface UpstreamKind {
+  name: string;
+  /** What this server would serve for a target; `null` when it refuses the request. */
+  serve(method: string, target: string): Promise<Served | null>;
+  close(): Promise<void>;
+}
+
+/** Every kind of upstream, started. nginx is among them where it is installed. */
+export async function startUpstreamKinds(): Promise<UpstreamKind[]> {
+  return [
+    await startExpress(),
+    await startFastify(),
+    await startHono(),
+    await startPlainHttp(),
+    ...(await startNginx()),
+    ...emulations,
+  ];
+}
+
+async function startExpress(): Promise<UpstreamKind> {
+  const app = express();
+  for (const { method, path } of servedRoutes) {
+    app[methodName(method)](path, (request, response) => {
+      response.json({ method, path, id: request.params['id'] ?? null });
+    });
+  }
+  app.use((request, response) => {
+    response.json({ method: request.method, path: `outside: ${request.path}`, id: null });
+  });
+  return remote('Express', await listening(createServer(app)));
+}
+
+async function startFastify(): Promise<UpstreamKind> {
+  const app = fastify();
+  for (const { method, path } of servedRoutes) {
+    app[methodName(method)](path, async (request) => {
+      const { id = null } = request.params as { id?: string };
+      return { method, path, id };
+    });
+  }
+  app.setNotFoundHandler(async (request) => ({
+    method: request.method,
+    path: `outside: ${request.url}`,
+    id: null,
+  }));
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    ...remote('Fastify', app.server),
+    close: () => app.close(),
+  };
+}
+
+async function startHono(): Promise<UpstreamKind> {
+  const app = new Hono();
+  for (const { method, path } of servedRoutes) {
+    app.on(method, path, (context) =>
+      context.json({ method, path, id: context.req.param('id') ?? null }),
+    );
+  }
+  app.notFound((context) =>
+    context.json({ method: context.req.method, path: `outside: ${context.req.path}`, id: null }),
+  );
+  const server = serveHono({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }) as Server;
+  if (!server.listening) await new Promise((resolve) => server.once('listening', resolve));
+  return remote('Hono on Node', server);
+}
+
+/** What one writes without a framework: the WHATWG parser, then one decoding. */
+async function startPlainHttp(): Promise<UpstreamKind> {
+  const server = createServer((request, response) => {
+    try {
+      const { pathname } = new URL(request.url ?? '/', 'http://upstream.test');
+      response.end(JSON.stringify(findRoute(request.method ?? '', decodeURIComponent(pathname))));
+    } catch {
+      response.writeHead(400).end();
+    }
+  });
+  return remote('plain http', await listening(server));
+}
+
+/** nginx tells the path that it would match locations with, decoded and normalised. */
+async function startNginx(): Promise<UpstreamKind[]> {
+  const program = await findProgram('nginx');
+  if (program === null) return [];
+  const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-nginx-'));
+  const ports = await freePorts(2);
+  const server = (port: number, mergeSlashes: 'on' | 'off') =>
+    `server { listen 127.0.0.1:${port}; merge_slashes ${mergeSlashes};
+      location / { default_type text/plain; return 200 "$request_method $uri"; } }`;
+  const [merged = 0, unmerged = 0] = ports;
+  const configuration = join(folder, 'nginx.conf');
+  await writeFile(
+    configuration,
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+     events {}
+     http { access_log off; client_body_temp_path ${folder}/a; proxy_temp_path ${folder}/b;
+       fastcgi_temp_path ${folder}/c; uwsgi_temp_path ${folder}/d; scgi_temp_path ${folder}/e;
+       ${server(merged, 'on')} ${server(unmerged, 'off')} }`,
+  );
+  const child = spawn(program, ['-c', configuration, '-p', folder], { stdio: 'ignore' });
+  await Promise.all(ports.map(answers));
+  const kind = (name: string, port: number): UpstreamKind => ({
+    name,
+    async serve(method, target) {
+      const response = await request(port, { method, target, headers: closing });
+      if (response.status !== 200) return null;
+      const answer = response.body.toString('latin1');
+      const blank = answer.indexOf(' ');
+      return findRoute(answer.slice(0, blank), answer.slice(blank + 1));
+    },
+    close: async () => undefined,
+  });
+  return [
+    {
+      ...kind('nginx', merged),
+      async close() {
+        const exited = new Promise((resolve) => child.once('exit', resolve));
+        child.kill();
+        await exited;
+        await rm(folder, { recursive: true, force: true });
+      },
+    },
+    kind('nginx with merge_slashes off', unmerged),
+  ];
+}
+
+const emulations: UpstreamKind[] = [
+  emulate('a server that decodes twice', (path) => decode(decode(path))),
+  emulate('a server that collapses dots after decoding', (path) => resolveDots(decode(path))),
+  emulate('a server that drops ;params', (path) =>
+    resolveDots(decode(path.replace(/;[^/]*/g, ''))),
+  ),
+  emulate('a server that reads \\ as /', (path) => resolveDots(decode(path).replaceAll('\\', '/'))),
+  emulate('a server that folds Unicode', (path) =>
+    resolveDots(Buffer.from(decode(path), 'latin1').toString('utf8').normalize('NFKC')),
+  ),
+  emulate('a server that takes overlong UTF-8', (path) =>
+    resolveDots(decode(path.replace(/%c0%a([ef])/gi, '%2$1').replace(/%e0%80%a([ef])/gi, '%2$1'))),
+  ),
+  emulate('a server that stops at NUL', (path) => resolveDots(decode(path).split('\0')[0] ?? '')),
+  emulate('a server that trims blanks', (path) => decode(path).replace(/[\t ]+(?=\/|$)/g, '')),
+];
+
+function emulate(name: string, readPath: (path: string) => string): UpstreamKind {
+  return {
+    name,
+    serve: async (method, target) => findRoute(method, readPath(target.split(/[?#]/)[0] ?? '')),
+    close: async () => undefined,
+  };
+}
+
+function decode(path: string): string {
+  return path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+function resolveDots(path: string): string {
+  const segments: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '.' && segment !== '') segments.push(segment);
+  }
+  return `/${segments.join('/')}`;
+}
+
+const closing: [string, string][] = [
+  ['Connection', 'close'],
+  ['Content-Length', '0'],
+];
+
+function remote(name: string, server: Server): UpstreamKind {
+  const { port } = server.address() as AddressInfo;
+  return {
+    name,
+    async serve(method, target) {
+      const response = await request(port, { method, target, headers: closing });
+      return response.status === 200 ? (JSON.parse(response.body.toString()) as Served) : null;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+async function listening(server: Server): Promise<Server> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listening(createServer())));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+async function answers(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`Cannot reach nginx on port ${port}`);
+}
+
+async function findProgram(name: string): Promise<string | null> {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
+  for (const folder of folders) {
+    try {
+      await access(join(folder, name));
+      return join(folder, name);
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null;
+}
+
+function methodName(method: string): 'get' | 'post' | 'patch' {
+  return method.toLowerCase() as 'get' | 'post' | 'patch';
+}
