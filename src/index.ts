@@ -13,6 +13,7 @@ import { createKeyStore } from './keys/d1.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/directory.ts';
 import { createFeedCache } from './keys/feed-cache.ts';
 import { createKeyReplica } from './keys/kv.ts';
+import { createManagedKeys } from './keys/managed-keys.ts';
 import { type ReplicationOptions, repairReplica, replicateToken } from './keys/replication.ts';
 import { consumeUsage } from './usage/consumer.ts';
 import { createUsageCounter } from './usage/counter.ts';
@@ -106,7 +107,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       log,
     },
     (runInBackground) => ({
-      store,
+      store: createManagedKeys(env.DB),
       adminToken: config.adminToken,
       tokenPrefix: config.tokenPrefix,
       now,

@@ -1,9 +1,9 @@
 /**
- * Keys in D1: all SQL about keys, tokens, origins and the change log is in this file.
+ * Looking keys up in D1: all SQL of look-ups and of the copies in KV is in this file. What management
+ * reads and changes is in `managed-keys.ts`.
  *
  * Look-ups read the primary, in one batch that is one transaction: what they return was true at the
- * log's head that came with it. Every change is one batch too, with its lines in the log, so that
- * nothing is ever half-made. The columns are explained in `schema.sql`.
+ * log's head that came with it. The columns are explained in `schema.sql`.
  */
 
 import type { AccessRule, StoredKey } from '../core/key.ts';
@@ -18,55 +18,21 @@ import type {
   Versioned,
 } from './types.ts';
 
-/** A key with everything that management shows of it. */
-export interface ManagedKey extends Omit<StoredKey, 'expiresAtMs'> {
-  readonly name: string;
-  readonly hint: string;
-  readonly createdAtMs: number;
-  /** When the key stops; `null`: never. Not shortened by a roll's grace. */
-  readonly expiresAtMs: number | null;
-  readonly lastUsedAtMs: number | null;
-  readonly version: number;
-}
-
-/** A place in the list of keys, newest first. */
-export interface ListCursor {
-  readonly createdAtMs: number;
-  readonly id: string;
-}
-
 /** A KV copy that was not confirmed yet. */
 export interface DueReplicaWrite {
   readonly tokenHash: string;
   readonly dueSeq: number;
 }
 
-/** The look-ups and changes that management makes. All reject when D1 cannot be reached. */
+/** Look-ups, and the copies that KV is due. All reject when D1 cannot be reached. */
 export interface KeyStore extends KeyDatabase {
-  /** Adds a key with its first token. */
-  insert(key: ManagedKey, tokenHash: string): Promise<void>;
-  /** `null` when there is no such key, or it was revoked. */
-  find(id: string): Promise<ManagedKey | null>;
-  /** Up to `limit` live keys after the cursor, newest first. */
-  list(options: {
-    readonly owner: string | null;
-    readonly cursor: ListCursor | null;
-    readonly limit: number;
-  }): Promise<readonly ManagedKey[]>;
-  /** Revokes for good. The hashes of the tokens that it had; `null` when there was no such key. */
-  revoke(id: string, nowMs: number): Promise<readonly string[] | null>;
   /** A token's key with the log's head, for its KV copy. `value` is `null` when it must not work. */
   readCopy(tokenHash: string, nowMs: number): Promise<Versioned<StoredKey>>;
   /** KV copies that became due before a time and were not confirmed. */
   dueReplicaWrites(dueBeforeMs: number, limit: number): Promise<readonly DueReplicaWrite[]>;
   /** Notes that KV has taken a copy that was true at `seqAt`. */
   confirmReplicaWrite(tokenHash: string, seqAt: number): Promise<void>;
-  /** The HMAC key of the tokens' tags. */
-  tagKeyHex(): Promise<string>;
 }
-
-/** A key that never expires sorts after every other. */
-const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
 const sql = {
   feedState: `
@@ -86,37 +52,6 @@ const sql = {
                  ORDER BY o.expires_at_ms DESC LIMIT 1)) AS until_ms
       FROM json_each(?1) AS asked`,
 
-  insertKey: `
-    INSERT INTO keys (id, name, owner, kind, allowed_origins, full_access, rules, hint,
-                      created_at_ms, expires_at_ms, enabled, version)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`,
-  insertToken: `
-    INSERT INTO tokens (token_hash, key_id, created_at_ms) VALUES (?1, ?2, ?3)`,
-  insertOrigins: `
-    INSERT INTO origins (pattern, expires_at_ms, key_id)
-    SELECT value, ?2, ?3 FROM json_each(?1)`,
-  logPatterns: `
-    INSERT INTO changes (pattern, changed_at_ms) SELECT value, ?2 FROM json_each(?1)`,
-  logOriginsOfKey: `
-    INSERT INTO changes (pattern, changed_at_ms) SELECT pattern, ?2 FROM origins WHERE key_id = ?1`,
-  logTokensOfKey: `
-    INSERT INTO changes (token_hash, changed_at_ms)
-    SELECT token_hash, ?2 FROM tokens WHERE key_id = ?1`,
-  dueTokensOfKey: `
-    INSERT INTO replica_writes (token_hash, due_seq, due_at_ms)
-    SELECT token_hash, (SELECT max(seq) FROM changes), ?2 FROM tokens WHERE key_id = ?1
-        ON CONFLICT (token_hash) DO UPDATE
-       SET due_seq = excluded.due_seq, due_at_ms = excluded.due_at_ms`,
-  deleteOriginsOfKey: `DELETE FROM origins WHERE key_id = ?1`,
-  revokeKey: `
-    UPDATE keys SET revoked_at_ms = ?2, version = version + 1
-     WHERE id = ?1 AND revoked_at_ms IS NULL`,
-  tokensOfKey: `SELECT token_hash FROM tokens WHERE key_id = ?1`,
-
-  managedKey: `
-    SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
-           expires_at_ms, enabled, last_used_at_ms, version
-      FROM keys`,
   dueReplicaWrites: `
     SELECT token_hash, due_seq FROM replica_writes WHERE due_at_ms <= ?1
      ORDER BY token_hash LIMIT ?2`,
@@ -133,7 +68,8 @@ interface FeedLineRow {
   token_hash: string | null;
   pattern: string | null;
 }
-interface KeyRow {
+/** The columns of `keys` that decide about requests. */
+export interface KeyRow {
   id: string;
   owner: string | null;
   kind: KeyKind;
@@ -144,14 +80,6 @@ interface KeyRow {
   expires_at_ms: number | null;
 }
 type KeyByTokenRow = KeyRow & { token_expires_at_ms: number | null };
-type ManagedKeyRow = KeyRow & {
-  name: string;
-  hint: string;
-  created_at_ms: number;
-  last_used_at_ms: number | null;
-  version: number;
-};
-
 /**
  * Keys in this D1. Reads go to the primary: a replica may be behind by any amount, and a copy that
  * was read there could not say which log line it already holds.
@@ -174,77 +102,6 @@ export function createKeyStore(db: D1Database): KeyStore {
       return toAnswer(request, await primary().batch(statements));
     },
 
-    async insert(key, tokenHash) {
-      const patterns = JSON.stringify(key.allowedOrigins ?? []);
-      await primary().batch([
-        db
-          .prepare(sql.insertKey)
-          .bind(
-            key.id,
-            key.name,
-            key.owner,
-            key.kind,
-            key.allowedOrigins && patterns,
-            Number(key.fullAccess),
-            key.rules && JSON.stringify(key.rules),
-            key.hint,
-            key.createdAtMs,
-            key.expiresAtMs,
-            Number(key.enabled),
-            key.version,
-          ),
-        db.prepare(sql.insertToken).bind(tokenHash, key.id, key.createdAtMs),
-        db.prepare(sql.insertOrigins).bind(patterns, key.expiresAtMs ?? NEVER_MS, key.id),
-        db.prepare(sql.logPatterns).bind(patterns, key.createdAtMs),
-        db.prepare(sql.logTokensOfKey).bind(key.id, key.createdAtMs),
-        db.prepare(sql.dueTokensOfKey).bind(key.id, key.createdAtMs),
-      ]);
-    },
-
-    async find(id) {
-      const row = await primary()
-        .prepare(`${sql.managedKey} WHERE id = ?1 AND revoked_at_ms IS NULL`)
-        .bind(id)
-        .first<ManagedKeyRow>();
-      return row && toManagedKey(row);
-    },
-
-    async list({ owner, cursor, limit }) {
-      const conditions = ['revoked_at_ms IS NULL'];
-      const values: (string | number)[] = [];
-      if (owner !== null) {
-        values.push(owner);
-        conditions.push(`owner = ?${values.length}`);
-      }
-      if (cursor !== null) {
-        values.push(cursor.createdAtMs, cursor.id);
-        conditions.push(`(created_at_ms, id) < (?${values.length - 1}, ?${values.length})`);
-      }
-      values.push(limit);
-      const { results } = await primary()
-        .prepare(
-          `${sql.managedKey} WHERE ${conditions.join(' AND ')}
-            ORDER BY created_at_ms DESC, id DESC LIMIT ?${values.length}`,
-        )
-        .bind(...values)
-        .all<ManagedKeyRow>();
-      return results.map(toManagedKey);
-    },
-
-    async revoke(id, nowMs) {
-      const [tokens, , , , , revoked] = await primary().batch([
-        db.prepare(sql.tokensOfKey).bind(id),
-        db.prepare(sql.logOriginsOfKey).bind(id, nowMs),
-        db.prepare(sql.deleteOriginsOfKey).bind(id),
-        db.prepare(sql.logTokensOfKey).bind(id, nowMs),
-        db.prepare(sql.dueTokensOfKey).bind(id, nowMs),
-        db.prepare(sql.revokeKey).bind(id, nowMs),
-      ]);
-      if (revoked?.meta.changes !== 1) return null;
-      const rows = (tokens?.results ?? []) as { token_hash: string }[];
-      return rows.map((row) => row.token_hash);
-    },
-
     async readCopy(tokenHash, nowMs) {
       const answer = await this.read({ afterSeq: Number.MAX_SAFE_INTEGER, tokenHash, nowMs });
       return { value: answer.key ?? null, seqAt: answer.feed.head };
@@ -260,11 +117,6 @@ export function createKeyStore(db: D1Database): KeyStore {
 
     async confirmReplicaWrite(tokenHash, seqAt) {
       await primary().prepare(sql.confirmReplicaWrite).bind(tokenHash, seqAt).run();
-    },
-
-    async tagKeyHex() {
-      const row = await primary().prepare(sql.feedState).first<FeedStateRow>();
-      return tagKeyOf(row);
     },
   };
 }
@@ -324,7 +176,8 @@ function toChangeLine(row: FeedLineRow): ChangeLine {
   };
 }
 
-function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): StoredKey {
+/** A key as it is stored, for a token that ends by itself at this time; `null`: never. */
+export function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): StoredKey {
   return {
     id: row.id,
     owner: row.owner,
@@ -337,18 +190,7 @@ function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): StoredKey {
   };
 }
 
-function toManagedKey(row: ManagedKeyRow): ManagedKey {
-  return {
-    ...toStoredKey(row, null),
-    name: row.name,
-    hint: row.hint,
-    createdAtMs: row.created_at_ms,
-    lastUsedAtMs: row.last_used_at_ms,
-    version: row.version,
-  };
-}
-
-/** Only what this file wrote is parsed, so its type is known. */
+/** Only what management wrote is parsed, so its type is known. */
 function parseJson<Value>(text: string | null): Value | null {
   return text === null ? null : (JSON.parse(text) as Value);
 }

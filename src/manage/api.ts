@@ -9,14 +9,14 @@ import { Hono } from 'hono';
 import type { FieldProblem } from '../core/key-access.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
 import { hashToken, hintOf, importTagKey, makeToken, randomBase62 } from '../core/token.ts';
-import type { KeyStore, ListCursor, ManagedKey } from '../keys/d1.ts';
+import type { ListCursor, ManagedKey, ManagedKeys } from '../keys/managed-keys.ts';
 import { type Problem, problemResponse } from '../problem.ts';
 import { authenticateOperator } from './authenticate.ts';
 import { readNewKey, toKeyDocument } from './documents.ts';
 
 /** What management is made of. */
 export interface Management {
-  readonly store: KeyStore;
+  readonly store: ManagedKeys;
   /** `null`: management is switched off and answers 404. */
   readonly adminToken: string | null;
   readonly tokenPrefix: string;
@@ -87,7 +87,14 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
       lastUsedAtMs: null,
       version: 1,
     };
-    await store.insert(key, tokenHash);
+    await store.insert(key, tokenHash, {
+      atMs: key.createdAtMs,
+      actor: 'operator',
+      requestId: variables.requestId,
+      before: null,
+      after: JSON.stringify(toKeyDocument(key)),
+      answer: null,
+    });
     await management.onChange([tokenHash]);
     management.log({ event: 'key_created', requestId: variables.requestId, keyId: key.id });
     return context.json({ ...toKeyDocument(key), token }, 201, {
@@ -102,7 +109,7 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
       return answer(context.req.raw, context.var.requestId, invalidFields(query.problems));
     }
     // One more than asked for tells whether there is a next page.
-    const keys = await store.list({ ...query.value, limit: query.value.limit + 1 });
+    const keys = await store.list({ ...query.value, search: null, limit: query.value.limit + 1 });
     const page = keys.slice(0, query.value.limit);
     const last = page.at(-1);
     return context.json(
@@ -123,7 +130,16 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
 
   api.delete('/keys/:id', async (context) => {
     const id = context.req.param('id');
-    const tokenHashes = await store.revoke(id, management.now());
+    const key = await store.find(id);
+    if (!key) return context.notFound();
+    const tokenHashes = await store.revoke(key, {
+      atMs: management.now(),
+      actor: 'operator',
+      requestId: context.var.requestId,
+      before: JSON.stringify(toKeyDocument(key)),
+      after: null,
+      answer: null,
+    });
     if (tokenHashes === null) return context.notFound();
     await management.onChange(tokenHashes);
     management.log({ event: 'key_revoked', requestId: context.var.requestId, keyId: id });

@@ -7,7 +7,7 @@
 
 import * as v from 'valibot';
 import { checkAccess, type FieldProblem, type KeyAccess } from '../core/key-access.ts';
-import type { ManagedKey } from '../keys/d1.ts';
+import type { ManagedKey } from '../keys/managed-keys.ts';
 
 const NAME_MAX_LENGTH = 200;
 const OWNER_MAX_LENGTH = 128;
