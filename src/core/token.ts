@@ -5,8 +5,8 @@
  *     ea_pk_ 30 random characters · 8 characters of keyed tag · 6 characters of CRC32
  *
  * The random part holds 178 bits (log2 62^30). The tag is a truncated HMAC-SHA-256 over everything
- * before it, under a key that lives in D1: whoever cannot read D1 guesses it once in 62^8 (2 * 10^14)
- * attempts, so invented tokens cost no look-up. It is not what authenticates: that is the hash of the
+ * before it, under a key that lives in D1: whoever cannot read D1 guesses it once in 10^14 attempts, so
+ * invented tokens cost no look-up. It is not what authenticates: that is the hash of the
  * whole token in D1. The CRC32 covers everything before it and lets secret scanners, and people who
  * lost a character, know without a secret.
  *
@@ -15,6 +15,7 @@
 
 import { TOKEN_MAX_LENGTH } from './limits.ts';
 
+/** Whom a key is made for: `backend` (`sk`) for servers, `cors` (`pk`) for pages. Never changes. */
 export type KeyKind = 'backend' | 'cors';
 
 const RANDOM_LENGTH = 30;
@@ -75,7 +76,7 @@ export async function hasValidTag(
   token: TokenForm & { form: 'ours' },
   tagKey: CryptoKey,
 ): Promise<boolean> {
-  return (await tagOf(token.signed, tagKey)) === token.tag;
+  return isSameTag(await tagOf(token.signed, tagKey), token.tag);
 }
 
 /** A new token. `fillRandom` is `crypto.getRandomValues` or a test's stand-in for it. */
@@ -96,10 +97,14 @@ export async function hashToken(token: string): Promise<string> {
   return toHex(new Uint8Array(digest));
 }
 
-/** The beginning of a token, enough for its owner to recognise it and useless to anybody else. */
+/**
+ * The beginning of a token, enough for its owner to recognise it and useless to anybody else: the
+ * prefix, the type and four characters of ours, and at most a quarter of any other, up to four.
+ */
 export function hintOf(token: string): string {
-  const match = /^([a-z][a-z0-9]{0,15}_(?:sk|pk)_.{4})/.exec(token);
-  return match?.[1] ?? token.slice(0, Math.min(4, Math.floor(token.length / 4)));
+  const signed = tokenPattern.exec(token)?.[1];
+  if (signed !== undefined) return signed.slice(0, 4 - RANDOM_LENGTH);
+  return token.slice(0, Math.min(4, Math.floor(token.length / 4)));
 }
 
 /**
@@ -141,8 +146,18 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
 
 async function tagOf(signed: string, tagKey: CryptoKey): Promise<string> {
   const mac = new DataView(await crypto.subtle.sign('HMAC', tagKey, encoder.encode(signed)));
-  // 48 bits are as many as a double holds exactly and as eight characters can tell apart.
+  // 48 bits: a double holds them exactly, and eight characters tell nearly all of them apart
+  // (2^48 is 1.3 * 62^8), so that no tag is more than twice as likely as another.
   return toBase62(mac.getUint32(0) * 2 ** 16 + mac.getUint16(4), TAG_LENGTH);
+}
+
+/** Compares two tags in a time that says nothing of how much of them agrees. */
+function isSameTag(left: string, right: string): boolean {
+  let difference = left.length ^ right.length;
+  for (let index = 0; index < left.length; index++) {
+    difference |= left.charCodeAt(index) ^ right.charCodeAt(index);
+  }
+  return difference === 0;
 }
 
 function toBase62(value: number, length: number): string {
