@@ -5,12 +5,12 @@
  *
  * The first request that counts something leaves background work behind, which waits out the
  * interval and hands over: so counts do not lie about until a next request that may never come.
- * Should that request die, the next one after twice the interval and a second does it. Nothing here is waited for
- * by a request, and nothing here throws. What was counted and not taken by the Queue yet is lost when
- * the isolate dies: the requests of one interval, while the Queue works.
+ * Should that request die, one that comes after twice the interval and a second does it. No request
+ * waits for anything here, and nothing here throws. What was counted and not taken by the Queue yet
+ * is lost when the isolate dies: the requests of one interval, while the Queue works.
  */
 
-import { USAGE_EARLY_FLUSH_ROWS } from '../core/limits.ts';
+import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from '../core/limits.ts';
 import type { RejectionCode } from '../core/rejection.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { UsageOutbox } from './outbox.ts';
@@ -120,8 +120,21 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
     // Also without a delay: the response goes first, and the work of closing comes after it.
     await wait(delayMs);
     if (arrangement !== ownArrangement) return;
-    if (outbox.hasRoom) closeTallies();
-    await outbox.send();
+    const endMs = now() + USAGE_SENDING_MS;
+    const isClosed = closeIfDue();
+    await outbox.send(endMs);
+    if (isClosed || outbox.isFailing || arrangement !== ownArrangement) return;
+    // The Queue is back. What was counted meanwhile does not wait for another request.
+    closeIfDue();
+    await outbox.send(endMs);
+  }
+
+  function closeIfDue(): boolean {
+    // While the Queue fails, counts go on adding up, which takes less room than batches do.
+    const isPressing = tallies.rows >= USAGE_EARLY_FLUSH_ROWS;
+    const isDue = outbox.hasRoom && (isPressing || !outbox.isFailing);
+    if (isDue) closeTallies();
+    return isDue;
   }
 
   /** Turns what was counted into batches, in one go: a request that dies loses none of it. */

@@ -11,7 +11,6 @@ import {
   USAGE_RETRY_MAX_MS,
   USAGE_RETRY_MIN_MS,
   USAGE_SEND_TIMEOUT_MS,
-  USAGE_SENDING_MS,
   USAGE_SENDS_PER_REQUEST,
   USAGE_WAITING_BYTES,
 } from '../core/limits.ts';
@@ -58,6 +57,11 @@ export class UsageOutbox {
     return this.#bytes < USAGE_WAITING_BYTES;
   }
 
+  /** Whether the last attempt failed. */
+  get isFailing(): boolean {
+    return this.#retryAtMs !== Number.NEGATIVE_INFINITY;
+  }
+
   add(batches: readonly ClosedBatch[]): void {
     for (const { id, text } of batches) {
       this.#waiting.add({ id, text, busyUntilMs: Number.NEGATIVE_INFINITY });
@@ -67,12 +71,11 @@ export class UsageOutbox {
 
   /**
    * Sends what waits, one batch after the other, and gives a Queue that fails some time. Ends when
-   * nothing is left for it to do, or when it was long enough for the work of one request: a later
-   * request goes on with what is left. Never rejects.
+   * nothing is left for it to do, at `endMs`, or when it was enough for the work of one request: a
+   * later request goes on with what is left. Never rejects.
    */
-  async send(): Promise<void> {
+  async send(endMs: number): Promise<void> {
     const { now, wait } = this.#options;
-    const endMs = now() + USAGE_SENDING_MS;
     for (let steps = 0; steps < USAGE_SENDS_PER_REQUEST && now() < endMs; steps++) {
       const batch = this.#next();
       if (batch === undefined || this.#retryAtMs >= endMs) return;
