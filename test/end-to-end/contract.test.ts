@@ -1,0 +1,6 @@
+/** The gateway's contract as raw bytes: the production bundle on bare workerd, a real upstream. */
+
+import { describeRefusals } from '../conformance/refusals.ts';
+import { deploy } from './deployment.ts';
+
+describeRefusals(deploy);

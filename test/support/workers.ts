@@ -1,0 +1,224 @@
+/**
+ * What tests in workerd share: the schema on an empty D1, builders, and the whole Worker behind
+ * `deploy()`, with the real D1 and KV and an upstream that records what `fetch` was given.
+ */
+
+import { createExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { vi } from 'vitest';
+import type { Env } from '../../src/env.ts';
+import worker from '../../src/index.ts';
+import type { ManagedKey } from '../../src/keys/managed-keys.ts';
+import {
+  type Answer,
+  type Behaviour,
+  type Call,
+  type CreatedKey,
+  cookiesOf,
+  type Deploy,
+  type Deployment,
+  type HeaderLine,
+  type Received,
+  type Row,
+  toHeaderMap,
+} from '../conformance/deployment.ts';
+
+/** Where the pool's Worker is called. */
+export const EDGE_URL = 'https://edge.test';
+
+/** Creates what `schema.sql` describes. May be called again. */
+export async function applySchema(db: D1Database = env.DB): Promise<void> {
+  const statements = env.SCHEMA.replace(/--.*$/gm, '')
+    .split(';')
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '');
+  await db.batch(statements.map((statement) => db.prepare(statement)));
+}
+
+/** A key that works: a backend key without an owner, unless told otherwise. */
+export function aKey(overrides: Partial<ManagedKey> = {}): ManagedKey {
+  return {
+    id: 'key_0000000000000000000000',
+    name: 'a key',
+    owner: null,
+    kind: overrides.allowedOrigins ? 'cors' : 'backend',
+    allowedOrigins: null,
+    fullAccess: false,
+    rules: null,
+    hint: 'ea_sk_0000',
+    createdAtMs: 1,
+    expiresAtMs: null,
+    enabled: true,
+    lastUsedAtMs: null,
+    version: 1,
+    ...overrides,
+  };
+}
+
+/**
+ * A request whose `url` is this text, as on bare workerd, where nothing normalises the target before
+ * the Worker sees it. (The Request constructor does.)
+ */
+export function requestWithTarget(target: string, init: RequestInit = {}): Request {
+  const request = new Request(`${EDGE_URL}/`, init);
+  Object.defineProperty(request, 'url', { value: EDGE_URL + target });
+  return request;
+}
+
+/**
+ * The whole Worker on empty storage: its own entry, D1 and KV are real, and the upstream is a double
+ * of `fetch`. One at a time, since the pool has one D1: a new one empties the storage of the last.
+ */
+export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
+  await emptyStorage();
+  await applySchema();
+  const upstream = doubleUpstream();
+  const logs = captureLogs();
+  // A new object is a new isolate to the Worker's entry.
+  const deployed: Env = {
+    ...env,
+    UPSTREAM_URL: env.UPSTREAM_URL + upstreamPath,
+    // Usage has tests of its own. Handed over at once, no request's background work waits for it.
+    USAGE_FLUSH_SECONDS: '0',
+    USAGE: { send: async () => ({}) } as unknown as Queue<string>,
+    ...vars,
+  };
+
+  async function send(request: Request): Promise<Answer> {
+    // What goes on in the background is not waited for: usage is counted for seconds.
+    const response = await worker.fetch(request as never, deployed, createExecutionContext());
+    const body = await response.text();
+    const lines = [...response.headers] as HeaderLine[];
+    return {
+      status: response.status,
+      headers: toHeaderMap(lines),
+      cookies: cookiesOf(lines),
+      body,
+    };
+  }
+
+  const deployment: Deployment = {
+    call: (call) => send(toRequest(call)),
+    received: upstream.received,
+    get behaviour() {
+      return upstream.behaviour;
+    },
+    set behaviour(behaviour: Behaviour) {
+      upstream.behaviour = behaviour;
+    },
+    logs,
+    adminToken: env.ADMIN_TOKEN,
+    async createKey(document) {
+      const answer = await deployment.call({
+        method: 'POST',
+        target: '/_edge/v1/keys',
+        headers: [
+          ['Authorization', `Bearer ${env.ADMIN_TOKEN}`],
+          ['Content-Type', 'application/json'],
+        ],
+        body: JSON.stringify(document),
+      });
+      if (answer.status !== 201) {
+        throw new Error(`Cannot create a key: answered ${answer.status} ${answer.body}`);
+      }
+      return JSON.parse(answer.body) as CreatedKey;
+    },
+    async query(statement, ...values) {
+      const { results } = await env.DB.prepare(statement)
+        .bind(...values)
+        .all<Row>();
+      return results;
+    },
+    async copies() {
+      const { keys } = await env.KEYS.list();
+      const entries = keys.map(async ({ name }) => [name, (await env.KEYS.get(name)) ?? '']);
+      return Object.fromEntries(await Promise.all(entries));
+    },
+    forgetCopies: emptyReplica,
+    async dispose() {
+      vi.restoreAllMocks();
+    },
+  };
+  return deployment;
+};
+
+function toRequest({ method = 'GET', target = '/', seen, headers = [], body }: Call): Request {
+  const lines = new Headers();
+  for (const [name, value] of headers) {
+    // On the wire, an empty line before any other of its name is none to workerd.
+    if (value.trim() !== '' || lines.has(name)) lines.append(name, value);
+  }
+  return requestWithTarget(seen ?? target, {
+    method,
+    headers: lines,
+    // As bytes: a string would bring a Content-Type along.
+    ...(body === undefined ? {} : { body: Uint8Array.from(body, (byte) => byte.charCodeAt(0)) }),
+  });
+}
+
+/**
+ * Table by table, and not with `reset()` of the pool, which would cut off what the last deployment
+ * still does in the background.
+ */
+async function emptyStorage(): Promise<void> {
+  // Newest first: a table comes after those that it refers to.
+  const { results } = await env.DB.prepare(
+    `SELECT name FROM sqlite_master WHERE type = 'table'
+        AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*' ORDER BY rowid DESC`,
+  ).all<{ name: string }>();
+  const drops = results.map(({ name }) => env.DB.prepare(`DROP TABLE ${name}`));
+  if (drops.length > 0) await env.DB.batch(drops);
+  await emptyReplica();
+}
+
+async function emptyReplica(): Promise<void> {
+  const { keys } = await env.KEYS.list();
+  await Promise.all(keys.map(({ name }) => env.KEYS.delete(name)));
+}
+
+/** Takes the place of `fetch`, and records what the runtime would have sent. */
+function doubleUpstream() {
+  const upstream: { received: Received[]; behaviour: Behaviour } = {
+    received: [],
+    behaviour: { kind: 'reply' },
+  };
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const request = new Request(input as never, init as never);
+    const url = new URL(request.url);
+    upstream.received.push({
+      method: request.method,
+      target: url.pathname + url.search,
+      headers: toHeaderMap([...request.headers] as HeaderLine[]),
+      body: await request.text(),
+    });
+    return respond(upstream.behaviour, request.signal);
+  });
+  return upstream;
+}
+
+function respond(behaviour: Behaviour, signal: AbortSignal): Promise<Response> {
+  switch (behaviour.kind) {
+    case 'reply': {
+      const headers = new Headers();
+      for (const [name, value] of behaviour.headers ?? []) headers.append(name, value);
+      const { status = 200, body } = behaviour;
+      return Promise.resolve(new Response(body ?? null, { status, headers }));
+    }
+    case 'unreachable':
+      return Promise.reject(new TypeError('Network connection lost.'));
+    case 'hang':
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+      });
+  }
+}
+
+function captureLogs(): string[] {
+  const logs: string[] = [];
+  for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
+    vi.spyOn(console, method).mockImplementation((...values: unknown[]) => {
+      logs.push(values.map(String).join(' '));
+    });
+  }
+  return logs;
+}
