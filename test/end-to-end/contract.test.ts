@@ -1,6 +1,9 @@
 /** The gateway's contract as raw bytes: the production bundle on bare workerd, a real upstream. */
 
+import { describeAnyOrigin, describePreflights } from '../conformance/preflights.ts';
 import { describeRefusals } from '../conformance/refusals.ts';
 import { deploy } from './deployment.ts';
 
 describeRefusals(deploy);
+describePreflights(deploy);
+describeAnyOrigin(deploy);
