@@ -547,7 +547,8 @@ export function corsHeadersOf(headers: Readonly<Record<string, string>>) {
   );
 }
 
-function fillIn(value: string, world: World): string {
+/** Puts the tokens of the world in: `{restricted}`, `{restricted:upper}`, `{admin}` and so on. */
+export function fillIn(value: string, world: World): string {
   return value.replace(/\{([a-zA-Z]+)(?::([a-z]+))?\}/g, (_, name: string, form?: string) => {
     if (name === 'admin') return world.deployment.adminToken;
     const key = world[name as Exclude<keyof World, 'deployment'>];
