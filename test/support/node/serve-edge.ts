@@ -27,7 +27,7 @@ export type EdgeOptions = {
   adminToken?: string | null;
   /** Further variables and secrets, on top of those in wrangler.toml. */
   vars?: Record<string, string>;
-  /** How many isolates serve, each on a port of its own, on the same D1 and KV. Default: 1. */
+  /** How many isolates serve, each on a port of its own, on the same D1, KV and Queue. Default: 1. */
   isolates?: number;
 };
 
@@ -72,9 +72,11 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
 
   const names = Array.from({ length: options.isolates ?? 1 }, (_, index) => `edge-${index}`);
   const { workers } = convertV4MiniflareOptions({
-    workers: names.map((name) => ({
+    workers: names.map((name, index) => ({
       ...workerOptions,
       ...bareSocket,
+      // A queue has one consumer; all isolates send to it.
+      ...(index === 0 ? {} : { queueConsumers: [] }),
       name,
       modulesRoot: bundleFolder,
       modules,
