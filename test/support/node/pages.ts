@@ -5,7 +5,7 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Frame, Page } from 'playwright-core';
 import { listen } from './upstream-server.ts';
 
 export type Pages = {
@@ -49,6 +49,8 @@ export async function servePages(): Promise<Pages> {
 export type OpenPage = {
   page: Page;
   context: BrowserContext;
+  /** Where scripts run: the page itself, or a frame in it. */
+  frame: Frame;
   /** The errors that the browser wrote to the page's console, CORS failures among them. */
   consoleErrors: string[];
   close(): Promise<void>;
@@ -63,7 +65,24 @@ export async function openPage(browser: Browser, url: string): Promise<OpenPage>
     if (message.type() === 'error') consoleErrors.push(message.text());
   });
   await page.goto(url);
-  return { page, context, consoleErrors, close: () => context.close() };
+  const frame = page.mainFrame();
+  return { page, context, frame, consoleErrors, close: () => context.close() };
+}
+
+/** Puts a sandboxed frame into the page. Its origin is `null`, whatever that of the page is. */
+export async function openSandboxedFrame(opened: OpenPage): Promise<OpenPage> {
+  const element = await opened.page.evaluateHandle(async () => {
+    const iframe = document.createElement('iframe');
+    iframe.setAttribute('sandbox', 'allow-scripts');
+    iframe.srcdoc = '<!doctype html><title>sandboxed</title>';
+    const isLoaded = new Promise((resolve) => iframe.addEventListener('load', resolve));
+    document.body.append(iframe);
+    await isLoaded;
+    return iframe;
+  });
+  const frame = await element.contentFrame();
+  if (frame === null) throw new Error('Cannot open a sandboxed frame: the page was left meanwhile');
+  return { ...opened, frame };
 }
 
 export type PageFetchInit = {
@@ -88,14 +107,14 @@ export type PageFetchResult =
     }
   | { error: string /** What the console said about it. */; consoleErrors: string[] };
 
-/** Performs a `fetch` in the page, as its scripts would, and returns what they would see. */
+/** Performs a `fetch` in the page or frame, as its scripts would, and returns what they would see. */
 export async function fetchFromPage(
-  { page, consoleErrors }: OpenPage,
+  { page, frame, consoleErrors }: OpenPage,
   url: string,
   init: PageFetchInit = {},
 ): Promise<PageFetchResult> {
   const errorsBefore = consoleErrors.length;
-  const result = await page.evaluate(
+  const result = await frame.evaluate(
     async ([url, init]) => {
       try {
         const response = await fetch(url, init);
