@@ -19,7 +19,7 @@ import { startUpstream, type Answer as UpstreamAnswer } from '../support/node/up
 
 /** Serves the bundle on storage of its own. */
 export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
-  const upstream = await startUpstream(reply({}));
+  const upstream = await startUpstream(toAnswer({ kind: 'reply' }));
   const edge = await serveEdge({ upstreamUrl: upstream.url + upstreamPath, vars: { ...vars } });
   const received: Received[] = [];
   let behaviour: Behaviour = { kind: 'reply' };
@@ -89,7 +89,16 @@ function toAnswer(behaviour: Behaviour): UpstreamAnswer {
   switch (behaviour.kind) {
     case 'reply': {
       const { status = 200, headers = [], body = '' } = behaviour;
-      return reply({ status, headers: headers.map(([name, value]) => [name, value]), body });
+      const answer = reply({
+        status,
+        headers: headers.map(([name, value]) => [name, value]),
+        body,
+      });
+      // A server that answers first throws the rest of the request away.
+      return async (request, response) => {
+        await request.body();
+        await answer(request, response);
+      };
     }
     case 'unreachable':
       return reset;

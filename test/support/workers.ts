@@ -151,9 +151,17 @@ function toRequest({ method = 'GET', target = '/', seen, headers = [], body }: C
   return requestWithTarget(seen ?? target, {
     method,
     headers: lines,
-    // As bytes: a string would bring a Content-Type along.
-    ...(body === undefined ? {} : { body: Uint8Array.from(body, (byte) => byte.charCodeAt(0)) }),
+    ...(body === undefined ? {} : { body: toBytes(body) }),
   });
+}
+
+/** One byte a character. A string as a body would bring a Content-Type along. */
+function toBytes(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+function fromBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 }
 
 /**
@@ -189,7 +197,7 @@ function doubleUpstream() {
       method: request.method,
       target: url.pathname + url.search,
       headers: toHeaderMap([...request.headers] as HeaderLine[]),
-      body: await request.text(),
+      body: fromBytes(await request.bytes()),
     });
     return respond(upstream.behaviour, request.signal);
   });
@@ -202,7 +210,8 @@ function respond(behaviour: Behaviour, signal: AbortSignal): Promise<Response> {
       const headers = new Headers();
       for (const [name, value] of behaviour.headers ?? []) headers.append(name, value);
       const { status = 200, body } = behaviour;
-      return Promise.resolve(new Response(body ?? null, { status, headers }));
+      const bytes = body === undefined ? null : toBytes(body);
+      return Promise.resolve(new Response(bytes, { status, headers }));
     }
     case 'unreachable':
       return Promise.reject(new TypeError('Network connection lost.'));
