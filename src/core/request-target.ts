@@ -22,37 +22,34 @@ export interface RequestTarget {
 }
 
 const authorityPattern = /^[A-Za-z0-9.\-_[\]:]+$/;
-const plainPathPattern = /^(?:\/[A-Za-z0-9\-._~]+)+\/?$|^\/$/;
-const dotSegmentPattern = /\/\.\.?(?:\/|$)/;
+// No segment of dots alone: `...` and longer ones are one more way up for some servers.
+const plainPathPattern = /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9\-._~]+)+\/?$|^\/$/;
+const OWN_SEGMENT = '_edge';
 
 /** Splits `request.url`. Never throws; a URL without a path has the path `/`. */
 export function readTarget(url: string): RequestTarget {
   const authorityStart = url.indexOf('//') + 2;
-  const pathStart = indexOrEnd(url, '/', authorityStart);
-  const queryStart = indexOrEnd(url, '?', pathStart);
+  const queryStart = indexOrEnd(url, '?', authorityStart);
+  const pathStart = Math.min(indexOrEnd(url, '/', authorityStart), queryStart);
   const path = url.slice(pathStart, queryStart) || '/';
   const authority = url.slice(authorityStart, pathStart);
   return {
     path,
     query: url.slice(queryStart),
     authority: authorityPattern.test(authority) ? authority : '',
-    isPlain: plainPathPattern.test(path) && !dotSegmentPattern.test(path),
+    isPlain: plainPathPattern.test(path),
   };
 }
 
 /**
  * Whether the target is in our own namespace, `/_edge/`, by any reading: as received, as `fetch`
- * would send it, or as a server would see it that decodes percent signs (once or more), folds case,
- * takes `\` for `/`, joins double slashes or drops `;parameters`. Such a target is never forwarded.
+ * would send it, or as a server would see it that decodes percent signs (once or more, also overlong
+ * UTF-8 and `%u005f`), folds case or Unicode, takes `\` for `/`, joins double slashes or drops
+ * `;parameters`. Such a target is never forwarded.
  */
 export function isOwnTarget(target: RequestTarget): boolean {
-  if (target.isPlain) return startsWithOwnPrefix(target.path);
-  return (
-    startsWithOwnPrefix(target.path) ||
-    startsWithOwnPrefix(target.path.slice(0, indexOrEnd(target.path, '#', 0))) ||
-    startsWithOwnPrefix(pathThatFetchSends(target)) ||
-    startsWithOwnPrefix(`/${resolveSegments(target.path).segments.join('/')}`)
-  );
+  if (target.isPlain) return /^\/_edge(?:\/|$)/i.test(target.path);
+  return readingsOf(target).some(({ isOwn }) => isOwn);
 }
 
 /**
@@ -60,12 +57,12 @@ export function isOwnTarget(target: RequestTarget): boolean {
  * where `UPSTREAM_URL` has a path of its own.
  */
 export function climbsAboveRoot(target: RequestTarget): boolean {
-  return !target.isPlain && resolveSegments(target.path).climbs;
+  return !target.isPlain && readingsOf(target).some(({ climbs }) => climbs);
 }
 
 /**
- * The path and query of this target as the WHATWG URL parser, and so `fetch`, would send them: dot
- * segments resolved, `\` turned into `/`, the fragment gone. For a plain path, the path itself.
+ * The path of this target as the WHATWG URL parser, and so `fetch`, would send it: dot segments
+ * resolved, `\` turned into `/`, the fragment gone. For a plain path, the path itself.
  */
 export function pathThatFetchSends(target: RequestTarget): string {
   if (target.isPlain) return target.path;
@@ -86,48 +83,154 @@ export function isRestrictedQuery(query: string): boolean {
   return /^[\x21-\x22\x24-\x7e]*$/.test(query) && !overridesMethod(query);
 }
 
+// After folding. `_method`: Rails, Symfony, Laravel, Spring, WordPress, Express' method-override. The
+// others: ASP.NET MVC reads the well-known headers' names from the query as well.
+const overridePattern =
+  /^_+(?:http_)?method_*$|^_*x_(?:http_method(?:_override)?|method_override)_*$/;
+
 function overridesMethod(query: string): boolean {
-  // Both separators are in use: `;` was recommended by HTML 4.01 appendix B.2.2.
-  return query
-    .slice(1)
-    .split(/[&;]/)
-    .some((parameter) => {
-      const name = decodeUntilStable(parameter.slice(0, indexOrEnd(parameter, '=', 0)));
-      // PHP reads "." and " " in a name as "_"; qs and others read "_method[]" as "_method".
-      const folded = name.replace(/[.+ ]/g, '_').replace(/[[(].*$/s, '');
-      return folded.replace(/^_+/, '_').toLowerCase() === '_method';
-    });
+  // Nearly all queries end here: without an escape, the word itself must be there.
+  if (!/%|method/i.test(query)) return false;
+  // As received, and as a server sees it that decodes the whole query before it splits it.
+  return [query, ...decodings(query)].some((reading) =>
+    // Both `&` and `;` are in use: `;` was recommended by HTML 4.01 appendix B.2.2. Some servers take
+    // the query from the last `?` on.
+    reading.split(/[&;?]/).some((parameter) => overridePattern.test(parameterName(parameter))),
+  );
 }
 
-function startsWithOwnPrefix(path: string): boolean {
-  return /^\/_edge(?:[/\\?;#]|$)/i.test(path);
+/** The name of a `name=value` as the loosest of all parsers reads it. */
+function parameterName(parameter: string): string {
+  return (
+    decodeFully(parameter.slice(0, indexOrEnd(parameter, '=', 0)))
+      // qs reads "[_method]" as "_method".
+      .replace(/^\[+/, '')
+      // Nearly all read "_method[]" as a list named "_method"; PHP's names end at a NUL.
+      .replace(/[[\](\0].*$/s, '')
+      // PHP reads "." and " " in a name as "_". A hyphen is one in the headers' names.
+      .replace(/[-.+\s]/g, '_')
+      .toLowerCase()
+  );
 }
 
-/** The path's segments after every reading at once, and whether a `..` reached above the root. */
-function resolveSegments(path: string): { segments: string[]; climbs: boolean } {
-  const segments: string[] = [];
+/** What the path comes to as received and, where that differs, as `fetch` sends it. */
+function readingsOf(target: RequestTarget): readonly { isOwn: boolean; climbs: boolean }[] {
+  const sent = pathThatFetchSends(target);
+  return (sent === target.path ? [sent] : [target.path, sent]).map(readEveryWay);
+}
+
+/**
+ * Reads a path in every way at once that some server is known to, and says what the worst of them
+ * comes to. Servers disagree on where a segment ends and on which are none, so what counts is the
+ * least depth below the root at which any of them can be.
+ */
+function readEveryWay(path: string): { isOwn: boolean; climbs: boolean } {
+  let leastDepth = 0;
+  let isOwn = false;
   let climbs = false;
-  for (const raw of decodeUntilStable(path).split(/[/\\]/)) {
-    const segment = raw
-      .replace(/[\t\n\r]/g, '')
-      .replace(/;.*$/s, '')
-      .trim();
-    if (segment === '' || segment === '.') continue;
-    if (segment !== '..') segments.push(segment.normalize('NFKC'));
-    else if (segments.pop() === undefined) climbs = true;
+  // The URL parser drops tabs and line breaks before it does anything else.
+  for (const raw of path.replace(/[\t\n\r]/g, '').split('/')) {
+    const startDepth = leastDepth;
+    leastDepth = Number.POSITIVE_INFINITY;
+    for (const text of [raw, ...decodings(raw)]) {
+      let depth = startDepth;
+      // Of a name or a parameter, what follows is a part for those who do not see the separator.
+      let isAfterName = false;
+      let isAfterCut = false;
+      for (const part of text.split(/[/\\]/)) {
+        const names = namesOf(part);
+        if (names.includes('..')) {
+          climbs ||= depth === 0;
+          depth = Math.max(0, depth - 1);
+          isAfterName = false;
+        } else if (!names.includes('') && !names.includes('.')) {
+          isOwn ||= depth === 0 && names.includes(OWN_SEGMENT);
+          if (!isAfterName && !isAfterCut) depth += 1;
+          isAfterName = true;
+        }
+        isAfterCut ||= cutPattern.test(part);
+      }
+      leastDepth = Math.min(leastDepth, depth);
+    }
   }
-  return { segments, climbs };
+  return { isOwn, climbs };
 }
 
-/** Decodes percent-encoded ASCII again and again; five rounds are more than any server does. */
-function decodeUntilStable(text: string): string {
-  let decoded = text;
-  for (let round = 0; round < 5 && decoded.includes('%'); round++) {
-    decoded = decoded.replace(/%([0-7][0-9A-Fa-f])/g, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    );
+const cutPattern = /[;?#\0]/;
+
+/** What a segment is called, by those who drop a NUL and by those for whom it ends the name. */
+function namesOf(segment: string): readonly string[] {
+  const texts = segment.includes('\0') ? [segment, segment.replace(/\0.*$/s, '')] : [segment];
+  return texts.map((text) =>
+    text
+      .replace(/[;?#].*$/s, '')
+      .replace(/\p{C}/gu, '')
+      .trim()
+      .toLowerCase(),
+  );
+}
+
+/** What a text comes to when it is decoded once, twice and so on, until nothing changes. */
+function decodings(text: string): readonly string[] {
+  const found: string[] = [];
+  // Five rounds are more than any server does.
+  for (let decoded = text; found.length < 5 && /[^\0-$&-\x7f]/.test(decoded); ) {
+    const next = decodeOnce(decoded);
+    if (next === decoded) break;
+    found.push(next);
+    decoded = next;
   }
-  return decoded;
+  return found;
+}
+
+function decodeFully(text: string): string {
+  return decodings(text).at(-1) ?? text;
+}
+
+/**
+ * Decodes every escape once and folds look-alikes (NFKC), more leniently than any one server: UTF-8
+ * as it was before overlong forms were forbidden, and IIS' `%u005f`. Other bytes become U+FFFD.
+ */
+function decodeOnce(text: string): string {
+  return text
+    .replace(/%u([0-9a-f]{4})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(/(?:%[0-9a-f]{2})+/gi, decodeUtf8)
+    .replace(/[^\0-\x7f]/gu, foldCharacter);
+}
+
+/**
+ * The ASCII that a character is a look-alike of, or itself. Taken one by one, because many combining
+ * marks together would take a time that grows with their square.
+ */
+function foldCharacter(character: string): string {
+  const folded = character.normalize('NFKC');
+  return /^[\0-\x7f]+$/.test(folded) ? folded : character;
+}
+
+/** Decodes a run of `%XX`. https://www.rfc-editor.org/rfc/rfc3629#section-10 says why not to. */
+function decodeUtf8(escapes: string): string {
+  const bytes = escapes
+    .split('%')
+    .slice(1)
+    .map((hex) => Number.parseInt(hex, 16));
+  let text = '';
+  for (let index = 0; index < bytes.length; ) {
+    const lead = bytes[index++] ?? 0;
+    if (lead < 0x80) {
+      text += String.fromCharCode(lead);
+      continue;
+    }
+    // The leading ones of a lead byte say how many bytes there are; 0xfe and 0xff lead none.
+    const length = Math.clz32(~(lead << 24));
+    let codePoint = lead & (0x7f >> length);
+    let rest = length - 1;
+    for (; rest > 0 && ((bytes[index] ?? 0) & 0xc0) === 0x80; rest--) {
+      codePoint = codePoint * 64 + ((bytes[index++] ?? 0) & 0x3f);
+    }
+    const isCharacter = length > 1 && length < 7 && rest === 0 && codePoint <= 0x10ffff;
+    text += isCharacter ? String.fromCodePoint(codePoint) : '\ufffd';
+  }
+  return text;
 }
 
 function normalize(target: RequestTarget): URL {
