@@ -5,6 +5,8 @@
  * them: https://www.rfc-editor.org/rfc/rfc9457#section-3
  */
 
+import { hideTokens } from './core/token.ts';
+
 /** What a problem response says. */
 export interface Problem {
   /** Stable; also the header `X-Edge-Reason`. */
@@ -25,7 +27,8 @@ export function problemType(code: string): string {
 
 /**
  * The response for a problem, without CORS headers. Its content type is `application/json`, which
- * Studio's clients insist on, unless `accept` prefers `application/problem+json`.
+ * Studio's clients insist on, unless `accept` prefers `application/problem+json`. Whatever the problem
+ * quotes, no token of our form goes out whole.
  */
 export function problemResponse(
   problem: Problem,
@@ -41,7 +44,8 @@ export function problemResponse(
     requestId: request.requestId,
   };
   // Twice: the first gives the members their order, the last has the last word.
-  return new Response(JSON.stringify({ ...body, ...problem.extensions, ...body }), {
+  const json = JSON.stringify({ ...body, ...problem.extensions, ...body });
+  return new Response(hideTokens(json), {
     status: problem.status,
     headers: {
       'Content-Type': prefersProblemJson(request.accept)

@@ -108,6 +108,14 @@ export function hintOf(token: string): string {
 }
 
 /**
+ * A text in which every token of our form is cut down to its hint. For messages that quote what was
+ * sent to us, since callers put tokens into paths and fields too.
+ */
+export function hideTokens(text: string): string {
+  return text.replace(/([a-z][a-z0-9]{0,15}_(?:sk|pk)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1…');
+}
+
+/**
  * A string of uniformly distributed base62 characters. Bytes of 248 and above are drawn again:
  * taking them modulo 62 would favour the first eight characters.
  */
