@@ -1,0 +1,504 @@
+/**
+ * Secrets stay where they belong. Good, bad and hostile requests with known secrets go through the
+ * production bundle, with upstreams and databases that fail; then everything that came out of it is
+ * searched: every log line, every response, every header that the upstream received, every row of D1
+ * and every value in KV.
+ */
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findSecrets, type Places, type Secrets } from '../support/node/find-secrets.ts';
+import { chunk, type RawRequest, request } from '../support/node/raw-http.ts';
+import { type Edge, type EdgeOptions, serveEdge } from '../support/node/serve-edge.ts';
+import {
+  afterEarlyHints,
+  byPath,
+  garbage,
+  halfBody,
+  hang,
+  reply,
+  reset,
+} from '../support/node/upstream-answers.ts';
+import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+
+const pageOrigin = 'https://app.example';
+
+/** Everything that one deployment was seen to give away. */
+interface Watched {
+  edge: Edge;
+  upstream: Upstream;
+  secrets: Secrets;
+  /** Sends a request and keeps what comes back. */
+  send(rawRequest: RawRequest, meant?: Meant): Promise<string>;
+  /** Calls the management API and keeps what comes back. Returns the JSON, `null` without any. */
+  manage(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: [string, string][],
+  ): Promise<Record<string, unknown> | null>;
+  /** All that can be searched. Waits until logs and copies have arrived. */
+  collect(): Promise<Places>;
+  dispose(): Promise<void>;
+}
+
+/** Secrets that a response is there to hold, cut out of it before it is searched. */
+type Meant = (response: string) => string[];
+
+/** Serves the bundle and watches it. `mayReceive` says which headers the upstream may be sent. */
+async function watch(
+  options: Omit<EdgeOptions, 'upstreamUrl'>,
+  secrets: Secrets,
+  mayReceive: (name: string, value: string) => boolean,
+): Promise<Watched> {
+  const upstream = await startUpstream(
+    byPath({
+      garbage,
+      half: halfBody,
+      hang,
+      hints: afterEarlyHints(reply({})),
+      reset,
+      api: reply({ headers: [['Content-Type', 'application/json']], body: '{"ok":true}' }),
+    }),
+  );
+  const edge = await serveEdge({ upstreamUrl: upstream.url, ...options });
+  const responses: string[] = [];
+
+  const send: Watched['send'] = async (rawRequest, meant = () => []) => {
+    const response = await request(edge.port, rawRequest, { timeoutMs: 20_000 });
+    const text = response.raw.toString('latin1');
+    responses.push(meant(text).reduce((rest, secret) => rest.replace(secret, ''), text));
+    return response.body.toString();
+  };
+
+  const manage: Watched['manage'] = async (method, path, body, headers = []) => {
+    const text = await send(
+      {
+        method,
+        target: `/_edge/v1${path}`,
+        headers: [bearer(edge.adminToken), ['Content-Type', 'application/json'], ...headers],
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      },
+      (response) => [...response.matchAll(/"token":"([^"]+)"/g)].map(([, token]) => token ?? ''),
+    );
+    if (text === '') return null;
+    const json = JSON.parse(text);
+    if (typeof json.token === 'string') secrets[`the token of ${json.name}`] = json.token;
+    return json;
+  };
+
+  return {
+    edge,
+    upstream,
+    secrets,
+    send,
+    manage,
+    async collect() {
+      await settle(edge);
+      const received = upstream.requests.flatMap(({ headers }) =>
+        headers.filter(([name, value]) => !mayReceive(name.toLowerCase(), value)),
+      );
+      return {
+        'a response': responses,
+        'the logs': edge.logs,
+        'a header to the upstream': received.map((header) => header.join(': ')),
+        D1: await dumpDatabase(edge),
+        KV: await dumpReplica(edge),
+      };
+    },
+    async dispose() {
+      await edge.dispose();
+      await upstream.dispose();
+    },
+  };
+}
+
+describe('a deployment that strips tokens', () => {
+  const upstreamSecret = secret();
+  let watched: Watched;
+  let places: Places;
+
+  beforeAll(async () => {
+    watched = await watch(
+      {
+        adminToken: secret(),
+        vars: { UPSTREAM_AUTHORIZATION: `Bearer ${upstreamSecret}`, UPSTREAM_TIMEOUT_MS: '500' },
+      },
+      { 'the authorization of the upstream': upstreamSecret },
+      (name, value) => name === 'authorization' && value === `Bearer ${upstreamSecret}`,
+    );
+    watched.secrets['the admin token'] = watched.edge.adminToken;
+    const { results } = await watched.edge.db
+      .prepare("SELECT value FROM settings WHERE name = 'token_tag_key'")
+      .all<{ value: string }>();
+    watched.secrets['the key of the tags'] = results[0]?.value ?? '';
+    await sampleOfTraffic(watched);
+    places = await watched.collect();
+    // Where it is meant to be.
+    places = { ...places, D1: places['D1']?.filter((row) => !row.includes('token_tag_key')) ?? [] };
+  });
+  afterAll(() => watched.dispose());
+
+  test('was seen doing all there is to see', () => {
+    expect(Object.keys(watched.secrets).length).toBeGreaterThan(15);
+    for (const [place, texts] of Object.entries(places)) {
+      expect([place, texts.length]).toEqual([place, expect.toSatisfy((count) => count > 5)]);
+    }
+    const reasons = places['a response']?.flatMap((text) => /x-edge-reason: \w+/i.exec(text) ?? []);
+    expect([...new Set(reasons?.map((reason) => reason.slice(15)))]).toEqual(
+      expect.arrayContaining([
+        'cors_not_enabled',
+        'invalid_credentials',
+        'invalid_fields',
+        'invalid_key',
+        'invalid_origin',
+        'malformed_credentials',
+        'malformed_json',
+        'missing_credentials',
+        'not_found',
+        'origin_not_allowed',
+        'origin_not_registered',
+        'route_not_allowed',
+        'upstream_timeout',
+        'upstream_unreachable',
+      ]),
+    );
+    const authorized = watched.upstream.requests.filter(
+      (received) => received.header('authorization') === `Bearer ${upstreamSecret}`,
+    );
+    expect(authorized).toHaveLength(watched.upstream.requests.length);
+  });
+
+  test('gives no secret away, in whole or in part', () => {
+    expect(findSecrets(watched.secrets, places)).toEqual([]);
+  });
+
+  test('is searched so that a planted secret is found in every place: control case', async () => {
+    // Lower-case letters and digits, which everything lets through unchanged.
+    const planted = { 'the planted secret': randomBytes(16).toString('hex') };
+    const text = planted['the planted secret'];
+    expect(findSecrets(planted, await watched.collect())).toEqual([]);
+
+    const created = await watched.edge.createKey({ name: text, owner: text });
+    await watched.send({ target: '/api/any', headers: [bearer(created.token), ['X-Own', text]] });
+    await watched.send({
+      method: 'OPTIONS',
+      target: '/api/any',
+      headers: [
+        ['Origin', `https://${text}.example`],
+        ['Access-Control-Request-Method', 'GET'],
+      ],
+    });
+    const found = findSecrets(planted, await watched.collect());
+    expect(found.map((line) => line.split(':')[0])).toEqual([
+      'the planted secret in a response',
+      'the planted secret in the logs',
+      'the planted secret in a header to the upstream',
+      'the planted secret in D1',
+      'the planted secret in KV',
+    ]);
+  });
+});
+
+test('a deployment that forwards tokens sends them in their own header alone', async () => {
+  const watched = await watch(
+    { adminToken: secret(), vars: { FORWARD_TOKEN: 'true', UPSTREAM_TIMEOUT_MS: '500' } },
+    {},
+    (name) => name === 'authorization' || name === 'cookie' || name === 'origin',
+  );
+  watched.secrets['the admin token'] = watched.edge.adminToken;
+  await sampleOfTraffic(watched);
+  expect(findSecrets(watched.secrets, await watched.collect())).toEqual([]);
+  const tokens = Object.values(watched.secrets);
+  const forwarded = watched.upstream.requests.flatMap((received) => {
+    const value = received.header('authorization');
+    return value === null ? [] : [value.replace(/^bearer[ \t]+/i, '').trim()];
+  });
+  expect(forwarded.length).toBeGreaterThan(5);
+  expect(forwarded.filter((token) => !tokens.includes(token))).toEqual([]);
+  await watched.dispose();
+});
+
+test('a deployment whose configuration is broken quotes no secret of it', async () => {
+  const secrets = {
+    'the password in the URL': secret(),
+    'the admin token': secret().slice(0, 24),
+    'the authorization of the upstream': secret(),
+    'a token': secret(),
+  };
+  const watched = await watch(
+    {
+      adminToken: secrets['the admin token'],
+      vars: {
+        UPSTREAM_URL: `https://user:${secrets['the password in the URL']}@api.example/v1?x`,
+        UPSTREAM_AUTHORIZATION: `Bearer ${secrets['the authorization of the upstream']}\u0001`,
+      },
+    },
+    secrets,
+    () => false,
+  );
+  for (const target of ['/api/any', '/_edge/v1/keys', '/_edge/health']) {
+    await watched.send({ target, headers: [bearer(secrets['a token'])] });
+  }
+  const places = await watched.collect();
+  expect(places['the logs']?.join('\n')).toContain('UPSTREAM_AUTHORIZATION');
+  expect(findSecrets(secrets, places)).toEqual([]);
+  await watched.dispose();
+});
+
+test('a deployment whose database fails gives no secret away', async () => {
+  const vars = { FEED_REFRESH_SECONDS: '1', MAX_STALENESS_SECONDS: '1', OUTAGE_GRACE_SECONDS: '0' };
+  const watched = await watch({ adminToken: secret(), vars }, {}, () => false);
+  watched.secrets['the admin token'] = watched.edge.adminToken;
+  const key = await watched.manage('POST', '/keys', { name: 'made before it failed' });
+  await settle(watched.edge);
+  await watched.edge.db.exec('ALTER TABLE changes RENAME TO changes_elsewhere');
+  const working = String(key?.['token']);
+  await vi.waitUntil(
+    async () => {
+      const body = await watched.send({ target: '/api/any', headers: [bearer(working)] });
+      return body.includes('unavailable');
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+  watched.secrets['an unknown token'] = randomUUID() + randomUUID();
+  for (const token of Object.values(watched.secrets)) {
+    await watched.send({ target: '/api/any', headers: [bearer(token)] });
+    await watched.send({ target: '/api/any', headers: [bearer(token), ['Origin', pageOrigin]] });
+  }
+  await watched.manage('POST', '/keys', { name: 'not made' });
+  await watched.manage('GET', '/keys');
+  const places = await watched.collect();
+  expect(places['a response']?.filter((text) => / 50[03] /.test(text)).length).toBeGreaterThan(1);
+  expect(findSecrets(watched.secrets, places)).toEqual([]);
+  await watched.dispose();
+});
+
+/** Everything that callers do, with a secret wherever a caller may put one. */
+async function sampleOfTraffic({ edge, secrets, send, manage }: Watched): Promise<void> {
+  const backend = await manage('POST', '/keys', { name: 'backend', owner: 'acct_1' });
+  const cors = { allowedOrigins: [pageOrigin] };
+  const keys = [
+    backend,
+    await manage('POST', '/keys', { name: 'restricted', access: { cors } }),
+    await manage('POST', '/keys', {
+      name: 'full',
+      access: { cors: { ...cors, fullAccess: true } },
+    }),
+    await manage('POST', '/keys', {
+      name: 'rules',
+      access: { cors, rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }] },
+    }),
+    await manage('POST', '/keys', {
+      name: 'of another origin',
+      access: { cors: { allowedOrigins: ['https://other.example'] } },
+    }),
+    await manage('POST', '/keys', { name: 'expired', expiresAt: '2020-01-01T00:00:00Z' }),
+  ];
+  // The same twice: an answer that is remembered must not hold the token.
+  for (let count = 0; count < 2; count++) {
+    const idempotencyKey: [string, string][] = [['Idempotency-Key', 'the-same-twice']];
+    await manage('POST', '/keys', { name: 'repeated' }, idempotencyKey);
+  }
+  const revoked = await manage('POST', '/keys', { name: 'revoked' });
+  await manage('DELETE', `/keys/${revoked?.['id']}`);
+
+  secrets['a cookie'] = secret();
+  secrets['a password'] = Buffer.from(`user:${secret()}`).toString('base64').replace(/=+$/, '');
+  secrets['a foreign token'] = randomUUID() + randomUUID();
+  secrets['an invented token'] = `ea_sk_${randomBytes(22).toString('hex')}`;
+  secrets['a mistyped token'] = `${String(backend?.['token']).slice(0, -1)}!`;
+  secrets['an oversized token'] = secret().repeat(20);
+  const cookie: [string, string] = ['Cookie', `session=${secrets['a cookie']}`];
+  const tokens = Object.entries(secrets).filter(([name]) => /token/.test(name));
+
+  for (const [, token] of tokens) {
+    const authorization = bearer(token);
+    for (const rawRequest of [
+      { target: '/api/stream/1?page=2' },
+      { method: 'POST', target: '/api/stream', body: '{"name":"x"}' },
+      { method: 'PATCH', target: '/api/asset/1', body: '{}' },
+      { method: 'DELETE', target: '/api/anything' },
+      { target: '/api/asset/../user/me' },
+    ]) {
+      await send({ ...rawRequest, headers: [authorization, cookie] });
+      await send({ ...rawRequest, headers: [authorization, cookie, ['Origin', pageOrigin]] });
+    }
+    for (const origin of ['https://unknown.example', 'null', 'app.example', `${pageOrigin}/path`]) {
+      await send({ target: '/api/stream/1', headers: [authorization, ['Origin', origin]] });
+    }
+    // In places and in shapes where no token belongs.
+    for (const headers of [
+      [['Authorization', token]],
+      [['Authorization', `Basic ${secrets['a password']}`]],
+      [['Authorization', `Bearer "${token}"`]],
+      [['Authorization', `Bearer ${token}, Bearer ${token}`]],
+      [['Authorization', `bearer\t${token}  `]],
+      [authorization, authorization],
+      [authorization, ['Proxy-Authorization', `Bearer ${token}`]],
+      [authorization, ['X-Forwarded-Authorization', `Bearer ${token}`]],
+      [authorization, ['Connection', 'Authorization'], ['X-Edge-Token', token]],
+      [authorization, ['Cookie', `token=${token}`], ['Cookie', `again=${token}`]],
+      [authorization, ['Proxy_Authorization', token], ['X-Edge_Token', token]],
+      [authorization, ['Origin', token]],
+      [['Origin', `https://${token}@app.example`]],
+      [['Cookie', `token=${token}`]],
+    ] as [string, string][][]) {
+      await send({ target: '/api/stream/1', headers });
+    }
+  }
+
+  // Where a message quotes what was sent, a token of ours is recognised by its form.
+  for (const key of keys) {
+    const token = String(key?.['token']);
+    for (const target of [
+      `/_edge/${token}`,
+      `/_edge/v1/keys/${token}`,
+      `/a/%2e%2e/_edge/${token}`,
+    ]) {
+      await send({ target, headers: [bearer(token)] });
+      await send({ target, headers: [bearer(edge.adminToken)] });
+    }
+  }
+  // Only a restricted key is refused by its path: others may send theirs.
+  const restricted = bearer(String(keys[1]?.['token']));
+  await send({ target: `/api/user/${keys[1]?.['token']}`, headers: [restricted] });
+  await send({
+    method: 'TRACE',
+    target: '/api/any',
+    headers: [bearer(String(backend?.['token']))],
+  });
+  for (const name of ['garbage', 'half', 'hang', 'hints', 'reset']) {
+    await send({ target: `/${name}`, headers: [bearer(String(backend?.['token'])), cookie] });
+  }
+  await send({
+    method: 'OPTIONS',
+    target: '/api/stream',
+    headers: [
+      ['Origin', 'https://unknown.example'],
+      ['Access-Control-Request-Method', 'POST'],
+      ['Access-Control-Request-Headers', `authorization, ${keys[1]?.['token']}`],
+    ],
+  });
+  await mistakesOfOperators({ edge, secrets, send, manage }, keys);
+}
+
+/** Requests to the management API that are refused, each with a secret in it. */
+async function mistakesOfOperators(
+  { edge, send, manage }: Pick<Watched, 'edge' | 'secrets' | 'send' | 'manage'>,
+  keys: (Record<string, unknown> | null)[],
+): Promise<void> {
+  const token = String(keys[0]?.['token']);
+  const admin = bearer(edge.adminToken);
+  const json: [string, string] = ['Content-Type', 'application/json'];
+
+  for (const authorization of [
+    `Bearer ${token}`,
+    `Basic ${edge.adminToken}`,
+    edge.adminToken,
+    `Bearer ${edge.adminToken}x`,
+    `Bearer ${edge.adminToken.slice(0, -1)}`,
+    `Bearer ${edge.adminToken}, Bearer ${edge.adminToken}`,
+  ]) {
+    await send({ target: '/_edge/v1/keys', headers: [['Authorization', authorization]] });
+  }
+  await send({ target: `/_edge/v1/keys?limit=${token}&cursor=${token}`, headers: [admin] });
+  await send({ target: `/_edge/v1/keys?token=${edge.adminToken}` });
+
+  const bodies = [
+    `{"name":"x","token":"${token}`,
+    `{"name":"x","token":${token}}`,
+    `{"name":"x" "${token}"}`,
+    token,
+    `"${token}"`,
+    `["${token}"]`,
+    JSON.stringify({ name: '', token }),
+    JSON.stringify({ name: 'x', [token]: true }),
+    JSON.stringify({ name: 'x', expiresAt: token }),
+    JSON.stringify({ name: 'x', owner: `${token} ` }),
+    JSON.stringify({ name: 'x', access: token }),
+    JSON.stringify({ name: 'x', access: { cors: { allowedOrigins: [token] } } }),
+    JSON.stringify({
+      name: 'x',
+      access: { cors: { allowedOrigins: [`https://a.example/${token}`] } },
+    }),
+    JSON.stringify({ name: 'x', access: { rules: [{ methods: [token], resources: [token] }] } }),
+  ];
+  for (const body of bodies) {
+    await send({ method: 'POST', target: '/_edge/v1/keys', headers: [admin, json], body });
+  }
+  await send({
+    method: 'POST',
+    target: '/_edge/v1/keys',
+    headers: [admin, json, ['Transfer-Encoding', 'chunked']],
+    body: Buffer.concat([chunk(`{"token":"${token}"`.repeat(2000)), chunk('')]),
+  });
+  await send({
+    method: 'POST',
+    target: '/_edge/v1/keys',
+    headers: [admin, ['Content-Type', `text/${token}`]],
+    body: token,
+  });
+
+  const id = keys[1]?.['id'];
+  await manage('GET', '/keys');
+  await manage('GET', `/keys/${id}`);
+  await manage('PATCH', `/keys/${id}`, { name: 'renamed', expiresAt: null });
+  await manage('PATCH', `/keys/${id}`, { token });
+  await manage('POST', `/keys/${id}/roll`, { graceSeconds: 3600 });
+  await manage('GET', `/keys/${id}/usage?days=30`);
+}
+
+/** Waits until every line was logged, and every key that changed has its copy in KV. */
+async function settle(edge: Edge): Promise<void> {
+  const { headers } = await fetch(`${edge.url}/settled`);
+  const requestId = headers.get('x-request-id') ?? '';
+  await vi.waitUntil(
+    async () => {
+      const due = await edge.db
+        .prepare('SELECT count(*) AS due FROM replica_writes')
+        .first<number>('due');
+      return due === 0 && edge.logs.some((line) => line.includes(requestId));
+    },
+    { timeout: 20_000, interval: 50 },
+  );
+}
+
+/** Every row of every table, one text each, with the table's name. */
+async function dumpDatabase(edge: Edge): Promise<string[]> {
+  const tables = await edge.db
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
+    )
+    .all<{ name: string }>();
+  const rows = await Promise.all(
+    tables.results.map(async ({ name }) => {
+      const { results } = await edge.db.prepare(`SELECT * FROM "${name}"`).all();
+      return results.map((row) => `${name} ${JSON.stringify(row)}`);
+    }),
+  );
+  return rows.flat();
+}
+
+/** Every key and value in KV, with its metadata. */
+async function dumpReplica(edge: Edge): Promise<string[]> {
+  const texts: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await edge.kv.list(cursor === undefined ? {} : { cursor });
+    for (const { name, metadata } of page.keys) {
+      texts.push(`${name} ${JSON.stringify(metadata ?? null)} ${await edge.kv.get(name)}`);
+    }
+    cursor = page.list_complete ? undefined : page.cursor;
+  } while (cursor !== undefined);
+  return texts;
+}
+
+/** A secret that is not like any other text. */
+function secret(): string {
+  return randomBytes(33).toString('base64url').replaceAll(/[-_]/g, 'x');
+}
+
+function bearer(token: string): [name: string, value: string] {
+  return ['Authorization', `Bearer ${token}`];
+}
