@@ -148,7 +148,8 @@ function toRequest({ method = 'GET', target = '/', seen, headers = [], body }: C
     // On the wire, an empty line before any other of its name is none to workerd.
     if (value.trim() !== '' || lines.has(name)) lines.append(name, value);
   }
-  return requestWithTarget(seen ?? target, {
+  // The runtime decodes the target as UTF-8.
+  return requestWithTarget(seen ?? new TextDecoder().decode(toBytes(target)), {
     method,
     headers: lines,
     ...(body === undefined ? {} : { body: toBytes(body) }),
@@ -192,10 +193,9 @@ function doubleUpstream() {
   };
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
     const request = new Request(input as never, init as never);
-    const url = new URL(request.url);
     upstream.received.push({
       method: request.method,
-      target: url.pathname + url.search,
+      target: request.url.slice(new URL(request.url).origin.length).replace(/#.*$/s, ''),
       headers: toHeaderMap([...request.headers] as HeaderLine[]),
       body: fromBytes(await request.bytes()),
     });

@@ -1,0 +1,56 @@
+/** Paths in the Workers test pool: targets as workerd shows them, and as a URL parser leaves them. */
+
+import { exports } from 'cloudflare:workers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describePaths } from '../conformance/paths.ts';
+import { badIds, isRestrictedRoute, pathOf, routeFacts } from '../conformance/routes.ts';
+import { ownTargets, targetRows } from '../conformance/targets.ts';
+import { createWorld, type World } from '../conformance/world.ts';
+import { deploy, EDGE_URL } from '../support/workers.ts';
+
+describePaths(deploy, { runs: 1_500 });
+
+// Miniflare, `wrangler dev` and the Request constructor hand every URL through a parser first.
+describe('paths that a URL parser has read', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await createWorld(await deploy());
+  });
+  afterAll(() => world.deployment.dispose());
+
+  const targets = [
+    ...targetRows.map(({ target }) => target),
+    ...ownTargets.map(({ target }) => target),
+    ...routeFacts.flatMap((fact) => badIds.map((id) => pathOf(fact, id))),
+  ];
+
+  test('reach the upstream for a restricted key only as a row', async () => {
+    const { received } = world.deployment;
+    for (const target of new Set(targets)) {
+      const before = received.length;
+      await ask(target, world.restricted);
+      for (const { method, target: seen } of received.slice(before)) {
+        expect([seen, isRestrictedRoute(method, seen.replace(/\?.*$/, ''))]).toEqual([seen, true]);
+      }
+    }
+    // Dots that the parser resolves lead to rows, so the loop has looked at something.
+    expect(received.length).toBeGreaterThan(3);
+  });
+
+  test.each(ownTargets)('never reach it under /_edge/: $target', async ({ target }) => {
+    const { received } = world.deployment;
+    const before = received.length;
+    await ask(target, world.backend);
+    await ask(target, world.full);
+    // Out of our namespace before the Worker sees it.
+    const left = target === '/_edge/%2e%2e/x' ? ['/x', '/x'] : [];
+    expect(received.slice(before).map((request) => request.target)).toEqual(left);
+  });
+
+  function ask(target: string, { token }: { readonly token: string }): Promise<Response> {
+    const bytes = Uint8Array.from(target, (character) => character.charCodeAt(0));
+    return exports.default.fetch(EDGE_URL + new TextDecoder().decode(bytes), {
+      headers: { Authorization: `Bearer ${token}` },
+    });
+  }
+});
