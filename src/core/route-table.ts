@@ -55,6 +55,7 @@ const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
 // Parts that cannot be dot segments, joined by encoded slashes, whoever decodes them.
 const encodedIdPattern = /^(?=.{1,512}$)[A-Za-z0-9_-]+(?:(?:%2[Ff]|\.)[A-Za-z0-9_-]+)*$/;
 const segmentPattern = /^[A-Za-z0-9\-._~]+$/;
+const dotsPattern = /^\.+$/;
 const ANY_METHOD = '*';
 
 /**
@@ -78,6 +79,7 @@ export function compileRoutes(list: RouteList): RouteTable {
 }
 
 function matchPath(root: RouteNode, method: string, path: string): RouteMatch | null {
+  if (!path.startsWith('/')) return null;
   const segments = path.slice(1).split('/');
   return matchSegments(root, method, segments, 0, '');
 }
@@ -107,8 +109,7 @@ function matchSegments(
 
   if (node.tails.size === 0) return null;
   const rest = segments.slice(index);
-  if (!rest.every((part) => segmentPattern.test(part) && part !== '.' && part !== '..'))
-    return null;
+  if (!rest.every((part) => segmentPattern.test(part) && !dotsPattern.test(part))) return null;
   return finish(node.tails, method, `${built}/${rest.join('/')}`);
 }
 
