@@ -58,7 +58,8 @@ export function compileKey(stored: StoredKey, restricted: RouteList): Key {
     owner: stored.owner,
     kind: stored.kind,
     access: accessLevelOf(stored),
-    origins: stored.allowedOrigins && compileOrigins(stored.allowedOrigins),
+    // By kind: a CORS key that somehow has no list admits no origin, and a backend key never one.
+    origins: stored.kind === 'cors' ? compileOrigins(stored.allowedOrigins ?? []) : null,
     routes: stored.rules && compileRules(stored.rules, restricted),
     enabled: stored.enabled,
     expiresAtMs: stored.expiresAtMs,
@@ -81,35 +82,64 @@ export function isLive(key: Pick<Key, 'enabled' | 'expiresAtMs'>, nowMs: number)
  * Turns a key's own rules into a route table.
  *
  * An id in a place where the restricted list has one too takes over its reserved words: whoever
- * writes `PATCH /api/stream/:id` means a stream, not `/api/stream/deactivate-many`. A rule that names
- * such a word as a literal still reaches it.
+ * writes `PATCH /api/stream/:id` means a stream, not `/api/stream/deactivate-many`, and so does
+ * whoever writes `/API/stream/:id` or `/api/:kind/:id`. A rule that names such a word as a literal,
+ * or ends in `*`, still reaches it.
  */
 export function compileRules(rules: readonly AccessRule[], restricted: RouteList): RouteTable {
-  const kinds = idKindsByPlace(restricted);
-  const routes: RouteRow[] = rules.flatMap((rule) =>
-    rule.resources.map((resource) => ({
-      methods: rule.methods,
-      path: templateOf(resource, kinds),
-    })),
+  const guarded = guardedPlaces(restricted);
+  const reservedWords: Record<string, readonly string[]> = {};
+  const templateOf = (resource: string) => {
+    const template: string[] = [];
+    for (const segment of resource.slice(1).split('/')) {
+      if (!segment.startsWith(':')) {
+        template.push(segment);
+        continue;
+      }
+      const kinds = new Set(
+        guarded.filter(({ place }) => canMeet(place, template)).map(({ kind }) => kind),
+      );
+      // No configured kind has a colon, so that an id elsewhere is guarded by nobody's words.
+      const name = [...kinds].join(',') || ':id';
+      reservedWords[name] ??= [...kinds].flatMap((kind) => restricted.reservedWords[kind] ?? []);
+      template.push(`{${name}}`);
+    }
+    return `/${template.join('/')}`;
+  };
+  const routes: RouteRow[] = rules.flatMap(({ methods, resources }) =>
+    resources.map((resource) => ({ methods, path: templateOf(resource) })),
   );
-  return compileRoutes({ routes, reservedWords: restricted.reservedWords });
+  return compileRoutes({ routes, reservedWords });
 }
 
-/** Id kinds by what stands before them: `/api/stream` → `stream`. */
-function idKindsByPlace(list: RouteList): ReadonlyMap<string, string> {
-  const kinds = new Map<string, string>();
-  for (const { path } of list.routes) {
-    const match = /^([^{]*)\/\{([^}]*)\}/.exec(path);
-    if (match?.[1] !== undefined && match[2] !== undefined) kinds.set(match[1], match[2]);
-  }
-  return kinds;
+/** An id that has reserved words, and the segments of the template that stand before it. */
+interface GuardedPlace {
+  readonly place: readonly string[];
+  readonly kind: string;
 }
 
-function templateOf(resource: string, kinds: ReadonlyMap<string, string>): string {
-  let place = '';
-  for (const segment of resource.slice(1).split('/')) {
-    // A kind without reserved words serves for ids anywhere else.
-    place += segment.startsWith(':') ? `/{${kinds.get(place) ?? 'id'}}` : `/${segment}`;
-  }
-  return place;
+function guardedPlaces({ routes, reservedWords }: RouteList): readonly GuardedPlace[] {
+  return routes.flatMap(({ path }) => {
+    const segments = path.slice(1).split('/');
+    return segments.flatMap((segment, index) => {
+      const kind = segment.slice(1, -1);
+      if (!isId(segment) || !Object.hasOwn(reservedWords, kind)) return [];
+      return [{ place: segments.slice(0, index), kind }];
+    });
+  });
+}
+
+/** Whether one path can fit both templates, for an upstream that ignores case as Express does. */
+function canMeet(left: readonly string[], right: readonly string[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((segment, index) => {
+      const other = right[index] ?? '';
+      return isId(segment) || isId(other) || segment.toLowerCase() === other.toLowerCase();
+    })
+  );
+}
+
+function isId(segment: string): boolean {
+  return segment.startsWith('{');
 }

@@ -1,0 +1,42 @@
+/** Small builders, so that a test shows only what matters to it. */
+
+import { compileKey, type Key, type StoredKey } from '../../src/core/key.ts';
+import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
+import { parseOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+
+/** A stored CORS key without full access, for `https://app.example`. */
+export function aStoredKey(differences: Partial<StoredKey> = {}): StoredKey {
+  return {
+    id: 'key_1',
+    owner: 'acct_1',
+    kind: 'cors',
+    allowedOrigins: ['https://app.example'],
+    fullAccess: false,
+    rules: null,
+    enabled: true,
+    expiresAtMs: null,
+    ...differences,
+  };
+}
+
+/** A stored backend key. */
+export function aStoredBackendKey(differences: Partial<StoredKey> = {}): StoredKey {
+  return aStoredKey({ kind: 'backend', allowedOrigins: null, ...differences });
+}
+
+/** A key as the gateway uses it. */
+export function aKey(differences: Partial<StoredKey> = {}): Key {
+  return compileKey(aStoredKey(differences), restrictedRoutes);
+}
+
+/** A backend key as the gateway uses it. */
+export function aBackendKey(differences: Partial<StoredKey> = {}): Key {
+  return compileKey(aStoredBackendKey(differences), restrictedRoutes);
+}
+
+/** The origin that a row of a table needs. A row that holds none is a mistake in the row. */
+export function anOrigin(value: string): WebOrigin {
+  const origin = parseOrigin(value);
+  if (origin === null) throw new Error(`Cannot use ${JSON.stringify(value)} as an origin`);
+  return origin;
+}
