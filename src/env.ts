@@ -14,6 +14,10 @@ export interface Env {
   readonly KEYS: KVNamespace;
   /** Carries usage to D1. Without it, every isolate writes its usage to D1 by itself. */
   readonly USAGE?: Queue<string>;
+  /** Tells this deployment from others. Without it, isolates do not share what they poll. */
+  readonly CF_VERSION_METADATA?: WorkerVersionMetadata;
+  /** Counts attempts to sign in to the page. Without it, every isolate counts by itself. */
+  readonly SIGN_IN_LIMITER?: RateLimit;
   readonly UPSTREAM_URL?: string;
   readonly ADMIN_TOKEN?: string;
   readonly UPSTREAM_AUTHORIZATION?: string;
@@ -23,6 +27,10 @@ export interface Env {
   readonly FEED_REFRESH_SECONDS?: string;
   readonly MAX_STALENESS_SECONDS?: string;
   readonly OUTAGE_GRACE_SECONDS?: string;
+  readonly MANAGE_JWT_ISSUER?: string;
+  readonly MANAGE_JWT_AUDIENCE?: string;
+  readonly MANAGE_JWT_JWKS_URL?: string;
+  readonly MANAGE_JWT_OWNER_CLAIM?: string;
   readonly USAGE_FLUSH_SECONDS?: string;
   readonly USAGE_RETENTION_DAYS?: string;
 }
@@ -31,8 +39,10 @@ export interface Env {
 export interface Config {
   /** Scheme, host and path of the upstream, without a trailing slash. */
   readonly upstreamUrl: string;
-  /** `null`: management answers 404. */
+  /** `null`: the operator cannot manage keys. Without people either, management answers 404. */
   readonly adminToken: string | null;
+  /** `null`: people cannot manage their own keys. */
+  readonly people: PeopleConfig | null;
   /** What the upstream gets as Authorization; `null`: nothing, or the caller's own. */
   readonly upstreamAuthorization: string | null;
   readonly forwardToken: boolean;
@@ -44,6 +54,16 @@ export interface Config {
   /** How long an isolate adds usage up before it hands it over: what is lost when it dies. */
   readonly usageFlushSeconds: number;
   readonly usageRetentionDays: number;
+}
+
+/** Where the tokens of people come from who manage their own keys. */
+export interface PeopleConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Where the issuer's public keys are. */
+  readonly jwksUrl: string;
+  /** The claim that holds the account whose keys they may manage. */
+  readonly ownerClaim: string;
 }
 
 /** One thing that is wrong with the configuration. */
@@ -138,6 +158,8 @@ export function readConfig(env: Env): ConfigResult {
     );
   }
 
+  const people = readPeople(text, problem);
+
   const forwardSwitch = text('FORWARD_TOKEN');
   const forwardToken = readSwitch(forwardSwitch, (reason, fix) => {
     // Its name invites a token. Only what is too short for one is quoted.
@@ -203,6 +225,7 @@ export function readConfig(env: Env): ConfigResult {
     config: {
       upstreamUrl,
       adminToken,
+      people,
       upstreamAuthorization,
       forwardToken,
       upstreamTimeoutMs,
@@ -214,6 +237,44 @@ export function readConfig(env: Env): ConfigResult {
       usageRetentionDays,
     },
   };
+}
+
+/** All of it or none: half of it would let in nobody, or anybody of the issuer. */
+function readPeople(
+  text: (name: keyof Env) => string,
+  problem: (name: keyof Env, value: string | null, reason: string, fix: string) => void,
+): PeopleConfig | null {
+  const required = ['MANAGE_JWT_ISSUER', 'MANAGE_JWT_AUDIENCE', 'MANAGE_JWT_JWKS_URL'] as const;
+  const [issuer = '', audience = '', jwksUrl = ''] = required.map(text);
+  const ownerClaim = text('MANAGE_JWT_OWNER_CLAIM');
+  if (issuer + audience + jwksUrl + ownerClaim === '') return null;
+  for (const [index, value] of [issuer, audience, jwksUrl].entries()) {
+    const name = required[index];
+    if (value !== '' || name === undefined) continue;
+    problem(
+      name,
+      null,
+      'it is missing, and another MANAGE_JWT variable is set',
+      `Set all of ${required.join(', ')}, or none of the MANAGE_JWT variables`,
+    );
+  }
+  if (jwksUrl !== '' && !isKeySetUrl(jwksUrl)) {
+    problem(
+      'MANAGE_JWT_JWKS_URL',
+      quotableUrl(jwksUrl),
+      'it is not an absolute https URL without credentials',
+      'Set where the public keys of the issuer are, for example "https://issuer.example.com/.well-known/jwks.json"',
+    );
+  }
+  return { issuer, audience, jwksUrl, ownerClaim: ownerClaim || 'sub' };
+}
+
+/** Plain http only on this machine: whoever can change the keys on their way can sign in as anybody. */
+function isKeySetUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url === null || url.username !== '' || url.password !== '') return false;
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLocal);
 }
 
 function readUpstreamUrl(value: string, refuse: (reason: string, fix: string) => void): string {

@@ -1,43 +1,113 @@
 /**
- * Who may manage keys: the operator, by `ADMIN_TOKEN`.
+ * Who may manage keys: the operator, by `ADMIN_TOKEN`, and people, by a token of their issuer, who are
+ * limited to the keys of their own account.
  *
  * An API key never can. Nothing here looks at keys.
  */
 
 import { readBearer } from '../core/bearer.ts';
 import type { Problem } from '../problem.ts';
+import type { People } from './people.ts';
+import { problem } from './problems.ts';
 
+/** Somebody who may manage keys. */
+export interface Caller {
+  /** As the audit calls them: `operator`, or `person:` and their subject. */
+  readonly actor: string;
+  /** The account to whose keys they are limited; `null`: the operator, who is not limited. */
+  readonly owner: string | null;
+}
+
+/** Who asks, or the refusal. `cause` is for the log. */
 export type AuthenticationResult =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly problem: Problem; readonly challenge: string };
+  | { readonly ok: true; readonly caller: Caller }
+  | {
+      readonly ok: false;
+      readonly problem: Problem;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly cause?: string;
+    };
+
+/** Who is let in. Where both are `null`, nobody is, and management answers 404. */
+export interface Doors {
+  readonly adminToken: string | null;
+  readonly people: People | null;
+}
+
+/** The operator, who sees and changes everything. */
+export const operator: Caller = { actor: 'operator', owner: null };
+
+/** Cloudflare Access puts its token here. https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/ */
+const ACCESS_HEADER = 'cf-access-jwt-assertion';
+const RETRY_AFTER_SECONDS = 5;
 
 const encoder = new TextEncoder();
 
 /**
- * Checks an `Authorization` header against the admin token. Refuses with 401 and a challenge. The
- * comparison takes as long for a wrong token as for the right one: both are hashed to one length, and
- * the hashes compared in constant time.
+ * Tells who asks, from `Authorization` or, where that is absent, from `Cf-Access-Jwt-Assertion`. An
+ * Authorization that is no good is refused, whatever else the request carries: what somebody says
+ * outright must not be outdone by what a proxy adds. Refuses with 401 and a challenge, with 403 a
+ * person without an account, with 503 while the issuer's keys cannot be had.
  */
-export async function authenticateOperator(
-  authorization: string | null,
-  adminToken: string,
-): Promise<AuthenticationResult> {
+export async function authenticate(headers: Headers, doors: Doors): Promise<AuthenticationResult> {
+  const authorization = headers.get('authorization');
+  const assertion = headers.get(ACCESS_HEADER);
+  if (authorization === null && assertion !== null && doors.people !== null) {
+    return identify(assertion, doors.people);
+  }
   const bearer = readBearer(authorization);
   if (!bearer.ok) {
     const isMissing = bearer.rejection.code === 'missing_credentials';
     return refuse(
-      bearer.rejection.code,
+      isMissing ? 'missing_credentials' : 'malformed_credentials',
       isMissing
         ? 'Cannot manage keys: the request has no Authorization header. Send "Authorization: Bearer <admin token>"'
-        : 'Cannot manage keys: the Authorization header is not exactly one "Bearer <admin token>"',
+        : 'Cannot manage keys: the Authorization header is not exactly one "Bearer <token>"',
       isMissing ? 'Bearer' : 'Bearer error="invalid_request"',
     );
   }
-  if (await isSameSecret(bearer.token, adminToken)) return { ok: true };
+  if (doors.adminToken !== null && (await isSameSecret(bearer.token, doors.adminToken))) {
+    return { ok: true, caller: operator };
+  }
+  if (doors.people !== null) return identify(bearer.token, doors.people);
+  return refuseToken('not the admin token');
+}
+
+async function identify(token: string, people: People): Promise<AuthenticationResult> {
+  const person = await people.identify(token);
+  switch (person.outcome) {
+    case 'known':
+      return { ok: true, caller: { actor: `person:${person.subject}`, owner: person.owner } };
+    case 'invalid':
+      return refuseToken(person.cause);
+    case 'no_account':
+      return {
+        ok: false,
+        problem: problem(
+          'account_unknown',
+          `Cannot manage keys: the claim ${JSON.stringify(people.ownerClaim)} of the token names no account`,
+        ),
+        headers: {},
+      };
+    case 'unavailable':
+      return {
+        ok: false,
+        problem: problem(
+          'unavailable',
+          'Cannot check the token at the moment: the keys of its issuer cannot be fetched. Try again shortly',
+        ),
+        headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
+        cause: person.cause,
+      };
+  }
+}
+
+function refuseToken(cause: string): AuthenticationResult {
   return refuse(
     'invalid_credentials',
-    'Cannot manage keys: the token is not the admin token. An API key cannot manage keys',
+    'Cannot manage keys: the token is neither the admin token nor one of a signed-in person. An API key cannot manage keys',
     'Bearer error="invalid_token"',
+    cause,
   );
 }
 
@@ -50,10 +120,16 @@ export async function isSameSecret(left: string, right: string): Promise<boolean
   return crypto.subtle.timingSafeEqual(leftHash!, rightHash!);
 }
 
-function refuse(code: string, detail: string, challenge: string): AuthenticationResult {
+function refuse(
+  code: 'missing_credentials' | 'malformed_credentials' | 'invalid_credentials',
+  detail: string,
+  challenge: string,
+  cause?: string,
+): AuthenticationResult {
   return {
     ok: false,
-    challenge,
-    problem: { code, status: 401, title: 'Not signed in', detail },
+    problem: problem(code, detail),
+    headers: { 'WWW-Authenticate': challenge },
+    ...(cause === undefined ? {} : { cause }),
   };
 }

@@ -1,60 +1,225 @@
 /**
  * The JSON documents of the key-management API: what comes in, checked, and what goes out.
  *
- * The schemas say what the structure is; `core/key-access.ts` says what an access may hold. Both are
- * reported together, so that one answer names every problem.
+ * The schemas say what the structure is, for reading and for the OpenAPI document alike;
+ * `core/key-access.ts` says what an access may hold. Both are reported together, so that one answer
+ * names every problem.
  */
 
 import * as v from 'valibot';
-import { checkAccess, type FieldProblem, type KeyAccess } from '../core/key-access.ts';
+import type { AccessRule } from '../core/key.ts';
+import {
+  checkAccess,
+  type FieldProblem,
+  type KeyAccess,
+  type RequestedAccess,
+} from '../core/key-access.ts';
 import type { ManagedKey } from '../keys/managed-keys.ts';
+import { because, type Reading, readDocument, wanted } from './field-problems.ts';
+import { GRACE_MAX_SECONDS } from './limits.ts';
 
 const NAME_MAX_LENGTH = 200;
 const OWNER_MAX_LENGTH = 128;
+const ownerPattern = /^[\x21-\x7e]+$/;
 
+const nameFix = `Use 1 to ${NAME_MAX_LENGTH} visible characters`;
 const nameSchema = v.pipe(
   v.string(),
-  v.check((name) => name.trim() !== '', 'it is empty'),
-  v.maxLength(NAME_MAX_LENGTH, `it is longer than ${NAME_MAX_LENGTH} characters`),
-  v.check((name) => !/\p{Cc}|\p{Cs}/u.test(name), 'it holds a control character'),
+  v.check((name) => name.trim() !== '', because('it is empty', nameFix)),
+  v.maxLength(NAME_MAX_LENGTH, because(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix)),
+  v.check(
+    (name) => !/\p{Cc}|\p{Cs}/u.test(name),
+    because('it holds a control character, or half of one', nameFix),
+  ),
+  v.description('What its owner calls the key. Need not be unique.'),
+  v.examples(['Production web player']),
+  wanted('a string, such as "Production web player"'),
 );
 
 // An owner travels to the upstream in the header X-Edge-Owner.
+const ownerFix = `Use 1 to ${OWNER_MAX_LENGTH} visible ASCII characters without blanks`;
 const ownerSchema = v.pipe(
   v.string(),
-  v.regex(/^[\x21-\x7e]+$/, 'it must be visible ASCII characters without blanks'),
-  v.maxLength(OWNER_MAX_LENGTH, `it is longer than ${OWNER_MAX_LENGTH} characters`),
+  v.regex(ownerPattern, because('it holds something else than visible ASCII characters', ownerFix)),
+  v.maxLength(
+    OWNER_MAX_LENGTH,
+    because(`it is longer than ${OWNER_MAX_LENGTH} characters`, ownerFix),
+  ),
+  v.description('The account that the key acts for. The upstream gets it as X-Edge-Owner.'),
+  v.examples(['acct_1']),
+  wanted('a string, such as "acct_1"'),
 );
 
-const timeSchema = v.pipe(
+const timeFix = 'Write it like "2030-01-31T12:00:00Z"';
+/** A time as it comes in. */
+export const timeSchema = v.pipe(
   v.string(),
-  v.check(isTime, 'it is not an ISO 8601 time with a zone, such as "2030-01-31T12:00:00Z"'),
+  v.check(isTime, because('it is not an ISO 8601 time with a zone', timeFix)),
+  v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+  wanted('a time as a string, such as "2030-01-31T12:00:00Z"'),
 );
 
-const accessSchema = v.strictObject({
-  cors: v.nullish(
-    v.strictObject({
-      allowedOrigins: v.array(v.string()),
-      fullAccess: v.optional(v.boolean()),
-    }),
-  ),
-  rules: v.nullish(
-    v.array(
-      v.strictObject({
-        methods: v.array(v.string()),
-        resources: v.array(v.string()),
-      }),
+const corsSchema = v.pipe(
+  v.strictObject({
+    allowedOrigins: v.pipe(
+      v.array(v.pipe(v.string(), wanted('an origin as a string'))),
+      v.description(
+        'Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.',
+      ),
+      v.examples([['https://app.example.com']]),
+      wanted('a list of origins, such as ["https://app.example.com"]'),
     ),
-  ),
-});
+    fullAccess: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description('Whether pages may call everything, and not the restricted routes alone.'),
+        wanted('true or false'),
+      ),
+    ),
+  }),
+  wanted('an object, such as {"allowedOrigins": ["https://app.example.com"]}, or null'),
+);
 
-/** The body of `POST /_edge/v1/keys`. */
-export const createKeySchema = v.strictObject({
+const ruleSchema = v.pipe(
+  v.strictObject({
+    methods: v.pipe(
+      v.array(v.pipe(v.string(), wanted('a method as a string'))),
+      v.examples([['get']]),
+      wanted('a list of methods, such as ["get"]'),
+    ),
+    resources: v.pipe(
+      v.array(v.pipe(v.string(), wanted('a path as a string'))),
+      v.description('Paths, with ":name" for one id and "*" as the last segment for what follows.'),
+      v.examples([['/api/asset/:id']]),
+      wanted('a list of paths, such as ["/api/asset/:id"]'),
+    ),
+  }),
+  wanted('an object, such as {"methods": ["get"], "resources": ["/api/asset/:id"]}'),
+);
+
+const accessSchema = v.pipe(
+  v.strictObject({
+    cors: v.nullish(corsSchema),
+    rules: v.nullish(
+      v.pipe(
+        v.array(ruleSchema),
+        v.description("The key's own list of routes, in Livepeer Studio's shape."),
+        wanted('a list of rules, or null'),
+      ),
+    ),
+  }),
+  v.description(
+    'What the key reaches. With "cors" it is for pages; without it, or null, it is for backends.',
+  ),
+  wanted('an object, such as {"cors": {"allowedOrigins": ["https://app.example.com"]}}, or null'),
+);
+
+const expiresAtSchema = v.pipe(
+  v.nullish(timeSchema),
+  v.description('When the key stops by itself; null: never. A time in the past makes it stop now.'),
+);
+
+/** What is asked of a key when it is made, by creating or importing it. */
+export const newKeyEntries = {
   name: nameSchema,
   owner: v.nullish(ownerSchema),
   access: v.nullish(accessSchema),
-  expiresAt: v.nullish(timeSchema),
+  expiresAt: expiresAtSchema,
+};
+
+/** The body of `POST /_edge/v1/keys`. */
+export const createKeySchema = v.pipe(
+  v.strictObject(newKeyEntries),
+  wanted('an object with at least a name'),
+);
+
+/** The body of `PATCH /_edge/v1/keys/{id}`. */
+export const editKeySchema = v.pipe(
+  v.strictObject({
+    name: v.optional(nameSchema),
+    access: v.pipe(
+      v.nullish(accessSchema),
+      v.description('Replaces the access as a whole. Cannot turn a backend key into a CORS key.'),
+    ),
+    expiresAt: expiresAtSchema,
+    enabled: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description('false: the key does not work until it is enabled again.'),
+        wanted('true or false'),
+      ),
+    ),
+  }),
+  v.description('What is to change; what is absent stays as it is.'),
+  wanted('an object with the fields to change'),
+);
+
+const graceFix = `Use a whole number from 0 to ${GRACE_MAX_SECONDS}, which is 30 days`;
+/** The body of `POST /_edge/v1/keys/{id}/roll`. */
+export const rollKeySchema = v.pipe(
+  v.strictObject({
+    graceSeconds: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(because('it is not a whole number', graceFix)),
+        v.minValue(0, because('it is negative', graceFix)),
+        v.maxValue(GRACE_MAX_SECONDS, because('it is longer than 30 days', graceFix)),
+        v.description(
+          'How long the tokens so far go on, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.',
+        ),
+        v.examples([3600]),
+        wanted('a number of seconds, such as 3600'),
+      ),
+      0,
+    ),
+  }),
+  wanted('an object, such as {"graceSeconds": 3600}'),
+);
+
+const outgoingTime = v.pipe(
+  v.string(),
+  v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+);
+
+/** A key as the API shows it. */
+export const keySchema = v.object({
+  id: v.pipe(v.string(), v.examples(['key_0A1b2C3d4E5f6G7h8I9j0K'])),
+  name: v.string(),
+  owner: v.nullable(v.string()),
+  access: v.nullable(
+    v.object({
+      cors: v.optional(v.object({ allowedOrigins: v.array(v.string()), fullAccess: v.boolean() })),
+      rules: v.optional(
+        v.array(v.object({ methods: v.array(v.string()), resources: v.array(v.string()) })),
+      ),
+    }),
+  ),
+  hint: v.pipe(
+    v.string(),
+    v.description('The beginning of the token, to recognise it by.'),
+    v.examples(['ea_pk_Ab3d']),
+  ),
+  createdAt: outgoingTime,
+  expiresAt: v.nullable(outgoingTime),
+  enabled: v.boolean(),
+  lastUsedAt: v.pipe(
+    v.nullable(outgoingTime),
+    v.description('The last allowed request, a few seconds late.'),
+  ),
 });
+
+/** A key with its token, which is shown this once. */
+export const keyWithTokenSchema = v.object({
+  ...keySchema.entries,
+  token: v.pipe(
+    v.string(),
+    v.description('Shown this once, and stored nowhere.'),
+    v.examples(['ea_pk_Ab3d...']),
+  ),
+});
+
+/** See `keySchema`. */
+export type KeyDocument = v.InferOutput<typeof keySchema>;
 
 /** A checked request for a new key. */
 export interface NewKey {
@@ -64,33 +229,80 @@ export interface NewKey {
   readonly expiresAtMs: number | null;
 }
 
-export type DocumentResult<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+/** A checked request to edit a key. What is absent stays as it is. */
+export interface KeyEdit {
+  readonly name?: string;
+  readonly access?: KeyAccess;
+  readonly expiresAtMs?: number | null;
+  readonly enabled?: boolean;
+}
 
 /** Checks a document for a new key. Returns every problem there is. */
-export function readNewKey(document: unknown): DocumentResult<NewKey> {
-  const parsed = v.safeParse(createKeySchema, document, { abortPipeEarly: true });
-  const access = checkAccessOf(document);
+export function readNewKey(document: unknown): Reading<NewKey> {
+  return readNewKeyAs(createKeySchema, document, toNewKey);
+}
+
+/** Checks a document that describes a new key and more, and gives what `build` makes of it. */
+export function readNewKeyAs<
+  Target extends v.GenericSchema<unknown, v.InferOutput<typeof createKeySchema>>,
+  Value,
+>(
+  schema: Target,
+  document: unknown,
+  build: (document: v.InferOutput<Target>, access: KeyAccess) => Value,
+): Reading<Value> {
+  const reading = readDocument(schema, document);
+  const access = checkAccess(findAccess(document));
+  const problems = [...problemsOf(reading), ...(access.ok ? [] : access.problems)];
+  return reading.ok && access.ok
+    ? { ok: true, value: build(reading.value, access.access) }
+    : { ok: false, problems };
+}
+
+/** A new key as it was asked for, with its access in the form in which it is stored. */
+export function toNewKey(
+  document: v.InferOutput<typeof createKeySchema>,
+  access: KeyAccess,
+): NewKey {
+  return {
+    name: document.name,
+    owner: document.owner ?? null,
+    access,
+    expiresAtMs: toMs(document.expiresAt),
+  };
+}
+
+/** Checks a document that edits a key of this kind. Returns every problem there is. */
+export function readKeyEdit(document: unknown, kind: KeyAccess['kind']): Reading<KeyEdit> {
+  const reading = readDocument(editKeySchema, document);
+  const hasAccess = isObject(document) && document['access'] !== undefined;
+  const requested = findAccess(document);
+  const access = checkAccess(requested);
   const problems = [
-    ...(parsed.success ? [] : parsed.issues.map(toProblem)),
-    ...(access.ok ? [] : access.problems),
+    ...problemsOf(reading).map(namingFixedFields),
+    ...(hasAccess ? checkKind(requested?.cors ? 'cors' : 'backend', kind) : []),
+    ...(hasAccess && !access.ok ? access.problems : []),
   ];
-  if (!parsed.success || !access.ok) return { ok: false, problems };
-  const { name, owner, expiresAt } = parsed.output;
+  if (!reading.ok || !access.ok || problems.length > 0) return { ok: false, problems };
+  const { name, expiresAt, enabled } = reading.value;
   return {
     ok: true,
     value: {
-      name,
-      owner: owner ?? null,
-      access: access.access,
-      expiresAtMs: expiresAt == null ? null : Date.parse(expiresAt),
+      ...(name === undefined ? {} : { name }),
+      ...(hasAccess ? { access: access.access } : {}),
+      ...(expiresAt === undefined ? {} : { expiresAtMs: toMs(expiresAt) }),
+      ...(enabled === undefined ? {} : { enabled }),
     },
   };
 }
 
+/** Checks a document that rolls a key. Returns every problem there is. */
+export function readRoll(document: unknown): Reading<v.InferOutput<typeof rollKeySchema>> {
+  return readDocument(rollKeySchema, document);
+}
+
 /** A key as the API shows it. */
-export function toKeyDocument(key: ManagedKey): Record<string, unknown> {
+export function toKeyDocument(key: ManagedKey): KeyDocument {
   return {
     id: key.id,
     name: key.name,
@@ -98,73 +310,124 @@ export function toKeyDocument(key: ManagedKey): Record<string, unknown> {
     access: toAccessDocument(key),
     hint: key.hint,
     createdAt: toTime(key.createdAtMs),
-    expiresAt: toTime(key.expiresAtMs),
+    expiresAt: key.expiresAtMs === null ? null : toTime(key.expiresAtMs),
     enabled: key.enabled,
-    lastUsedAt: toTime(key.lastUsedAtMs),
+    lastUsedAt: key.lastUsedAtMs === null ? null : toTime(key.lastUsedAtMs),
   };
 }
 
-function toAccessDocument(key: ManagedKey): Record<string, unknown> | null {
-  const access: Record<string, unknown> = {};
-  if (key.allowedOrigins) {
-    access['cors'] = { allowedOrigins: key.allowedOrigins, fullAccess: key.fullAccess };
-  }
-  if (key.rules) access['rules'] = key.rules;
-  return Object.keys(access).length === 0 ? null : access;
+/** A key as the audit keeps it: what people decide about it, without when it was used. */
+export function toAuditDocument(key: ManagedKey): string {
+  const { lastUsedAt: _, ...document } = toKeyDocument(key);
+  return JSON.stringify(document);
 }
 
-/** The access of a document whose other fields may be wrong; nothing to say where its own are. */
-function checkAccessOf(document: unknown): ReturnType<typeof checkAccess> {
-  const access = v.safeParse(v.object({ access: v.nullish(accessSchema) }), document);
-  return access.success ? checkAccess(access.output.access) : { ok: false, problems: [] };
+/** A time as the API writes it. */
+export function toTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
-function toProblem(issue: v.BaseIssue<unknown>): FieldProblem {
-  const path = (issue.path ?? []).reduce(
-    (text, { key }) =>
-      typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${key}`,
-    '',
-  );
-  if (issue.kind === 'schema') return { path, value: shorten(issue.input), ...structure(issue) };
-  return { path, value: shorten(issue.input), reason: issue.message, fix: 'Send another value' };
+/** A time that was checked, in milliseconds; `null` for none. */
+export function toMs(time: string | null | undefined): number | null {
+  return time == null ? null : Date.parse(time);
 }
 
-function structure(issue: v.BaseIssue<unknown>): Pick<FieldProblem, 'reason' | 'fix'> {
-  if (issue.expected === 'never') {
-    return { reason: 'there is no such field', fix: 'Remove it, or mend its spelling' };
-  }
-  if (issue.received === 'undefined') {
-    return { reason: 'it is missing', fix: `Add it, as ${describe(issue.expected)}` };
-  }
+/** Whether a text can be an owner. */
+export function isOwner(text: string): boolean {
+  return text.length <= OWNER_MAX_LENGTH && ownerPattern.test(text);
+}
+
+function toAccessDocument(key: ManagedKey): KeyDocument['access'] {
+  if (key.allowedOrigins === null && key.rules === null) return null;
   return {
-    reason: `it is ${describe(issue.received)}`,
-    fix: `Send ${describe(issue.expected)}`,
+    ...(key.allowedOrigins === null
+      ? {}
+      : { cors: { allowedOrigins: [...key.allowedOrigins], fullAccess: key.fullAccess } }),
+    ...(key.rules === null
+      ? {}
+      : {
+          rules: key.rules.map(({ methods, resources }) => ({
+            methods: [...methods],
+            resources: [...resources],
+          })),
+        }),
   };
 }
 
-/** valibot's names of types, as one would say them. */
-function describe(type: string | null): string {
-  const name = (type ?? 'another value').replaceAll('"', '');
-  return (
-    { string: 'a string', boolean: 'true or false', Array: 'a list', Object: 'an object' }[name] ??
-    name
-  );
+function problemsOf(reading: Reading<unknown>): readonly FieldProblem[] {
+  return reading.ok ? [] : reading.problems;
 }
 
-/** Values are quoted back, but never so much that an answer grows with the request. */
-function shorten(value: unknown): unknown {
-  if (value === undefined || value === null) return null;
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : value;
+/** Fields of a key that nobody can change, so that they are no misspelling. */
+const fixedFields = ['id', 'owner', 'kind', 'hint', 'createdAt', 'lastUsedAt', 'token'];
+
+function namingFixedFields(problem: FieldProblem): FieldProblem {
+  if (!fixedFields.includes(problem.path)) return problem;
+  return {
+    ...problem,
+    reason: 'it cannot be changed',
+    fix: 'Remove it, or create another key',
+  };
 }
 
+function checkKind(wantedKind: KeyAccess['kind'], kind: KeyAccess['kind']): FieldProblem[] {
+  if (wantedKind === kind) return [];
+  return [
+    kind === 'backend'
+      ? {
+          path: 'access.cors',
+          value: null,
+          reason: 'the key was made for backends, and its secret never becomes one of a page',
+          fix: 'Create another key with CORS access',
+        }
+      : {
+          path: 'access',
+          value: null,
+          reason: 'the key was made for pages, and their token never becomes a backend secret',
+          fix: 'Keep access.cors with at least one origin, or create another key for backends',
+        },
+  ];
+}
+
+/**
+ * What of a document's access can be checked. Where its structure is wrong, which `readDocument` says,
+ * something harmless stands in, so that all the rest is checked at once and in its place.
+ */
+function findAccess(document: unknown): RequestedAccess | null {
+  const access = isObject(document) ? document['access'] : null;
+  if (!isObject(access)) return null;
+  const { cors, rules } = access;
+  return {
+    cors: isObject(cors)
+      ? {
+          allowedOrigins: texts(cors['allowedOrigins'], '*'),
+          fullAccess: cors['fullAccess'] === true,
+        }
+      : null,
+    rules: Array.isArray(rules) ? rules.map(findRule) : null,
+  };
+}
+
+function findRule(rule: unknown): AccessRule {
+  const { methods, resources } = isObject(rule) ? rule : {};
+  return { methods: texts(methods, 'get'), resources: texts(resources, '/anything') };
+}
+
+function texts(values: unknown, harmless: string): readonly string[] {
+  if (!Array.isArray(values)) return [harmless];
+  return values.map((value) => (typeof value === 'string' ? value : harmless));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Strict, unlike `Date.parse`, which takes the 30th of February for the 2nd of March. */
 function isTime(text: string): boolean {
-  return (
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
-    !Number.isNaN(Date.parse(text))
+  const match = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/.exec(
+    text,
   );
-}
-
-function toTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
+  if (match === null || Number.isNaN(Date.parse(text))) return false;
+  const midnightMs = Date.parse(`${match[1]}T00:00:00Z`);
+  return !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(match[1] ?? '');
 }

@@ -1,0 +1,424 @@
+/**
+ * The life of a key: created, listed, read, edited, rolled, revoked.
+ *
+ * A person sees and changes the keys of their own account alone: any other key is not there for them.
+ */
+
+import * as v from 'valibot';
+import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
+import {
+  hashToken,
+  hintOf,
+  importTagKey,
+  type KeyKind,
+  makeToken,
+  randomBase62,
+} from '../core/token.ts';
+import type { ChangeNote, ListCursor, ManagedKey } from '../keys/managed-keys.ts';
+import {
+  createKeySchema,
+  editKeySchema,
+  type KeyEdit,
+  keySchema,
+  keyWithTokenSchema,
+  readKeyEdit,
+  readNewKey,
+  readRoll,
+  rollKeySchema,
+  toAuditDocument,
+  toKeyDocument,
+} from './documents.ts';
+import { etagOf, staleness } from './etag.ts';
+import { because, invalidFields } from './field-problems.ts';
+import { once } from './idempotency.ts';
+import { EDIT_ATTEMPTS, PAGE_LIMIT_DEFAULT, SEARCH_MAX_LENGTH, TOKENS_PER_KEY } from './limits.ts';
+import {
+  answer,
+  type Call,
+  type Context,
+  type Operation,
+  type Outcome,
+  refuse,
+} from './operation.ts';
+import { problem } from './problems.ts';
+import { cursorSchema, limitSchema, readQuery } from './query.ts';
+import { readBody } from './request-body.ts';
+
+const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
+
+const listQuerySchema = v.strictObject({
+  owner: v.optional(v.pipe(v.string(), v.description('Only the keys of this owner.'))),
+  search: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(
+        SEARCH_MAX_LENGTH,
+        because(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
+      ),
+      v.description(
+        'Only keys whose name holds this text, whatever the case of its ASCII letters.',
+      ),
+    ),
+  ),
+  cursor: cursorSchema(LIST_CURSOR),
+  limit: limitSchema,
+});
+
+const createExample = {
+  name: 'Production web player',
+  owner: 'acct_1',
+  access: { cors: { allowedOrigins: ['https://app.example.com'], fullAccess: false } },
+  expiresAt: null,
+};
+
+/** The endpoints about keys. */
+export const keyOperations: readonly Operation[] = [
+  {
+    method: 'POST',
+    path: '/keys',
+    name: 'createKey',
+    summary: 'Create a key',
+    description:
+      'The token is shown in this answer and never again. People own what they create, whatever "owner" says.',
+    body: {
+      schema: createKeySchema,
+      example: createExample,
+      maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+    },
+    isIdempotent: true,
+    answer: {
+      status: 201,
+      description: 'The key, with its token.',
+      schema: keyWithTokenSchema,
+      headers: ['Location', 'ETag'],
+    },
+    problems: [],
+    handle: createKey,
+  },
+  {
+    method: 'GET',
+    path: '/keys',
+    name: 'listKeys',
+    summary: 'List keys, newest first',
+    description: 'Revoked keys are not listed. People see their own keys.',
+    query: listQuerySchema,
+    answer: {
+      status: 200,
+      description: 'A page of keys.',
+      schema: v.object({
+        keys: v.array(keySchema),
+        nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
+      }),
+    },
+    problems: ['invalid_fields'],
+    handle: listKeys,
+  },
+  {
+    method: 'GET',
+    path: '/keys/{id}',
+    name: 'getKey',
+    summary: 'Read a key',
+    answer: { status: 200, description: 'The key.', schema: keySchema, headers: ['ETag'] },
+    problems: ['not_found'],
+    handle: getKey,
+  },
+  {
+    method: 'PATCH',
+    path: '/keys/{id}',
+    name: 'editKey',
+    summary: 'Edit a key',
+    description:
+      'Changes the name, the access, the expiry, or whether the key is enabled. Its owner and its kind are fixed.',
+    body: {
+      schema: editKeySchema,
+      example: { name: 'Staging web player', enabled: false },
+      maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+    },
+    isConditional: true,
+    answer: { status: 200, description: 'The key.', schema: keySchema, headers: ['ETag'] },
+    problems: ['not_found', 'conflict'],
+    handle: editKey,
+  },
+  {
+    method: 'DELETE',
+    path: '/keys/{id}',
+    name: 'revokeKey',
+    summary: 'Revoke a key for good',
+    isConditional: true,
+    answer: { status: 204, description: 'The key is revoked.' },
+    problems: ['not_found', 'conflict'],
+    handle: revokeKey,
+  },
+  {
+    method: 'POST',
+    path: '/keys/{id}/roll',
+    name: 'rollKey',
+    summary: 'Give a key a new token',
+    description:
+      'The tokens so far end after "graceSeconds", which is 0 unless it is given. The new token is shown in this answer and never again.',
+    body: {
+      schema: rollKeySchema,
+      example: { graceSeconds: 3600 },
+      maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+      isOptional: true,
+    },
+    isIdempotent: true,
+    isConditional: true,
+    answer: {
+      status: 200,
+      description: 'The key, with its new token.',
+      schema: keyWithTokenSchema,
+      headers: ['ETag'],
+    },
+    problems: ['not_found', 'conflict', 'too_many_tokens'],
+    handle: rollKey,
+  },
+];
+
+async function createKey(call: Call): Promise<Outcome> {
+  const { management, caller, request } = call;
+  const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
+  if (!body.ok) return body;
+  return once(call, body.text, async (keep) => {
+    const reading = readNewKey(body.document);
+    if (!reading.ok) return refuse(invalidFields(reading.problems));
+
+    const { name, owner, access, expiresAtMs } = reading.value;
+    const token = await newToken(call, access.kind);
+    const key: ManagedKey = {
+      id: newKeyId(call),
+      name,
+      owner: caller.owner ?? owner,
+      ...access,
+      hint: hintOf(token),
+      createdAtMs: management.now(),
+      expiresAtMs,
+      enabled: true,
+      lastUsedAtMs: null,
+      version: 1,
+    };
+    const created = answer(
+      201,
+      { ...toKeyDocument(key), token },
+      { Location: `/_edge/v1/keys/${key.id}`, ETag: etagOf(key) },
+    );
+    const tokenHash = await hashToken(token);
+    await management.store.insert(key, tokenHash, {
+      ...noteOf(call, key.createdAtMs),
+      before: null,
+      after: toAuditDocument(key),
+      answer: await keep(created),
+    });
+    await committed(call, { event: 'key_created', keyId: key.id }, [tokenHash]);
+    return created;
+  });
+}
+
+async function listKeys({ management, caller, query }: Call): Promise<Outcome> {
+  const reading = readQuery(listQuerySchema, query);
+  if (!reading.ok) return refuse(invalidFields(reading.problems));
+  const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
+  // Nobody else's key is there for a person, so no other owner has any.
+  if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
+  // One more than asked for tells whether there is a next page.
+  const keys = await management.store.list({
+    owner: caller.owner ?? owner,
+    search,
+    cursor: readCursor(cursor),
+    limit: limit + 1,
+  });
+  const page = keys.slice(0, limit);
+  const last = page.at(-1);
+  return listOf(page, keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null);
+}
+
+function listOf(keys: readonly ManagedKey[], nextCursor: string | null): Outcome {
+  return answer(200, { keys: keys.map(toKeyDocument), nextCursor });
+}
+
+function readCursor(text: string | undefined): ListCursor | null {
+  const [, createdAt, id] = LIST_CURSOR.exec(text ?? '') ?? [];
+  return createdAt !== undefined && id !== undefined
+    ? { createdAtMs: Number(createdAt), id }
+    : null;
+}
+
+async function getKey(call: Call): Promise<Outcome> {
+  const key = await findKey(call, call.id);
+  return key === null ? refuse(noSuchKey(call.id)) : shown(key);
+}
+
+async function editKey(call: Call): Promise<Outcome> {
+  const { management, request, id } = call;
+  const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
+  if (!body.ok) return body;
+  return changeKey(call, async (key) => {
+    const reading = readKeyEdit(body.document, key.kind);
+    if (!reading.ok) return refuse(invalidFields(reading.problems));
+    const stale = staleness(request.headers.get('if-match'), key);
+    if (stale) return refuse(stale);
+
+    const edited = applyEdit(key, reading.value);
+    if (isSameState(key, edited)) return shown(key);
+    const tokenHashes = await management.store.update(key, edited, {
+      ...noteOf(call, management.now()),
+      before: toAuditDocument(key),
+      after: toAuditDocument(edited),
+    });
+    if (tokenHashes === null) return null;
+    await committed(call, { event: 'key_edited', keyId: id }, tokenHashes);
+    return shown(edited);
+  });
+}
+
+async function revokeKey(call: Call): Promise<Outcome> {
+  const { management, request, id } = call;
+  return changeKey(call, async (key) => {
+    const stale = staleness(request.headers.get('if-match'), key);
+    if (stale) return refuse(stale);
+    const tokenHashes = await management.store.revoke(key, {
+      ...noteOf(call, management.now()),
+      before: toAuditDocument(key),
+      after: null,
+    });
+    if (tokenHashes === null) return null;
+    await committed(call, { event: 'key_revoked', keyId: id }, tokenHashes);
+    return answer(204, null);
+  });
+}
+
+async function rollKey(call: Call): Promise<Outcome> {
+  const { management, request, id } = call;
+  const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES, absent: {} });
+  if (!body.ok) return body;
+  return once(call, body.text, (keep) =>
+    changeKey(call, async (key) => {
+      const reading = readRoll(body.document);
+      if (!reading.ok) return refuse(invalidFields(reading.problems));
+      const stale = staleness(request.headers.get('if-match'), key);
+      if (stale) return refuse(stale);
+      const { graceSeconds } = reading.value;
+      const nowMs = management.now();
+      const hasRoom =
+        graceSeconds === 0 || (await management.store.countTokens(id, nowMs)) < TOKENS_PER_KEY;
+      if (!hasRoom) return refuse(tooManyTokens());
+
+      const token = await newToken(call, key.kind);
+      const tokenHash = await hashToken(token);
+      const rolled = { ...key, hint: hintOf(token), version: key.version + 1 };
+      const shownOnce = answer(200, { ...toKeyDocument(rolled), token }, { ETag: etagOf(rolled) });
+      const tokenHashes = await management.store.roll(
+        key,
+        rolled,
+        { tokenHash, olderExpireAtMs: nowMs + graceSeconds * 1000 },
+        {
+          ...noteOf(call, nowMs),
+          before: toAuditDocument(key),
+          after: toAuditDocument(rolled),
+          answer: await keep(shownOnce),
+        },
+      );
+      if (tokenHashes === null) return null;
+      await committed(call, { event: 'key_rolled', keyId: id }, tokenHashes);
+      return shownOnce;
+    }),
+  );
+}
+
+/**
+ * Finds the key and lets `change` decide and write. `null` says that the key changed in between: it is
+ * read and decided again, which ends in a 412 for who sent If-Match, since the version is another.
+ */
+async function changeKey(
+  call: Call,
+  change: (key: ManagedKey) => Promise<Outcome | null>,
+): Promise<Outcome> {
+  for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt++) {
+    const key = await findKey(call, call.id);
+    if (key === null) return refuse(noSuchKey(call.id));
+    const outcome = await change(key);
+    if (outcome !== null) return outcome;
+  }
+  return refuse(
+    problem(
+      'conflict',
+      'Cannot change the key: others are changing it at the same time. Try again',
+    ),
+  );
+}
+
+/** The key of an id that the caller may see; `null` when there is none. */
+export async function findKey(
+  { management, caller }: Context,
+  id: string,
+): Promise<ManagedKey | null> {
+  // Nothing else was ever an id.
+  if (!/^key_[0-9A-Za-z]{22}$/.test(id)) return null;
+  const key = await management.store.find(id);
+  return key !== null && isVisible(key, caller) ? key : null;
+}
+
+/** Whether a caller may know that there is this key. */
+export function isVisible(key: Pick<ManagedKey, 'owner'>, caller: Context['caller']): boolean {
+  return caller.owner === null || key.owner === caller.owner;
+}
+
+/** The one answer for ids of nobody, of others, and of revoked keys. */
+export function noSuchKey(id: string) {
+  return problem(
+    'not_found',
+    `Cannot find key ${JSON.stringify(id.slice(0, 100))}: there is no such key, or it was revoked`,
+  );
+}
+
+/** A new key's id. */
+export function newKeyId({ management }: Context): string {
+  return `key_${randomBase62(22, management.fillRandom)}`;
+}
+
+/** What the audit says of a change beside the change. */
+export function noteOf(
+  { caller, requestId }: Context,
+  atMs: number,
+): Pick<ChangeNote, 'atMs' | 'actor' | 'requestId' | 'answer'> {
+  return { atMs, actor: caller.actor, requestId, answer: null };
+}
+
+/** Tells everybody who has to know of a change that was committed. */
+export async function committed(
+  { management, caller, requestId }: Context,
+  line: { readonly event: string; readonly keyId?: string; readonly count?: number },
+  tokenHashes: readonly string[],
+): Promise<void> {
+  management.log({ ...line, requestId, actor: caller.actor });
+  await management.onChange(tokenHashes);
+}
+
+async function newToken({ management }: Context, kind: KeyKind): Promise<string> {
+  return makeToken({
+    prefix: management.tokenPrefix,
+    kind,
+    tagKey: await importTagKey(await management.store.tagKeyHex()),
+    fillRandom: management.fillRandom,
+  });
+}
+
+function shown(key: ManagedKey): Outcome {
+  return answer(200, toKeyDocument(key), { ETag: etagOf(key) });
+}
+
+function applyEdit(key: ManagedKey, { access, ...rest }: KeyEdit): ManagedKey {
+  return { ...key, ...access, ...rest, version: key.version + 1 };
+}
+
+/** Whether an edit changes nothing, so that there is nothing to write. */
+function isSameState(left: ManagedKey, right: ManagedKey): boolean {
+  return toAuditDocument(left) === toAuditDocument(right);
+}
+
+function tooManyTokens() {
+  return problem(
+    'too_many_tokens',
+    `Cannot roll the key with a grace: ${TOKENS_PER_KEY} of its tokens still work. Roll it with "graceSeconds": 0 to end them all, or wait`,
+  );
+}

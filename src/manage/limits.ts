@@ -1,0 +1,36 @@
+/**
+ * Every bound of key management in one place, beside `MANAGEMENT_BODY_MAX_BYTES` and the bounds of a
+ * key in `core/limits.ts`.
+ */
+
+/** Largest body of an import, in bytes. Every other body may have `MANAGEMENT_BODY_MAX_BYTES`. */
+export const IMPORT_BODY_MAX_BYTES = 1024 * 1024;
+/** Most keys of one import. */
+export const IMPORT_KEYS_MAX = 1_000;
+/** Shortest token that may be imported, in characters: a shorter one can be guessed. */
+export const IMPORTED_TOKEN_MIN_LENGTH = 8;
+
+/** Keys, or lines of the audit, on one page of a list. */
+export const PAGE_LIMIT_DEFAULT = 50;
+export const PAGE_LIMIT_MAX = 100;
+/** Longest text that is searched for in names, in characters. */
+export const SEARCH_MAX_LENGTH = 200;
+
+/** Days of usage that are answered. */
+export const USAGE_DAYS_DEFAULT = 30;
+export const USAGE_DAYS_MAX = 366;
+
+/** Longest time that a rolled token goes on, in seconds. */
+export const GRACE_MAX_SECONDS = 30 * 24 * 60 * 60;
+/** Most tokens of one key that work at a time: the newest, and those in their grace. */
+export const TOKENS_PER_KEY = 10;
+
+/** How often an edit without If-Match is made anew when another one overtakes it. */
+export const EDIT_ATTEMPTS = 5;
+
+/** Longest Idempotency-Key, in characters, and how long its answer is kept. */
+export const IDEMPOTENCY_KEY_MAX_LENGTH = 255;
+export const ANSWER_KEPT_SECONDS = 24 * 60 * 60;
+
+/** Longest value that a problem quotes, in characters. */
+export const QUOTE_MAX_LENGTH = 200;

@@ -1,0 +1,347 @@
+/**
+ * The description of the API as an OpenAPI 3.1 document, made from the list of endpoints and from the
+ * schemas that read their documents. https://spec.openapis.org/oas/v3.1.1
+ */
+
+import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
+import * as v from 'valibot';
+import { rejectionKinds } from '../core/rejection.ts';
+import { problemType } from '../problem.ts';
+import { keySchema, keyWithTokenSchema } from './documents.ts';
+import type { Schema } from './field-problems.ts';
+import type { Operation } from './operation.ts';
+import { type ProblemCode, problemKinds } from './problems.ts';
+
+/** A part of a JSON document. */
+type Json = Readonly<Record<string, unknown>>;
+
+const problemSchema = v.object({
+  type: v.pipe(v.string(), v.description('Where the code is explained.')),
+  title: v.string(),
+  status: v.pipe(v.number(), v.integer()),
+  detail: v.pipe(v.string(), v.description('What was wrong with this request.')),
+  code: v.pipe(v.string(), v.description('Stable. Also in the header X-Edge-Reason.')),
+  errors: v.pipe(v.array(v.string()), v.description('Every problem as a sentence.')),
+  requestId: v.pipe(v.string(), v.description('Finds the request in the logs.')),
+  problems: v.pipe(
+    v.optional(
+      v.array(
+        v.object({
+          path: v.pipe(v.string(), v.examples(['access.cors.allowedOrigins[1]'])),
+          value: v.pipe(
+            v.unknown(),
+            v.description('What was sent, shortened; null where it may be a secret or is absent.'),
+          ),
+          reason: v.string(),
+          fix: v.string(),
+        }),
+      ),
+    ),
+    v.description('Every field at fault.'),
+  ),
+  keyId: v.optional(v.pipe(v.string(), v.description('The key that a request made before.'))),
+});
+
+/** Problems that any endpoint may answer. */
+const commonProblems: readonly ProblemCode[] = [
+  'missing_credentials',
+  'malformed_credentials',
+  'invalid_credentials',
+  'account_unknown',
+  'unavailable',
+];
+
+/** Makes the document of these endpoints. */
+export function describeApi(operations: readonly Operation[]): Json {
+  const schemas = namedSchemas(operations);
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Key management of edge-authorizer',
+      version: '1.0.0',
+      description:
+        'Manages API keys with CORS access. Called by the operator with the admin token, who sees every key, or by people with a token of their issuer, who see the keys of their own account.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/_edge/v1' }],
+    security: [{ adminToken: [] }, { personToken: [] }, { accessAssertion: [] }],
+    paths: { ...pathsOf(operations, schemas), '/openapi.json': describeDescription() },
+    components: {
+      schemas: toJsonSchemaDefs(Object.fromEntries(schemas), {
+        ...conversion,
+        overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+      }),
+      parameters: sharedParameters,
+      headers: sharedHeaders,
+      examples: Object.fromEntries(
+        Object.keys(problemKinds).map((code) => [code, problemExample(code as ProblemCode)]),
+      ),
+      responses: { InternalError: internalError },
+      securitySchemes,
+    },
+  };
+}
+
+const conversion: NonNullable<Parameters<typeof toJsonSchema>[1]> = {
+  target: 'draft-2020-12',
+  typeMode: 'input',
+  // What rules say beyond a pattern or a length is in the descriptions.
+  errorMode: 'ignore',
+  overrideAction({ valibotAction, jsonSchema }) {
+    if (valibotAction.type !== 'metadata') return null;
+    const { jsonSchema: replacement, isSecret } = (valibotAction as v.MetadataAction<unknown, Json>)
+      .metadata;
+    return {
+      ...jsonSchema,
+      ...(isSecret === true ? { writeOnly: true } : {}),
+      ...(replacement as Json | undefined),
+    };
+  },
+};
+
+/** The schemas of documents, by the names that the document gives them. */
+function namedSchemas(operations: readonly Operation[]): ReadonlyMap<string, Schema> {
+  const schemas = new Map<string, Schema>([
+    ['Key', keySchema],
+    ['KeyWithToken', keyWithTokenSchema],
+    ['Problem', problemSchema],
+  ]);
+  for (const { name, body, answer } of operations) {
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    const known = new Set(schemas.values());
+    if (body && !known.has(body.schema)) schemas.set(`${title}Request`, body.schema);
+    if (answer.schema && !known.has(answer.schema)) schemas.set(`${title}Answer`, answer.schema);
+  }
+  return schemas;
+}
+
+function pathsOf(operations: readonly Operation[], schemas: ReadonlyMap<string, Schema>): Json {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const operation of operations) {
+    const item = paths[operation.path] ?? pathItemOf(operation.path);
+    paths[operation.path] = item;
+    item[operation.method.toLowerCase()] = describeOperation(operation, schemas);
+  }
+  return paths;
+}
+
+function pathItemOf(path: string): Record<string, unknown> {
+  return path.includes('{id}') ? { parameters: [reference('parameters', 'KeyId')] } : {};
+}
+
+function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Schema>): Json {
+  const { name, summary, description, body, answer } = operation;
+  const parameters = [
+    ...queryParameters(operation.query),
+    ...(operation.isIdempotent ? [reference('parameters', 'IdempotencyKey')] : []),
+    ...(operation.isConditional ? [reference('parameters', 'IfMatch')] : []),
+  ];
+  return {
+    operationId: name,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: !body.isOptional,
+            description: `At most ${body.maxBytes} bytes.`,
+            content: {
+              'application/json': {
+                schema: referenceTo(body.schema, schemas),
+                examples: { example: { value: body.example } },
+              },
+            },
+          },
+        }),
+    responses: {
+      [answer.status]: {
+        description: answer.description,
+        headers: {
+          'X-Request-Id': reference('headers', 'X-Request-Id'),
+          ...Object.fromEntries(
+            (answer.headers ?? []).map((header) => [header, reference('headers', header)]),
+          ),
+          ...(operation.isIdempotent
+            ? { 'Idempotency-Replayed': reference('headers', 'Idempotency-Replayed') }
+            : {}),
+        },
+        ...(answer.schema === undefined
+          ? {}
+          : { content: { 'application/json': { schema: referenceTo(answer.schema, schemas) } } }),
+      },
+      ...problemResponses(problemCodesOf(operation)),
+      500: reference('responses', 'InternalError'),
+    },
+  };
+}
+
+/** The endpoint that answers this document. */
+function describeDescription(): Json {
+  return {
+    get: {
+      operationId: 'getOpenApi',
+      summary: 'Read this description',
+      security: [],
+      responses: {
+        200: {
+          description: 'This document.',
+          content: { 'application/json': { schema: { type: 'object' } } },
+        },
+        500: reference('responses', 'InternalError'),
+      },
+    },
+  };
+}
+
+/** Every problem that an endpoint may answer: common ones, its own, and what follows from its members. */
+export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
+  const showsToken = operation.answer.schema === keyWithTokenSchema;
+  const codes: ProblemCode[] = [
+    ...commonProblems,
+    ...(operation.body
+      ? (['malformed_json', 'body_too_large', 'unsupported_media_type', 'invalid_fields'] as const)
+      : []),
+    ...(operation.isIdempotent ? (['malformed_header', 'idempotency_key_reused'] as const) : []),
+    ...(operation.isIdempotent && showsToken ? (['token_not_replayable'] as const) : []),
+    ...(operation.isConditional ? (['precondition_failed'] as const) : []),
+    ...operation.problems,
+  ];
+  return [...new Set(codes)];
+}
+
+function problemResponses(codes: readonly ProblemCode[]): Json {
+  const statuses = [...new Set(codes.map((code) => problemKinds[code].status))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const ofStatus = codes.filter((code) => problemKinds[code].status === status);
+      const titles = [...new Set(ofStatus.map((code) => problemKinds[code].title))];
+      const content = {
+        schema: reference('schemas', 'Problem'),
+        examples: Object.fromEntries(ofStatus.map((code) => [code, reference('examples', code)])),
+      };
+      return [
+        status,
+        {
+          description: `${titles.join('; or: ')}.`,
+          headers: {
+            'X-Request-Id': reference('headers', 'X-Request-Id'),
+            'X-Edge-Reason': reference('headers', 'X-Edge-Reason'),
+            ...(status === 401
+              ? { 'WWW-Authenticate': reference('headers', 'WWW-Authenticate') }
+              : {}),
+            ...(status === 503 ? { 'Retry-After': reference('headers', 'Retry-After') } : {}),
+          },
+          content: { 'application/json': content, 'application/problem+json': content },
+        },
+      ];
+    }),
+  );
+}
+
+function problemExample(code: ProblemCode): Json {
+  const { title, status, meaning } = problemKinds[code];
+  return {
+    summary: title,
+    description: meaning,
+    value: {
+      type: problemType(code),
+      title,
+      status,
+      detail: title,
+      code,
+      errors: [title],
+      requestId: '7c0b7d53-7b0f-4f5c-9c4e-1f0f4f1f7f55',
+    },
+  };
+}
+
+function queryParameters(query: Schema | undefined): readonly Json[] {
+  if (query === undefined) return [];
+  const { properties = {} } = toJsonSchema(query, conversion);
+  return Object.entries(properties).map(([name, schema]) => {
+    const { description, ...rest } = schema as Json;
+    return { name, in: 'query', required: false, description, schema: rest };
+  });
+}
+
+function referenceTo(schema: Schema, schemas: ReadonlyMap<string, Schema>): Json {
+  for (const [name, known] of schemas) {
+    if (known === schema) return reference('schemas', name);
+  }
+  throw new Error('Cannot describe a document: its schema has no name');
+}
+
+function reference(kind: string, name: string): Json {
+  return { $ref: `#/components/${kind}/${name}` };
+}
+
+const sharedParameters: Json = {
+  KeyId: {
+    name: 'id',
+    in: 'path',
+    required: true,
+    description: 'The id of a key.',
+    schema: { type: 'string', pattern: '^key_[0-9A-Za-z]{22}$' },
+    example: 'key_0A1b2C3d4E5f6G7h8I9j0K',
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer.',
+    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
+    example: '0d7b4a34-8f4e-4c0a-9a52-5b7c0a8f2f10',
+  },
+  IfMatch: {
+    name: 'If-Match',
+    in: 'header',
+    required: false,
+    description:
+      'The ETag of the key as it was read. The change is refused if it is another by now.',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
+};
+
+const text: Json = { type: 'string' };
+
+const sharedHeaders: Json = {
+  ETag: { description: 'The version of the key, for If-Match.', schema: text, example: '"3"' },
+  Location: {
+    description: 'Where the key is.',
+    schema: text,
+    example: '/_edge/v1/keys/key_0A1b2C3d4E5f6G7h8I9j0K',
+  },
+  'X-Request-Id': { description: 'Finds the request in the logs.', schema: text },
+  'X-Edge-Reason': { description: 'The code of the problem.', schema: text },
+  'WWW-Authenticate': { description: 'How to sign in.', schema: text },
+  'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } },
+  'Idempotency-Replayed': {
+    description: '"true" on an answer that was kept from an earlier request.',
+    schema: text,
+  },
+};
+
+const internalError: Json = {
+  description: `${rejectionKinds.internal_error.title}. It says nothing else; tell the operator the request id.`,
+  content: { 'application/json': { schema: reference('schemas', 'Problem') } },
+};
+
+const securitySchemes: Json = {
+  adminToken: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN of the deployment.' },
+  personToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A token of the issuer that MANAGE_JWT_ISSUER names.',
+  },
+  accessAssertion: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Cf-Access-Jwt-Assertion',
+    description: 'The token that Cloudflare Access adds.',
+  },
+};

@@ -1,0 +1,127 @@
+/**
+ * What an endpoint of the management API is: its place, its documents, and what it does.
+ *
+ * The router and the OpenAPI document are made from the same list of these, so that neither knows an
+ * endpoint that the other does not.
+ */
+
+import type { RouteList, RouteTable } from '../core/route-table.ts';
+import type { ManagedKeys } from '../keys/managed-keys.ts';
+import type { KeyDatabase } from '../keys/types.ts';
+import type { Problem } from '../problem.ts';
+import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
+import type { Caller } from './authenticate.ts';
+import type { Schema } from './field-problems.ts';
+import type { People } from './people.ts';
+import type { ProblemCode } from './problems.ts';
+
+/** What management is made of. */
+export interface Management {
+  readonly store: ManagedKeys;
+  /** For what the gateway would find; look-ups are explained, not made. */
+  readonly database: KeyDatabase;
+  readonly usage: UsageReader;
+  /** `null`: the operator has no token. Without people either, management answers 404. */
+  readonly adminToken: string | null;
+  /** `null`: people do not sign in. */
+  readonly people: People | null;
+  readonly tokenPrefix: string;
+  /** The deployment's restricted routes, as a list and ready to be asked. */
+  readonly restrictedRoutes: RouteList;
+  readonly restrictedTable: RouteTable;
+  readonly now: () => number;
+  readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly log: (line: Readonly<Record<string, unknown>>) => void;
+  /**
+   * Told after every commit, with the tokens that changed, so that this isolate and KV follow at
+   * once. Never rejects: the change stands, whatever happens here.
+   */
+  readonly onChange: (tokenHashes: readonly string[]) => Promise<void>;
+}
+
+/** What was counted. Rejects when D1 cannot be reached. */
+export interface UsageReader {
+  /** From a day on, YYYY-MM-DD, oldest first. */
+  usageOf(keyId: string, sinceDay: string): Promise<readonly DailyUsage[]>;
+  /** Newest first. */
+  refusedOriginsOf(keyId: string): Promise<readonly RefusedOrigin[]>;
+}
+
+/** Who asks for something to be done, and what with. */
+export interface Context {
+  readonly management: Management;
+  readonly caller: Caller;
+  readonly requestId: string;
+}
+
+/** One request to an endpoint. */
+export interface Call extends Context {
+  readonly request: Request;
+  /** The id in the path; empty where the path has none. */
+  readonly id: string;
+  readonly query: URLSearchParams;
+}
+
+/** A good answer. `body` is `null` for none. */
+export interface Answer {
+  readonly ok: true;
+  readonly status: 200 | 201 | 204;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>> | null;
+}
+
+/** What an endpoint comes to: an answer, or the problem. It throws only when something of ours fails. */
+export type Outcome = Answer | Refusal;
+
+/** A refusal as a value. */
+export interface Refusal {
+  readonly ok: false;
+  readonly problem: Problem;
+}
+
+/** An endpoint. */
+export interface Operation {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below `/_edge/v1`, with `{id}` for the id of a key. */
+  readonly path: string;
+  /** The operationId of the OpenAPI document. */
+  readonly name: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** An object schema of strings. */
+  readonly query?: Schema;
+  readonly body?: {
+    readonly schema: Schema;
+    readonly example: unknown;
+    readonly maxBytes: number;
+    /** Whether the body may be absent. */
+    readonly isOptional?: boolean;
+  };
+  /** Whether the request may carry an Idempotency-Key. */
+  readonly isIdempotent?: boolean;
+  /** Whether the request may carry If-Match. */
+  readonly isConditional?: boolean;
+  readonly answer: {
+    readonly status: Answer['status'];
+    readonly description: string;
+    readonly schema?: Schema;
+    readonly headers?: readonly ('ETag' | 'Location')[];
+  };
+  /** Problems beside those that follow from the members above. */
+  readonly problems: readonly ProblemCode[];
+  readonly handle: (call: Call) => Promise<Outcome>;
+}
+
+/** An answer with a document. */
+export function answer(
+  status: Answer['status'],
+  body: Answer['body'],
+  headers: Answer['headers'] = {},
+): Answer {
+  return { ok: true, status, headers, body };
+}
+
+/** A refusal. */
+export function refuse(problem: Problem): Refusal {
+  return { ok: false, problem };
+}

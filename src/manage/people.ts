@@ -1,0 +1,115 @@
+/**
+ * People who manage their own keys: signed in by the provider's own issuer, or by Cloudflare Access.
+ *
+ * They show a JWT. A claim of it says which account they act for, and so whose keys they may manage.
+ * Signed with a key pair of the issuer, whose public keys are fetched and cached here; a secret that
+ * is shared with the issuer is refused as an algorithm, and with it the attack that takes a public
+ * key for one. JWT best practices: https://www.rfc-editor.org/rfc/rfc8725
+ */
+
+import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
+import type { PeopleConfig } from '../env.ts';
+import { isOwner } from './documents.ts';
+
+/** What a token says. `cause` is for the log. */
+export type Identification =
+  | { readonly outcome: 'known'; readonly subject: string; readonly owner: string }
+  | { readonly outcome: 'invalid'; readonly cause: string }
+  /** Valid, but without an account that could own keys. */
+  | { readonly outcome: 'no_account' }
+  /** The issuer's keys cannot be fetched. */
+  | { readonly outcome: 'unavailable'; readonly cause: string };
+
+/** Identifies people by their tokens. */
+export interface People {
+  readonly ownerClaim: string;
+  /** Never rejects. */
+  identify(token: string): Promise<Identification>;
+}
+
+/** Key pairs only: with HS256, whoever knows the issuer's public key could sign. */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+const TOKEN_MAX_LENGTH = 8 * 1024;
+const SUBJECT_MAX_LENGTH = 200;
+/** How long fetched keys are good, and how soon an unknown one may lead to another fetch. */
+const KEYS_CACHED_MS = 10 * 60 * 1000;
+const KEYS_COOLDOWN_MS = 30 * 1000;
+const KEYS_TIMEOUT_MS = 5 * 1000;
+
+/** The people of one issuer. Keeps its public keys, so one isolate has one. */
+export function createPeople(
+  config: PeopleConfig,
+  options: { readonly fetch: typeof fetch; readonly now: () => number },
+): People {
+  const publicKeys = createRemoteJWKSet(new URL(config.jwksUrl), {
+    cacheMaxAge: KEYS_CACHED_MS,
+    cooldownDuration: KEYS_COOLDOWN_MS,
+    timeoutDuration: KEYS_TIMEOUT_MS,
+    [customFetch]: (url, init) => options.fetch(url, init),
+  });
+
+  return {
+    ownerClaim: config.ownerClaim,
+    async identify(token) {
+      if (token.length > TOKEN_MAX_LENGTH) return { outcome: 'invalid', cause: 'too long' };
+      try {
+        const { payload } = await jwtVerify(token, publicKeys, {
+          algorithms: ALGORITHMS,
+          issuer: config.issuer,
+          audience: config.audience,
+          requiredClaims: ['exp'],
+          currentDate: new Date(options.now()),
+        });
+        const owner = Object.hasOwn(payload, config.ownerClaim) ? payload[config.ownerClaim] : null;
+        if (typeof owner !== 'string' || !isOwner(owner)) return { outcome: 'no_account' };
+        return { outcome: 'known', owner, subject: subjectOf(payload.sub, owner) };
+      } catch (error) {
+        return isTokenAtFault(error)
+          ? { outcome: 'invalid', cause: causeOf(error) }
+          : { outcome: 'unavailable', cause: causeOf(error) };
+      }
+    },
+  };
+}
+
+/** Who it was, for the audit: visible and short. Tokens of services may have no subject. */
+function subjectOf(subject: unknown, owner: string): string {
+  return typeof subject === 'string' && /^[\x20-\x7e]+$/.test(subject)
+    ? subject.slice(0, SUBJECT_MAX_LENGTH)
+    : owner;
+}
+
+/** Whether another token might do better; otherwise it is the issuer's keys that cannot be had. */
+function isTokenAtFault(error: unknown): boolean {
+  return (
+    error instanceof errors.JWTExpired ||
+    error instanceof errors.JWTClaimValidationFailed ||
+    error instanceof errors.JWTInvalid ||
+    error instanceof errors.JWSInvalid ||
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JOSEAlgNotAllowed ||
+    error instanceof errors.JOSENotSupported ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys
+  );
+}
+
+function causeOf(error: unknown): string {
+  return error instanceof errors.JOSEError
+    ? error.code
+    : error instanceof Error
+      ? error.message
+      : String(error);
+}

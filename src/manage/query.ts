@@ -1,0 +1,96 @@
+/**
+ * The parameters of a query, read by schema like the documents of bodies.
+ */
+
+import * as v from 'valibot';
+import type { FieldProblem } from '../core/key-access.ts';
+import { because, type Reading, readDocument, wanted } from './field-problems.ts';
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
+
+/**
+ * Reads a query. A parameter without a value counts as absent, as forms send it. One that comes twice,
+ * or that the schema does not know, is refused: a filter that is silently ignored shows too much.
+ */
+export function readQuery<Target extends v.GenericSchema>(
+  schema: Target,
+  query: URLSearchParams,
+): Reading<v.InferOutput<Target>> {
+  const given = [...query].filter(([, value]) => value !== '');
+  const names = given.map(([name]) => name);
+  const repeated = names.filter((name, index) => names.indexOf(name) < index);
+  const reading = readDocument(schema, Object.fromEntries(given));
+  const problems = [
+    ...(reading.ok ? [] : reading.problems),
+    ...[...new Set(repeated)].map(
+      (name): FieldProblem => ({
+        path: name,
+        value: null,
+        reason: 'it is given more than once',
+        fix: 'Give it once',
+      }),
+    ),
+  ];
+  return reading.ok && problems.length === 0 ? reading : { ok: false, problems };
+}
+
+/** A whole number as a query holds it, in decimal digits. `fallback` is for who reads it, if absent. */
+export function wholeNumber(bounds: {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+  readonly description: string;
+}) {
+  const { min, max, fallback, description } = bounds;
+  const fix = `Use a whole number from ${min} to ${max}, or remove it for ${fallback}`;
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.check(
+        (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
+        because(`it is not a whole number from ${min} to ${max}`, fix),
+      ),
+      v.transform(Number),
+      v.metadata({
+        jsonSchema: { type: 'integer', minimum: min, maximum: max, default: fallback },
+      }),
+      v.description(description),
+      wanted(`a whole number from ${min} to ${max}`),
+    ),
+  );
+}
+
+/** How many entries a page of a list holds. */
+export const limitSchema = wholeNumber({
+  min: 1,
+  max: PAGE_LIMIT_MAX,
+  fallback: PAGE_LIMIT_DEFAULT,
+  description: 'How many entries a page may hold.',
+});
+
+/** A place in a list, as `nextCursor` of the page before named it. */
+export function cursorSchema(pattern: RegExp) {
+  return v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        pattern,
+        because(
+          'it is not a cursor of this list',
+          'Use nextCursor of the page before, or remove it',
+        ),
+      ),
+      v.description('nextCursor of the page before.'),
+      wanted('a cursor'),
+    ),
+  );
+}
+
+/** A parameter that holds the id of a key. */
+export const keyIdSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^key_[0-9A-Za-z]{22}$/,
+    because('it is not the id of a key', 'Write it like "key_0A1b2C3d4E5f6G7h8I9j0K"'),
+  ),
+  wanted('the id of a key'),
+);

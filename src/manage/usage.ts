@@ -1,0 +1,123 @@
+/**
+ * What a key was used for, and from which origins it was refused, as the API shows it. Both are counted
+ * by the gateway and merged by the usage consumer.
+ */
+
+import * as v from 'valibot';
+import { DAY_MS, dayOf } from '../usage/batch.ts';
+import { toTime } from './documents.ts';
+import { invalidFields } from './field-problems.ts';
+import { findKey, noSuchKey } from './keys.ts';
+import { USAGE_DAYS_DEFAULT, USAGE_DAYS_MAX } from './limits.ts';
+import { answer, type Call, type Operation, type Outcome, refuse } from './operation.ts';
+import { readQuery, wholeNumber } from './query.ts';
+
+const usageQuerySchema = v.strictObject({
+  days: wholeNumber({
+    min: 1,
+    max: USAGE_DAYS_MAX,
+    fallback: USAGE_DAYS_DEFAULT,
+    description: 'How many days, in UTC, up to and including today.',
+  }),
+});
+
+const daySchema = v.pipe(
+  v.string(),
+  v.metadata({ jsonSchema: { type: 'string', format: 'date' } }),
+  v.examples(['2030-01-31']),
+);
+
+const outcomeDescription =
+  '"allowed", "denied:<code>" for a refusal, "upstream_error:<code>" where the API did not answer.';
+
+/** The endpoints about what was counted. */
+export const usageOperations: readonly Operation[] = [
+  {
+    method: 'GET',
+    path: '/keys/{id}/usage',
+    name: 'getUsage',
+    summary: 'Read how often a key was used',
+    description: 'Counted by day and outcome, a few seconds late.',
+    query: usageQuerySchema,
+    answer: {
+      status: 200,
+      description: 'Requests by day and outcome. Days without requests are not listed.',
+      schema: v.object({
+        keyId: v.string(),
+        from: v.pipe(daySchema, v.description('The first day that was asked for.')),
+        to: v.pipe(daySchema, v.description('Today.')),
+        usage: v.array(
+          v.object({
+            day: daySchema,
+            outcome: v.pipe(v.string(), v.description(outcomeDescription)),
+            requests: v.pipe(v.number(), v.integer()),
+          }),
+        ),
+        totals: v.pipe(
+          v.record(v.string(), v.pipe(v.number(), v.integer())),
+          v.description('The sums by outcome.'),
+        ),
+      }),
+    },
+    problems: ['not_found', 'invalid_fields'],
+    handle: getUsage,
+  },
+  {
+    method: 'GET',
+    path: '/keys/{id}/refused-origins',
+    name: 'listRefusedOrigins',
+    summary: 'List the origins that a key refused lately',
+    description: 'The newest 20, a few seconds late.',
+    answer: {
+      status: 200,
+      description: 'Origins, newest first.',
+      schema: v.object({
+        origins: v.array(
+          v.object({
+            origin: v.pipe(v.string(), v.examples(['https://preview-7.example.com'])),
+            code: v.pipe(
+              v.string(),
+              v.description('Why: "origin_not_allowed" or "cors_not_enabled".'),
+            ),
+            lastAt: v.pipe(
+              v.string(),
+              v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+            ),
+            count: v.pipe(v.number(), v.integer()),
+          }),
+        ),
+      }),
+    },
+    problems: ['not_found'],
+    handle: listRefusedOrigins,
+  },
+];
+
+async function getUsage(call: Call): Promise<Outcome> {
+  const { management, query, id } = call;
+  const reading = readQuery(usageQuerySchema, query);
+  if (!reading.ok) return refuse(invalidFields(reading.problems));
+  const key = await findKey(call, id);
+  if (key === null) return refuse(noSuchKey(id));
+  const nowMs = management.now();
+  const { days = USAGE_DAYS_DEFAULT } = reading.value;
+  const from = dayOf(nowMs - (days - 1) * DAY_MS);
+  const usage = await management.usage.usageOf(key.id, from);
+  const totals: Record<string, number> = {};
+  for (const { outcome, requests } of usage) totals[outcome] = (totals[outcome] ?? 0) + requests;
+  return answer(200, { keyId: key.id, from, to: dayOf(nowMs), usage, totals });
+}
+
+async function listRefusedOrigins(call: Call): Promise<Outcome> {
+  const key = await findKey(call, call.id);
+  if (key === null) return refuse(noSuchKey(call.id));
+  const origins = await call.management.usage.refusedOriginsOf(key.id);
+  return answer(200, {
+    origins: origins.map(({ origin, code, lastAtMs, count }) => ({
+      origin,
+      code,
+      lastAt: toTime(lastAtMs),
+      count,
+    })),
+  });
+}
