@@ -38,10 +38,13 @@ export interface KeyAccess {
   readonly rules: readonly AccessRule[] | null;
 }
 
+/** What checking comes to. Nothing should be stored while there are problems. */
 export type AccessResult =
   | { readonly ok: true; readonly access: KeyAccess }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
+const QUOTE_MAX_LENGTH = 200;
+const RESOURCE_MAX_LENGTH = 512;
 const methods = ['*', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'];
 const resourcePattern = /^(?:\/(?:[A-Za-z0-9\-._~]+|:[A-Za-z][A-Za-z0-9_]*))*(?:\/\*)?$/;
 
@@ -58,7 +61,7 @@ export function checkAccess(requested: RequestedAccess | null | undefined): Acce
   if (fullAccess && rules) {
     problems.push({
       path: 'access.rules',
-      value: requested?.rules,
+      value: `${rules.length} rules`,
       reason: 'the key has full access as well, which rules would narrow',
       fix: 'Set access.cors.fullAccess to false, or remove access.rules',
     });
@@ -91,7 +94,7 @@ function checkOrigins(values: readonly string[], problems: FieldProblem[]): read
   }
   const result = canonicalizeOriginPatterns(values);
   for (const { index, value, reason, fix } of result.problems) {
-    problems.push({ path: `${path}[${index}]`, value, reason, fix });
+    problems.push({ path: `${path}[${index}]`, value: shorten(value), reason, fix });
   }
   return result.patterns;
 }
@@ -109,7 +112,7 @@ function checkRules(
       if (methods.includes(method.toLowerCase())) return;
       problems.push({
         path: `${path}.methods[${place}]`,
-        value: method,
+        value: shorten(method),
         reason: 'it is not a method that a rule can name',
         fix: `Use one of ${methods.join(', ')}`,
       });
@@ -118,7 +121,7 @@ function checkRules(
       if (isResource(resource)) return;
       problems.push({
         path: `${path}.resources[${place}]`,
-        value: resource,
+        value: shorten(resource),
         reason:
           'it is not a path of plain segments: letters, digits and - . _ ~, ":name" for one id, and "*" as the last segment',
         fix: 'Write it like "/api/asset/:id", with a leading and without a trailing slash',
@@ -134,11 +137,16 @@ function checkRules(
 function isResource(resource: string): boolean {
   return (
     resource.length > 1 &&
-    resource.length <= 512 &&
+    resource.length <= RESOURCE_MAX_LENGTH &&
     resourcePattern.test(resource) &&
-    !/\/\.\.?(?:\/|$)/.test(resource) &&
+    !/\/\.+(?:\/|$)/.test(resource) &&
     !/^\/_edge(?:\/|$)/i.test(resource)
   );
+}
+
+/** Values are quoted back, but never so much that an answer grows with the request. */
+function shorten(value: string): string {
+  return value.length > QUOTE_MAX_LENGTH ? `${value.slice(0, QUOTE_MAX_LENGTH)}…` : value;
 }
 
 function checkCount(
