@@ -34,3 +34,22 @@ export function rateLimitHeaders(policy: RateLimitPolicy): Readonly<Record<strin
     'RateLimit-Policy': `"${policy.name}";q=${policy.requests};w=${policy.seconds}`,
   };
 }
+
+/**
+ * What one client is counted under: its IPv4 address, or the /64 network of its IPv6 address, within
+ * which anybody has as many addresses as they like. `null` when it is no address.
+ */
+export function clientNetwork(address: string): string | null {
+  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(address)) return address;
+  if (!/^[0-9A-Fa-f:.]+$/.test(address)) return null;
+  const canonical = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1);
+  if (canonical === undefined) return null;
+  const [before = '', after] = canonical.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  if (after !== undefined) {
+    const tail = after === '' ? [] : after.split(':');
+    while (groups.length + tail.length < 8) groups.push('0');
+    groups.push(...tail);
+  }
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}

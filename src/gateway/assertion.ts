@@ -7,6 +7,7 @@
  */
 
 import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+import type { AssertionKey } from '../core/assertion-keys.ts';
 import type { Key } from '../core/key.ts';
 import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from '../core/limits.ts';
 import { BoundedMap } from '../keys/bounded-map.ts';
@@ -17,15 +18,7 @@ import { BoundedMap } from '../keys/bounded-map.ts';
  */
 export type AssertionMode = 'request' | 'key';
 
-/** A signing key as the operator sets it: a private Ed25519 JWK. */
-export interface AssertionKey {
-  readonly kty: 'OKP';
-  readonly crv: 'Ed25519';
-  readonly x: string;
-  readonly d: string;
-  readonly kid?: string;
-}
-
+/** How a signer is made. */
 export interface AssertionOptions {
   readonly mode: AssertionMode;
   /** The first one signs; all are published, so that a rotation overlaps. Never empty. */

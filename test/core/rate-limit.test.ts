@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { rateLimitHeaders, readRateLimit } from '../../src/core/rate-limit.ts';
+import { clientNetwork, rateLimitHeaders, readRateLimit } from '../../src/core/rate-limit.ts';
 
 it.each([
   '',
@@ -30,4 +30,20 @@ it('rateLimitHeaders() says when to come back, and what the limit is', () => {
     RateLimit: '"key";r=0;t=60',
     'RateLimit-Policy': '"key";q=100;w=60',
   });
+});
+
+it.each([
+  ['', null],
+  ['unknown', null],
+  ['1.2.3', null],
+  ['1.2.3.4, 5.6.7.8', null],
+  ['2001:db8::1]/', null],
+  ['192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2:ffff::9', '2001:db8:1:2::/64'],
+  ['2001:DB8::1', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['::', '0:0:0:0::/64'],
+])('clientNetwork(%j) is %j', (address, network) => {
+  expect(clientNetwork(address)).toBe(network);
 });
