@@ -1,0 +1,348 @@
+/**
+ * The commands, their options and what each sends. Parsing is commander's; tables and progress bars
+ * are libraries' too.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-client.ts';
+import { newAssertionKeys } from './assertion-keys.ts';
+import { importKeys } from './import-keys.ts';
+import { explanationText, keyTable, keyText, usageTable } from './tables.ts';
+
+/** What a run is given, so that a test can be the process. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly fetch: typeof fetch;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+const URL_VARIABLE = 'EDGE_AUTHORIZER_URL';
+const TOKEN_VARIABLE = 'EDGE_AUTHORIZER_TOKEN';
+
+const ASSERTION_HELP = `
+To begin:   npx edge-authorizer assertion-keys | npx wrangler secret put ASSERTION_KEYS
+To rotate:  set ASSERTION_KEYS in the environment to the present value first. The new key signs,
+            and the one before it stays published for what it has signed.`;
+
+const epilogue = `
+Environment:
+  ${TOKEN_VARIABLE}   the admin token, or your own JWT. Never an argument: arguments show in ps
+  ${URL_VARIABLE}     the edge, where --url is not given
+
+Exit codes:
+  0 done   1 edge unreachable or failing   2 command not understood   3 not allowed
+  4 not found   5 refused   6 too many requests`;
+
+/**
+ * Runs one command. Returns its exit code (see `exitCodes`); what people should read goes to standard
+ * error, results to standard output. Never throws for a failure of the command.
+ */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { stdout, stderr } = surroundings;
+  const program = createProgram(surroundings);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCodes.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Help and version end in an "error" too, with exit code 0.
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
+    if (!(error instanceof CommandError)) throw error;
+    const isJson = args.includes('--json');
+    if (isJson && error.problem !== null) stdout.write(`${JSON.stringify(error.problem)}\n`);
+    stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+function createProgram(surroundings: Surroundings): Command {
+  const { stdout, stderr } = surroundings;
+  const program = new Command('edge-authorizer')
+    .description('Manages the API keys of an edge-authorizer')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+    })
+    .addHelpText('after', epilogue);
+  program
+    .command('assertion-keys')
+    .description('Prints a secret for ASSERTION_KEYS: a new signing key, then the one before it')
+    .addHelpText('after', ASSERTION_HELP)
+    .action(async () => {
+      const keys = await newAssertionKeys(surroundings.env['ASSERTION_KEYS']);
+      stdout.write(`${JSON.stringify(keys)}\n`);
+    });
+  const keys = program.command('keys').description('Makes, reads and changes keys');
+
+  /** A command of `keys` with the options that all have. */
+  function command(name: string, description: string): Command {
+    return keys
+      .command(name)
+      .description(description)
+      .option('--url <url>', 'where the edge is, for example https://edge.example')
+      .option('--json', 'print the JSON of the API, for machines')
+      .addHelpText('after', epilogue);
+  }
+  const client = (options: CommonOptions): ApiClient => connect(options, surroundings);
+  const print = (options: CommonOptions, json: unknown, text: () => string) => {
+    stdout.write(options.json ? `${JSON.stringify(json)}\n` : `${text()}\n`);
+  };
+
+  command('create', 'Makes a key and prints its token, this once')
+    .requiredOption('--name <name>', 'what you call it')
+    .option('--owner <owner>', 'the account it acts for')
+    .option('--origin <origin...>', 'allow CORS access from this origin; may be repeated')
+    .option('--full-access', 'let the key call the whole API from these origins')
+    .option('--rules <file>', 'a JSON file with the access rules of the key')
+    .option('--expires-at <time>', 'when it stops, in ISO 8601')
+    .action(async (options: CreateOptions) => {
+      const body = {
+        name: options.name,
+        owner: options.owner ?? null,
+        access: await accessFrom(options),
+        expiresAt: options.expiresAt ?? null,
+      };
+      const { json } = await client(options).send('POST', '/keys', { body });
+      print(options, json, () => keyText(json));
+    });
+
+  command('list', 'Lists keys, newest first')
+    .option('--owner <owner>', 'keys of this account')
+    .option('--search <text>', 'keys whose name holds this text')
+    .option('--limit <number>', 'at most so many keys', wholeNumber, 50)
+    .action(async (options: ListOptions) => {
+      const found = await listKeys(client(options), options);
+      print(options, { keys: found }, () => keyTable(found));
+    });
+
+  command('show <id>', 'Prints one key').action(async (id: string, options: CommonOptions) => {
+    const { json } = await client(options).send('GET', `/keys/${encodeURIComponent(id)}`);
+    print(options, json, () => keyText(json));
+  });
+
+  command('edit <id>', 'Changes a key')
+    .option('--name <name>', 'a new name')
+    .option('--origin <origin...>', 'replace the allowed origins by these')
+    .option('--add-origin <origin...>', 'allow these origins too')
+    .option('--remove-origin <origin...>', 'do not allow these origins any more')
+    .option('--full-access', 'let the key call the whole API')
+    .option('--no-full-access', 'restrict the key again')
+    .option('--expires-at <time>', 'when it stops, in ISO 8601')
+    .option('--never-expires', 'let it not stop by itself')
+    .option('--disable', 'switch it off')
+    .option('--enable', 'switch it on again')
+    .action(async (id: string, options: EditOptions) => {
+      const api = client(options);
+      const path = `/keys/${encodeURIComponent(id)}`;
+      const { json: current, etag } = await api.send('GET', path);
+      const body = editFrom(current as KeyDocument, options);
+      if (Object.keys(body).length === 0) {
+        throw new CommandError(
+          'Cannot edit the key: say what to change, see --help',
+          exitCodes.usage,
+        );
+      }
+      const headers = etag === null ? {} : { 'If-Match': etag };
+      const { json } = await api.send('PATCH', path, { body, headers });
+      print(options, json, () => keyText(json));
+    });
+
+  command('roll <id>', 'Gives a key a new token, and prints it, this once')
+    .option('--grace-seconds <number>', 'how long the old token goes on', wholeNumber, 0)
+    .action(async (id: string, options: CommonOptions & { graceSeconds: number }) => {
+      const { json } = await client(options).send('POST', `/keys/${encodeURIComponent(id)}/roll`, {
+        body: { graceSeconds: options.graceSeconds },
+      });
+      print(options, json, () => keyText(json));
+    });
+
+  command('revoke <id>', 'Revokes a key for good')
+    .requiredOption('--name <name>', 'the name of the key, to be sure that it is the right one')
+    .action(async (id: string, options: CommonOptions & { name: string }) => {
+      const api = client(options);
+      const path = `/keys/${encodeURIComponent(id)}`;
+      const { json, etag } = await api.send('GET', path);
+      const { name } = json as KeyDocument;
+      if (name !== options.name) {
+        const message = `Cannot revoke key ${id}: its name is ${JSON.stringify(name)}, not ${JSON.stringify(options.name)}`;
+        throw new CommandError(message, exitCodes.refused);
+      }
+      await api.send('DELETE', path, { headers: etag === null ? {} : { 'If-Match': etag } });
+      print(options, { id, revoked: true }, () => `Revoked ${id} (${name})`);
+    });
+
+  command('usage <id>', 'Prints how often a key was used, by day and outcome')
+    .option('--days <number>', 'how many days back', wholeNumber, 30)
+    .action(async (id: string, options: CommonOptions & { days: number }) => {
+      const path = `/keys/${encodeURIComponent(id)}/usage?days=${options.days}`;
+      const { json } = await client(options).send('GET', path);
+      print(options, json, () => usageTable(json));
+    });
+
+  command('import <file>', 'Imports existing tokens from a JSON file, a list of keys').action(
+    async (file: string, options: CommonOptions) => {
+      const rows = await readJsonFile(file);
+      if (!Array.isArray(rows)) {
+        throw new CommandError(`Cannot import ${file}: it is not a JSON list`, exitCodes.usage);
+      }
+      const imported = await importKeys(client(options), rows, stderr);
+      print(options, { keys: imported }, () => `Imported ${imported.length} keys`);
+    },
+  );
+
+  command('explain', 'Says which rule decides a request, step by step')
+    .requiredOption('--key <id>', 'the key that the request carries')
+    .requiredOption('--path <path>', 'for example /api/stream/abc')
+    .option('--method <method>', 'of the request', 'GET')
+    .option('--origin <origin>', 'of the page that sends it')
+    .action(async (options: ExplainOptions) => {
+      const body = {
+        method: options.method.toUpperCase(),
+        path: options.path,
+        keyId: options.key,
+        ...(options.origin === undefined ? {} : { origin: options.origin }),
+      };
+      const { json } = await client(options).send('POST', '/explain', { body });
+      print(options, json, () => explanationText(json));
+    });
+
+  return program;
+}
+
+interface CommonOptions {
+  url?: string;
+  json?: boolean;
+}
+interface CreateOptions extends CommonOptions {
+  name: string;
+  owner?: string;
+  origin?: string[];
+  fullAccess?: boolean;
+  rules?: string;
+  expiresAt?: string;
+}
+interface ListOptions extends CommonOptions {
+  owner?: string;
+  search?: string;
+  limit: number;
+}
+interface EditOptions extends CommonOptions {
+  name?: string;
+  origin?: string[];
+  addOrigin?: string[];
+  removeOrigin?: string[];
+  fullAccess?: boolean;
+  expiresAt?: string;
+  neverExpires?: boolean;
+  disable?: boolean;
+  enable?: boolean;
+}
+interface ExplainOptions extends CommonOptions {
+  key: string;
+  path: string;
+  method: string;
+  origin?: string;
+}
+interface KeyDocument {
+  name: string;
+  access: {
+    cors?: { allowedOrigins: string[]; fullAccess: boolean };
+    rules?: unknown;
+  } | null;
+}
+
+function connect(options: CommonOptions, { env, fetch }: Surroundings): ApiClient {
+  const url = options.url ?? env[URL_VARIABLE];
+  if (url === undefined || !URL.canParse(url)) {
+    throw new CommandError(
+      `Cannot tell where the edge is: give --url https://edge.example, or set ${URL_VARIABLE}`,
+      exitCodes.usage,
+    );
+  }
+  const token = env[TOKEN_VARIABLE];
+  if (!token) {
+    throw new CommandError(
+      `Cannot sign in: set ${TOKEN_VARIABLE} to the admin token, or to your own JWT`,
+      exitCodes.usage,
+    );
+  }
+  return createApiClient({ url, token, fetch });
+}
+
+/** Reads pages until there are as many keys as wanted. */
+async function listKeys(api: ApiClient, options: ListOptions): Promise<unknown[]> {
+  const found: unknown[] = [];
+  let cursor: string | null = null;
+  do {
+    const query = new URLSearchParams({
+      limit: String(Math.min(100, options.limit - found.length)),
+    });
+    if (options.owner !== undefined) query.set('owner', options.owner);
+    if (options.search !== undefined) query.set('search', options.search);
+    if (cursor !== null) query.set('cursor', cursor);
+    const { json } = await api.send('GET', `/keys?${query}`);
+    const page = json as { keys: unknown[]; nextCursor: string | null };
+    found.push(...page.keys);
+    cursor = page.nextCursor;
+  } while (cursor !== null && found.length < options.limit);
+  return found;
+}
+
+async function accessFrom(options: CreateOptions): Promise<unknown> {
+  const rules = options.rules === undefined ? undefined : await readJsonFile(options.rules);
+  if (options.origin === undefined) {
+    if (options.fullAccess) {
+      throw new CommandError(
+        'Cannot give full access to a key without --origin: a backend key has it anyway',
+        exitCodes.usage,
+      );
+    }
+    return rules === undefined ? null : { rules };
+  }
+  const cors = { allowedOrigins: options.origin, fullAccess: options.fullAccess === true };
+  return rules === undefined ? { cors } : { cors, rules };
+}
+
+/** What PATCH is sent: the fields that options change, and nothing else. */
+function editFrom(current: KeyDocument, options: EditOptions): Record<string, unknown> {
+  const edit: Record<string, unknown> = {};
+  if (options.name !== undefined) edit['name'] = options.name;
+  if (options.expiresAt !== undefined) edit['expiresAt'] = options.expiresAt;
+  if (options.neverExpires) edit['expiresAt'] = null;
+  if (options.disable) edit['enabled'] = false;
+  if (options.enable) edit['enabled'] = true;
+  const changesOrigins = options.origin ?? options.addOrigin ?? options.removeOrigin;
+  if (changesOrigins !== undefined || options.fullAccess !== undefined) {
+    const cors = current.access?.cors ?? { allowedOrigins: [], fullAccess: false };
+    const removed = new Set(options.removeOrigin ?? []);
+    edit['access'] = {
+      ...current.access,
+      cors: {
+        allowedOrigins: [
+          ...(options.origin ?? cors.allowedOrigins).filter((origin) => !removed.has(origin)),
+          ...(options.addOrigin ?? []),
+        ],
+        fullAccess: options.fullAccess ?? cors.fullAccess,
+      },
+    };
+  }
+  return edit;
+}
+
+async function readJsonFile(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`Cannot read ${file}: ${reason}`, exitCodes.usage);
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}
