@@ -2,11 +2,12 @@
  * An API shaped like Livepeer Studio's, to put behind the edge while developing and testing.
  *
  * It checks no key: it believes what the edge tells it in `X-Edge-*`, as an upstream may that only
- * the edge can reach. Everything lives in the memory of one isolate and is gone when it restarts.
+ * the edge can reach, or, with `EDGE_JWKS_URL` set, that verifies the edge's signed assertion. Everything lives in the memory of one isolate and is gone when it restarts.
  */
 
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import { requireAssertion } from './assertion.ts';
 import { assetRoutes } from './assets.ts';
 import { echo } from './echo.ts';
 import { nothingHere } from './errors.ts';
@@ -31,6 +32,8 @@ app.use(async (c, next) => {
 
 // Before the check of `Origin`: a browser sends files straight to these.
 app.route('/', uploadRoutes);
+
+app.use(requireAssertion);
 
 // Studio answers 403 to any `Origin` that comes with a key it takes for a backend's. All keys are
 // that here: the edge has already decided about origins, so none may get this far.
