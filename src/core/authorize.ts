@@ -29,6 +29,7 @@ export interface AuthorizationRequest {
   readonly nowMs: number;
 }
 
+/** What becomes of the request: what to forward, or why it is refused. */
 export type Decision =
   | {
       readonly allowed: true;
@@ -62,6 +63,14 @@ export function invalidKey(cause: string): Rejection {
     'invalid_key',
     'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
     { cause },
+  );
+}
+
+/** The answer to an Origin header that no browser sends. */
+export function invalidOrigin(): Rejection {
+  return reject(
+    'invalid_origin',
+    'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
   );
 }
 
