@@ -5,11 +5,13 @@
  * for all its columns does not compile.
  */
 
+import type { RateLimitPolicy } from './rate-limit.ts';
+
 /**
  * Which origins get a CORS grant on the refusal, so that a page can read it:
  * - `none`: nobody;
  * - `registered`: an origin that some live key lists. Others learn nothing, not even that we refuse;
- * - `key`: the origin that this key has already admitted;
+ * - `key`: the origin that this key has already admitted; where no key is known, as `registered`;
  * - `any`: every well-formed origin, for failures of ours that hold nothing worth hiding.
  */
 export type GrantScope = 'none' | 'registered' | 'key' | 'any';
@@ -85,6 +87,8 @@ export interface Rejection {
   readonly challenge?: string;
   /** Seconds for `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** The limit that was reached. */
+  readonly limit?: RateLimitPolicy;
 }
 
 /** Builds a rejection. A shorthand that keeps call sites on one line. */
@@ -94,4 +98,15 @@ export function reject(
   more: Omit<Rejection, 'code' | 'detail'> = {},
 ): Rejection {
   return { code, detail, ...more };
+}
+
+/** The headers that only a refusal has: its challenge, and when to try again. */
+export function rejectionHeaders(rejection: Rejection): Readonly<Record<string, string>> {
+  const kind: RejectionKind = rejectionKinds[rejection.code];
+  const challenge = rejection.challenge ?? kind.challenge;
+  const { retryAfterSeconds } = rejection;
+  return {
+    ...(challenge === undefined ? {} : { 'WWW-Authenticate': challenge }),
+    ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
+  };
 }

@@ -10,6 +10,7 @@ import { type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 
+import { explainOperations } from './explain.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
 import { describeApi } from './openapi.ts';
@@ -29,6 +30,7 @@ export const operations: readonly Operation[] = [
   ...importOperations,
   ...usageOperations,
   ...auditOperations,
+  ...explainOperations,
 ];
 
 /** Where the description of the API is, below `/_edge/v1`. It needs no credentials. */

@@ -4,7 +4,6 @@
  * `errors-page.ts` shows this table, and that of the gateway (`core/rejection.ts`), to people.
  */
 
-import { rejectionKinds } from '../core/rejection.ts';
 import type { Problem } from '../problem.ts';
 
 /** What is the same about every problem of one code. */
@@ -22,13 +21,13 @@ export const problemKinds = {
   missing_credentials: {
     status: 401,
     title: 'Not signed in',
-    meaning: rejectionKinds.missing_credentials.title,
+    meaning: 'The request to the management API has no Authorization header.',
     remedy: 'Send the admin token as "Authorization: Bearer <admin token>".',
   },
   malformed_credentials: {
     status: 401,
     title: 'Not signed in',
-    meaning: rejectionKinds.malformed_credentials.title,
+    meaning: 'The Authorization header is not exactly one Bearer token.',
     remedy: 'Send exactly one Authorization header of the form "Bearer <token>".',
   },
   invalid_credentials: {

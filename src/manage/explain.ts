@@ -1,0 +1,282 @@
+/**
+ * "Would this request work, and if not, why?": finds the key and what is registered, and lets
+ * `core/explain.ts` ask the gateway's own rules. Nothing is sent to the upstream.
+ */
+
+import * as v from 'valibot';
+import { explain, explainSteps } from '../core/explain.ts';
+import { compileKey, type Key } from '../core/key.ts';
+import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
+import type { Registration } from '../core/preflight.ts';
+import { readTarget } from '../core/request-target.ts';
+import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/token.ts';
+import { parseOrigin, patternsAdmitting } from '../core/web-origin.ts';
+import type { ManagedKey } from '../keys/managed-keys.ts';
+import { because, invalidFields, readDocument, secret, wanted } from './field-problems.ts';
+import { findKey, isVisible, noSuchKey } from './keys.ts';
+import {
+  answer,
+  type Call,
+  type Context,
+  type Operation,
+  type Outcome,
+  refuse,
+} from './operation.ts';
+import { keyIdSchema } from './query.ts';
+import { readBody } from './request-body.ts';
+
+const PATH_MAX_LENGTH = 8 * 1024;
+const ORIGIN_MAX_LENGTH = 1024;
+const HEADERS_MAX = 100;
+/** What a page with a key and a JSON body sends. */
+const USUAL_HEADERS = ['authorization', 'content-type'];
+
+const explainSchema = v.pipe(
+  v.strictObject({
+    method: v.pipe(
+      v.string(),
+      v.regex(/^[A-Z]{1,20}$/, because('it is not a method in capitals', 'Write it like "GET"')),
+      v.examples(['GET']),
+      wanted('a method as a string, such as "GET"'),
+    ),
+    path: v.pipe(
+      v.string(),
+      v.regex(
+        /^\//,
+        because('it does not begin with a slash', 'Write it like "/api/asset/abc?x=1"'),
+      ),
+      v.maxLength(
+        PATH_MAX_LENGTH,
+        because(`it is longer than ${PATH_MAX_LENGTH} characters`, 'Send a shorter one'),
+      ),
+      v.description('The path as it arrives, with its query.'),
+      v.examples(['/api/asset/abc123']),
+      wanted('a path as a string, such as "/api/asset/abc123"'),
+    ),
+    origin: v.pipe(
+      v.nullish(
+        v.pipe(
+          v.string(),
+          v.maxLength(
+            ORIGIN_MAX_LENGTH,
+            because(`it is longer than ${ORIGIN_MAX_LENGTH} characters`, 'Send a shorter one'),
+          ),
+          wanted('an origin as a string, such as "https://app.example.com", or null'),
+        ),
+      ),
+      v.description(
+        'What the browser sends as Origin. Absent, null or empty: a backend, which sends none.',
+      ),
+    ),
+    headers: v.optional(
+      v.pipe(
+        v.array(v.pipe(v.string(), wanted('the name of a header as a string'))),
+        v.maxLength(
+          HEADERS_MAX,
+          because(`it holds more than ${HEADERS_MAX} names`, 'Name fewer headers'),
+        ),
+        v.description('Names of the headers that the page sends, for its preflight.'),
+        wanted('a list of names, such as ["authorization", "content-type"]'),
+      ),
+      USUAL_HEADERS,
+    ),
+    keyId: v.pipe(
+      v.optional(keyIdSchema),
+      v.description('The key that is used. Either this or "token".'),
+    ),
+    token: v.optional(
+      v.pipe(
+        v.string(),
+        v.description('The token that is used. It is neither stored, logged nor quoted.'),
+        wanted('the token as a string, or the id of its key as keyId'),
+        secret(),
+      ),
+    ),
+  }),
+  wanted('an object with method, path, and keyId or token'),
+);
+
+const headersSchema = v.record(v.string(), v.string());
+
+const explanationSchema = v.object({
+  keyId: v.pipe(
+    v.nullable(v.string()),
+    v.description('The key; null: no key that you may see has this token.'),
+  ),
+  allowed: v.pipe(v.boolean(), v.description('Whether the request is forwarded.')),
+  decidedBy: v.pipe(
+    v.nullable(v.picklist(explainSteps)),
+    v.description('The rule that refuses it; null when it is forwarded.'),
+  ),
+  status: v.pipe(
+    v.nullable(v.pipe(v.number(), v.integer())),
+    v.description('The status of the refusal; null when it is forwarded and the API decides.'),
+  ),
+  code: v.pipe(v.nullable(v.string()), v.description('The code of the refusal.')),
+  detail: v.string(),
+  steps: v.pipe(
+    v.array(
+      v.object({
+        step: v.picklist(explainSteps),
+        outcome: v.picklist(['passed', 'failed', 'skipped']),
+        detail: v.string(),
+      }),
+    ),
+    v.description('The rules in the order in which they are asked.'),
+  ),
+  preflight: v.pipe(
+    v.nullable(
+      v.object({
+        status: v.pipe(v.number(), v.integer()),
+        code: v.nullable(v.string()),
+        headers: headersSchema,
+      }),
+    ),
+    v.description("The answer to the browser's preflight; null without an origin."),
+  ),
+  headers: v.pipe(
+    headersSchema,
+    v.description("The edge's own headers on the answer to the actual request."),
+  ),
+});
+
+/** The endpoint about explanations. */
+export const explainOperations: readonly Operation[] = [
+  {
+    method: 'POST',
+    path: '/explain',
+    name: 'explainRequest',
+    summary: 'Explain what the edge does with a request',
+    description:
+      'Asks the same rules as the gateway, step by step, about the keys as they are at this moment. Nothing is sent to the API.',
+    body: {
+      schema: explainSchema,
+      example: {
+        method: 'GET',
+        path: '/api/asset/abc123',
+        origin: 'https://app.example.com',
+        keyId: 'key_0A1b2C3d4E5f6G7h8I9j0K',
+      },
+      maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+    },
+    answer: {
+      status: 200,
+      description: 'What the edge does, and why.',
+      schema: explanationSchema,
+    },
+    problems: ['not_found'],
+    handle: explainRequest,
+  },
+];
+
+async function explainRequest(call: Call): Promise<Outcome> {
+  const { management, request } = call;
+  const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
+  if (!body.ok) return body;
+  const reading = readDocument(explainSchema, body.document);
+  const choice = checkChoice(body.document);
+  if (!reading.ok || choice.length > 0) {
+    return refuse(invalidFields([...(reading.ok ? [] : reading.problems), ...choice]));
+  }
+  const { method, path, origin, headers, keyId, token = '' } = reading.value;
+  const found = keyId === undefined ? await findByToken(call, token) : await findById(call, keyId);
+  if (found === null) return refuse(noSuchKey(keyId ?? ''));
+
+  // The runtime drops blanks around it, and an empty one cannot be told from none.
+  const originHeader = origin?.replace(/^[ \t]+|[ \t]+$/g, '') || null;
+  const explanation = explain({
+    method,
+    target: readTarget(`https://edge.invalid${path}`),
+    originHeader,
+    requestedHeaders: headers.join(','),
+    key: found.key,
+    registration: await registrationOf(call, originHeader),
+    restrictedRoutes: management.restrictedTable,
+    nowMs: management.now(),
+  });
+  return answer(200, { keyId: found.keyId, ...explanation });
+}
+
+/** Exactly one of `keyId` and `token` says which key is meant. */
+function checkChoice(document: unknown) {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return [];
+  const has = (name: string) => Object.hasOwn(document, name);
+  if (has('keyId') !== has('token')) return [];
+  return [
+    has('token')
+      ? {
+          path: 'token',
+          value: null,
+          reason: 'there is a keyId as well',
+          fix: 'Send one of keyId and token',
+        }
+      : {
+          path: 'keyId',
+          value: null,
+          reason: 'it is missing',
+          fix: 'Add the id of a key, or a token as token',
+        },
+  ];
+}
+
+/** A key to explain a request with, or why a token has none. */
+interface Found {
+  readonly keyId: string | null;
+  readonly key: Key | { readonly missing: string };
+}
+
+/** `null`: there is no such key for this caller. */
+async function findById(call: Call, id: string): Promise<Found | null> {
+  const key = await findKey(call, id);
+  return key && { keyId: key.id, key: compile(call, key) };
+}
+
+/** What the gateway would find for a token, and, where it would find none, why. */
+async function findByToken(call: Call, token: string): Promise<Found> {
+  const { store } = call.management;
+  const form = readTokenForm(token);
+  if (form.form === 'oversized') return missing('it is longer than any token');
+  if (form.form === 'mistyped') {
+    return missing('its checksum is wrong, so it was mistyped or not copied whole');
+  }
+  if (
+    form.form === 'ours' &&
+    !(await hasValidTag(form, await importTagKey(await store.tagKeyHex())))
+  ) {
+    return missing('this deployment did not make the token');
+  }
+  const found = await store.findByToken(await hashToken(token));
+  if (found === null || !isVisible(found.key, call.caller)) {
+    return missing('no key has this token');
+  }
+  const { key, tokenExpiresAtMs, isRevoked } = found;
+  if (isRevoked) return missing('the key was revoked', key.id);
+  if (tokenExpiresAtMs !== null && tokenExpiresAtMs <= call.management.now()) {
+    return missing('the key was rolled, and the grace of this token is over', key.id);
+  }
+  return { keyId: key.id, key: compile(call, key) };
+}
+
+function missing(why: string, keyId: string | null = null): Found {
+  return { keyId, key: { missing: why } };
+}
+
+function compile({ management }: Context, key: ManagedKey): Key {
+  return compileKey(key, management.restrictedRoutes);
+}
+
+/** Whether some live key lists the origin, by D1's primary. */
+async function registrationOf(
+  { management }: Context,
+  originHeader: string | null,
+): Promise<Registration> {
+  const origin = originHeader === null ? null : parseOrigin(originHeader);
+  if (origin === null) return 'unregistered';
+  const { registeredUntilMs } = await management.database.read({
+    // Nothing of the log.
+    fromSeq: Number.MAX_SAFE_INTEGER,
+    patterns: patternsAdmitting(origin),
+  });
+  const isRegistered = registeredUntilMs != null && management.now() < registeredUntilMs;
+  return isRegistered ? 'registered' : 'unregistered';
+}
