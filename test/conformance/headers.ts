@@ -555,6 +555,18 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       });
     });
 
+    test('hold nothing that the upstream declares to be for its own connection', async () => {
+      const answer = await answerTo(origins.app, {
+        headers: [
+          ['Connection', 'close, X-Hop ,x-other'],
+          ['X-HOP', '1'],
+          ['X-Other', '2'],
+          ['X-App', '3'],
+        ],
+      });
+      expect(answer.headers).toEqual({ 'x-app': '3', vary: 'Origin', ...corsHeaders(origins.app) });
+    });
+
     test("hold the upstream's own otherwise", async () => {
       const headers: readonly HeaderLine[] = [
         ['Cache-Control', 'public, max-age=60'],

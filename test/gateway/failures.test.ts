@@ -1,0 +1,71 @@
+/** Failures of ours in the Workers test pool, and those that only its direct call can bring about. */
+
+import { createExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Env } from '../../src/env.ts';
+import worker from '../../src/index.ts';
+import { describeFailures } from '../conformance/failures.ts';
+import { deploy, requestWithTarget } from '../support/workers.ts';
+
+describeFailures(deploy);
+
+describe('a failure inside', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  /** A request that cannot be read to its end, which is nobody's fault but ours. */
+  function poisonedRequest(target: string): Request {
+    const request = requestWithTarget(target, { headers: { Origin: 'https://app.example' } });
+    const headers = new Headers(request.headers);
+    const get = headers.get.bind(headers);
+    headers.get = (name) => {
+      if (name.toLowerCase() === 'authorization') throw new Error('a detail of ours');
+      return get(name);
+    };
+    Object.defineProperty(request, 'headers', { value: headers });
+    return request;
+  }
+
+  test('is answered with 500 and a request id, readable, and logged once as JSON', async () => {
+    const log = vi.spyOn(console, 'log').mockReturnValue();
+    const request = poisonedRequest('/x');
+    const response = await worker.fetch(request as never, { ...env }, createExecutionContext());
+    const body = await response.json<{ requestId: string }>();
+    expect(response.status).toBe(500);
+    expect(body).toMatchObject({ code: 'internal_error', requestId: expect.any(String) });
+    expect(JSON.stringify(body)).not.toContain('a detail of ours');
+    expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(log.mock.calls).toHaveLength(1);
+    expect(JSON.parse(log.mock.calls[0]?.[0])).toEqual({
+      event: 'failed',
+      requestId: body.requestId,
+      error: expect.stringContaining('a detail of ours'),
+    });
+  });
+
+  test('never lets the request through instead', async () => {
+    vi.spyOn(console, 'log').mockReturnValue();
+    const fetched = vi.spyOn(globalThis, 'fetch');
+    const context = createExecutionContext();
+    const passThrough = vi.spyOn(context, 'passThroughOnException');
+    await worker.fetch(poisonedRequest('/x') as never, { ...env }, context);
+    expect(fetched).not.toHaveBeenCalled();
+    expect(passThrough).not.toHaveBeenCalled();
+  });
+
+  test('names bindings that are missing', async () => {
+    const log = vi.spyOn(console, 'log').mockReturnValue();
+    const { DB: _db, KEYS: _keys, ...rest } = env;
+    const request = requestWithTarget('/x');
+    const response = await worker.fetch(
+      request as never,
+      rest as unknown as Env,
+      createExecutionContext(),
+    );
+    expect(response.status).toBe(503);
+    const line = JSON.parse(log.mock.calls[0]?.[0]) as { problems: { name: string }[] };
+    expect(line.problems.map(({ name }) => name)).toEqual(['DB', 'KEYS']);
+  });
+});

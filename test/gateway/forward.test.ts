@@ -1,0 +1,53 @@
+/** What `fetch` is asked for, where the upstream could not tell the difference in a test. */
+
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Deployment } from '../conformance/deployment.ts';
+import { deploy } from '../support/workers.ts';
+
+describe('a subrequest', () => {
+  let deployment: Deployment;
+  let token: string;
+  beforeAll(async () => {
+    deployment = await deploy();
+    ({ token } = await deployment.createKey({ name: 'backend' }));
+  });
+  afterAll(() => deployment.dispose());
+
+  async function initOf(method: string, body?: string): Promise<RequestInit> {
+    await deployment.call({
+      method,
+      target: '/video.mp4',
+      headers: [['Authorization', `Bearer ${token}`]],
+      ...(body === undefined ? {} : { body }),
+    });
+    const [input, init] = vi.mocked(fetch).mock.lastCall ?? [];
+    const url = input instanceof Request ? input.url : String(input);
+    expect(url).toBe('https://upstream.test/video.mp4');
+    return init as RequestInit;
+  }
+
+  const asked = [
+    ['GET', undefined],
+    ['HEAD', undefined],
+    ['POST', undefined],
+    ['POST', 'abc'],
+    ['DELETE', ''],
+  ] as const;
+
+  // Cloudflare's cache knows URLs and not keys: it would hand one key's answer to another.
+  test.each(asked)('never goes through the cache: %s with the body %j', async (method, body) => {
+    const { cf } = await initOf(method, body);
+    expect(cf).toEqual({ cacheTtl: -1, cacheLevel: 'bypass' });
+  });
+
+  // Followed, it would carry credentials to wherever the upstream points.
+  test.each(asked)('follows no redirect: %s with the body %j', async (method, body) => {
+    expect((await initOf(method, body)).redirect).toBe('manual');
+  });
+
+  test.each(asked)('can be given up: %s with the body %j', async (method, body) => {
+    const { signal } = await initOf(method, body);
+    expect(signal).toBeInstanceOf(AbortSignal);
+    expect(signal?.aborted).toBe(false);
+  });
+});
