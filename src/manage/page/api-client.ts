@@ -1,0 +1,92 @@
+/**
+ * The management API as the page calls it: in this isolate, in the visitor's name.
+ *
+ * The page decides nothing about keys itself. What it may show and change, how fields are checked and
+ * what is written into the audit is the API's answer to the same request that a program would make.
+ */
+
+import type { FieldProblem } from '../../core/key-access.ts';
+import type { Problem } from '../../problem.ts';
+import type { KeyDocument } from '../documents.ts';
+
+/** What of a key decides about pages. `null`: a backend key without rules of its own. */
+export type AccessDocument = KeyDocument['access'];
+
+/** An entry of a key's own route list. */
+export type RuleDocument = NonNullable<NonNullable<AccessDocument>['rules']>[number];
+
+/** An origin that a key refused lately. */
+export interface RefusedOriginDocument {
+  readonly origin: string;
+  readonly code: string;
+  readonly lastAt: string;
+  readonly count: number;
+}
+
+/** A key as the audit keeps it. */
+export type AuditedKey = Omit<KeyDocument, 'lastUsedAt'>;
+
+/** A line of the audit; `null` where the key did not exist yet, or not any more. */
+export interface AuditDocument {
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly keyId: string;
+  readonly before: AuditedKey | null;
+  readonly after: AuditedKey | null;
+}
+
+/** An answer of the API: its document and ETag, or the problem. */
+export type ApiAnswer<Document> =
+  | { readonly ok: true; readonly document: Document; readonly etag: string | null }
+  | { readonly ok: false; readonly problem: ApiProblem };
+
+/** A problem's body; `problems` where fields are at fault. */
+export type ApiProblem = Pick<Problem, 'code' | 'status' | 'title' | 'detail'> & {
+  readonly problems?: readonly FieldProblem[];
+};
+
+/** One call of the API. */
+export interface ApiCall {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below `/_edge/v1`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | null>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Calls the API. Rejects when the API throws, as it does when D1 is out of reach. */
+export type ApiClient = <Document>(call: ApiCall) => Promise<ApiAnswer<Document>>;
+
+/** A client that calls with these headers, which say who asks. */
+export function createApiClient(options: {
+  readonly handle: (request: Request) => Promise<Response>;
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+}): ApiClient {
+  return async <Document>(call: ApiCall) => {
+    const url = new URL(`/_edge/v1${call.path}`, options.origin);
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== null) url.searchParams.set(name, value);
+    }
+    const hasBody = call.body !== undefined;
+    const response = await options.handle(
+      new Request(url, {
+        method: call.method ?? 'GET',
+        headers: {
+          ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
+          ...call.headers,
+          ...options.headers,
+        },
+        ...(hasBody ? { body: JSON.stringify(call.body) } : {}),
+      }),
+    );
+    const text = await response.text();
+    const document: unknown = text === '' ? null : JSON.parse(text);
+    // What the API answers with a good status is what it documents, and otherwise a problem.
+    return response.ok
+      ? { ok: true, document: document as Document, etag: response.headers.get('ETag') }
+      : { ok: false, problem: document as ApiProblem };
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Who changed what, and when.
+ */
+
+import type { AuditDocument, AuditedKey } from './api-client.ts';
+import { changesBetween } from './key-values.ts';
+import { Layout } from './layout.tsx';
+import type { Visitor } from './visitor.ts';
+import { Time } from './words.tsx';
+
+const actions: Readonly<Record<string, string>> = {
+  create: 'Created',
+  import: 'Imported',
+  edit: 'Edited',
+  roll: 'Rolled',
+  revoke: 'Deleted',
+};
+
+export function AuditPage(props: {
+  readonly visitor: Visitor;
+  readonly entries: readonly AuditDocument[];
+  readonly nextCursor: string | null;
+  readonly keyId: string | null;
+  /** Why there is nothing to see; `null`: there is nothing in the way. */
+  readonly failure: string | null;
+  readonly nowMs: number;
+}) {
+  const { entries, nowMs, keyId } = props;
+  return (
+    <Layout title="Audit" section="audit" visitor={props.visitor}>
+      <div class="head">
+        <div>
+          <h1>Audit</h1>
+          <p>Every change to a key, newest first. Secrets are in none of it.</p>
+        </div>
+        {keyId !== null && (
+          <a class="button" href="/_edge/audit">
+            Show all keys
+          </a>
+        )}
+      </div>
+      {props.failure !== null ? (
+        <p class="notice bad" role="alert">
+          {props.failure}.
+        </p>
+      ) : entries.length === 0 ? (
+        <p class="panel padded quiet">There is nothing here.</p>
+      ) : (
+        <div class="panel">
+          <table class="listing">
+            <caption class="unseen">Changes to keys, newest first</caption>
+            <thead>
+              <tr>
+                <th scope="col">What</th>
+                <th scope="col">Key</th>
+                <th scope="col">Changes</th>
+                <th scope="col">Who</th>
+                <th scope="col">When</th>
+              </tr>
+            </thead>
+            <tbody>
+              {entries.map((entry) => (
+                <tr>
+                  <th scope="row">
+                    <strong>{actions[entry.action] ?? entry.action}</strong>
+                  </th>
+                  <td data-label="Key">
+                    <KeyOf entry={entry} />
+                  </td>
+                  <td data-label="Changes">
+                    <Changes {...entry} />
+                  </td>
+                  <td data-label="Who">{entry.actor}</td>
+                  <td data-label="When">
+                    <Time value={entry.at} nowMs={nowMs} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {props.nextCursor !== null && (
+        <nav class="pager" aria-label="Pages">
+          <span />
+          <a
+            class="button"
+            href={`/_edge/audit?${new URLSearchParams({ ...(keyId === null ? {} : { keyId }), cursor: props.nextCursor })}`}
+            rel="next"
+          >
+            Older changes
+          </a>
+        </nav>
+      )}
+    </Layout>
+  );
+}
+
+function KeyOf({ entry }: { entry: AuditDocument }) {
+  const name = entry.after?.name ?? entry.before?.name ?? entry.keyId;
+  // A deleted key has no page any more, but its lines can still be read together.
+  const url =
+    entry.action === 'revoke'
+      ? `/_edge/audit?keyId=${encodeURIComponent(entry.keyId)}`
+      : `/_edge/keys/${entry.keyId}`;
+  return <a href={url}>{name}</a>;
+}
+
+function Changes({ before, after }: { before: AuditedKey | null; after: AuditedKey | null }) {
+  if (before === null || after === null) return <span class="quiet">–</span>;
+  const changes = changesBetween(before, after);
+  const hasNewHint = before.hint !== after.hint;
+  return (
+    <ul class="changes">
+      {changes.map(({ field, before: was, now }) => (
+        <li>
+          {field}: <del>{was}</del> <ins>{now}</ins>
+        </li>
+      ))}
+      {hasNewHint && (
+        <li>
+          Token: <del>{before.hint}…</del> <ins>{after.hint}…</ins>
+        </li>
+      )}
+    </ul>
+  );
+}

@@ -1,0 +1,243 @@
+/**
+ * What the page does beyond links and forms. Everything works without it, only plainer: the dialog is
+ * a page of its own then, and origins are lines in a text area.
+ */
+
+for (const link of document.querySelectorAll('a[data-dialog]')) {
+  const dialog = document.getElementById(link.dataset.dialog);
+  link.addEventListener('click', (event) => {
+    // A click that asks for a new tab gets the page.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    dialog.showModal();
+  });
+}
+
+enhance(document);
+
+function enhance(root) {
+  for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
+  for (const select of root.querySelectorAll('select[data-reveals]')) revealOther(select);
+  for (const button of root.querySelectorAll('button[data-copy]')) {
+    button.hidden = false;
+    button.addEventListener('click', () => copy(button));
+  }
+  for (const button of root.querySelectorAll('dialog button[data-close]')) {
+    button.hidden = false;
+    button.addEventListener('click', () => button.closest('dialog').close());
+  }
+  for (const form of root.querySelectorAll('dialog form')) {
+    form.addEventListener('submit', (event) => sendInPlace(event, form));
+  }
+  for (const time of root.querySelectorAll('time')) {
+    time.title = new Date(time.dateTime).toLocaleString(undefined, { timeZoneName: 'short' });
+  }
+}
+
+/** Sends the dialog's form and shows the answer where the form was. */
+async function sendInPlace(event, form) {
+  event.preventDefault();
+  const dialog = form.closest('dialog');
+  const button = form.querySelector('button[type=submit]');
+  button.disabled = true;
+  try {
+    const response = await fetch(form.action, { method: 'POST', body: new FormData(form) });
+    const answer = new DOMParser().parseFromString(await response.text(), 'text/html');
+    const replacement = answer.getElementById(`${dialog.id}-content`);
+    // Signed out, refused or broken: the answer is a page of its own.
+    if (replacement === null) {
+      form.submit();
+      return;
+    }
+    const content = document.getElementById(`${dialog.id}-content`);
+    content.replaceWith(replacement);
+    enhance(dialog);
+    // A token is shown once: Escape must not take it away.
+    if (replacement.hasAttribute('data-once')) {
+      dialog.closedBy = 'none';
+      dialog.addEventListener('cancel', (cancellation) => cancellation.preventDefault());
+    }
+    replacement.querySelector('[data-focus]')?.focus();
+  } catch {
+    button.disabled = false;
+    const notice = form.querySelector('[data-failure]');
+    notice.hidden = false;
+    notice.textContent = 'Cannot reach the server. Check your connection and try again.';
+  }
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  const status = document.getElementById(`${button.dataset.copy}-status`);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    status.textContent = 'Copied to the clipboard.';
+  } catch {
+    getSelection().selectAllChildren(source);
+    status.textContent = 'Selected. Copy it with your keyboard or menu.';
+  }
+}
+
+/** A choice that reveals the field for what is not in it. */
+function revealOther(select) {
+  const other = document.getElementById(select.dataset.reveals);
+  const follow = () => {
+    other.hidden = select.value !== 'at';
+  };
+  select.addEventListener('change', follow);
+  follow();
+}
+
+/**
+ * Replaces a text area of origins by a list to which they are added one by one, each checked by the
+ * server at once. The area stays in the form and holds what is sent.
+ */
+function editOrigins(area) {
+  const field = area.closest('.field');
+  const label = field.querySelector('label');
+  const form = area.form;
+  let origins = area.value.split('\n').filter((line) => line.trim() !== '');
+  let checks = 0;
+
+  const input = make('input', {
+    id: `${area.id}-new`,
+    type: 'text',
+    className: 'mono-input',
+    inputMode: 'url',
+    autocapitalize: 'off',
+    autocomplete: 'off',
+    spellcheck: false,
+    placeholder: 'https://app.example.com',
+  });
+  const add = make('button', { type: 'button', textContent: 'Add origin' });
+  const problem = make('p', { id: `${area.id}-problem`, className: 'error', hidden: true });
+  const list = make('ul', { className: 'origin-list' });
+  const status = make('p', { className: 'unseen' });
+  status.setAttribute('role', 'status');
+  problem.setAttribute('role', 'alert');
+  list.setAttribute('aria-label', 'Origins so far');
+  list.setAttribute('role', 'list');
+  const described = area.getAttribute('aria-describedby');
+  input.setAttribute('aria-describedby', [problem.id, described].filter(Boolean).join(' '));
+  if (area.getAttribute('aria-invalid') === 'true') input.setAttribute('aria-invalid', 'true');
+  if (area.hasAttribute('data-focus')) input.setAttribute('data-focus', '');
+  area.removeAttribute('data-focus');
+
+  const adder = make('div', { className: 'origin-adder' });
+  adder.append(input, add);
+  area.hidden = true;
+  area.after(adder, problem, list, status);
+  label.htmlFor = input.id;
+  field.querySelector('[data-plain]')?.remove();
+
+  add.addEventListener('click', addTyped);
+  input.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return;
+    event.preventDefault();
+    addTyped();
+  });
+  input.addEventListener('input', () => showProblem(null));
+  // What was typed and not added is meant as well; the server checks it with the others.
+  form.addEventListener('formdata', ({ formData }) => {
+    const typed = input.value.trim();
+    formData.set(area.name, [...origins, ...(typed === '' ? [] : [typed])].join('\n'));
+  });
+  show();
+  if (origins.length > 0) check('').then(({ warnings }) => show(warnings));
+
+  async function addTyped() {
+    const typed = input.value.trim();
+    if (typed === '') {
+      showProblem('Type an origin first, such as https://app.example.com.');
+      return;
+    }
+    const checked = await check(typed);
+    if (checked === null) return;
+    if (checked.problem !== null) {
+      showProblem(`${checked.problem.reason}. ${checked.problem.fix}.`);
+      return;
+    }
+    status.textContent = origins.includes(checked.pattern)
+      ? `${checked.pattern} is on the list already.`
+      : `Added ${checked.pattern}.`;
+    if (!origins.includes(checked.pattern)) origins = [...origins, checked.pattern];
+    input.value = '';
+    showProblem(null);
+    show(checked.warnings);
+    input.focus();
+  }
+
+  async function remove(origin) {
+    const place = origins.indexOf(origin);
+    origins = origins.filter((other) => other !== origin);
+    status.textContent = `Removed ${origin}.`;
+    show();
+    (list.querySelectorAll('button')[Math.min(place, origins.length - 1)] ?? input).focus();
+    const checked = await check('');
+    if (checked !== null) show(checked.warnings, true);
+  }
+
+  /** Asks about one more origin beside those of the list; `null` when a later question overtook it. */
+  async function check(typed) {
+    checks += 1;
+    const mine = checks;
+    const body = new FormData();
+    body.set('form_token', form.elements.form_token.value);
+    body.set('origin', typed);
+    body.set('others', origins.join('\n'));
+    try {
+      const response = await fetch('/_edge/origins', { method: 'POST', body });
+      if (!response.ok) throw new Error(`answered ${response.status}`);
+      const checked = await response.json();
+      return mine === checks ? checked : null;
+    } catch {
+      const problem = {
+        reason: 'Cannot check the origin at the moment',
+        fix: 'Check your connection, and that you are still signed in',
+      };
+      return { pattern: null, problem, warnings: [] };
+    }
+  }
+
+  function show(warnings = [], keepsFocus = false) {
+    const focused = keepsFocus
+      ? [...list.querySelectorAll('button')].indexOf(document.activeElement)
+      : -1;
+    list.replaceChildren(
+      ...origins.map((origin) => {
+        const item = make('li', {});
+        const button = make('button', {
+          type: 'button',
+          className: 'plain',
+          textContent: 'Remove',
+        });
+        button.setAttribute('aria-label', `Remove ${origin}`);
+        button.addEventListener('click', () => remove(origin));
+        item.append(make('code', { textContent: origin }), button);
+        for (const { pattern, warning } of warnings) {
+          if (pattern === origin) {
+            item.append(make('p', { className: 'warning', textContent: `${warning}.` }));
+          }
+        }
+        return item;
+      }),
+    );
+    if (focused >= 0) list.querySelectorAll('button')[focused]?.focus();
+    area.value = origins.join('\n');
+  }
+
+  function showProblem(text) {
+    problem.hidden = text === null;
+    problem.textContent = text ?? '';
+    if (text === null) {
+      input.removeAttribute('aria-invalid');
+      return;
+    }
+    input.setAttribute('aria-invalid', 'true');
+    input.focus();
+  }
+}
+
+function make(name, properties) {
+  return Object.assign(document.createElement(name), properties);
+}

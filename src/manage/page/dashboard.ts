@@ -1,0 +1,27 @@
+/**
+ * What the page is made of.
+ */
+
+import type { Management } from '../operation.ts';
+import type { EndedSessions } from './ended-sessions.ts';
+import type { SignInLimiter } from './sign-in-limit.ts';
+import type { DailyUsage } from './usage-chart.tsx';
+
+/** The parts of the page beside management itself. One isolate has one. */
+export interface DashboardParts {
+  readonly endedSessions: EndedSessions;
+  readonly signInLimiter: SignInLimiter;
+  /** Usage of several keys from a day on, YYYY-MM-DD, by key, for the list. */
+  readonly usageOfKeys: (
+    keyIds: readonly string[],
+    sinceDay: string,
+  ) => Promise<ReadonlyMap<string, readonly DailyUsage[]>>;
+}
+
+/** What the page is made of, for one request. */
+export interface Dashboard extends DashboardParts {
+  readonly management: Management;
+  /** Handles a request to the management API, in this isolate. */
+  readonly handleApi: (request: Request) => Promise<Response>;
+  readonly requestId: string;
+}

@@ -1,0 +1,13 @@
+/** Files that are imported `with { type: 'text' }`: the module's default is their text. */
+declare module '*.css' {
+  const text: string;
+  export default text;
+}
+declare module '*.svg' {
+  const text: string;
+  export default text;
+}
+declare module '*/client/script.js' {
+  const text: string;
+  export default text;
+}

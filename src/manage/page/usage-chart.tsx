@@ -1,0 +1,245 @@
+/**
+ * Usage as pictures: a sparkline for a row of the list, and a chart with its figures as a table.
+ *
+ * Drawn on the server as SVG with attributes alone, since the CSP forbids inline styles.
+ */
+
+import { count, countOf } from './words.tsx';
+
+/** Requests of one key on one day with one outcome, as the API counts them. */
+export interface DailyUsage {
+  /** YYYY-MM-DD in UTC. */
+  readonly day: string;
+  /** `allowed`, `denied:<code>` or `upstream_error:<code>`. */
+  readonly outcome: string;
+  readonly requests: number;
+}
+
+/** What a bar is made of, from the bottom up. */
+const parts = [
+  { name: 'allowed', label: 'Allowed' },
+  { name: 'denied', label: 'Refused' },
+  { name: 'failed', label: 'Upstream failed' },
+] as const;
+
+type Part = (typeof parts)[number]['name'];
+type Bar = { readonly day: string } & Readonly<Record<Part, number>>;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** All requests that were counted. */
+export function totalOf(usage: readonly DailyUsage[]): number {
+  return usage.reduce((sum, { requests }) => sum + requests, 0);
+}
+
+/** A bar a day, without figures: those stand beside it. */
+export function Spark(props: {
+  readonly usage: readonly DailyUsage[];
+  readonly days: number;
+  readonly nowMs: number;
+}) {
+  const bars = barsOf(props.usage, props.days, props.nowMs);
+  const most = Math.max(1, ...bars.map(sumOf));
+  const width = 8;
+  const height = 24;
+  return (
+    <svg
+      class="spark"
+      width={bars.length * (width + 2) - 2}
+      height={height}
+      aria-hidden="true"
+      focusable="false"
+    >
+      {bars.map((bar, index) => (
+        <Stack
+          bar={bar}
+          x={index * (width + 2)}
+          width={width}
+          bottom={height}
+          scale={(height - 1) / most}
+        />
+      ))}
+    </svg>
+  );
+}
+
+/** Requests by day and outcome, with a legend, and with all figures as a table. */
+export function UsageChart(props: {
+  readonly usage: readonly DailyUsage[];
+  readonly days: number;
+  readonly nowMs: number;
+}) {
+  const { usage, days } = props;
+  const bars = barsOf(usage, days, props.nowMs);
+  const total = totalOf(usage);
+  if (total === 0) return <p class="quiet">No requests in the last {days} days.</p>;
+  const top = roundUp(Math.max(...bars.map(sumOf)));
+  const left = 44;
+  const width = 720;
+  const height = 168;
+  const step = (width - left) / bars.length;
+  return (
+    <figure class="stack">
+      <svg
+        class="chart"
+        viewBox={`0 0 ${width} ${height + 22}`}
+        role="img"
+        aria-label={`${countOf(total, 'request')} in the last ${days} days, by day and outcome. The figures are in the table below.`}
+      >
+        {[0, 0.5, 1].map((share) => (
+          <>
+            <line
+              x1={left}
+              x2={width}
+              y1={height - share * (height - 10)}
+              y2={height - share * (height - 10)}
+            />
+            <text x={left - 8} y={height - share * (height - 10) + 4} text-anchor="end">
+              {Number.isInteger(top * share) ? short(top * share) : ''}
+            </text>
+          </>
+        ))}
+        {bars.map((bar, index) => (
+          <Stack
+            bar={bar}
+            x={left + index * step + step * 0.16}
+            width={step * 0.68}
+            bottom={height}
+            scale={(height - 10) / top}
+          />
+        ))}
+        <text x={left} y={height + 17}>
+          {bars[0]?.day}
+        </text>
+        <text x={width} y={height + 17} text-anchor="end">
+          {bars.at(-1)?.day}
+        </text>
+      </svg>
+      <ul class="legend">
+        {parts.map(({ name, label }) => (
+          <li>
+            <svg width="10" height="10" aria-hidden="true" focusable="false">
+              <rect class={name} width="10" height="10" rx="2" />
+            </svg>
+            {label}{' '}
+            <span class="number">{count(bars.reduce((sum, bar) => sum + bar[name], 0))}</span>
+          </li>
+        ))}
+      </ul>
+      <UsageTable usage={usage} />
+    </figure>
+  );
+}
+
+/** Every figure: a row a day, a column an outcome. */
+function UsageTable({ usage }: { usage: readonly DailyUsage[] }) {
+  const outcomes = [...new Set(usage.map(({ outcome }) => outcome))].sort();
+  const byDay = new Map<string, Map<string, number>>();
+  for (const { day, outcome, requests } of usage) {
+    const row = byDay.get(day) ?? new Map<string, number>();
+    row.set(outcome, (row.get(outcome) ?? 0) + requests);
+    byDay.set(day, row);
+  }
+  const days = [...byDay].sort(([left], [right]) => (left < right ? 1 : -1));
+  return (
+    <details>
+      <summary>Figures by day and outcome</summary>
+      <section class="scroll" tabindex={0} aria-label="Usage table, scrolls sideways">
+        <table>
+          <caption class="unseen">Requests by day and outcome</caption>
+          <thead>
+            <tr>
+              <th scope="col">Day (UTC)</th>
+              {outcomes.map((outcome) => (
+                <th scope="col">{sayOutcome(outcome)}</th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {days.map(([day, row]) => (
+              <tr>
+                <th scope="row" class="nowrap">
+                  {day}
+                </th>
+                {outcomes.map((outcome) => (
+                  <td class="number">{count(row.get(outcome) ?? 0)}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </details>
+  );
+}
+
+function Stack(props: { bar: Bar; x: number; width: number; bottom: number; scale: number }) {
+  const { bar, bottom, scale, x, width } = props;
+  if (sumOf(bar) === 0) {
+    return <rect class="idle" x={round(x)} y={bottom - 2} width={round(width)} height="2" />;
+  }
+  let y = bottom;
+  return (
+    <g>
+      {parts.map(({ name }) => {
+        const height = bar[name] * scale;
+        if (height === 0) return null;
+        y -= height;
+        return (
+          <rect
+            class={name}
+            x={round(x)}
+            y={round(y)}
+            width={round(width)}
+            height={round(height)}
+          />
+        );
+      })}
+    </g>
+  );
+}
+
+/** A bar for each of the last days, today's last, those without requests too. */
+function barsOf(usage: readonly DailyUsage[], days: number, nowMs: number): readonly Bar[] {
+  const byDay = new Map<string, Record<Part, number>>();
+  for (let ago = days - 1; ago >= 0; ago -= 1) {
+    const day = new Date(nowMs - ago * DAY_MS).toISOString().slice(0, 10);
+    byDay.set(day, { allowed: 0, denied: 0, failed: 0 });
+  }
+  for (const { day, outcome, requests } of usage) {
+    const bar = byDay.get(day);
+    if (bar) bar[partOf(outcome)] += requests;
+  }
+  return [...byDay].map(([day, bar]) => ({ day, ...bar }));
+}
+
+function partOf(outcome: string): Part {
+  if (outcome.startsWith('denied:')) return 'denied';
+  return outcome.startsWith('upstream_error:') ? 'failed' : 'allowed';
+}
+
+/** `denied:origin_not_allowed` as "refused: origin not allowed". */
+function sayOutcome(outcome: string): string {
+  const [kind = '', code] = outcome.split(':');
+  const name = { allowed: 'Allowed', denied: 'Refused', upstream_error: 'Upstream' }[kind] ?? kind;
+  return code === undefined ? name : `${name}: ${code.replaceAll('_', ' ')}`;
+}
+
+function sumOf(bar: Bar): number {
+  return bar.allowed + bar.denied + bar.failed;
+}
+
+/** The next of 1, 2, 5, 10, 20, 50 and so on. */
+function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** 1500 as "1.5k": axes have little room. */
+function short(value: number): string {
+  return new Intl.NumberFormat('en', { notation: 'compact' }).format(value);
+}

@@ -1,0 +1,113 @@
+/**
+ * The dashboard in a real Chromium: opens it as somebody on an address of their own, keeps what the
+ * browser complains about, and asks axe what it thinks.
+ */
+
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { projectRoot } from './build-bundle.ts';
+import type { Edge } from './serve-edge.ts';
+
+export type DashboardOptions = {
+  /** Default: light. */
+  colorScheme?: 'light' | 'dark';
+  /** Default: wide. */
+  size?: keyof typeof sizes;
+  /** Default: true. */
+  javaScriptEnabled?: boolean;
+  /** Headers that stand for what a proxy adds. */
+  headers?: Record<string, string>;
+};
+
+export type Dashboard = {
+  page: Page;
+  context: BrowserContext;
+  /** What went to the console as an error, violations of the CSP and uncaught exceptions. */
+  complaints: string[];
+  /** Goes to a path of the edge. */
+  go(path: string): Promise<void>;
+  /** Signs in with the admin token, and ends up at the list. */
+  signIn(token?: string): Promise<void>;
+  /** Takes a picture of the whole page into `test-output/screenshots`. */
+  screenshot(name: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Windows that the page must fit. */
+export const sizes = {
+  small: { width: 320, height: 640 },
+  phone: { width: 390, height: 844 },
+  wide: { width: 1360, height: 900 },
+} as const;
+
+let addresses = 0;
+
+/** Opens a browsing context of its own. Each has another client address, as attempts are limited. */
+export async function openDashboard(
+  browser: Browser,
+  edge: Edge,
+  options: DashboardOptions = {},
+): Promise<Dashboard> {
+  addresses += 1;
+  const context = await browser.newContext({
+    viewport: sizes[options.size ?? 'wide'],
+    colorScheme: options.colorScheme ?? 'light',
+    javaScriptEnabled: options.javaScriptEnabled ?? true,
+    permissions: ['clipboard-read', 'clipboard-write'],
+    extraHTTPHeaders: { 'CF-Connecting-IP': `192.0.2.${addresses}`, ...options.headers },
+  });
+  const complaints: string[] = [];
+  // Chromium reports violations to the console as well, but not all of them as errors.
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (event) => {
+      console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+
+  const dashboard: Dashboard = {
+    page,
+    context,
+    complaints,
+    async go(path) {
+      await page.goto(edge.url + path);
+    },
+    async signIn(token = edge.adminToken) {
+      await dashboard.go('/_edge/');
+      await page.getByLabel('Admin token').fill(token);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
+    },
+    async screenshot(name) {
+      const path = join(projectRoot, 'test-output/screenshots', `${name}.png`);
+      await mkdir(dirname(path), { recursive: true });
+      await page.screenshot({ path, fullPage: true });
+    },
+    close: () => context.close(),
+  };
+  return dashboard;
+}
+
+/** What axe finds on the page, as one line each; only what it calls serious or critical. */
+export async function axeFindings(page: Page): Promise<string[]> {
+  const path = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+  // Evaluated from outside, which a CSP does not concern.
+  await page.evaluate(await readFile(path, 'utf8'));
+  return page.evaluate(async () => {
+    type Violation = { id: string; impact: string; nodes: { target: string[]; html: string }[] };
+    const axe = (globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } })
+      .axe;
+    const { violations } = await axe.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) =>
+        nodes.map(({ target, html }) => `${id}: ${target.join(' ')} ${html.slice(0, 200)}`),
+      );
+  });
+}
