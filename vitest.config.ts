@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { textModules } from './test/support/node/text-modules.ts';
 
 /**
  * Three kinds of tests, by what they need:
@@ -18,6 +19,7 @@ export default defineConfig({
       },
       {
         plugins: [
+          textModules(),
           cloudflareTest(async () => ({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
