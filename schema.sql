@@ -77,6 +77,9 @@ CREATE INDEX IF NOT EXISTS origins_by_key ON origins (key_id);
 CREATE TABLE IF NOT EXISTS changes (
   -- Grows with every line, in the order of commits.
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- 48 random bits. When D1 is restored to an earlier time, seqs are given out again; by its mark a
+  -- line is known from another one that had its seq before.
+  mark INTEGER NOT NULL DEFAULT (random() & 281474976710655),
   -- The changed token. NULL on a line about an origin pattern.
   token_hash TEXT,
   -- The changed origin pattern. NULL on a line about a token.

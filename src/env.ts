@@ -16,6 +16,8 @@ export interface Env {
   readonly USAGE?: Queue<string>;
   /** Tells this deployment from others. Without it, isolates do not share what they poll. */
   readonly CF_VERSION_METADATA?: WorkerVersionMetadata;
+  /** Tells this deployment from others. Without it, isolates do not share what they poll. */
+  readonly CF_VERSION_METADATA?: WorkerVersionMetadata;
   /** Counts attempts to sign in to the page. Without it, every isolate counts by itself. */
   readonly SIGN_IN_LIMITER?: RateLimit;
   readonly UPSTREAM_URL?: string;

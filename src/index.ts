@@ -73,7 +73,10 @@ function buildIsolate(env: Env, config: Config): Isolate {
   const directory = createKeyDirectory({
     database: store,
     replica,
-    feedCache: createFeedCache(() => caches.open('edge-authorizer')),
+    feedCache: createFeedCache(
+      () => caches.open('edge-authorizer'),
+      env.CF_VERSION_METADATA?.id ?? null,
+    ),
     now,
     withTimeout,
     log,

@@ -18,7 +18,8 @@ import { isOwnTarget, type RequestTarget, readTarget } from '../core/request-tar
 import type { RouteTable } from '../core/route-table.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import type { Config } from '../env.ts';
-import type { KeyDirectory, KeyLookup, LookupContext, RunInBackground } from '../keys/directory.ts';
+import type { KeyDirectory, KeyLookup } from '../keys/directory.ts';
+import { Lookup, type RunInBackground } from '../keys/lookup.ts';
 import { problemResponse } from '../problem.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import {
@@ -50,7 +51,7 @@ interface Facts {
   readonly target: RequestTarget;
   /** `null` without one. */
   readonly origin: WebOrigin | null;
-  readonly lookup: LookupContext;
+  readonly lookup: Lookup;
 }
 
 /**
@@ -69,7 +70,7 @@ export async function handle(
     requestId: gateway.newRequestId(),
     target,
     origin: originHeader === null ? null : parseOrigin(originHeader),
-    lookup: { nowMs: gateway.now(), runInBackground },
+    lookup: new Lookup(gateway.now(), runInBackground),
   };
   // Before any look-up: a malformed origin is never echoed, logged or searched for.
   if (originHeader !== null && facts.origin === null) {
@@ -103,6 +104,7 @@ export async function handle(
   });
   if (!decision.allowed) return refuse(gateway, facts, decision.rejection, found.key);
 
+  facts.lookup.allow();
   gateway.usage.countAllowed(found.key.id, facts.lookup);
   const forwarded = await forward({
     request,
@@ -167,6 +169,7 @@ async function answerPreflight(
     preflightVary(response.headers);
     return response;
   }
+  facts.lookup.allow();
   gateway.usage.countPreflight(facts.lookup);
   return preflightResponse(grantTo(origin), decision.allowHeaders, decision.maxAgeSeconds);
 }

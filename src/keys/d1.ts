@@ -9,13 +9,14 @@
 import type { AccessRule, StoredKey } from '../core/key.ts';
 import { FEED_WINDOW_LINES } from '../core/limits.ts';
 import type { KeyKind } from '../core/token.ts';
-import type {
-  ChangeLine,
-  DatabaseAnswer,
-  DatabaseRequest,
-  FeedSnapshot,
-  KeyDatabase,
-  Versioned,
+import {
+  type ChangeLine,
+  type DatabaseAnswer,
+  type DatabaseRequest,
+  type FeedSnapshot,
+  type KeyDatabase,
+  LOG_START,
+  type Versioned,
 } from './types.ts';
 
 /** A KV copy that was not confirmed yet. */
@@ -27,7 +28,7 @@ export interface DueReplicaWrite {
 /** Look-ups, and the copies that KV is due. All reject when D1 cannot be reached. */
 export interface KeyStore extends KeyDatabase {
   /** A token's key with the log's head, for its KV copy. `value` is `null` when it must not work. */
-  readCopy(tokenHash: string, nowMs: number): Promise<Versioned<StoredKey>>;
+  readCopy(tokenHash: string): Promise<Versioned<StoredKey>>;
   /** KV copies that became due before a time and were not confirmed. */
   dueReplicaWrites(dueBeforeMs: number, limit: number): Promise<readonly DueReplicaWrite[]>;
   /** Notes that KV has taken a copy that was true at `seqAt`. */
@@ -36,11 +37,12 @@ export interface KeyStore extends KeyDatabase {
 
 const sql = {
   feedState: `
-    SELECT (SELECT coalesce(max(seq), 0) FROM changes) AS head,
-           (SELECT value FROM settings WHERE name = 'token_tag_key') AS tag_key,
+    SELECT (SELECT value FROM settings WHERE name = 'token_tag_key') AS tag_key,
            EXISTS (SELECT 1 FROM tokens WHERE imported = 1) AS has_imported`,
+  // From the wanted line on, to see that it is still the same one; the newest in any case.
   feedLines: `
-    SELECT seq, token_hash, pattern FROM changes WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2`,
+    SELECT seq, mark, token_hash, pattern FROM changes
+     WHERE seq >= min(?1, (SELECT max(seq) FROM changes)) ORDER BY seq DESC LIMIT ?2`,
   keyByToken: `
     SELECT k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules, k.enabled,
            k.expires_at_ms, t.expires_at_ms AS token_expires_at_ms
@@ -59,12 +61,12 @@ const sql = {
 } as const;
 
 interface FeedStateRow {
-  head: number;
   tag_key: string | null;
   has_imported: number;
 }
 interface FeedLineRow {
   seq: number;
+  mark: number;
   token_hash: string | null;
   pattern: string | null;
 }
@@ -80,6 +82,7 @@ export interface KeyRow {
   expires_at_ms: number | null;
 }
 type KeyByTokenRow = KeyRow & { token_expires_at_ms: number | null };
+
 /**
  * Keys in this D1. Reads go to the primary: a replica may be behind by any amount, and a copy that
  * was read there could not say which log line it already holds.
@@ -91,7 +94,7 @@ export function createKeyStore(db: D1Database): KeyStore {
     async read(request) {
       const statements = [
         db.prepare(sql.feedState),
-        db.prepare(sql.feedLines).bind(request.afterSeq ?? -1, FEED_WINDOW_LINES),
+        db.prepare(sql.feedLines).bind(request.fromSeq ?? LOG_START.seq, FEED_WINDOW_LINES + 1),
       ];
       if (request.tokenHash !== undefined) {
         statements.push(db.prepare(sql.keyByToken).bind(request.tokenHash));
@@ -102,9 +105,9 @@ export function createKeyStore(db: D1Database): KeyStore {
       return toAnswer(request, await primary().batch(statements));
     },
 
-    async readCopy(tokenHash, nowMs) {
-      const answer = await this.read({ afterSeq: Number.MAX_SAFE_INTEGER, tokenHash, nowMs });
-      return { value: answer.key ?? null, seqAt: answer.feed.head };
+    async readCopy(tokenHash) {
+      const answer = await this.read({ fromSeq: Number.MAX_SAFE_INTEGER, tokenHash });
+      return { value: answer.key ?? null, at: answer.feed.head };
     },
 
     async dueReplicaWrites(dueBeforeMs, limit) {
@@ -125,7 +128,7 @@ function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer
   const [state, lines, ...asked] = results;
   const answer: { -readonly [Name in keyof DatabaseAnswer]: DatabaseAnswer[Name] } = {
     feed: toFeed(
-      request.afterSeq,
+      request.fromSeq ?? LOG_START.seq,
       state?.results[0] as FeedStateRow | undefined,
       (lines?.results ?? []) as FeedLineRow[],
     ),
@@ -143,19 +146,19 @@ function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer
 }
 
 function toFeed(
-  afterSeq: number | null,
+  fromSeq: number,
   state: FeedStateRow | undefined,
   newestFirst: readonly FeedLineRow[],
 ): FeedSnapshot {
   const lines = newestFirst.map(toChangeLine).reverse();
-  const head = state?.head ?? 0;
-  const oldest = lines[0]?.seq ?? head + 1;
-  // More lines than were asked for, or lines that housekeeping has dropped: the snapshot then starts
-  // later than it was asked to, and says so.
-  const isGapless = afterSeq !== null && (oldest <= afterSeq + 1 || afterSeq >= head);
+  const isWholeLog = fromSeq === LOG_START.seq && (lines[0]?.seq ?? 1) === 1;
+  // Otherwise the oldest of them is where the others begin: the wanted line; or a later one, where
+  // there are more lines than one answer takes or housekeeping has dropped some; or the newest, where
+  // D1 went back.
+  const after = isWholeLog ? LOG_START : (lines.shift() ?? LOG_START);
   return {
-    afterSeq: isGapless ? afterSeq : oldest - 1,
-    head,
+    after,
+    head: lines.at(-1) ?? after,
     lines,
     tagKeyHex: tagKeyOf(state),
     hasImportedTokens: state?.has_imported === 1,
@@ -163,15 +166,15 @@ function toFeed(
 }
 
 function tagKeyOf(state: FeedStateRow | null | undefined): string {
-  if (!state?.tag_key) {
-    throw new Error('Cannot find the token tag key in D1: apply schema.sql to the database');
-  }
-  return state.tag_key;
+  const tagKey = state?.tag_key;
+  if (tagKey && /^[0-9a-f]{64}$/.test(tagKey)) return tagKey;
+  throw new Error('Cannot find the token tag key in D1: apply schema.sql to the database');
 }
 
 function toChangeLine(row: FeedLineRow): ChangeLine {
   return {
     seq: row.seq,
+    mark: row.mark,
     subject: row.token_hash === null ? `pattern:${row.pattern}` : `token:${row.token_hash}`,
   };
 }

@@ -16,57 +16,52 @@
 
 import { compileKey, type Key, type StoredKey } from '../core/key.ts';
 import {
-  DATABASE_BACKOFF_MS,
-  DATABASE_TIMEOUT_MS,
-  FEED_CACHE_SECONDS,
-  FEED_CACHE_SLOWEST_POLL_MS,
-  FEED_CACHE_TIMEOUT_MS,
+  COPIES_IN_MEMORY,
+  COPY_AGAIN_SECONDS,
   KEYS_IN_MEMORY,
   KEYS_IN_MEMORY_BYTES,
   MISS_SECONDS,
   MISSES_IN_MEMORY,
+  MISSES_IN_MEMORY_BYTES,
   ORIGINS_IN_MEMORY,
+  ORIGINS_IN_MEMORY_BYTES,
   OUTAGE_GRACE_RESTRICTED_SECONDS,
   REPLICA_TIMEOUT_MS,
 } from '../core/limits.ts';
 import type { Registration } from '../core/preflight.ts';
 import type { RouteList } from '../core/route-table.ts';
-import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/token.ts';
+import { hashToken } from '../core/token.ts';
 import { patternsAdmitting, type WebOrigin } from '../core/web-origin.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { ChangeFeed } from './change-feed.ts';
+import { createLogReader, type WithTimeout } from './log-reader.ts';
+import type { Lookup } from './lookup.ts';
+import { createTokenGate } from './token-gate.ts';
 import type {
   DatabaseAnswer,
+  DatabaseRequest,
   FeedCache,
   KeyDatabase,
   KeyReplica,
   Subject,
   Versioned,
 } from './types.ts';
+import { VouchedMap } from './vouched-map.ts';
 
 /** What a look-up of a token comes to. */
 export type KeyLookup =
+  /** `isStale`: D1 is out of reach, and this is what was known last. */
   | { readonly outcome: 'found'; readonly key: Key; readonly isStale: boolean }
   /** `cause` is for the log; the caller is not told. */
   | { readonly outcome: 'unknown'; readonly cause: string }
   | { readonly outcome: 'unavailable' };
-
-/** Work that goes on after the response, of one request: `ctx.waitUntil`. */
-export type RunInBackground = (work: Promise<unknown>) => void;
-
-/** One request's view of the directory: its time, and where it may leave work behind. */
-export interface LookupContext {
-  readonly nowMs: number;
-  readonly runInBackground: RunInBackground;
-}
 
 export interface DirectoryOptions {
   readonly database: KeyDatabase;
   readonly replica: KeyReplica;
   readonly feedCache: FeedCache;
   readonly now: () => number;
-  /** Rejects after so many milliseconds, unless the work is done before. */
-  readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
+  readonly withTimeout: WithTimeout;
   readonly log: (event: StorageEvent) => void;
   readonly restrictedRoutes: RouteList;
   readonly refreshMs: number;
@@ -86,16 +81,16 @@ export interface KeyDirectory {
    * What memory knows of a token, at no cost; `undefined` when it must be looked up. This is the
    * whole price of a hot key.
    */
-  recall(token: string, context: LookupContext): KeyLookup | undefined;
+  recall(token: string, lookup: Lookup): KeyLookup | undefined;
   /**
    * Looks a token up. With an origin, one round trip to D1 answers for that too, for the refusal's
    * grant. Never rejects.
    */
-  find(token: string, origin: WebOrigin | null, context: LookupContext): Promise<KeyLookup>;
+  find(token: string, origin: WebOrigin | null, lookup: Lookup): Promise<KeyLookup>;
   /** Whether some live key lists an origin, from memory; `undefined` when it must be looked up. */
-  recallOrigin(origin: WebOrigin, context: LookupContext): Registration | undefined;
+  recallOrigin(origin: WebOrigin, lookup: Lookup): Registration | undefined;
   /** Whether some live key lists an origin. Never rejects. */
-  findOrigin(origin: WebOrigin, context: LookupContext): Promise<Registration>;
+  findOrigin(origin: WebOrigin, lookup: Lookup): Promise<Registration>;
   /** Reads the log now, after a change that this isolate made. Never rejects. */
   refresh(): Promise<void>;
   /** What memory holds, for tests and for operators. */
@@ -110,388 +105,293 @@ export interface DirectoryStats {
   readonly feedLines: number;
 }
 
-/** Something that memory holds, with the seq up to which the log was seen to vouch for it. */
-interface Remembered<Value> {
-  readonly value: Value;
-  readonly subjects: readonly Subject[];
-  readonly rememberedAtMs: number;
-  vouchedSeq: number;
-}
+type Found = KeyLookup & { outcome: 'found' };
 
-/** One kind of thing that can be looked up by this protocol. */
-interface Shelf<Stored, Value> {
-  readonly known: BoundedMap<Remembered<Value>>;
-  readonly missing: BoundedMap<Remembered<null>>;
-  readonly open: (stored: Stored) => Value;
-  readonly weightOf: (stored: Stored, name: string) => number;
-  readonly isCurrent: (value: Value, nowMs: number) => boolean;
-  readonly outageGraceMs: (value: Value) => number;
-}
-
-/** What is asked of a shelf, and how its copies are named further away. */
-interface Wanted<Stored> {
+/** One thing to be looked up, in steps that the protocol puts in order. */
+interface Wanted<Stored, Answer> {
   readonly name: string;
   readonly subjects: readonly Subject[];
-  readonly database: { readonly tokenHash?: string; readonly patterns?: readonly string[] };
-  readonly pick: (answer: DatabaseAnswer) => Stored | null | undefined;
+  readonly asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns'>;
+  readonly pick: (answer: DatabaseAnswer) => Stored | null;
+  /** Whether memory holds a value that the log vouches for, however old the lease is. */
+  readonly isRemembered: () => boolean;
+  /** What memory may say at this time; `undefined` when it has to be looked up. */
+  readonly recall: () => Answer | undefined;
+  /** What memory may say when D1 has just failed to answer; `undefined` when it may not. */
+  readonly recallStale: () => Answer | undefined;
+  /** What the log alone can tell; `undefined` when it has to be looked up. */
+  readonly refute: () => Promise<Answer | undefined>;
+  readonly remember: (copy: Versioned<Stored>) => Answer;
   readonly fromReplica: () => Promise<Versioned<Stored> | null>;
   readonly toReplica: (copy: Versioned<Stored>) => Promise<void>;
+  readonly unavailable: Answer;
 }
 
-type Answer<Value> =
-  | { readonly outcome: 'found'; readonly value: Value; readonly isStale: boolean }
-  | { readonly outcome: 'missing' }
-  | { readonly outcome: 'unavailable' };
-
-/** How old a shared poll can be when it is read: its own duration, and its time in the cache. */
-const SHARED_POLL_AGE_MS = FEED_CACHE_SECONDS * 1000 + FEED_CACHE_SLOWEST_POLL_MS;
+const unavailable: KeyLookup = { outcome: 'unavailable' };
+const noSuchKey: KeyLookup = { outcome: 'unknown', cause: 'no live key has this token' };
 
 /** A directory with an empty memory. One isolate has one. */
 export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
-  const { database, replica, feedCache, now, withTimeout } = options;
+  const { replica, now, withTimeout, refreshMs, maxStalenessMs } = options;
+  const tell = createStorageLog(options.log, now);
   const feed = new ChangeFeed();
-  const sharesPolls = options.maxStalenessMs > SHARED_POLL_AGE_MS + 1000;
-  let tagKey: { readonly hex: string; readonly key: CryptoKey } | null = null;
-  // "A poll is under way" is a time, not a flag: its request may die before it can clear one.
-  let pollStartedMs = Number.NEGATIVE_INFINITY;
-  let databaseFailedMs = Number.NEGATIVE_INFINITY;
-  const toldMs = new Map<StorageEvent['event'], number>();
+  const gate = createTokenGate(feed);
+  // What does not exist is kept apart from what does, so that a flood of it evicts nothing in use.
+  // Missing tokens go by their hash: they have no claim to an answer without the price of one.
+  const keys = new VouchedMap<Found>(feed, KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES);
+  const missingKeys = new VouchedMap<number>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
+  const origins = new VouchedMap<number>(feed, ORIGINS_IN_MEMORY, ORIGINS_IN_MEMORY_BYTES);
+  const missingOrigins = new VouchedMap<number>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
+  const copiesLeftMs = new BoundedMap<number>(COPIES_IN_MEMORY);
+  const reader = createLogReader({
+    ...options,
+    feed,
+    tell,
+    onRestart: () => {
+      for (const memory of [keys, missingKeys, origins, missingOrigins]) memory.clear();
+    },
+  });
 
-  const keys: Shelf<StoredKey, Key> = {
-    known: new BoundedMap(KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES),
-    missing: new BoundedMap(MISSES_IN_MEMORY),
-    open: (stored) => compileKey(stored, options.restrictedRoutes),
-    weightOf: weightOfKey,
-    isCurrent: () => true,
-    outageGraceMs: (key) =>
-      key.access === 'restricted'
-        ? Math.min(options.outageGraceMs, OUTAGE_GRACE_RESTRICTED_SECONDS * 1000)
-        : options.outageGraceMs,
-  };
-  const origins: Shelf<number, number> = {
-    known: new BoundedMap(ORIGINS_IN_MEMORY),
-    missing: new BoundedMap(MISSES_IN_MEMORY),
-    open: (registeredUntilMs) => registeredUntilMs,
-    weightOf: () => 1,
-    isCurrent: (registeredUntilMs, nowMs) => nowMs < registeredUntilMs,
-    outageGraceMs: () => options.outageGraceMs,
-  };
-
-  /** What memory holds and the log still vouches for, whatever the lease's age. */
-  function remembered<Value>(
-    shelf: BoundedMap<Remembered<Value>>,
-    name: string,
-  ): Remembered<Value> | undefined {
-    const entry = shelf.get(name);
-    if (entry === undefined) return undefined;
-    const head = feed.head ?? 0;
-    if (entry.vouchedSeq === head) return entry;
-    if (!feed.vouchesFor(entry.vouchedSeq, entry.subjects)) {
-      shelf.delete(name);
-      return undefined;
-    }
-    entry.vouchedSeq = Math.max(entry.vouchedSeq, head);
-    return entry;
-  }
-
-  function recallFrom<Stored, Value>(
-    shelf: Shelf<Stored, Value>,
-    name: string,
-    { nowMs, runInBackground }: LookupContext,
-  ): Answer<Value> | undefined {
+  /** Whether what the log vouches for may be said at this time. Begins a poll where one is due. */
+  function isCurrent(lookup: Lookup): boolean {
+    const nowMs = now();
     const ageMs = feed.ageMs(nowMs);
-    if (ageMs >= options.maxStalenessMs) return undefined;
-    const entry = remembered(shelf.known, name);
-    if (entry !== undefined && shelf.isCurrent(entry.value, nowMs)) {
-      if (ageMs >= options.refreshMs) pollInBackground(nowMs, runInBackground);
-      return { outcome: 'found', value: entry.value, isStale: false };
-    }
-    const miss = remembered(shelf.missing, name);
-    if (miss !== undefined && nowMs - miss.rememberedAtMs < MISS_SECONDS * 1000) {
-      return { outcome: 'missing' };
-    }
-    return undefined;
+    if (ageMs < refreshMs) return true;
+    if (ageMs >= maxStalenessMs) return false;
+    reader.pollInBackground(nowMs, lookup.runInBackground);
+    return true;
   }
 
-  function remember<Stored, Value>(
-    shelf: Shelf<Stored, Value>,
-    wanted: Pick<Wanted<Stored>, 'name' | 'subjects'>,
-    copy: Versioned<Stored>,
-  ): Value | null {
-    const entry = {
-      subjects: wanted.subjects,
-      rememberedAtMs: now(),
-      vouchedSeq: copy.seqAt,
-    };
-    if (copy.value === null) {
-      shelf.known.delete(wanted.name);
-      shelf.missing.set(wanted.name, { ...entry, value: null });
-      return null;
-    }
-    const value = shelf.open(copy.value);
-    shelf.missing.delete(wanted.name);
-    shelf.known.set(wanted.name, { ...entry, value }, shelf.weightOf(copy.value, wanted.name));
-    return value;
+  /** Whether asking D1 would only be waiting. Then it is tried behind the request. */
+  function isDatabaseDown(lookup: Lookup): boolean {
+    const nowMs = now();
+    if (!reader.isDatabaseDown(nowMs)) return false;
+    reader.pollInBackground(nowMs, lookup.runInBackground);
+    return true;
   }
 
-  /** The protocol. `along` is read in the same round trip to D1, where there is one. */
-  async function lookUp<Stored, Value>(
-    shelf: Shelf<Stored, Value>,
-    wanted: Wanted<Stored>,
-    context: LookupContext,
-    along: Wanted<number> | null,
-  ): Promise<Answer<Value>> {
-    const isRemembered = remembered(shelf.known, wanted.name) !== undefined;
-    const [copy] = await Promise.all([
-      isRemembered ? null : readReplica(wanted.fromReplica),
-      feed.ageMs(context.nowMs) < options.refreshMs ? null : readSharedPoll(),
-    ]);
-    const vouchedCopy = copy && feed.vouchesFor(copy.seqAt, wanted.subjects) ? copy : null;
-    const isFresh = feed.ageMs(now()) < options.maxStalenessMs;
-    if (isFresh) {
-      if (vouchedCopy) remember(shelf, wanted, vouchedCopy);
-      const answer = recallFrom(shelf, wanted.name, { ...context, nowMs: now() });
-      if (answer) return answer;
-    }
-
-    if (now() - databaseFailedMs >= DATABASE_BACKOFF_MS) {
-      const answer = await readDatabase({
-        tokenHash: wanted.database.tokenHash,
-        patterns: wanted.database.patterns ?? along?.database.patterns,
-      });
-      if (answer) return settle(shelf, wanted, context, along, answer, vouchedCopy !== null);
-    } else {
-      pollInBackground(now(), context.runInBackground);
-    }
-    return answerInOutage(shelf, wanted, vouchedCopy);
+  function isLeaseOver(): boolean {
+    return feed.ageMs(now()) >= maxStalenessMs;
   }
 
-  /** Remembers what D1 answered, and leaves copies for others. */
-  function settle<Stored, Value>(
-    shelf: Shelf<Stored, Value>,
-    wanted: Wanted<Stored>,
-    context: LookupContext,
-    along: Wanted<number> | null,
-    answer: DatabaseAnswer,
-    replicaIsGood: boolean,
-  ): Answer<Value> {
-    const seqAt = answer.feed.head;
-    if (along) remember(origins, along, { value: along.pick(answer) ?? null, seqAt });
-    const stored = wanted.pick(answer) ?? null;
-    const value = remember(shelf, wanted, { value: stored, seqAt });
-    if (value === null || !shelf.isCurrent(value, now())) return { outcome: 'missing' };
-    if (!replicaIsGood) {
-      context.runInBackground(writeReplica(() => wanted.toReplica({ value: stored, seqAt })));
-    }
-    return { outcome: 'found', value, isStale: false };
+  function recallKey(token: string, lookup: Lookup): KeyLookup | undefined {
+    const found = keys.get(token);
+    if (found === undefined) return undefined;
+    if (isCurrent(lookup)) return found;
+    return isDatabaseDown(lookup) ? recallStaleKey(token) : undefined;
   }
 
   /**
-   * What may still be said while D1 is out of reach: what the log vouched for when it was last read,
-   * for as long as the grace lasts. The log's word comes first here too: a key that it names is not
-   * in `remembered` any more.
+   * A key that goes on while D1 is out of reach, until the grace ends. The log's word comes first
+   * here too: a key that it names is not in memory any more.
    */
-  function answerInOutage<Stored, Value>(
-    shelf: Shelf<Stored, Value>,
-    wanted: Wanted<Stored>,
-    vouchedCopy: Versioned<Stored> | null,
-  ): Answer<Value> {
-    if (vouchedCopy) remember(shelf, wanted, vouchedCopy);
-    const entry = remembered(shelf.known, wanted.name);
-    if (entry === undefined) return { outcome: 'unavailable' };
-    const ageMs = feed.ageMs(now());
-    if (ageMs >= options.maxStalenessMs + shelf.outageGraceMs(entry.value)) {
-      return { outcome: 'unavailable' };
-    }
-    return { outcome: 'found', value: entry.value, isStale: true };
+  function recallStaleKey(token: string): KeyLookup | undefined {
+    const found = keys.get(token);
+    if (found === undefined) return undefined;
+    const overMs = feed.ageMs(now()) - maxStalenessMs;
+    if (overMs < 0) return found;
+    const isInGrace = overMs < outageGraceMs(found.key, options.outageGraceMs);
+    return isInGrace ? { ...found, isStale: true } : undefined;
   }
 
-  /** One round trip to D1's primary, which also reads the log; `null` when D1 is out of reach. */
-  async function readDatabase(
-    asked: Pick<Parameters<KeyDatabase['read']>[0], 'tokenHash' | 'patterns'>,
-  ): Promise<DatabaseAnswer | null> {
-    const startedMs = now();
-    try {
-      const request = { ...asked, afterSeq: feed.head, nowMs: startedMs };
-      const answer = await withTimeout(database.read(request), DATABASE_TIMEOUT_MS);
-      feed.apply(answer.feed, startedMs);
-      databaseFailedMs = Number.NEGATIVE_INFINITY;
-      return answer;
-    } catch (error) {
-      databaseFailedMs = now();
-      tell('database_failed', error);
-      return null;
+  function recallOrigin(origin: WebOrigin, lookup: Lookup): Registration | undefined {
+    // There is no grace for origins: a preflight that nobody can decide is granted, for seconds.
+    if (isLeaseOver() && isDatabaseDown(lookup)) return 'unsure';
+    const registeredUntilMs = origins.get(origin.value);
+    if (registeredUntilMs !== undefined && now() < registeredUntilMs) {
+      return isCurrent(lookup) ? 'registered' : undefined;
     }
+    if (!isRecent(missingOrigins.get(origin.value))) return undefined;
+    return isCurrent(lookup) ? 'unregistered' : undefined;
   }
 
+  /** Whether something was found missing so short a while ago that it is not asked for again. */
+  function isRecent(missedMs: number | undefined): boolean {
+    return missedMs !== undefined && now() - missedMs < MISS_SECONDS * 1000;
+  }
+
+  /** The protocol. `along` is read in the same round trip to D1, where there is one. */
+  async function lookUp<Stored, Answer>(
+    wanted: Wanted<Stored, Answer>,
+    along: Wanted<number, Registration> | null,
+    lookup: Lookup,
+  ): Promise<Answer> {
+    const [copy] = await Promise.all([
+      wanted.isRemembered() ? undefined : readReplica(wanted.fromReplica),
+      feed.ageMs(now()) < refreshMs ? null : reader.readShared(),
+    ]);
+    if (copy && feed.vouchesFor(copy.at, wanted.subjects)) wanted.remember(copy);
+    const known = wanted.recall() ?? (await wanted.refute());
+    if (known !== undefined) return known;
+    if (isDatabaseDown(lookup)) return wanted.unavailable;
+
+    const asked = { ...along?.asked, ...wanted.asked };
+    const answer = await reader.read(asked, lookup.runInBackground);
+    if (!answer) return wanted.recallStale() ?? wanted.unavailable;
+
+    const at = answer.feed.head;
+    if (along) along.remember({ value: along.pick(answer), at });
+    const fresh = { value: wanted.pick(answer), at };
+    // The log may know more than before, and vouch for the copy that it did not vouch for then.
+    const isCopyBad = copy === null || (copy && !feed.vouchesFor(copy.at, wanted.subjects));
+    if (fresh.value !== null && isCopyBad) lookup.whenAllowed(() => leaveCopy(wanted, fresh));
+    return wanted.remember(fresh);
+  }
+
+  /** `undefined` when KV does not say: then nothing is put there either. */
   async function readReplica<Stored>(
     read: () => Promise<Versioned<Stored> | null>,
-  ): Promise<Versioned<Stored> | null> {
+  ): Promise<Versioned<Stored> | null | undefined> {
     try {
       return await withTimeout(read(), REPLICA_TIMEOUT_MS);
     } catch (error) {
       tell('replica_failed', error);
-      return null;
+      return undefined;
     }
   }
 
-  async function writeReplica(write: () => Promise<void>): Promise<void> {
+  /** Puts what D1's primary just said into KV, for others. Not again while KV spreads it. */
+  async function leaveCopy<Stored, Answer>(
+    { name, toReplica }: Wanted<Stored, Answer>,
+    copy: Versioned<Stored>,
+  ): Promise<void> {
+    const leftMs = copiesLeftMs.get(name);
+    if (leftMs !== undefined && now() - leftMs < COPY_AGAIN_SECONDS * 1000) return;
+    copiesLeftMs.set(name, now());
     try {
-      await write();
+      await toReplica(copy);
     } catch (error) {
       // Nothing is lost: a copy that is not there costs the next cold reader a read of D1.
       tell('replica_write_failed', error);
     }
   }
 
-  async function readSharedPoll(): Promise<boolean> {
-    if (!sharesPolls) return false;
-    const readMs = now();
-    try {
-      const entry = await withTimeout(feedCache.get(), FEED_CACHE_TIMEOUT_MS);
-      if (!entry) return false;
-      // The writer's clock can only take trust away: an entry that it calls older than the cache
-      // may keep one was written late.
-      if (readMs - entry.startedAtMs > SHARED_POLL_AGE_MS) return false;
-      feed.apply(entry.feed, readMs - SHARED_POLL_AGE_MS);
-      return true;
-    } catch (error) {
-      tell('cache_failed', error);
-      return false;
-    }
-  }
-
-  async function poll(): Promise<void> {
-    if (await readSharedPoll()) return;
-    const startedMs = now();
-    const answer = await readDatabase({});
-    if (!answer || !sharesPolls || now() - startedMs > FEED_CACHE_SLOWEST_POLL_MS) return;
-    try {
-      await withTimeout(feedCache.put(answer.feed, startedMs), FEED_CACHE_TIMEOUT_MS);
-    } catch (error) {
-      tell('cache_failed', error);
-    }
-  }
-
-  function pollInBackground(nowMs: number, runInBackground: RunInBackground): void {
-    if (nowMs - pollStartedMs < DATABASE_TIMEOUT_MS) return;
-    pollStartedMs = nowMs;
-    runInBackground(poll());
-  }
-
-  function tell(event: StorageEvent['event'], error: unknown): void {
-    const nowMs = now();
-    if (nowMs - (toldMs.get(event) ?? Number.NEGATIVE_INFINITY) < 60_000) return;
-    toldMs.set(event, nowMs);
-    options.log({ event, error: error instanceof Error ? error.message : String(error) });
-  }
-
-  /**
-   * Why a token cannot exist, from its form alone; `null` when it has to be looked up. So a flood of
-   * invented tokens never reaches KV or D1.
-   */
-  async function impossible(token: string): Promise<string | null> {
-    const form = readTokenForm(token);
-    if (form.form === 'oversized') return 'too long';
-    if (form.form === 'mistyped') return 'wrong checksum';
-    const hex = feed.tagKeyHex;
-    if (hex === null) return null;
-    if (form.form === 'foreign') return feed.hasImportedTokens ? null : 'not of our form';
-    if (tagKey?.hex !== hex) tagKey = { hex, key: await importTagKey(hex) };
-    return (await hasValidTag(form, tagKey.key)) ? null : 'wrong tag';
-  }
-
-  async function wantKey(token: string): Promise<Wanted<StoredKey>> {
-    const tokenHash = await hashToken(token);
+  function wantKey(token: string, tokenHash: string, lookup: Lookup): Wanted<StoredKey, KeyLookup> {
+    const subjects: readonly Subject[] = [`token:${tokenHash}`];
+    const recallMissing = () =>
+      isRecent(missingKeys.get(tokenHash)) && isCurrent(lookup) ? noSuchKey : undefined;
     return {
-      name: token,
-      subjects: [`token:${tokenHash}`],
-      database: { tokenHash },
-      pick: (answer) => answer.key,
+      name: tokenHash,
+      subjects,
+      asked: { tokenHash },
+      pick: (answer) => answer.key ?? null,
+      isRemembered: () => keys.get(token) !== undefined,
+      recall: () => recallKey(token, lookup) ?? recallMissing(),
+      recallStale: () => recallStaleKey(token),
+      refute: () => refute(token, lookup),
+      remember: ({ value, at }) => {
+        if (value === null) {
+          const weight = weightOf(tokenHash, subjects);
+          missingKeys.set(tokenHash, { value: now(), subjects, at, weight });
+          return noSuchKey;
+        }
+        const key = compileKey(value, options.restrictedRoutes);
+        const found: Found = { outcome: 'found', key, isStale: false };
+        keys.set(token, { value: found, subjects, at, weight: weightOfKey(value, token) });
+        return found;
+      },
       fromReplica: () => replica.getKey(tokenHash),
       toReplica: (copy) => replica.putKey(tokenHash, copy),
+      unavailable,
     };
   }
 
-  function wantOrigin(origin: WebOrigin): Wanted<number> {
+  function wantOrigin(origin: WebOrigin, lookup: Lookup): Wanted<number, Registration> {
+    const name = origin.value;
     const patterns = patternsAdmitting(origin);
+    const subjects = patterns.map((pattern): Subject => `pattern:${pattern}`);
     return {
-      name: origin.value,
-      subjects: patterns.map((pattern): Subject => `pattern:${pattern}`),
-      database: { patterns },
-      pick: (answer) => answer.registeredUntilMs,
-      fromReplica: () => replica.getOrigin(origin.value),
-      toReplica: (copy) => replica.putOrigin(origin.value, copy),
+      name,
+      subjects,
+      asked: { patterns },
+      pick: (answer) => answer.registeredUntilMs ?? null,
+      isRemembered: () => (origins.get(name) ?? 0) > now(),
+      recall: () => recallOrigin(origin, lookup),
+      recallStale: () => undefined,
+      refute: async () => undefined,
+      remember: ({ value, at }) => {
+        const weight = weightOf(name, subjects);
+        if (value === null || value <= now()) {
+          missingOrigins.set(name, { value: now(), subjects, at, weight });
+          return 'unregistered';
+        }
+        origins.set(name, { value, subjects, at, weight });
+        return 'registered';
+      },
+      fromReplica: () => replica.getOrigin(name),
+      toReplica: (copy) => replica.putOrigin(name, copy),
+      unavailable: 'unsure',
     };
+  }
+
+  async function refute(token: string, lookup: Lookup): Promise<KeyLookup | undefined> {
+    const nowMs = now();
+    const isLogCurrent = feed.ageMs(nowMs) < maxStalenessMs;
+    const cause = await gate.refute(token, isLogCurrent);
+    if (cause === null) return undefined;
+    // Somebody has to read the log even where nothing but invented tokens comes in.
+    if (feed.isKnown && !isLogCurrent) reader.pollInBackground(nowMs, lookup.runInBackground);
+    return { outcome: 'unknown', cause };
   }
 
   return {
-    recall(token, context) {
-      const answer = recallFrom(keys, token, context);
-      return answer && toKeyLookup(answer);
-    },
+    recall: recallKey,
+    recallOrigin,
 
-    async find(token, origin, context) {
-      const known = recallFrom(keys, token, context);
-      if (known) return toKeyLookup(known);
-      const cause = await impossible(token);
-      if (cause !== null) return { outcome: 'unknown', cause };
-      const wanted = await wantKey(token);
+    async find(token, origin, lookup) {
+      const known = recallKey(token, lookup) ?? (await refute(token, lookup));
+      if (known) return known;
+      const wanted = wantKey(token, await hashToken(token), lookup);
       const along =
-        origin !== null && recallFrom(origins, origin.value, context) === undefined
-          ? wantOrigin(origin)
+        origin !== null && recallOrigin(origin, lookup) === undefined
+          ? wantOrigin(origin, lookup)
           : null;
-      return toKeyLookup(await lookUp(keys, wanted, context, along));
+      return wanted.recall() ?? lookUp(wanted, along, lookup);
     },
 
-    recallOrigin(origin, context) {
-      const answer = recallFrom(origins, origin.value, context);
-      return answer && toRegistration(answer);
-    },
-
-    async findOrigin(origin, context) {
-      const known = recallFrom(origins, origin.value, context);
-      if (known) return toRegistration(known);
-      return toRegistration(await lookUp(origins, wantOrigin(origin), context, null));
+    async findOrigin(origin, lookup) {
+      return recallOrigin(origin, lookup) ?? lookUp(wantOrigin(origin, lookup), null, lookup);
     },
 
     async refresh() {
-      await readDatabase({});
+      await reader.read({}, null);
     },
 
     stats: () => ({
-      keys: keys.known.size,
-      keyBytes: keys.known.weight,
-      origins: origins.known.size,
-      misses: keys.missing.size + origins.missing.size,
+      keys: keys.size,
+      keyBytes: keys.weight,
+      origins: origins.size,
+      misses: missingKeys.size + missingOrigins.size,
       feedLines: feed.size,
     }),
   };
 }
 
-function toKeyLookup(answer: Answer<Key>): KeyLookup {
-  switch (answer.outcome) {
-    case 'found':
-      return { outcome: 'found', key: answer.value, isStale: answer.isStale };
-    case 'missing':
-      return { outcome: 'unknown', cause: 'no live key has this token' };
-    case 'unavailable':
-      return answer;
-  }
+/** Anybody can copy a restricted key out of a page, so it goes on for a shorter while. */
+function outageGraceMs(key: Key, graceMs: number): number {
+  if (key.access !== 'restricted') return graceMs;
+  return Math.min(graceMs, OUTAGE_GRACE_RESTRICTED_SECONDS * 1000);
 }
 
-function toRegistration(answer: Answer<number>): Registration {
-  switch (answer.outcome) {
-    case 'found':
-      return 'registered';
-    case 'missing':
-      return 'unregistered';
-    case 'unavailable':
-      return 'unsure';
-  }
+/** Tells of each kind of failure once a minute, not once a request. */
+function createStorageLog(log: DirectoryOptions['log'], now: () => number) {
+  const toldMs = new Map<StorageEvent['event'], number>();
+  return (event: StorageEvent['event'], error: unknown): void => {
+    const nowMs = now();
+    if (nowMs - (toldMs.get(event) ?? Number.NEGATIVE_INFINITY) < 60 * 1000) return;
+    toldMs.set(event, nowMs);
+    log({ event, error: error instanceof Error ? error.message : String(error) });
+  };
 }
 
-/** An estimate of what a remembered key takes, in bytes. Measured in `bench/`. */
+/** An estimate of what something small takes in memory, in bytes. Measured in `bench/`. */
+function weightOf(name: string, subjects: readonly Subject[]): number {
+  let bytes = 300 + name.length;
+  for (const subject of subjects) bytes += 30 + subject.length;
+  return bytes;
+}
+
+/** An estimate of what a key takes in memory, in bytes. */
 function weightOfKey(stored: StoredKey, token: string): number {
   let bytes = 500 + token.length;
   for (const origin of stored.allowedOrigins ?? []) bytes += 60 + origin.length;

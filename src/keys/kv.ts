@@ -1,11 +1,11 @@
 /**
  * Copies of keys and of origins' registrations in KV, near the reader.
  *
- * | KV key             | value                                 | written by                            | lives |
- * |--------------------|---------------------------------------|---------------------------------------|-------|
- * | `key:<token hash>` | `{"v":1,"seqAt":7,"value":StoredKey}` | management, cold readers, the repair  | 30 d  |
- * | the same           | `{"v":1,"seqAt":9,"value":null}`      | management, the repair: a tombstone   | 30 d  |
- * | `origin:<origin>`  | `{"v":1,"seqAt":7,"value":untilMs}`   | cold readers                          | 1 d   |
+ * | KV key             | value                                          | written by                           | lives |
+ * |--------------------|------------------------------------------------|--------------------------------------|-------|
+ * | `key:<token hash>` | `{"v":2,"seqAt":7,"mark":5,"value":StoredKey}` | management, cold readers, the repair | 30 d  |
+ * | the same           | `{"v":2,"seqAt":9,"mark":3,"value":null}`      | management, the repair: a tombstone  | 30 d  |
+ * | `origin:<origin>`  | `{"v":2,"seqAt":7,"mark":5,"value":untilMs}`   | cold readers                         | 1 d   |
  *
  * A copy may be stale for as long as it likes: it counts only as far as the change log vouches for
  * its `seqAt`. That is why KV may be cached for long, why nothing is ever deleted (a delete says
@@ -16,13 +16,17 @@
 import type { StoredKey } from '../core/key.ts';
 import type { KeyReplica, Versioned } from './types.ts';
 
-const SHAPE = 1;
+const SHAPE = 2;
 const CACHE_TTL_SECONDS = 60;
 const KEY_TTL_SECONDS = 30 * 24 * 60 * 60;
 const ORIGIN_TTL_SECONDS = 24 * 60 * 60;
 
-interface Copy<Value> extends Versioned<Value> {
+interface Copy<Value> {
   readonly v: number;
+  /** The line of the log at which the value was true: its seq and its mark. */
+  readonly seqAt: number;
+  readonly mark: number;
+  readonly value: Value | null;
 }
 
 /** Copies in this KV namespace. Reads and writes reject when KV does. */
@@ -30,11 +34,12 @@ export function createKeyReplica(kv: KVNamespace): KeyReplica {
   async function get<Value>(name: string): Promise<Versioned<Value> | null> {
     const copy = await kv.get<Copy<Value>>(name, { type: 'json', cacheTtl: CACHE_TTL_SECONDS });
     // A copy of another shape, from an older or newer Worker, is no copy.
-    return copy?.v === SHAPE ? { value: copy.value, seqAt: copy.seqAt } : null;
+    if (copy?.v !== SHAPE) return null;
+    return { value: copy.value, at: { seq: copy.seqAt, mark: copy.mark } };
   }
-  async function put<Value>(name: string, copy: Versioned<Value>, ttlSeconds: number) {
-    const shaped: Copy<Value> = { v: SHAPE, seqAt: copy.seqAt, value: copy.value };
-    await kv.put(name, JSON.stringify(shaped), { expirationTtl: ttlSeconds });
+  async function put<Value>(name: string, { value, at }: Versioned<Value>, ttlSeconds: number) {
+    const copy: Copy<Value> = { v: SHAPE, seqAt: at.seq, mark: at.mark, value };
+    await kv.put(name, JSON.stringify(copy), { expirationTtl: ttlSeconds });
   }
 
   return {

@@ -25,12 +25,12 @@ export interface ReplicationOptions {
  * it was done. Rejects when D1 or KV do; the copy then stays due.
  */
 export async function replicateToken(
-  { store, replica, now }: ReplicationOptions,
+  { store, replica }: ReplicationOptions,
   tokenHash: string,
 ): Promise<void> {
-  const copy = await store.readCopy(tokenHash, now());
+  const copy = await store.readCopy(tokenHash);
   await replica.putKey(tokenHash, copy);
-  await store.confirmReplicaWrite(tokenHash, copy.seqAt);
+  await store.confirmReplicaWrite(tokenHash, copy.at.seq);
 }
 
 /** Repeats copies that were not confirmed. Returns how many were due, and how many failed again. */

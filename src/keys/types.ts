@@ -3,25 +3,39 @@
  *
  * D1 is the truth (`KeyDatabase`), KV carries values near the reader (`KeyReplica`), the Cache API
  * shares one poll of the change log among a data centre's isolates (`FeedCache`), and each isolate
- * composes them (`directory.ts`). Types only.
+ * composes them (`directory.ts`). Types only, and the one place that is known beforehand.
  */
 
 import type { StoredKey } from '../core/key.ts';
 
-/** A line of the change log: what changed, as a subject, and where in the order of commits. */
-export interface ChangeLine {
+/**
+ * A place in the change log: a line. The seq tells where it is, the mark that it is this line and no
+ * other: when D1 is restored to an earlier time, seqs are given out again, and marks are not.
+ */
+export interface LogPosition {
   readonly seq: number;
-  readonly subject: Subject;
+  /** Drawn at random when the line was written. */
+  readonly mark: number;
 }
+
+/** Before the first line. */
+export const LOG_START: LogPosition = { seq: 0, mark: 0 };
 
 /** What a change log line, and a copy, is about: a token's hash or an origin pattern. */
 export type Subject = `token:${string}` | `pattern:${string}`;
 
+/** A line of the change log: what changed, and where in the order of commits. */
+export interface ChangeLine extends LogPosition {
+  readonly subject: Subject;
+}
+
 /** The change log as one read of D1's primary saw it. */
 export interface FeedSnapshot {
-  /** Lines after this seq, up to `head`, are all in `lines`. */
-  readonly afterSeq: number;
-  readonly head: number;
+  /** Lines after this place, up to `head`, are all in `lines`. */
+  readonly after: LogPosition;
+  /** The newest line at that moment. */
+  readonly head: LogPosition;
+  /** In order. */
   readonly lines: readonly ChangeLine[];
   readonly tagKeyHex: string;
   /** Whether tokens of other forms than ours may exist. */
@@ -31,16 +45,15 @@ export interface FeedSnapshot {
 /** A value with the log's head at which it was true. `null`: there is nothing of that name. */
 export interface Versioned<Value> {
   readonly value: Value | null;
-  readonly seqAt: number;
+  readonly at: LogPosition;
 }
 
 /** What one round trip to D1 is asked. */
 export interface DatabaseRequest {
-  /** The log after this seq is wanted; `null`: the newest lines, for an isolate that has none. */
-  readonly afterSeq: number | null;
+  /** The log from this seq on is wanted; `null`: its newest lines, for an isolate that has none. */
+  readonly fromSeq: number | null;
   readonly tokenHash?: string | undefined;
   readonly patterns?: readonly string[] | undefined;
-  readonly nowMs: number;
 }
 
 /** What one round trip to D1 answers: all of it true at `feed.head`. */
@@ -50,7 +63,7 @@ export interface DatabaseAnswer {
   readonly key?: StoredKey | null;
   /** Present when patterns were asked for; `null` when no live key lists one of them. */
   readonly registeredUntilMs?: number | null;
-  /** Rows that D1 says it read, by statement. */
+  /** Rows that D1 says it read, in all statements. */
   readonly rowsRead: number;
 }
 
@@ -61,7 +74,7 @@ export interface KeyDatabase {
 
 /**
  * Copies near the reader. What comes back may be stale by any amount, or resurrected, or missing:
- * callers check `seqAt` against the log. Rejects when KV cannot be reached.
+ * callers check `at` against the log. Rejects when KV cannot be reached.
  */
 export interface KeyReplica {
   getKey(tokenHash: string): Promise<Versioned<StoredKey> | null>;
@@ -74,6 +87,13 @@ export interface KeyReplica {
 /** One poll of the log, shared within a data centre. */
 export interface FeedCache {
   /** `null` when nobody polled lately. */
-  get(): Promise<{ readonly feed: FeedSnapshot; readonly startedAtMs: number } | null>;
-  put(feed: FeedSnapshot, startedAtMs: number): Promise<void>;
+  get(): Promise<SharedPoll | null>;
+  put(poll: SharedPoll): Promise<void>;
+}
+
+/** What is shared: the whole window, so that a fresh isolate has all it needs. */
+export interface SharedPoll {
+  readonly feed: FeedSnapshot;
+  /** When the poll started, by the clock of the isolate that made it. */
+  readonly startedAtMs: number;
 }
