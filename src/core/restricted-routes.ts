@@ -7,6 +7,7 @@
 
 import type { RouteList } from './route-table.ts';
 
+/** The rows, and the words that are not ids in them. */
 export const restrictedRoutes: RouteList = {
   routes: [
     { methods: ['POST'], path: '/api/stream' },

@@ -8,6 +8,7 @@
 import type { FieldProblem } from './key-access.ts';
 import type { RouteList, RouteRow } from './route-table.ts';
 
+/** The list, or everything that is wrong with it. */
 export type RouteListResult =
   | { readonly ok: true; readonly list: RouteList }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };

@@ -24,6 +24,7 @@ export interface Forwarding {
   readonly fetch: typeof fetch;
 }
 
+/** The upstream's response, or why there is none: for the caller, and for the log. */
 export type ForwardResult =
   | { readonly ok: true; readonly response: Response }
   | { readonly ok: false; readonly rejection: Rejection; readonly error: string };

@@ -17,6 +17,7 @@ import { mergeUsage } from './d1.ts';
 /** What is needed of a Queue's message. */
 export type UsageMessage = Pick<Message<unknown>, 'id' | 'body' | 'attempts' | 'ack' | 'retry'>;
 
+/** What a consumer is made of. */
 export interface ConsumerOptions {
   readonly db: D1Database;
   readonly now: () => number;

@@ -23,6 +23,7 @@ export interface CountContext {
   readonly runInBackground: (work: Promise<unknown>) => void;
 }
 
+/** What a counter is made of. */
 export interface UsageCounterOptions {
   /** Hands a batch over, for it to be merged. May reject, or never settle. */
   readonly deliver: (batch: ClosedBatch) => Promise<unknown>;

@@ -16,6 +16,7 @@ import {
 } from '../core/limits.ts';
 import type { ClosedBatch } from './batch.ts';
 
+/** What an outbox is made of. */
 export interface OutboxOptions {
   /** Hands a batch over. May reject, or never settle. */
   readonly deliver: (batch: ClosedBatch) => Promise<unknown>;

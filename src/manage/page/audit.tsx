@@ -16,6 +16,7 @@ const actions: Readonly<Record<string, string>> = {
   revoke: 'Deleted',
 };
 
+/** The page of what was changed, by whom and when. */
 export function AuditPage(props: {
   readonly visitor: Visitor;
   readonly entries: readonly AuditDocument[];

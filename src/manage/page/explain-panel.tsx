@@ -15,6 +15,7 @@ export interface ExplainQuery {
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
+/** The form that asks which rule decides about a request, and its answer. */
 export function ExplainPanel(props: {
   readonly keyId: string;
   readonly query: ExplainQuery;

@@ -49,6 +49,7 @@ const graceChoices = [
   [7 * 24 * 60 * 60, 'Keep the present token for a week'],
 ] as const;
 
+/** The page of one key. */
 export function KeyPage(props: {
   readonly visitor: Visitor;
   readonly state: KeyPageState;

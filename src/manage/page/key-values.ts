@@ -50,6 +50,7 @@ export interface Change {
   readonly now: string;
 }
 
+/** What the form for a new key holds when it is opened. */
 export const emptyCreateValues: CreateValues = {
   name: '',
   owner: '',

@@ -20,6 +20,7 @@ export interface ListQuery {
 /** The days that a row's chart shows. */
 export const LIST_CHART_DAYS = 7;
 
+/** The page of all keys. */
 export function ListPage(props: {
   readonly visitor: Visitor;
   readonly query: ListQuery;

@@ -5,6 +5,7 @@
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../core/route-table.ts';
 
+/** A new token, shown this once, with the line to try it. */
 export function TokenPanel(props: {
   readonly title: string;
   /** Heading level 2 inside the dialog. */
