@@ -56,6 +56,7 @@ export type KeyLookup =
   | { readonly outcome: 'unknown'; readonly cause: string }
   | { readonly outcome: 'unavailable' };
 
+/** What a directory is made of. */
 export interface DirectoryOptions {
   readonly database: KeyDatabase;
   readonly replica: KeyReplica;
@@ -97,6 +98,7 @@ export interface KeyDirectory {
   stats(): DirectoryStats;
 }
 
+/** What a directory holds in memory. */
 export interface DirectoryStats {
   readonly keys: number;
   readonly keyBytes: number;

@@ -27,6 +27,7 @@ import type {
 /** Rejects after so many milliseconds, unless the work is done before. */
 export type WithTimeout = <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
 
+/** What a reader of the log is made of. */
 export interface LogReaderOptions {
   readonly feed: ChangeFeed;
   readonly database: KeyDatabase;

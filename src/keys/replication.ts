@@ -14,6 +14,7 @@ const REPAIR_AFTER_MS = 10 * 1000;
 /** Copies in flight at once; a Worker may have six connections open. */
 const CONCURRENCY = 6;
 
+/** What replication is made of. */
 export interface ReplicationOptions {
   readonly store: KeyStore;
   readonly replica: KeyReplica;

@@ -8,6 +8,7 @@
 import { hasValidTag, importTagKey, readTokenForm } from '../core/token.ts';
 import type { ChangeFeed } from './change-feed.ts';
 
+/** Tells tokens that cannot exist, without any look-up. */
 export interface TokenGate {
   /**
    * Why a token cannot exist, for the log; `null` when it has to be looked up. `isLogCurrent` says
