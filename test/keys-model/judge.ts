@@ -1,0 +1,170 @@
+/**
+ * What must hold for every answer, whatever happened before: the promises of the look-up protocol.
+ *
+ * Each check compares an answer with what D1 held at some time, and with what this isolate had been
+ * told. A failure is a sentence; `null` is none.
+ */
+
+import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/core/limits.ts';
+import type { Registration } from '../../src/core/preflight.ts';
+import { patternsAdmitting, type WebOrigin } from '../../src/core/web-origin.ts';
+import type { KeyLookup } from '../../src/keys/directory.ts';
+import { hasImported, keyOf, registeredUntilMs, type Version } from './truth.ts';
+import {
+  admitsStored,
+  type Call,
+  type Isolate,
+  LONGEST_WAIT_MS,
+  MAX_STALENESS_MS,
+  OUTAGE_GRACE_MS,
+  type World,
+} from './world.ts';
+
+/** How long the failure of a read of D1 may be held against it, from that read's begin. */
+const FAILURE_REMEMBERED_MS = 5_500;
+
+interface Answered {
+  readonly isolate: Isolate;
+  readonly arrivedMs: number;
+  /** Whether this isolate had never been asked this before. */
+  readonly isFirst: boolean;
+}
+
+/** Judges the answer to a request with a token. */
+export function judgeToken(
+  world: World,
+  answered: Answered & {
+    readonly token: string;
+    readonly tokenHash: string;
+    readonly call: Call;
+    readonly found: KeyLookup;
+    readonly isAllowed: boolean;
+  },
+): string | null {
+  const { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed } = answered;
+  const nowMs = world.time.nowMs;
+  const admitsIn = (version: Version) => {
+    const stored = keyOf(version, tokenHash);
+    return stored !== null && admitsStored(stored, call, isolate.now());
+  };
+  if (nowMs - arrivedMs > LONGEST_WAIT_MS) return `an answer took ${nowMs - arrivedMs} ms`;
+
+  if (isAllowed) {
+    if (!isWithinReach(world, isolate, admitsIn)) return 'allowed later than the bound permits';
+    if (!isNewsToIsolate(world, isolate, tokenHash, admitsIn)) {
+      return 'allowed against what this isolate had been told';
+    }
+    return null;
+  }
+  switch (found.outcome) {
+    case 'found':
+      return isWithinReach(world, isolate, (version) => !admitsIn(version))
+        ? null
+        : 'refused though the key admits this';
+    case 'unknown': {
+      const isMissing = (version: Version) => keyOf(version, tokenHash) === null;
+      const recentlyMs = nowMs - MAX_STALENESS_MS;
+      // While nothing is known to be imported, tokens of other forms are not looked up at all.
+      const isLookedUp =
+        token.startsWith('ea_') || world.versionsWithin(recentlyMs, nowMs).every(hasImported);
+      const sinceMs = isFirst && isLookedUp && isUnbroken(world) ? arrivedMs : recentlyMs;
+      return world.versionsWithin(sinceMs, nowMs).some(isMissing)
+        ? null
+        : 'unknown though it exists';
+    }
+    case 'unavailable':
+      if (!hasFailedSince(isolate, arrivedMs)) return 'unavailable though D1 answers';
+      return mustGoOn(world, isolate, tokenHash) ? 'a known key stopped within its grace' : null;
+  }
+}
+
+/** Judges the answer to a preflight. */
+export function judgeOrigin(
+  world: World,
+  answered: Answered & { readonly origin: WebOrigin; readonly registration: Registration },
+): string | null {
+  const { isolate, origin, arrivedMs, isFirst, registration } = answered;
+  const nowMs = world.time.nowMs;
+  const patterns = patternsAdmitting(origin);
+  const isRegistered = (version: Version) =>
+    (registeredUntilMs(version, patterns) ?? 0) > isolate.now();
+  if (nowMs - arrivedMs > LONGEST_WAIT_MS) return `a preflight took ${nowMs - arrivedMs} ms`;
+
+  const recent = world.versionsWithin(nowMs - MAX_STALENESS_MS, nowMs);
+  switch (registration) {
+    case 'registered':
+      return recent.some(isRegistered) ? null : 'granted later than the bound permits';
+    case 'unregistered': {
+      const sinceMs = isFirst && isUnbroken(world) ? arrivedMs : nowMs - MAX_STALENESS_MS;
+      const versions = world.versionsWithin(sinceMs, nowMs);
+      return versions.some((version) => !isRegistered(version))
+        ? null
+        : 'a registered origin was refused';
+    }
+    case 'unsure':
+      return hasFailedSince(isolate, arrivedMs) ? null : 'unsure though D1 answers';
+  }
+}
+
+/** Whether D1 held something like this recently enough: within the bound, or the grace of an outage. */
+function isWithinReach(
+  world: World,
+  isolate: Isolate,
+  holds: (version: Version) => boolean,
+): boolean {
+  const nowMs = world.time.nowMs;
+  const isOutage = isolate.failedBeginMs > nowMs - FAILURE_REMEMBERED_MS;
+  const reachMs = MAX_STALENESS_MS + (isOutage ? OUTAGE_GRACE_MS : 0);
+  return world.versionsWithin(nowMs - reachMs, nowMs).some(holds);
+}
+
+/**
+ * Whether D1 held something like this in the newest version that this isolate knows, or later. What
+ * it has read of this very token itself counts too: answers may overtake one another.
+ */
+function isNewsToIsolate(
+  world: World,
+  isolate: Isolate,
+  name: string,
+  holds: (version: Version) => boolean,
+): boolean {
+  if (!isUnbroken(world)) return true;
+  const read = isolate.reads.get(name);
+  const known = isolate.deliveredVersion;
+  const from = read?.atMs === world.time.nowMs ? Math.min(read.version, known) : known;
+  return world.truth.versions.slice(from).some(holds);
+}
+
+function hasFailedSince(isolate: Isolate, arrivedMs: number): boolean {
+  return isolate.failedBeginMs > arrivedMs - FAILURE_REMEMBERED_MS;
+}
+
+/** Whether a key that this isolate knows has to work though D1 is out of reach. */
+function mustGoOn(world: World, isolate: Isolate, tokenHash: string): boolean {
+  const nowMs = world.time.nowMs;
+  const knownAtMs = isolate.knownAtMs.get(tokenHash);
+  const stored = keyOf(world.truth.current, tokenHash);
+  if (knownAtMs === undefined || stored === null) return false;
+  // Whoever hears of a restored D1 forgets everything, once for each of several answers on their way.
+  if (world.restoredAtMs !== Number.NEGATIVE_INFINITY) return false;
+  // It was told the key as it is now, and the key has not changed since.
+  if (knownAtMs - MAX_STALENESS_MS <= lastChangeMs(world, tokenHash)) return false;
+  const isRestricted = stored.kind === 'cors' && !stored.fullAccess && stored.rules === null;
+  const graceMs = isRestricted ? OUTAGE_GRACE_RESTRICTED_SECONDS * 1000 : OUTAGE_GRACE_MS;
+  return nowMs < isolate.answeredBeginMs + MAX_STALENESS_MS + graceMs;
+}
+
+function lastChangeMs(world: World, tokenHash: string): number {
+  const { versions } = world.truth;
+  const latest = versions.findLast((version, index) =>
+    version.lines
+      .slice(versions[index - 1]?.lines.length ?? 0)
+      .some(({ subject }) => subject === `token:${tokenHash}`),
+  );
+  return latest?.committedAtMs ?? Number.NEGATIVE_INFINITY;
+}
+
+/** Whether the log has been one history for longer than anybody may not know otherwise. */
+function isUnbroken(world: World): boolean {
+  return world.time.nowMs - world.restoredAtMs > MAX_STALENESS_MS + LONGEST_WAIT_MS;
+}

@@ -1,0 +1,377 @@
+/**
+ * Schedules: what happens in a world, step by step, and how fast-check draws them.
+ */
+
+import fc from 'fast-check';
+import type { StoredKey } from '../../src/core/key.ts';
+import { hashToken, importTagKey, makeToken } from '../../src/core/token.ts';
+import { parseOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import type { Health } from './platform.ts';
+import { createRandom } from './random.ts';
+import { MODEL_TAG_KEY_HEX, narrowRules, wideRules } from './truth.ts';
+import type { Call, DataCentre, Isolate, World } from './world.ts';
+
+/** A token that schedules use. */
+export interface ModelToken {
+  readonly token: string;
+  readonly hash: string;
+}
+
+/** One step. Numbers choose among what there is, whatever its length. */
+export type Step =
+  | { readonly do: 'wait'; readonly ms: number }
+  | {
+      readonly do: 'request';
+      readonly isolate: number;
+      readonly slot: number;
+      readonly token: number;
+      readonly call: number;
+    }
+  /** A request with the newest token of every slot. */
+  | { readonly do: 'requests'; readonly isolate: number; readonly call: number }
+  | { readonly do: 'preflight'; readonly isolate: number; readonly origin: number }
+  | { readonly do: 'create'; readonly slot: number; readonly copies: Copies }
+  | {
+      readonly do: 'edit';
+      readonly slot: number;
+      readonly edit: number;
+      readonly copies: Copies;
+    }
+  | {
+      readonly do: 'roll';
+      readonly slot: number;
+      readonly graceMs: number;
+      readonly copies: Copies;
+    }
+  | { readonly do: 'repair' }
+  | {
+      readonly do: 'health';
+      readonly place: number;
+      readonly store: 'database' | 'replica' | 'cache';
+      readonly health: Health;
+    }
+  | { readonly do: 'lose cache'; readonly place: number }
+  | { readonly do: 'restart'; readonly isolate: number }
+  | { readonly do: 'restore'; readonly back: number };
+
+/** When management's copy of a change reaches KV. Never: until a repair. */
+type Copies = 'at once' | 'late' | 'never';
+
+/** The keys of a world, by slot: what they are like when they are made. */
+const slots: readonly Omit<StoredKey, 'id'>[] = [
+  aSlot({ kind: 'backend' }),
+  aSlot({ kind: 'cors', allowedOrigins: ['https://a.test', 'https://b.test'] }),
+  aSlot({ kind: 'cors', allowedOrigins: ['https://a.test'], rules: wideRules }),
+  aSlot({ kind: 'backend' }),
+];
+/** The slot whose tokens were imported. */
+const IMPORTED_SLOT = 3;
+const TOKENS_IN_SLOT = 4;
+
+const originLists: readonly (readonly string[])[] = [
+  ['https://a.test', 'https://b.test'],
+  ['https://a.test'],
+  ['https://b.test'],
+  ['https://*.w.test'],
+  ['*'],
+];
+const origins: readonly WebOrigin[] = ['https://a.test', 'https://b.test', 'https://x.w.test'].map(
+  (value) => parseOrigin(value) as WebOrigin,
+);
+
+const calls: readonly Call[] = [
+  { method: 'POST', path: '/api/stream', origin: null },
+  { method: 'POST', path: '/api/stream', origin: origins[0] ?? null },
+  { method: 'POST', path: '/api/stream', origin: origins[1] ?? null },
+  { method: 'GET', path: '/a', origin: origins[0] ?? null },
+  { method: 'GET', path: '/b', origin: origins[0] ?? null },
+  { method: 'GET', path: '/b', origin: null },
+];
+
+const index = fc.nat({ max: 59 });
+// Much happens to few, so that it comes together.
+const isolate = fc.constantFrom(0, 0, 0, 0, 1, 2, 3);
+const place = fc.constantFrom(0, 0, 1);
+const slot = fc.constantFrom(0, 0, 1, 1, 1, 2, 3);
+const token = fc.constantFrom(0, 0, 0, 1, 2, 3);
+const copies = fc.constantFrom<Copies>('at once', 'late', 'never');
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      do: fc.constant('request' as const),
+      isolate,
+      slot,
+      token,
+      call: index,
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      ms: fc.constantFrom(
+        30,
+        300,
+        1_600,
+        3_100,
+        4_800,
+        5_200,
+        5_200,
+        9_900,
+        10_100,
+        10_100,
+        61_000,
+        200_000,
+      ),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('requests' as const), isolate, call: index }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('preflight' as const),
+      isolate,
+      origin: index,
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('create' as const), slot, copies }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('edit' as const), slot, edit: index, copies }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('roll' as const),
+      slot,
+      graceMs: fc.constantFrom(0, 5_000, 60_000),
+      copies,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('repair' as const) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('health' as const),
+      place,
+      store: fc.constantFrom('database' as const, 'database', 'database', 'replica', 'cache'),
+      health: fc.constantFrom<Health>('well', 'well', 'slow', 'failing', 'hanging'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('lose cache' as const), place }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), isolate }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), back: index }) },
+);
+
+/** A world's seed and what happens in it. */
+export interface Schedule {
+  readonly seed: number;
+  /** Whether every slot has a key from the start, and its copy in KV. */
+  readonly isPopulated: boolean;
+  readonly steps: readonly Step[];
+}
+
+export const schedules: fc.Arbitrary<Schedule> = fc.record({
+  seed: fc.integer(),
+  isPopulated: fc.boolean(),
+  steps: fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }),
+});
+
+/** The tokens of every slot. Made once: what they are plays no part. */
+export async function makeModelTokens(): Promise<readonly (readonly ModelToken[])[]> {
+  const random = createRandom(1);
+  const tagKey = await importTagKey(MODEL_TAG_KEY_HEX);
+  return Promise.all(
+    slots.map(({ kind }, slot) =>
+      Promise.all(
+        Array.from({ length: TOKENS_IN_SLOT }, async (_, number) => {
+          const token =
+            slot === IMPORTED_SLOT
+              ? `imported-${number}`
+              : await makeToken({
+                  prefix: 'ea',
+                  kind,
+                  tagKey,
+                  fillRandom: (bytes) =>
+                    bytes.forEach((_, at) => {
+                      bytes[at] = random() * 256;
+                    }),
+                });
+          return { token, hash: await hashToken(token) };
+        }),
+      ),
+    ),
+  );
+}
+
+/** Lets a schedule happen. Returns what did not hold; `null` when everything did. */
+export async function run(
+  world: World,
+  tokens: readonly (readonly ModelToken[])[],
+  { isPopulated, steps }: Pick<Schedule, 'isPopulated' | 'steps'>,
+): Promise<string | null> {
+  const runner = new Runner(world, tokens);
+  if (isPopulated) {
+    for (const slot of slots.keys()) await runner.do({ do: 'create', slot, copies: 'at once' });
+    await runner.do({ do: 'wait', ms: 2_000 });
+  }
+  for (const [at, step] of steps.entries()) {
+    await runner.do(step);
+    if (world.failures.length > 0) return `step ${at + 1}: ${world.failures[0]}`;
+  }
+  // What is under way ends.
+  await world.time.advance(10_000);
+  return world.failures[0] ?? null;
+}
+
+interface SlotState {
+  /** Of the newest key in the slot; empty before the first. */
+  id: string;
+  tokensGiven: number;
+}
+
+class Runner {
+  readonly #world: World;
+  readonly #tokens: readonly (readonly ModelToken[])[];
+  /** By slot: the key's id, and how many of the slot's tokens were given out. */
+  readonly #keys: readonly SlotState[] = slots.map(() => ({ id: '', tokensGiven: 0 }));
+  readonly #due = new Set<string>();
+
+  constructor(world: World, tokens: readonly (readonly ModelToken[])[]) {
+    this.#world = world;
+    this.#tokens = tokens;
+  }
+
+  async do(step: Step): Promise<void> {
+    const world = this.#world;
+    switch (step.do) {
+      case 'wait':
+        return world.time.advance(step.ms);
+      case 'request': {
+        const slot = step.slot % slots.length;
+        const { token, hash } = this.#token(slot, step.token);
+        void world.request(this.#isolate(step.isolate), hash, token, choose(calls, step.call));
+        return world.time.advance(0);
+      }
+      case 'requests':
+        for (const [slot, { tokensGiven }] of this.#keys.entries()) {
+          const { token, hash } = this.#token(slot, Math.max(0, tokensGiven - 1));
+          void world.request(this.#isolate(step.isolate), hash, token, choose(calls, step.call));
+        }
+        return world.time.advance(0);
+      case 'preflight':
+        void world.preflight(this.#isolate(step.isolate), choose(origins, step.origin));
+        return world.time.advance(0);
+      case 'create':
+        return this.#create(step.slot % slots.length, step.copies);
+      case 'edit':
+        return this.#edit(step.slot % slots.length, step.edit, step.copies);
+      case 'roll':
+        return this.#roll(step.slot % slots.length, step.graceMs, step.copies);
+      case 'repair':
+        for (const hash of this.#due) void world.replicate(this.#place(0), hash, 0);
+        this.#due.clear();
+        return world.time.advance(0);
+      case 'health':
+        this.#place(step.place).health = {
+          ...this.#place(step.place).health,
+          [step.store]: step.health,
+        };
+        return;
+      case 'lose cache':
+        return this.#place(step.place).cache.lose();
+      case 'restart':
+        return world.restart(step.isolate % world.isolates.length);
+      case 'restore': {
+        const { versions } = world.truth;
+        const back = 1 + (step.back % 4);
+        world.truth.restore(
+          versions[Math.max(0, versions.length - 1 - back)] ?? world.truth.current,
+        );
+        world.restoredAtMs = world.time.nowMs;
+      }
+    }
+  }
+
+  async #create(slot: number, when: Copies): Promise<void> {
+    const { truth } = this.#world;
+    const key = this.#keys[slot] as SlotState;
+    const current = truth.current.keys.get(key.id);
+    if ((current && !current.isRevoked) || key.tokensGiven >= TOKENS_IN_SLOT) return;
+    key.id = `key_${slot}_${key.tokensGiven}`;
+    const stored: StoredKey = { ...(slots[slot] as (typeof slots)[number]), id: key.id };
+    const { hash } = this.#token(slot, key.tokensGiven++);
+    truth.create(stored, hash, slot === IMPORTED_SLOT);
+    this.#copy([hash], when);
+  }
+
+  async #edit(slot: number, choice: number, when: Copies): Promise<void> {
+    const { truth, time } = this.#world;
+    const { id } = this.#keys[slot] as SlotState;
+    const key = truth.current.keys.get(id);
+    if (!key) return;
+    const edits = [
+      { isRevoked: true },
+      { enabled: !key.enabled },
+      { enabled: true },
+      { expiresAtMs: key.expiresAtMs === null ? time.nowMs + 15_000 : null },
+      key.rules === null ? { enabled: !key.enabled } : { rules: narrowRules },
+      key.rules === null ? { enabled: true } : { rules: wideRules },
+      ...originLists.map((allowedOrigins) =>
+        key.allowedOrigins === null ? { enabled: !key.enabled } : { allowedOrigins },
+      ),
+    ];
+    truth.edit(id, choose(edits, choice));
+    this.#copy(truth.hashesOf(id), when);
+  }
+
+  async #roll(slot: number, graceMs: number, when: Copies): Promise<void> {
+    const { truth, time } = this.#world;
+    const key = this.#keys[slot] as SlotState;
+    if (!truth.current.keys.has(key.id) || key.tokensGiven >= TOKENS_IN_SLOT) return;
+    if (slot === IMPORTED_SLOT) return;
+    truth.roll(key.id, this.#token(slot, key.tokensGiven++).hash, time.nowMs + graceMs);
+    this.#copy(truth.hashesOf(key.id), when);
+  }
+
+  #copy(hashes: readonly string[], when: Copies): void {
+    for (const hash of hashes) {
+      this.#due.add(hash);
+      if (when === 'never') continue;
+      void this.#world.replicate(this.#place(0), hash, when === 'late' ? 30_000 : 0);
+    }
+  }
+
+  #isolate(choice: number): Isolate {
+    return choose(this.#world.isolates, choice);
+  }
+
+  #place(choice: number): DataCentre {
+    return choose(this.#world.places, choice);
+  }
+
+  #token(slot: number, choice: number): ModelToken {
+    return choose(this.#tokens[slot] as readonly ModelToken[], choice);
+  }
+}
+
+function choose<Item>(items: readonly Item[], choice: number): Item {
+  return items[choice % items.length] as Item;
+}
+
+function aSlot(slot: Partial<StoredKey> & Pick<StoredKey, 'kind'>): Omit<StoredKey, 'id'> {
+  return {
+    owner: null,
+    allowedOrigins: null,
+    fullAccess: false,
+    rules: null,
+    enabled: true,
+    expiresAtMs: null,
+    ...slot,
+  };
+}

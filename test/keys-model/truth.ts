@@ -1,0 +1,218 @@
+/**
+ * What D1 holds, as plain values, and everything that it ever held: the yardstick of the model.
+ *
+ * Answers look-ups as the SQL in `src/keys/d1.ts` does, and changes keys as management does, with a
+ * line in the log for each live token of the key and for each origin pattern that is gained or lost.
+ * `test/keys/model-on-d1.test.ts` runs the same schedules against the real SQL.
+ */
+
+import type { AccessRule, StoredKey } from '../../src/core/key.ts';
+import { FEED_WINDOW_LINES } from '../../src/core/limits.ts';
+import {
+  type ChangeLine,
+  type DatabaseAnswer,
+  type DatabaseRequest,
+  type FeedSnapshot,
+  LOG_START,
+  type Subject,
+  type Versioned,
+} from '../../src/keys/types.ts';
+import type { Random } from './random.ts';
+
+/** A key with its tokens. */
+export interface TrueKey extends StoredKey {
+  readonly isRevoked: boolean;
+}
+
+interface TrueToken {
+  readonly keyId: string;
+  readonly expiresAtMs: number | null;
+  readonly isImported: boolean;
+}
+
+/** All that D1 held from one commit to the next. */
+export interface Version {
+  readonly committedAtMs: number;
+  readonly keys: ReadonlyMap<string, TrueKey>;
+  /** By hash. */
+  readonly tokens: ReadonlyMap<string, TrueToken>;
+  readonly lines: readonly ChangeLine[];
+}
+
+/** What may be changed of a key. */
+export type KeyEdit = Partial<
+  Pick<TrueKey, 'allowedOrigins' | 'enabled' | 'rules' | 'expiresAtMs' | 'isRevoked'>
+>;
+
+/** What the schedules do to a database: the model's own, or a real one beside it. */
+export interface Changes {
+  create(key: StoredKey, tokenHash: string, isImported: boolean): void;
+  edit(id: string, edit: KeyEdit): void;
+  roll(id: string, tokenHash: string, oldTokensEndAtMs: number): void;
+}
+
+/** See the file's head. */
+export class Truth implements Changes {
+  readonly versions: Version[];
+  readonly #now: () => number;
+  readonly #random: Random;
+
+  constructor(now: () => number, random: Random) {
+    this.#now = now;
+    this.#random = random;
+    this.versions = [
+      { committedAtMs: Number.NEGATIVE_INFINITY, keys: new Map(), tokens: new Map(), lines: [] },
+    ];
+  }
+
+  get current(): Version {
+    return this.versions.at(-1) as Version;
+  }
+
+  create(key: StoredKey, tokenHash: string, isImported: boolean): void {
+    const { keys, tokens } = this.current;
+    this.#commit({
+      keys: new Map(keys).set(key.id, { ...key, isRevoked: false }),
+      tokens: new Map(tokens).set(tokenHash, { keyId: key.id, expiresAtMs: null, isImported }),
+      subjects: [...patternsOf(key.allowedOrigins), `token:${tokenHash}`],
+    });
+  }
+
+  edit(id: string, edit: KeyEdit): void {
+    const { keys, tokens } = this.current;
+    const before = keys.get(id);
+    if (!before || before.isRevoked) return;
+    const after = { ...before, ...edit };
+    this.#commit({
+      keys: new Map(keys).set(id, after),
+      tokens,
+      subjects: [
+        ...patternsOf(before.allowedOrigins),
+        ...patternsOf(after.allowedOrigins),
+        ...this.hashesOf(id).map((hash): Subject => `token:${hash}`),
+      ],
+    });
+  }
+
+  roll(id: string, tokenHash: string, oldTokensEndAtMs: number): void {
+    const { keys, tokens } = this.current;
+    const key = keys.get(id);
+    if (!key || key.isRevoked) return;
+    const rolled = new Map(tokens);
+    for (const hash of this.hashesOf(id)) {
+      const token = tokens.get(hash) as TrueToken;
+      const expiresAtMs = Math.min(token.expiresAtMs ?? Infinity, oldTokensEndAtMs);
+      rolled.set(hash, { ...token, expiresAtMs });
+    }
+    rolled.set(tokenHash, { keyId: id, expiresAtMs: null, isImported: false });
+    const hashes = [...this.hashesOf(id), tokenHash];
+    this.#commit({
+      keys,
+      tokens: rolled,
+      subjects: hashes.map((hash): Subject => `token:${hash}`),
+    });
+  }
+
+  /** As D1's Time Travel does: everything is as it was, the log and its next seq included. */
+  restore(version: Version): void {
+    this.versions.push({ ...version, committedAtMs: this.#now() });
+  }
+
+  hashesOf(id: string): string[] {
+    return [...this.current.tokens].flatMap(([hash, { keyId }]) => (keyId === id ? [hash] : []));
+  }
+
+  #commit(change: {
+    keys: ReadonlyMap<string, TrueKey>;
+    tokens: ReadonlyMap<string, TrueToken>;
+    subjects: readonly Subject[];
+  }): void {
+    const { lines } = this.current;
+    const headSeq = lines.at(-1)?.seq ?? 0;
+    const added = [...new Set(change.subjects)].map((subject, index) => ({
+      seq: headSeq + 1 + index,
+      mark: Math.floor(this.#random() * 2 ** 48),
+      subject,
+    }));
+    this.versions.push({
+      committedAtMs: this.#now(),
+      keys: change.keys,
+      tokens: change.tokens,
+      lines: [...lines, ...added],
+    });
+  }
+}
+
+/** What a token's hash stands for; `null` when no key that was not revoked has it. */
+export function keyOf({ keys, tokens }: Version, tokenHash: string): StoredKey | null {
+  const token = tokens.get(tokenHash);
+  const key = token && keys.get(token.keyId);
+  if (!token || !key || key.isRevoked) return null;
+  const { isRevoked: _, ...stored } = key;
+  return { ...stored, expiresAtMs: earliest(key.expiresAtMs, token.expiresAtMs) };
+}
+
+/** When the registration of any of these patterns ends; `null` when no live key lists one. */
+export function registeredUntilMs({ keys }: Version, patterns: readonly string[]): number | null {
+  let untilMs: number | null = null;
+  for (const { isRevoked, enabled, allowedOrigins, expiresAtMs } of keys.values()) {
+    if (isRevoked || !enabled) continue;
+    if (!allowedOrigins?.some((pattern) => patterns.includes(pattern))) continue;
+    untilMs = Math.max(untilMs ?? 0, expiresAtMs ?? Number.MAX_SAFE_INTEGER);
+  }
+  return untilMs;
+}
+
+/** Whether tokens of other forms than ours exist. */
+export function hasImported({ tokens }: Version): boolean {
+  return [...tokens.values()].some(({ isImported }) => isImported);
+}
+
+/** One round trip to D1 at this version. */
+export function readVersion(version: Version, request: DatabaseRequest): DatabaseAnswer {
+  return {
+    feed: feedOf(version, request.fromSeq ?? 0),
+    ...(request.tokenHash === undefined ? {} : { key: keyOf(version, request.tokenHash) }),
+    ...(request.patterns === undefined
+      ? {}
+      : { registeredUntilMs: registeredUntilMs(version, request.patterns) }),
+    rowsRead: 0,
+  };
+}
+
+/** What goes to KV for a token. */
+export function copyOf(version: Version, tokenHash: string): Versioned<StoredKey> {
+  return { value: keyOf(version, tokenHash), at: version.lines.at(-1) ?? LOG_START };
+}
+
+/** The key of tags in every world of the model. */
+export const MODEL_TAG_KEY_HEX = 'ab'.repeat(32);
+
+function feedOf(version: Version, fromSeq: number): FeedSnapshot {
+  const { lines: log } = version;
+  const wanted = Math.min(fromSeq, log.at(-1)?.seq ?? 0);
+  // The log of a world is short and has no holes.
+  const lines = log.slice(Math.max(0, wanted - 1)).slice(-(FEED_WINDOW_LINES + 1));
+  const isWhole = fromSeq === 0 && (lines[0]?.seq ?? 1) === 1;
+  const after = isWhole ? LOG_START : (lines.shift() ?? LOG_START);
+  return {
+    after,
+    head: lines.at(-1) ?? after,
+    lines,
+    tagKeyHex: MODEL_TAG_KEY_HEX,
+    hasImportedTokens: hasImported(version),
+  };
+}
+
+function patternsOf(origins: readonly string[] | null): Subject[] {
+  return (origins ?? []).map((pattern): Subject => `pattern:${pattern}`);
+}
+
+function earliest(left: number | null, right: number | null): number | null {
+  if (left === null) return right;
+  return right === null ? left : Math.min(left, right);
+}
+
+/** Rules as a schedule writes them: one list that is narrower than the other. */
+export const wideRules: readonly AccessRule[] = [{ methods: ['get'], resources: ['/a', '/b'] }];
+export const narrowRules: readonly AccessRule[] = [{ methods: ['get'], resources: ['/a'] }];

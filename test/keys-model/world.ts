@@ -1,0 +1,252 @@
+/**
+ * A simulated world: one D1, one KV namespace, data centres with a cache each, isolates with the real
+ * directory, and requests that are judged when they end.
+ *
+ * What must hold is in `judge.ts`; what happens is in `schedule.ts`.
+ */
+
+import { compileKey, isLive, type Key, type StoredKey } from '../../src/core/key.ts';
+import {
+  DATABASE_TIMEOUT_MS,
+  FEED_CACHE_TIMEOUT_MS,
+  REPLICA_TIMEOUT_MS,
+} from '../../src/core/limits.ts';
+import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/route-table.ts';
+import { admitsOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import {
+  createKeyDirectory,
+  type DirectoryOptions,
+  type KeyDirectory,
+} from '../../src/keys/directory.ts';
+import { createKeyReplica } from '../../src/keys/kv.ts';
+import { Lookup } from '../../src/keys/lookup.ts';
+import type { KeyDatabase } from '../../src/keys/types.ts';
+import { judgeOrigin, judgeToken } from './judge.ts';
+import { CacheDouble, endure, type Health, KvDouble } from './platform.ts';
+import { createRandom, type Random } from './random.ts';
+import { copyOf, readVersion, Truth, type Version } from './truth.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+/** The settings of every world, which are the defaults. */
+export const REFRESH_MS = 5_000;
+export const MAX_STALENESS_MS = 10_000;
+export const OUTAGE_GRACE_MS = 300_000;
+
+/** What a request is made with, beside its token. */
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly origin: WebOrigin | null;
+}
+
+/** Makes a directory: the real one, or a deliberately wrong one. */
+export type MakeDirectory = (options: DirectoryOptions, world: World) => KeyDirectory;
+
+export interface DataCentre {
+  readonly cache: CacheDouble;
+  readonly clockMs: number;
+  health: { database: Health; replica: Health; cache: Health };
+}
+
+/** What the judge knows of an isolate, beside its answers. */
+export interface Isolate {
+  readonly place: DataCentre;
+  readonly directory: KeyDirectory;
+  readonly now: () => number;
+  /** The start of its last read of D1 that was answered in time, and of its last that was not. */
+  answeredBeginMs: number;
+  failedBeginMs: number;
+  /** The newest version of D1 that was delivered to it. */
+  deliveredVersion: number;
+  /** The version that it last read a token's key, or an origin, from D1 at, and when. */
+  readonly reads: Map<string, { readonly version: number; readonly atMs: number }>;
+  readonly asked: Set<string>;
+  /** When it last answered with the key of a token. */
+  readonly knownAtMs: Map<string, number>;
+}
+
+const compiledRestrictedRoutes = compileRoutes(restrictedRoutes);
+// Readers and writers of one data centre disagree by this much at most; data centres by hours.
+const CLOCK_SKEW_MS = 400;
+
+/** See the file's head. */
+export class World {
+  readonly time: VirtualTime;
+  readonly truth: Truth;
+  readonly kv: KvDouble;
+  readonly places: readonly DataCentre[];
+  readonly isolates: Isolate[];
+  /** Set where something did not hold. */
+  readonly failures: string[] = [];
+  /** When D1 was last restored. */
+  restoredAtMs = Number.NEGATIVE_INFINITY;
+  readonly #random: Random;
+  readonly #makeDirectory: MakeDirectory;
+
+  constructor(options: {
+    readonly seed: number;
+    readonly dataCentres: number;
+    readonly isolatesInEach: number;
+    readonly makeDirectory?: MakeDirectory;
+    readonly settle?: () => Promise<void>;
+  }) {
+    this.#random = createRandom(options.seed);
+    this.#makeDirectory = options.makeDirectory ?? createKeyDirectory;
+    this.time = new VirtualTime(options.settle);
+    this.truth = new Truth(() => this.time.nowMs, this.#random);
+    this.kv = new KvDouble(this.time, this.#random);
+    this.places = Array.from({ length: options.dataCentres }, () => ({
+      cache: new CacheDouble(this.time, this.#random),
+      clockMs: Math.floor((this.#random() - 0.5) * 4 * 60 * 60 * 1000),
+      health: { database: 'well', replica: 'well', cache: 'well' },
+    }));
+    this.isolates = this.places.flatMap((place) =>
+      Array.from({ length: options.isolatesInEach }, () => this.#startIsolate(place)),
+    );
+  }
+
+  /** An isolate goes, with all that it knew, and another one comes. */
+  restart(index: number): void {
+    const old = this.isolates[index] as Isolate;
+    this.isolates[index] = this.#startIsolate(old.place);
+  }
+
+  /** A request with a token arrives. It is judged when it is answered. */
+  async request(isolate: Isolate, tokenHash: string, token: string, call: Call): Promise<void> {
+    const lookup = this.#lookup(isolate);
+    const arrivedMs = this.time.nowMs;
+    const { asked } = isolate;
+    const isFirst = !asked.has(tokenHash);
+    asked.add(tokenHash);
+    // The same round trip to D1 answers for the origin too.
+    if (call.origin) asked.add(call.origin.value);
+    const found =
+      isolate.directory.recall(token, lookup) ??
+      (await isolate.directory.find(token, call.origin, lookup));
+    const isAllowed = found.outcome === 'found' && admits(found.key, call, isolate.now());
+    this.#report(
+      judgeToken(this, { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed }),
+    );
+    if (found.outcome === 'found') isolate.knownAtMs.set(tokenHash, this.time.nowMs);
+    if (isAllowed) lookup.allow();
+  }
+
+  /** A preflight arrives. */
+  async preflight(isolate: Isolate, origin: WebOrigin): Promise<void> {
+    const lookup = this.#lookup(isolate);
+    const arrivedMs = this.time.nowMs;
+    const isFirst = !isolate.asked.has(origin.value);
+    isolate.asked.add(origin.value);
+    const registration =
+      isolate.directory.recallOrigin(origin, lookup) ??
+      (await isolate.directory.findOrigin(origin, lookup));
+    this.#report(judgeOrigin(this, { isolate, origin, arrivedMs, isFirst, registration }));
+    if (registration === 'registered') lookup.allow();
+  }
+
+  /** Management, or the scheduled repair, copies a token to KV, at once or later, or tries to. */
+  async replicate(place: DataCentre, tokenHash: string, delayMs: number): Promise<void> {
+    const copy = copyOf(this.truth.current, tokenHash);
+    await this.time.wait(delayMs);
+    await this.#replica(place)
+      .putKey(tokenHash, copy)
+      .catch(() => {});
+  }
+
+  /** The versions of D1 that were current at some moment between these two. */
+  versionsWithin(fromMs: number, toMs: number): readonly Version[] {
+    const { versions } = this.truth;
+    return versions.filter(
+      ({ committedAtMs }, index) =>
+        committedAtMs <= toMs && (versions[index + 1]?.committedAtMs ?? Infinity) >= fromMs,
+    );
+  }
+
+  #startIsolate(place: DataCentre): Isolate {
+    const skewMs = place.clockMs + Math.floor(this.#random() * CLOCK_SKEW_MS);
+    const now = () => this.time.nowMs + skewMs;
+    const isolate: Isolate = {
+      place,
+      now,
+      directory: this.#makeDirectory(
+        {
+          database: { read: (request) => this.#read(isolate, request) },
+          replica: this.#replica(place),
+          feedCache: place.cache.feedCache(() => place.health.cache),
+          now,
+          withTimeout: this.time.withTimeout,
+          log: () => {},
+          restrictedRoutes,
+          refreshMs: REFRESH_MS,
+          maxStalenessMs: MAX_STALENESS_MS,
+          outageGraceMs: OUTAGE_GRACE_MS,
+        },
+        this,
+      ),
+      answeredBeginMs: Number.NEGATIVE_INFINITY,
+      failedBeginMs: Number.NEGATIVE_INFINITY,
+      deliveredVersion: 0,
+      reads: new Map(),
+      asked: new Set(),
+      knownAtMs: new Map(),
+    };
+    return isolate;
+  }
+
+  #replica(place: DataCentre) {
+    return createKeyReplica(this.kv.namespace(() => place.health.replica));
+  }
+
+  async #read(isolate: Isolate, request: Parameters<KeyDatabase['read']>[0]) {
+    const beginMs = this.time.nowMs;
+    const health = isolate.place.health.database;
+    const tripMs = () => 5 + Math.floor(this.#random() * 150);
+    // Slow, but in time; how slow decides whether the poll may be shared.
+    const workMs = health === 'slow' ? 700 + Math.floor(this.#random() * 450) : 0;
+    if (health === 'failing' || health === 'hanging') isolate.failedBeginMs = beginMs;
+    // Some of those that hang are answered when nobody waits any more.
+    if (health === 'hanging' && this.#random() < 0.5) {
+      await this.time.wait(DATABASE_TIMEOUT_MS + 1 + Math.floor(this.#random() * 20_000));
+    } else {
+      await endure(health, this.time, { wellMs: tripMs(), slowMs: tripMs() + workMs });
+    }
+    const version = this.truth.versions.length - 1;
+    const answer = readVersion(this.truth.current, request);
+    await this.time.wait(tripMs());
+    if (health === 'hanging') return answer;
+    isolate.answeredBeginMs = Math.max(isolate.answeredBeginMs, beginMs);
+    isolate.deliveredVersion = Math.max(isolate.deliveredVersion, version);
+    if (request.tokenHash) {
+      isolate.reads.set(request.tokenHash, { version, atMs: this.time.nowMs });
+    }
+    return answer;
+  }
+
+  #lookup(isolate: Isolate): Lookup {
+    return new Lookup(isolate.now(), (work) => {
+      work.catch((error: unknown) => this.#report(`work in the background failed: ${error}`));
+    });
+  }
+
+  #report(failure: string | null): void {
+    if (failure !== null) this.failures.push(failure);
+  }
+}
+
+/** The longest that any request may wait, whatever fails. */
+export const LONGEST_WAIT_MS =
+  Math.max(REPLICA_TIMEOUT_MS, FEED_CACHE_TIMEOUT_MS) + DATABASE_TIMEOUT_MS;
+
+/** Whether a key, as it is at some moment, lets this call through. */
+export function admits(key: Key, { method, path, origin }: Call, nowMs: number): boolean {
+  if (!isLive(key, nowMs)) return false;
+  if (origin !== null && !(key.origins && admitsOrigin(key.origins, origin))) return false;
+  if (key.access === 'backend' || key.access === 'full') return true;
+  return (key.routes ?? compiledRestrictedRoutes).match(method, path) !== null;
+}
+
+/** The same for a key as it is stored. */
+export function admitsStored(stored: StoredKey, call: Call, nowMs: number): boolean {
+  return admits(compileKey(stored, restrictedRoutes), call, nowMs);
+}

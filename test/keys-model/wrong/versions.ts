@@ -1,0 +1,180 @@
+/**
+ * Deliberately wrong versions of the protocol, each a mistake that somebody could make. The model has
+ * to catch every one of them: a test that lets one pass would let the mistake pass too.
+ */
+
+import {
+  createKeyDirectory,
+  type DirectoryOptions,
+  type KeyDirectory,
+  type KeyLookup,
+} from '../../../src/keys/directory.ts';
+import { type DatabaseAnswer, LOG_START, type LogPosition } from '../../../src/keys/types.ts';
+import { readVersion } from '../truth.ts';
+import type { MakeDirectory } from '../world.ts';
+
+/** KV is read through as if what it holds were as new as the log: no `seqAt`. */
+const trustsReplica: MakeDirectory = (options) => {
+  let head: LogPosition = LOG_START;
+  const { database, replica } = options;
+  return createKeyDirectory({
+    ...options,
+    database: {
+      async read(request) {
+        const answer = await database.read(request);
+        head = answer.feed.head;
+        return answer;
+      },
+    },
+    replica: {
+      ...replica,
+      async getKey(tokenHash) {
+        const copy = await replica.getKey(tokenHash);
+        return copy && { ...copy, at: head };
+      },
+      async getOrigin(origin) {
+        const copy = await replica.getOrigin(origin);
+        return copy && { ...copy, at: head };
+      },
+    },
+  });
+};
+
+/** While D1 is out of reach, memory is asked before the log. */
+const asksMemoryBeforeLog: MakeDirectory = (options) => {
+  const last = new Map<string, KeyLookup>();
+  const directory = createKeyDirectory(options);
+  return {
+    ...directory,
+    async find(token, origin, lookup) {
+      const lookedUp = await directory.find(token, origin, lookup);
+      if (lookedUp.outcome === 'unavailable') return last.get(token) ?? lookedUp;
+      if (lookedUp.outcome === 'found') last.set(token, lookedUp);
+      return lookedUp;
+    },
+  };
+};
+
+/** Look-ups go to D1's read replicas, which are behind by some time. */
+const readsReplicas: MakeDirectory = (options, world) =>
+  withAnswers(options, (_answer, request) => {
+    const behindMs = 30_000;
+    const { versions } = world.truth;
+    const seenMs = world.time.nowMs - behindMs;
+    const version = versions.findLast(({ committedAtMs }) => committedAtMs <= seenMs);
+    return readVersion(version ?? world.truth.current, request);
+  });
+
+/** Lines are told apart by their seq alone, which a restored D1 gives out again. */
+const ignoresMarks: MakeDirectory = (options) => {
+  const { replica } = options;
+  const unmarked = <Position extends LogPosition>(at: Position) => ({ ...at, mark: 0 });
+  return createKeyDirectory({
+    ...optionsWithAnswers(options, (answer) => {
+      const { after, head, lines } = answer.feed;
+      const feed = { after: unmarked(after), head: unmarked(head), lines: lines.map(unmarked) };
+      return { ...answer, feed: { ...answer.feed, ...feed } };
+    }),
+    replica: {
+      ...replica,
+      async getKey(tokenHash) {
+        const copy = await replica.getKey(tokenHash);
+        return copy && { ...copy, at: unmarked(copy.at) };
+      },
+    },
+  });
+};
+
+/** The data centre's shared poll is taken for new, however long the cache kept it. */
+const keepsSharedPolls: MakeDirectory = (options) => {
+  const { feedCache } = options;
+  let kept: Awaited<ReturnType<typeof feedCache.get>> = null;
+  return createKeyDirectory({
+    ...options,
+    feedCache: {
+      ...feedCache,
+      async get() {
+        kept = (await feedCache.get()) ?? kept;
+        return kept && { ...kept, startedAtMs: options.now() };
+      },
+    },
+  });
+};
+
+/** What does not exist is remembered for good. */
+const neverForgetsMisses: MakeDirectory = (options) => {
+  const missing = new Map<string, KeyLookup>();
+  const directory = createKeyDirectory(options);
+  return {
+    ...directory,
+    recall: (token, lookup) => missing.get(token) ?? directory.recall(token, lookup),
+    async find(token, origin, lookup) {
+      const lookedUp = await directory.find(token, origin, lookup);
+      if (lookedUp.outcome === 'unknown') missing.set(token, lookedUp);
+      return lookedUp;
+    },
+  };
+};
+
+/** Changes of origins are not in the log. */
+const leavesOutOrigins: MakeDirectory = (options) =>
+  withAnswers(options, (answer) => {
+    const lines = answer.feed.lines.map((line) => ({ ...line, subject: 'pattern:none' as const }));
+    const named = answer.feed.lines.map((line, at) =>
+      line.subject.startsWith('pattern:') ? (lines[at] ?? line) : line,
+    );
+    return { ...answer, feed: { ...answer.feed, lines: named } };
+  });
+
+/** D1 out of reach is taken for "there is no such key". */
+const answersUnknownInOutage: MakeDirectory = (options) => {
+  const directory = createKeyDirectory(options);
+  return {
+    ...directory,
+    async find(token, origin, lookup) {
+      const lookedUp = await directory.find(token, origin, lookup);
+      return lookedUp.outcome === 'unavailable' ? { outcome: 'unknown', cause: '' } : lookedUp;
+    },
+  };
+};
+
+/** D1 out of reach stops everybody at once. */
+const grantsNoGrace: MakeDirectory = (options) =>
+  createKeyDirectory({ ...options, outageGraceMs: 0 });
+
+/** The lease is as long as it likes. */
+const neverEndsLease: MakeDirectory = (options) =>
+  createKeyDirectory({ ...options, maxStalenessMs: 60_000 });
+
+/** By what is wrong with them. */
+export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
+  'reads KV through, without seqAt': trustsReplica,
+  'asks memory before the log while D1 is out of reach': asksMemoryBeforeLog,
+  "reads D1's replicas instead of its primary": readsReplicas,
+  'tells lines of the log apart by seq alone': ignoresMarks,
+  'takes a shared poll for new, however old it is': keepsSharedPolls,
+  'remembers for good what does not exist': neverForgetsMisses,
+  'leaves origins out of the log': leavesOutOrigins,
+  'answers "unknown" while D1 is out of reach': answersUnknownInOutage,
+  'stops known keys when D1 is out of reach': grantsNoGrace,
+  'trusts its lease for a minute': neverEndsLease,
+};
+
+type Answered = (
+  answer: DatabaseAnswer,
+  request: Parameters<DirectoryOptions['database']['read']>[0],
+) => DatabaseAnswer;
+
+function withAnswers(options: DirectoryOptions, answered: Answered): KeyDirectory {
+  return createKeyDirectory(optionsWithAnswers(options, answered));
+}
+
+function optionsWithAnswers(options: DirectoryOptions, answered: Answered): DirectoryOptions {
+  const { database } = options;
+  return {
+    ...options,
+    database: {
+      read: async (request) => answered(await database.read(request), request),
+    },
+  };
+}
