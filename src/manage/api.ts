@@ -63,21 +63,20 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
     return refusal(context.req.raw, context.var.requestId, result.problem, result.headers);
   });
 
-  for (const operation of operations) {
-    api.on(operation.method, routeOf(operation.path), async (context) => {
-      const call: Call = {
-        management,
-        caller: context.var.caller,
-        requestId: context.var.requestId,
-        request: context.req.raw,
-        id: context.req.param('id') ?? '',
-        query: new URL(context.req.url).searchParams,
-      };
-      return toResponse(call, await operation.handle(call));
-    });
-  }
-
   for (const [path, methods] of allowedMethods()) {
+    for (const operation of operations.filter((candidate) => candidate.path === path)) {
+      api.on(operation.method, routeOf(path), async (context) => {
+        const call: Call = {
+          management,
+          caller: context.var.caller,
+          requestId: context.var.requestId,
+          request: context.req.raw,
+          id: context.req.param('id') ?? '',
+          query: new URL(context.req.url).searchParams,
+        };
+        return toResponse(call, await operation.handle(call));
+      });
+    }
     api.all(routeOf(path), (context) =>
       refusal(
         context.req.raw,
@@ -93,10 +92,14 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
   return api;
 }
 
-/** The methods of each path, HEAD beside GET. */
+/**
+ * The methods of each path, HEAD beside GET. Paths without an id come first: the router takes the first
+ * that fits, and `import` is no id.
+ */
 function allowedMethods(): ReadonlyMap<string, readonly string[]> {
   const methods = new Map<string, string[]>([[OPENAPI_PATH, ['GET', 'HEAD']]]);
-  for (const { method, path } of operations) {
+  const hasId = ({ path }: Operation) => Number(path.includes('{'));
+  for (const { method, path } of operations.toSorted((left, right) => hasId(left) - hasId(right))) {
     const known = methods.get(path) ?? [];
     methods.set(path, [...known, ...(method === 'GET' ? ['GET', 'HEAD'] : [method])]);
   }
