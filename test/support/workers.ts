@@ -169,7 +169,7 @@ function fromBytes(bytes: Uint8Array): string {
  * Table by table, and not with `reset()` of the pool, which would cut off what the last deployment
  * still does in the background.
  */
-async function emptyStorage(): Promise<void> {
+export async function emptyStorage(): Promise<void> {
   // Newest first: a table comes after those that it refers to.
   const { results } = await env.DB.prepare(
     `SELECT name FROM sqlite_master WHERE type = 'table'
