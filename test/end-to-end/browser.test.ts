@@ -212,7 +212,7 @@ describe('a page with a restricted key of its origin', () => {
         200,
       );
       await expect
-        .poll(() => preflights)
+        .poll(() => preflights, { timeout: 10_000 })
         .toEqual(['authorization,content-type', 'authorization,x-new-header']);
     });
     expect(upstream.requests.map(({ method }) => method)).toEqual(['PATCH', 'PATCH', 'GET']);

@@ -68,7 +68,7 @@ describe('an upstream that fails', () => {
     const response = await call(rawRequest);
     expectRefusal(response, { status: 504, code: 'upstream_timeout' });
     expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(upstreamTimeoutMs - 50);
-    await expect.poll(() => upstream.lastRequest().isAborted).toBe(true);
+    await expect.poll(() => upstream.lastRequest().isAborted, { timeout: 10_000 }).toBe(true);
     expect(upstream.requests).toHaveLength(1);
   });
 
@@ -125,7 +125,7 @@ describe('an upstream that fails', () => {
     const response = await call();
     const requestId = response.header('x-request-id') ?? '';
     const linesAboutIt = () => edge.logs.filter((logged) => logged.includes(requestId));
-    await expect.poll(linesAboutIt).toHaveLength(1);
+    await expect.poll(linesAboutIt, { timeout: 10_000 }).toHaveLength(1);
     expect(JSON.parse(linesAboutIt()[0] ?? '')).toMatchObject({
       code: 'upstream_unreachable',
       requestId,

@@ -340,6 +340,15 @@ describe('a client that goes away', () => {
     await expect.poll(() => upstream.lastRequest().isAborted, { timeout: 10_000 }).toBe(true);
   });
 
+  test('and only said that it sends no more lets the upstream go when its time is up', async () => {
+    upstream.answer = hang;
+    const socket = connect(edge.port, '127.0.0.1');
+    socket.end(head('GET /wait', []));
+    await expect.poll(() => upstream.requests.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => upstream.lastRequest().isAborted, { timeout: 10_000 }).toBe(true);
+    socket.destroy();
+  });
+
   test('ends the download that it was reading', async () => {
     const progress = { bytes: 0, isHeldBack: false };
     upstream.answer = writeAtTheReadersPace(progress);

@@ -62,7 +62,9 @@ describe('a WebSocket', () => {
     socket.close(4001, 'done here');
     const [code] = await once(socket, 'close');
     expect(code).toBe(4001);
-    await expect.poll(() => upstream.webSocketLog).toContain('closed 4001 done here');
+    await expect
+      .poll(() => upstream.webSocketLog, { timeout: 10_000 })
+      .toContain('closed 4001 done here');
   });
 
   test('closes with the code and reason of the upstream', async () => {
