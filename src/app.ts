@@ -7,8 +7,13 @@
 
 import { Hono } from 'hono';
 import { isOwnTarget, readTarget } from './core/request-target.ts';
-import { type Gateway, handle } from './gateway/handle.ts';
-import { createManagementApi, type Management } from './manage/api.ts';
+import type { AssertionSigner } from './gateway/assertion.ts';
+import { discardBody } from './gateway/discard-body.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { handle } from './gateway/handle.ts';
+import { createManagementApi } from './manage/api.ts';
+import type { Management } from './manage/operation.ts';
+import type { DashboardParts } from './manage/page/dashboard.ts';
 import { problemResponse } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
@@ -20,6 +25,7 @@ export interface App {
 export function createApp(
   gateway: Gateway,
   management: (runInBackground: (work: Promise<unknown>) => void) => Management,
+  dashboard: DashboardParts,
 ): App {
   return {
     async fetch(request, runInBackground) {
@@ -29,12 +35,21 @@ export function createApp(
       const isServed = target.isPlain && target.path.startsWith('/_edge');
       const requestId = gateway.newRequestId();
       if (!isServed) return notFound(request, requestId);
-      return createOwnRoutes(management(runInBackground), requestId).fetch(request);
+      const { assertions } = gateway;
+      const routes = createOwnRoutes(management(runInBackground), dashboard, assertions, requestId);
+      const response = await routes.fetch(request);
+      await discardBody(request);
+      return response;
     },
   };
 }
 
-function createOwnRoutes(management: Management, requestId: string) {
+function createOwnRoutes(
+  management: Management,
+  dashboard: DashboardParts,
+  assertions: AssertionSigner | null,
+  requestId: string,
+) {
   const routes = new Hono<{ Variables: { requestId: string } }>();
   routes.use(async (context, next) => {
     context.set('requestId', requestId);
@@ -44,8 +59,24 @@ function createOwnRoutes(management: Management, requestId: string) {
   routes.get('/_edge/health', (context) =>
     context.json({ status: 'ok' }, 200, { 'Cache-Control': 'no-store' }),
   );
+  routes.get('/_edge/jwks.json', async (context) => {
+    if (assertions === null) return context.notFound();
+    // Short, so that a new key is known to verifiers soon after it begins to sign.
+    return context.json(await assertions.publicKeys(), 200, { 'Cache-Control': 'max-age=60' });
+  });
+  routes.get('/_edge/errors', async () => {
+    const { errorsPageResponse } = await import('./manage/errors-page.tsx');
+    return errorsPageResponse();
+  });
   routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
   routes.route('/_edge/v1', createManagementApi(management));
+  // Everything above is for programs. Loaded when somebody asks for it, because the gateway does not.
+  routes.all('/_edge/*', async (context) => {
+    const { servePage } = await import('./manage/page/page.tsx');
+    const handleApi = async (request: Request) => routes.fetch(request);
+    const page = { ...dashboard, management, handleApi, requestId };
+    return (await servePage(page, context.req.raw)) ?? context.notFound();
+  });
   routes.notFound((context) => notFound(context.req.raw, requestId));
   // Nothing is caught here: `index.ts` answers for every failure, once.
   routes.onError((error) => {

@@ -5,7 +5,12 @@
  * deployment is mended in one go. Secrets are never quoted. No I/O.
  */
 
+import { type AssertionKey, readAssertionKeys } from './core/assertion-keys.ts';
 import { TOKEN_MAX_LENGTH } from './core/limits.ts';
+import { type RateLimitPolicy, readRateLimit } from './core/rate-limit.ts';
+import { restrictedRoutes as defaultRestrictedRoutes } from './core/restricted-routes.ts';
+import { readRouteList } from './core/route-list.ts';
+import type { RouteList } from './core/route-table.ts';
 import { tokenPrefixPattern } from './core/token.ts';
 
 /** What the runtime hands to the Worker. Anything may be missing or malformed until it is read. */
@@ -16,10 +21,14 @@ export interface Env {
   readonly USAGE?: Queue<string>;
   /** Tells this deployment from others. Without it, isolates do not share what they poll. */
   readonly CF_VERSION_METADATA?: WorkerVersionMetadata;
-  /** Tells this deployment from others. Without it, isolates do not share what they poll. */
-  readonly CF_VERSION_METADATA?: WorkerVersionMetadata;
   /** Counts attempts to sign in to the page. Without it, every isolate counts by itself. */
   readonly SIGN_IN_LIMITER?: RateLimit;
+  /** Limits failed authentications per client address. Without it, they are not limited. */
+  readonly FAILURE_LIMITER?: RateLimit;
+  /** Limits requests per key. Without it, they are not limited. */
+  readonly KEY_LIMITER?: RateLimit;
+  /** Counts outcomes for dashboards. */
+  readonly ANALYTICS?: AnalyticsEngineDataset;
   readonly UPSTREAM_URL?: string;
   readonly ADMIN_TOKEN?: string;
   readonly UPSTREAM_AUTHORIZATION?: string;
@@ -35,6 +44,16 @@ export interface Env {
   readonly MANAGE_JWT_OWNER_CLAIM?: string;
   readonly USAGE_FLUSH_SECONDS?: string;
   readonly USAGE_RETENTION_DAYS?: string;
+  readonly RESTRICTED_ROUTES?: unknown;
+  readonly PUBLIC_ROUTES?: unknown;
+  readonly ASSERTION?: string;
+  readonly ASSERTION_KEYS?: string;
+  readonly ASSERTION_ISSUER?: string;
+  readonly ASSERTION_AUDIENCE?: string;
+  readonly FAILURE_LIMIT?: string;
+  readonly KEY_LIMIT?: string;
+  readonly SERVER_TIMING?: string;
+  readonly LOG_ALLOWED_PERCENT?: string;
 }
 
 /** The settings, parsed. */
@@ -56,6 +75,24 @@ export interface Config {
   /** How long an isolate adds usage up before it hands it over: what is lost when it dies. */
   readonly usageFlushSeconds: number;
   readonly usageRetentionDays: number;
+  /** What a restricted key may call. */
+  readonly restrictedRoutes: RouteList;
+  /** What may be called without a key; `null`: nothing. */
+  readonly publicRoutes: RouteList | null;
+  /** How assertions are signed; `null`: not at all. */
+  readonly assertion: {
+    readonly mode: 'request' | 'key';
+    readonly keys: readonly AssertionKey[];
+    readonly issuer: string;
+    readonly audience: string;
+  } | null;
+  /** What the limiters that are bound allow; `null`: none is bound. */
+  readonly failureLimit: RateLimitPolicy | null;
+  readonly keyLimit: RateLimitPolicy | null;
+  /** Whether responses say how long the edge and the upstream took. */
+  readonly serverTiming: boolean;
+  /** How many of a hundred allowed requests are logged. */
+  readonly logAllowedPercent: number;
 }
 
 /** Where the tokens of people come from who manage their own keys. */
@@ -221,10 +258,81 @@ export function readConfig(env: Env): ConfigResult {
   const usageFlushSeconds = integer('USAGE_FLUSH_SECONDS', 5, 0, 10);
   const usageRetentionDays = integer('USAGE_RETENTION_DAYS', 400, 1, 10 * 366);
 
+  function routeList(name: 'RESTRICTED_ROUTES' | 'PUBLIC_ROUTES'): RouteList | null {
+    const value = env[name];
+    if (value === undefined || value === null || value === '') return null;
+    const result = readRouteList(value);
+    if (result.ok) return result.list;
+    for (const { path, value: quoted, reason, fix } of result.problems) {
+      const place = path === '' ? reason : `${path}: ${reason}`;
+      problem(name, quoted === null ? null : String(quoted), place, fix);
+    }
+    return null;
+  }
+
+  /** A limiter's binding is told its numbers in wrangler.toml; callers are told them by this. */
+  function rateLimit(
+    binding: 'FAILURE_LIMITER' | 'KEY_LIMITER',
+    name: 'FAILURE_LIMIT' | 'KEY_LIMIT',
+    policyName: string,
+  ): RateLimitPolicy | null {
+    const written = text(name);
+    if (env[binding] === undefined && written === '') return null;
+    const policy = readRateLimit(policyName, written);
+    if (policy === null) {
+      const reason = 'it is not the limit of the binding as requests and seconds';
+      problem(name, written || null, reason, `Repeat what ${binding} has, such as "100/60"`);
+    } else if (typeof env[binding]?.limit !== 'function') {
+      const fix = `Add [[ratelimits]] with name = "${binding}", or remove ${name}`;
+      problem(binding, null, `the binding is missing, and ${name} is set`, fix);
+    }
+    return policy;
+  }
+
+  function assertion(): Config['assertion'] {
+    const mode = text('ASSERTION');
+    const keysText = text('ASSERTION_KEYS');
+    if (!['', 'off', 'request', 'key'].includes(mode)) {
+      problem('ASSERTION', mode, 'it is not a mode', 'Set "request", "key" or "off"');
+    }
+    if (mode === 'off' || (mode === '' && keysText === '')) return null;
+    const keys = readAssertionKeys(keysText);
+    if (keys === null) {
+      const reason = 'it is not a JWK Set of private Ed25519 keys';
+      const fix =
+        'Set it as a secret, from: npx edge-authorizer assertion-keys; or set ASSERTION to "off"';
+      problem('ASSERTION_KEYS', null, keysText === '' ? 'it is missing' : reason, fix);
+      return null;
+    }
+    return {
+      mode: mode === 'key' ? 'key' : 'request',
+      keys,
+      issuer: text('ASSERTION_ISSUER') || 'edge-authorizer',
+      audience: text('ASSERTION_AUDIENCE') || (URL.parse(upstreamUrl)?.origin ?? ''),
+    };
+  }
+
+  const restrictedRoutes = routeList('RESTRICTED_ROUTES') ?? defaultRestrictedRoutes;
+  const publicRoutes = routeList('PUBLIC_ROUTES');
+  const failureLimit = rateLimit('FAILURE_LIMITER', 'FAILURE_LIMIT', 'failures');
+  const keyLimit = rateLimit('KEY_LIMITER', 'KEY_LIMIT', 'key');
+  const serverTiming = readSwitch(text('SERVER_TIMING'), (reason, fix) => {
+    problem('SERVER_TIMING', text('SERVER_TIMING'), reason, fix);
+  });
+  const logAllowedPercent = integer('LOG_ALLOWED_PERCENT', 0, 0, 100);
+  const assertionSettings = assertion();
+
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
     config: {
+      restrictedRoutes,
+      publicRoutes,
+      assertion: assertionSettings,
+      failureLimit,
+      keyLimit,
+      serverTiming,
+      logAllowedPercent,
       upstreamUrl,
       adminToken,
       people,

@@ -5,19 +5,30 @@
  */
 
 import { type App, createApp } from './app.ts';
-import { restrictedRoutes } from './core/restricted-routes.ts';
+import { LIMITER_TIMEOUT_MS, LOG_LINE_MAX_BYTES } from './core/limits.ts';
 import { compileRoutes } from './core/route-table.ts';
 import { type Config, type Env, readConfig } from './env.ts';
-import { failureResponse } from './gateway/handle.ts';
+import { createAssertionSigner } from './gateway/assertion.ts';
+import { createRecorder } from './gateway/record.ts';
+import { failureResponse } from './gateway/refuse.ts';
 import { createKeyStore } from './keys/d1.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/directory.ts';
 import { createFeedCache } from './keys/feed-cache.ts';
 import { createKeyReplica } from './keys/kv.ts';
 import { createManagedKeys } from './keys/managed-keys.ts';
 import { type ReplicationOptions, repairReplica, replicateToken } from './keys/replication.ts';
+import { createEndedSessions } from './manage/page/ended-sessions.ts';
+import { createIsolateLimiter } from './manage/page/sign-in-limit.ts';
+import { createPeople } from './manage/people.ts';
 import { consumeUsage } from './usage/consumer.ts';
 import { createUsageCounter } from './usage/counter.ts';
-import { mergeUsage, trimUsage } from './usage/d1.ts';
+import {
+  mergeUsage,
+  readRefusedOrigins,
+  readUsage,
+  readUsageOfKeys,
+  trimUsage,
+} from './usage/d1.ts';
 
 interface Isolate {
   readonly env: Env;
@@ -67,6 +78,7 @@ function isolateFor(env: Env): Isolate {
 
 function buildIsolate(env: Env, config: Config): Isolate {
   const now = () => Date.now();
+  const { restrictedRoutes } = config;
   const store = createKeyStore(env.DB);
   const replica = createKeyReplica(env.KEYS);
   const replication: ReplicationOptions = { store, replica, now };
@@ -98,29 +110,64 @@ function buildIsolate(env: Env, config: Config): Isolate {
     newId: () => crypto.randomUUID(),
     log,
   });
+  const restrictedTable = compileRoutes(restrictedRoutes);
+  const people =
+    config.people &&
+    createPeople(config.people, { fetch: (input, init) => fetch(input, init), now });
   const app = createApp(
     {
       config,
       directory,
       usage,
-      restrictedRoutes: compileRoutes(restrictedRoutes),
+      restrictedRoutes: restrictedTable,
+      publicRoutes: config.publicRoutes && compileRoutes(config.publicRoutes),
+      assertions:
+        config.assertion &&
+        createAssertionSigner({ ...config.assertion, newId: () => crypto.randomUUID() }),
+      mayFail: (network) => isWithinLimit(env.FAILURE_LIMITER, network),
+      mayUse: env.KEY_LIMITER ? (keyId) => isWithinLimit(env.KEY_LIMITER, keyId) : null,
       fetch: (input, init) => fetch(input, init),
       now,
       newRequestId: () => crypto.randomUUID(),
-      log,
+      record: createRecorder({
+        log,
+        analytics: env.ANALYTICS ?? null,
+        logAllowedPercent: config.logAllowedPercent,
+        now,
+        random: Math.random,
+      }),
     },
     (runInBackground) => ({
       store: createManagedKeys(env.DB),
+      database: store,
+      usage: {
+        usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
+        refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
+      },
       adminToken: config.adminToken,
+      people,
       tokenPrefix: config.tokenPrefix,
+      restrictedRoutes,
+      restrictedTable,
       now,
       fillRandom: (bytes) => crypto.getRandomValues(bytes),
       log,
       onChange: (tokenHashes) => followChange(directory, replication, tokenHashes, runInBackground),
     }),
+    {
+      endedSessions: createEndedSessions(env.DB, now),
+      signInLimiter: env.SIGN_IN_LIMITER ?? createIsolateLimiter(now),
+      usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
+    },
   );
   return { env, config, app, replication };
 }
+
+/**
+ * KV copies that are written right after a change, each at the price of three subrequests. Those of a
+ * large import are left to the scheduled run; until then, who needs one reads D1.
+ */
+const COPIES_PER_CHANGE = 20;
 
 /** After a change was committed: this isolate knows of it at once, and KV soon. */
 async function followChange(
@@ -129,7 +176,7 @@ async function followChange(
   tokenHashes: readonly string[],
   runInBackground: (work: Promise<unknown>) => void,
 ): Promise<void> {
-  for (const tokenHash of tokenHashes) {
+  for (const tokenHash of tokenHashes.slice(0, COPIES_PER_CHANGE)) {
     runInBackground(
       replicateToken(replication, tokenHash).catch((error: unknown) =>
         log({ event: 'replica_write_failed', error: String(error) }),
@@ -137,6 +184,17 @@ async function followChange(
     );
   }
   await directory.refresh();
+}
+
+/** Whether a limit has room for one more. A limiter that fails lets through: it is not the lock. */
+async function isWithinLimit(limiter: RateLimit | undefined, key: string): Promise<boolean> {
+  if (limiter === undefined) return true;
+  try {
+    return (await withTimeout(limiter.limit({ key }), LIMITER_TIMEOUT_MS)).success;
+  } catch (error) {
+    log({ event: 'limiter_failed', error: String(error) });
+    return true;
+  }
 }
 
 class ConfigurationError extends Error {
@@ -176,5 +234,8 @@ async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Pr
 
 /** One structured line. Callers put no token, Authorization header or secret into it. */
 function log(line: object): void {
-  console.log(JSON.stringify(line));
+  const text = JSON.stringify(line);
+  const isWhole = new TextEncoder().encode(text).byteLength <= LOG_LINE_MAX_BYTES;
+  // Whatever went into it, a line stays one that log stores take whole.
+  console.log(isWhole ? text : JSON.stringify({ event: 'cut', start: text.slice(0, 500) }));
 }

@@ -76,8 +76,6 @@ export const ASSERTION_SECONDS = 30;
 /** Assertions that one isolate remembers where they are signed once per key. */
 export const ASSERTIONS_IN_MEMORY = 10_000;
 
-/** How long an isolate adds up usage before it hands it over: what is lost when the isolate dies. */
-export const USAGE_FLUSH_SECONDS = 5;
 /** Rows of usage (key, day and outcome) at which an isolate hands over at once. */
 export const USAGE_EARLY_FLUSH_ROWS = 10_000;
 /** Rows of usage that an isolate tells apart. Further keys are counted together. */
@@ -114,3 +112,8 @@ export const USAGE_TRIMS_PER_RUN = 5_000;
 export const REFUSED_BODY_MAX_BYTES = 8 * 1024 * 1024;
 /** How long that may delay the refusal. */
 export const REFUSED_BODY_MAX_MS = 2 * 1_000;
+
+/** How long a rate limiter may take before the request goes on without its word. */
+export const LIMITER_TIMEOUT_MS = 100;
+/** Longest log line, in bytes. */
+export const LOG_LINE_MAX_BYTES = 4 * 1024;

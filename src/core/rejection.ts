@@ -5,7 +5,7 @@
  * for all its columns does not compile.
  */
 
-import type { RateLimitPolicy } from './rate-limit.ts';
+import { type RateLimitPolicy, rateLimitHeaders } from './rate-limit.ts';
 
 /**
  * Which origins get a CORS grant on the refusal, so that a page can read it:
@@ -104,8 +104,9 @@ export function reject(
 export function rejectionHeaders(rejection: Rejection): Readonly<Record<string, string>> {
   const kind: RejectionKind = rejectionKinds[rejection.code];
   const challenge = rejection.challenge ?? kind.challenge;
-  const { retryAfterSeconds } = rejection;
+  const { retryAfterSeconds, limit } = rejection;
   return {
+    ...(limit === undefined ? {} : rateLimitHeaders(limit)),
     ...(challenge === undefined ? {} : { 'WWW-Authenticate': challenge }),
     ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }),
   };

@@ -30,7 +30,8 @@ export interface AssertionOptions {
 
 /** What an assertion says of one request. */
 export interface AssertedRequest {
-  readonly key: Key;
+  /** `null` on a public route: the assertion then says only that the edge sent the request. */
+  readonly key: Key | null;
   readonly isStale: boolean;
   readonly method: string;
   /** The upstream's URL as it is fetched; the query is not part of the binding. */
@@ -58,8 +59,8 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
     const issuedAtSeconds = Math.floor(request.nowMs / 1000);
     const { key } = request;
     const jwt = new SignJWT({
-      key_id: key.id,
-      access: key.access,
+      ...(key === null ? {} : { key_id: key.id }),
+      access: key?.access ?? 'public',
       stale: request.isStale,
       ...claims,
     })
@@ -69,7 +70,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       .setJti(options.newId())
       .setIssuedAt(issuedAtSeconds)
       .setExpirationTime(issuedAtSeconds + ASSERTION_SECONDS);
-    if (key.owner !== null) jwt.setSubject(key.owner);
+    if (key !== null && key.owner !== null) jwt.setSubject(key.owner);
     return jwt.sign(signingKey.key);
   }
 
@@ -80,7 +81,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       }
       // An entry says the same for half of its life, so that what arrives is valid for a while.
       const { key, isStale, nowMs } = request;
-      const name = `${key.id} ${key.owner} ${key.access} ${isStale}`;
+      const name = `${key?.id} ${key?.owner} ${key?.access} ${isStale}`;
       const entry = remembered.get(name);
       if (entry && nowMs - entry.signedAtMs < (ASSERTION_SECONDS * 1000) / 2) return entry.jwt;
       const jwt = await signClaims(request, {});

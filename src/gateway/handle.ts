@@ -2,6 +2,7 @@
  * The gateway: one request, one direction.
  *
  *     read facts -> preflight?  -> 204 with grant | 403
+ *                -> public?     -> forward, any origin may read it
  *                -> route match -> find key -> authorize -> forward, then add the grant
  *                                                        -> refuse, with the grant where one is due
  *
@@ -9,50 +10,21 @@
  * that was not authorised, so a failure here ends in a refusal (never `passThroughOnException`).
  */
 
-import { authorize, invalidKey, matchRoute } from '../core/authorize.ts';
+import { authorize, invalidKey, invalidOrigin, matchRoute } from '../core/authorize.ts';
 import { readBearer } from '../core/bearer.ts';
-import type { Key } from '../core/key.ts';
+import { privateCacheControl } from '../core/cache-control.ts';
+import { grantTo } from '../core/grant.ts';
 import { decidePreflight, isPreflight } from '../core/preflight.ts';
-import { type Rejection, reject, rejectionKinds } from '../core/rejection.ts';
-import { isOwnTarget, type RequestTarget, readTarget } from '../core/request-target.ts';
-import type { RouteTable } from '../core/route-table.ts';
+import { type Rejection, reject } from '../core/rejection.ts';
+import { isRestrictedQuery, type RequestTarget } from '../core/request-target.ts';
+import type { RouteMatch } from '../core/route-table.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
-import type { Config } from '../env.ts';
-import type { KeyDirectory, KeyLookup } from '../keys/directory.ts';
 import { Lookup, type RunInBackground } from '../keys/lookup.ts';
-import { problemResponse } from '../problem.ts';
-import type { UsageCounter } from '../usage/counter.ts';
-import {
-  type Grant,
-  grantTo,
-  preflightResponse,
-  preflightVary,
-  setCorsHeaders,
-} from './cors-headers.ts';
-import { discardBody } from './discard-body.ts';
+import { preflightResponse, preflightVary, setCorsHeaders } from './cors-headers.ts';
 import { forward } from './forward.ts';
-
-/** What the gateway is made of. One isolate has one. */
-export interface Gateway {
-  readonly config: Config;
-  readonly directory: KeyDirectory;
-  readonly usage: UsageCounter;
-  readonly restrictedRoutes: RouteTable;
-  readonly fetch: typeof fetch;
-  readonly now: () => number;
-  readonly newRequestId: () => string;
-  readonly log: (line: Readonly<Record<string, unknown>>) => void;
-}
-
-/** What is read off a request once, before any decision. */
-interface Facts {
-  readonly request: Request;
-  readonly requestId: string;
-  readonly target: RequestTarget;
-  /** `null` without one. */
-  readonly origin: WebOrigin | null;
-  readonly lookup: Lookup;
-}
+import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
+import { type Caller, identityHeaders } from './identity.ts';
+import { RETRY_AFTER_SECONDS, refuse, refuseCredentials, registrationOf } from './refuse.ts';
 
 /**
  * Answers a request that is not for `/_edge/`. `target` is its URL, read by the caller, which has
@@ -74,7 +46,7 @@ export async function handle(
   };
   // Before any look-up: a malformed origin is never echoed, logged or searched for.
   if (originHeader !== null && facts.origin === null) {
-    return refuse(gateway, facts, malformedOrigin(), null);
+    return refuse(gateway, facts, invalidOrigin(), null);
   }
 
   const requestedMethod = request.headers.get('access-control-request-method');
@@ -82,17 +54,22 @@ export async function handle(
     facts.origin &&
     isPreflight({ method: request.method, origin: facts.origin, requestedMethod })
   ) {
-    return answerPreflight(gateway, facts, facts.origin);
+    return answerPreflight(gateway, facts, facts.origin, requestedMethod ?? '');
   }
+
+  const publicRoute = matchPublicRoute(gateway, request.method, target);
+  if (publicRoute) return forwardFor(gateway, facts, noKey, publicRoute);
 
   const restrictedRoute = matchRoute(gateway.restrictedRoutes, request.method, target);
   const bearer = readBearer(request.headers.get('authorization'));
-  if (!bearer.ok) return refuse(gateway, facts, bearer.rejection, null);
+  if (!bearer.ok) return refuseCredentials(gateway, facts, bearer.rejection);
 
   const found =
     gateway.directory.recall(bearer.token, facts.lookup) ??
     (await gateway.directory.find(bearer.token, facts.origin, facts.lookup));
-  if (found.outcome !== 'found') return refuse(gateway, facts, rejectionFor(found), null);
+  if (found.outcome === 'unavailable') return refuse(gateway, facts, unavailable(), null);
+  if (found.outcome === 'unknown')
+    return refuseCredentials(gateway, facts, invalidKey(found.cause));
 
   const decision = authorize({
     key: found.key,
@@ -102,66 +79,74 @@ export async function handle(
     origin: facts.origin,
     nowMs: facts.lookup.nowMs,
   });
-  if (!decision.allowed) return refuse(gateway, facts, decision.rejection, found.key);
+  if (!decision.allowed) return refuse(gateway, facts, decision.rejection, found);
+  if (gateway.mayUse !== null && !(await gateway.mayUse(found.key.id))) {
+    return refuse(gateway, facts, tooManyRequests(gateway), found);
+  }
 
   facts.lookup.allow();
   gateway.usage.countAllowed(found.key.id, facts.lookup);
+  return forwardFor(gateway, facts, found, decision);
+}
+
+/** Sends what was allowed to the upstream, and makes its response ours. */
+async function forwardFor(
+  gateway: Gateway,
+  facts: Facts,
+  caller: Caller,
+  allowed: { readonly path: string; readonly query: string; readonly route: string | null },
+): Promise<Response> {
+  const { config } = gateway;
+  const url = config.upstreamUrl + allowed.path + allowed.query;
+  const identity = await identityHeaders(gateway, facts, caller, url);
+  const sentAtMs = gateway.now();
   const forwarded = await forward({
-    request,
-    url: gateway.config.upstreamUrl + decision.path + decision.query,
-    identity: identityHeaders(gateway.config, facts, found.key),
-    forwardToken: gateway.config.forwardToken,
-    timeoutMs: gateway.config.upstreamTimeoutMs,
+    request: facts.request,
+    url,
+    identity,
+    forwardToken: config.forwardToken,
+    timeoutMs: config.upstreamTimeoutMs,
     fetch: gateway.fetch,
   });
   if (!forwarded.ok) {
-    const rejection = { ...forwarded.rejection, cause: forwarded.error };
-    return refuse(gateway, facts, rejection, found.key);
+    return refuse(gateway, facts, { ...forwarded.rejection, cause: forwarded.error }, caller);
   }
 
-  const { headers } = forwarded.response;
+  const { response } = forwarded;
+  const { headers } = response;
   setCorsHeaders(headers, grantTo(facts.origin));
   headers.delete('X-Edge-Reason');
   headers.set('X-Request-Id', facts.requestId);
-  if (found.isStale)
-    gateway.log({ event: 'stale', requestId: facts.requestId, keyId: found.key.id });
-  return forwarded.response;
+  // An answer to one key must not reach another from a cache that both pass through.
+  if (caller.key !== null) keepPrivate(headers);
+  if (config.serverTiming) {
+    const edgeMs = sentAtMs - facts.lookup.nowMs;
+    headers.append('Server-Timing', `edge;dur=${edgeMs}, upstream;dur=${gateway.now() - sentAtMs}`);
+  }
+  const { key, isStale } = caller;
+  gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });
+  return response;
 }
 
-/**
- * The answer to a request that failed inside, or that came before the gateway could be built. It
- * says nothing, so every well-formed origin may read it; pages have no business under `/_edge/`.
- */
-export function failureResponse(
-  request: Request,
-  requestId: string,
-  code: 'internal_error' | 'unavailable',
-): Response {
-  const origin = isOwnTarget(readTarget(request.url))
-    ? null
-    : parseOrigin(readOriginHeader(request) ?? '');
-  const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
-  const rejection = reject(code, failureDetails[code], retry);
-  return refusalResponse(request, requestId, rejection, grantTo(origin));
+function keepPrivate(headers: Headers): void {
+  const said = headers.get('Cache-Control');
+  const becomes = privateCacheControl(said);
+  if (becomes !== said) headers.set('Cache-Control', becomes);
 }
 
-/** When to try again what cannot be known at the moment. */
-const RETRY_AFTER_SECONDS = 5;
-
-const failureDetails = {
-  internal_error:
-    'Cannot answer the request: something went wrong at the edge. Tell the operator the request id',
-  unavailable: 'Cannot answer the request at the moment. Try again shortly',
-} as const;
+/** Nobody in particular: the caller of a public route. */
+const noKey: Caller = { key: null, isStale: false };
 
 async function answerPreflight(
   gateway: Gateway,
   facts: Facts,
   origin: WebOrigin,
+  requestedMethod: string,
 ): Promise<Response> {
+  const isPublic = matchPublicRoute(gateway, requestedMethod, facts.target) !== null;
   const decision = decidePreflight({
     origin,
-    registration: await registrationOf(gateway, facts, origin),
+    registration: isPublic ? 'registered' : await registrationOf(gateway, facts, origin),
     requestedHeaders: facts.request.headers.get('access-control-request-headers'),
   });
   if (!decision.granted) {
@@ -175,119 +160,26 @@ async function answerPreflight(
 }
 
 /**
- * The Origin header without the blanks that the runtime leaves behind it; `null` when there is none,
- * or an empty one. Counted from the end: a pattern for them would try every run of blanks.
+ * The public route that a request fits. Its path is compared as received: rows hold plain segments
+ * and ids, so that nothing fits which a server could read in another way.
  */
-function readOriginHeader(request: Request): string | null {
-  const value = request.headers.get('origin') ?? '';
-  let length = value.length;
-  while (value[length - 1] === ' ' || value[length - 1] === '\t') length--;
-  return length === 0 ? null : value.slice(0, length);
+function matchPublicRoute(gateway: Gateway, method: string, { path, query }: RequestTarget) {
+  const match: RouteMatch | null = gateway.publicRoutes?.match(method, path) ?? null;
+  if (match === null || !isRestrictedQuery(query)) return null;
+  return { path: match.path, query, route: match.template };
 }
 
-/** Logs and counts a refusal once and answers it, readable by the origins that its kind allows. */
-async function refuse(
-  gateway: Gateway,
-  facts: Facts,
-  rejection: Rejection,
-  key: Key | null,
-): Promise<Response> {
-  const { request, requestId, origin } = facts;
-  gateway.log({
-    event: 'refused',
-    code: rejection.code,
-    cause: rejection.cause,
-    requestId,
-    method: request.method,
-    keyId: key?.id,
-    owner: key?.owner,
-    origin: origin?.value,
-    // A backend secret that arrives from a page stands in that page's source.
-    isProbableLeak: rejection.code === 'cors_not_enabled' || undefined,
-  });
-  gateway.usage.countRefused(
-    { code: rejection.code, keyId: key?.id ?? null, origin: origin?.value ?? null },
-    facts.lookup,
-  );
-  const grant = await grantFor(gateway, facts, rejection);
-  await discardBody(request);
-  return refusalResponse(request, requestId, rejection, grant);
-}
-
-async function grantFor(gateway: Gateway, facts: Facts, rejection: Rejection): Promise<Grant> {
-  if (facts.origin === null) return null;
-  const scope = rejectionKinds[rejection.code].grantScope;
-  switch (scope) {
-    case 'none':
-      return null;
-    case 'key':
-    case 'any':
-      return grantTo(facts.origin);
-    case 'registered': {
-      const registration = await registrationOf(gateway, facts, facts.origin);
-      return registration === 'unregistered' ? null : grantTo(facts.origin);
-    }
-  }
-}
-
-function refusalResponse(
-  request: Request,
-  requestId: string,
-  rejection: Rejection,
-  grant: Grant,
-): Response {
-  const kind = rejectionKinds[rejection.code];
-  const accept = request.headers.get('accept');
-  const response = problemResponse(
-    { code: rejection.code, status: kind.status, title: kind.title, detail: rejection.detail },
-    { requestId, accept },
-  );
-  const challenge = rejection.challenge ?? ('challenge' in kind ? kind.challenge : undefined);
-  if (challenge !== undefined) response.headers.set('WWW-Authenticate', challenge);
-  if (rejection.retryAfterSeconds !== undefined) {
-    response.headers.set('Retry-After', String(rejection.retryAfterSeconds));
-  }
-  setCorsHeaders(response.headers, grant);
-  return response;
-}
-
-async function registrationOf(gateway: Gateway, facts: Facts, origin: WebOrigin) {
-  return (
-    gateway.directory.recallOrigin(origin, facts.lookup) ??
-    (await gateway.directory.findOrigin(origin, facts.lookup))
-  );
-}
-
-function rejectionFor(lookup: Exclude<KeyLookup, { outcome: 'found' }>): Rejection {
-  if (lookup.outcome === 'unknown') return invalidKey(lookup.cause);
+function unavailable(): Rejection {
   return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
 }
 
-function malformedOrigin(): Rejection {
+function tooManyRequests({ config }: Gateway): Rejection {
+  const limit = config.keyLimit === null ? {} : { limit: config.keyLimit };
   return reject(
-    'invalid_origin',
-    'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
+    'rate_limited',
+    'Cannot answer so many requests with this API key. Wait, then go on more slowly',
+    limit,
   );
-}
-
-/** What the upstream may trust about the caller. Names in lower case. */
-function identityHeaders(config: Config, facts: Facts, key: Key): Record<string, string> {
-  const { request, target } = facts;
-  const identity: Record<string, string> = {
-    'x-edge-key-id': key.id,
-    'x-edge-access': key.access,
-    'x-request-id': facts.requestId,
-    'x-forwarded-proto': request.url.startsWith('https:') ? 'https' : 'http',
-  };
-  if (key.owner !== null) identity['x-edge-owner'] = key.owner;
-  if (target.authority !== '') identity['x-forwarded-host'] = target.authority;
-  // Set by Cloudflare, which overwrites what a client sends; elsewhere it may be anything.
-  const clientAddress = request.headers.get('cf-connecting-ip') ?? '';
-  if (/^[0-9A-Fa-f.:]+$/.test(clientAddress)) identity['x-forwarded-for'] = clientAddress;
-  if (config.upstreamAuthorization !== null) {
-    identity['authorization'] = config.upstreamAuthorization;
-  }
-  return identity;
 }

@@ -264,7 +264,7 @@ function describeStorage(deploy: Deploy): void {
       const hashes = await Promise.all(Object.values(keys).map(hashOf));
       // A cold look-up leaves its copy in KV, so that what is looked through is not empty.
       await expect
-        .poll(async () => Object.keys(await deployment.copies()).length)
+        .poll(async () => Object.keys(await deployment.copies()).length, { timeout: 10_000 })
         .toBeGreaterThan(3);
       const copies = JSON.stringify(await deployment.copies());
       const database = JSON.stringify(await dump(deployment));

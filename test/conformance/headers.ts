@@ -489,7 +489,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         expect(await answerTo(origin, { body: 'hello' })).toEqual({
           status: 200,
           cookies: [],
-          headers: { vary: 'Origin', ...corsHeaders(origin) },
+          headers: { 'cache-control': 'private', vary: 'Origin', ...corsHeaders(origin) },
           body: 'hello',
         });
       },
@@ -510,7 +510,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       async (origin) => {
         for (const headers of [upstreamCors, ...upstreamCors.map((line) => [line])]) {
           const { headers: got } = await answerTo(origin, { headers });
-          expect(got).toEqual({ vary: 'Origin', ...corsHeaders(origin) });
+          expect(got).toEqual({
+            'cache-control': 'private',
+            vary: 'Origin',
+            ...corsHeaders(origin),
+          });
         }
       },
     );
@@ -520,7 +524,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         const { headers } = await answerTo(origin, {
           headers: lines.map((value): HeaderLine => ['Vary', value]),
         });
-        expect(headers).toEqual({ vary: expected, ...corsHeaders(origin) });
+        expect(headers).toEqual({
+          'cache-control': 'private',
+          vary: expected,
+          ...corsHeaders(origin),
+        });
       }
     });
 
@@ -534,7 +542,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         headers: cookies.map((value): HeaderLine => ['Set-Cookie', value]),
       });
       expect(answer.cookies).toEqual(cookies);
-      expect(answer.headers).toEqual({ vary: 'Origin', ...corsHeaders(origins.app) });
+      expect(answer.headers).toEqual({
+        'cache-control': 'private',
+        vary: 'Origin',
+        ...corsHeaders(origins.app),
+      });
     });
 
     test('hold neither a reason nor a request id of the upstream', async () => {
@@ -550,7 +562,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       expect(answer).toEqual({
         status: 403,
         cookies: [],
-        headers: { vary: 'Origin', ...corsHeaders(origins.app) },
+        headers: { 'cache-control': 'private', vary: 'Origin', ...corsHeaders(origins.app) },
         body: 'no',
       });
     });
@@ -564,7 +576,12 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
           ['X-App', '3'],
         ],
       });
-      expect(answer.headers).toEqual({ 'x-app': '3', vary: 'Origin', ...corsHeaders(origins.app) });
+      expect(answer.headers).toEqual({
+        'x-app': '3',
+        'cache-control': 'private',
+        vary: 'Origin',
+        ...corsHeaders(origins.app),
+      });
     });
 
     test("hold the upstream's own otherwise", async () => {
@@ -590,6 +607,8 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         cookies: [],
         headers: {
           ...Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
+          // An answer to one key, whatever the upstream said.
+          'cache-control': 'private, max-age=60',
           vary: 'Origin',
           ...corsHeaders(origins.app),
         },
@@ -600,7 +619,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
     test.each(statuses)('come with the status %i and its body', async (status) => {
       const answer = await answerTo(origins.app, { status, body: 'a body' });
       expect(answer).toMatchObject({ status, body: 'a body' });
-      expect(answer.headers).toMatchObject({ vary: 'Origin', ...corsHeaders(origins.app) });
+      expect(answer.headers).toMatchObject({
+        'cache-control': 'private',
+        vary: 'Origin',
+        ...corsHeaders(origins.app),
+      });
     });
 
     test.each([204, 205, 304])('come with the status %i without a body', async (status) => {
@@ -608,7 +631,12 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       expect(answer).toEqual({
         status,
         cookies: [],
-        headers: { etag: '"a"', vary: 'Origin', ...corsHeaders(origins.app) },
+        headers: {
+          etag: '"a"',
+          'cache-control': 'private',
+          vary: 'Origin',
+          ...corsHeaders(origins.app),
+        },
         body: '',
       });
     });

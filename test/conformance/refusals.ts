@@ -496,6 +496,7 @@ export function describeRefusals(deploy: Deploy): void {
         keyId: world.expired.id,
         owner: null,
         origin: origins.app,
+        durationMs: expect.any(Number),
       });
     });
 
@@ -514,6 +515,7 @@ export function describeRefusals(deploy: Deploy): void {
         keyId: world.backend.id,
         owner: 'acct_backend',
         origin: origins.app,
+        durationMs: expect.any(Number),
         isProbableLeak: true,
       });
     });

@@ -1,0 +1,55 @@
+/**
+ * What the gateway is made of, and what it reads off a request. Types and one reader; no decisions.
+ */
+
+import type { RequestTarget } from '../core/request-target.ts';
+import type { RouteTable } from '../core/route-table.ts';
+import type { WebOrigin } from '../core/web-origin.ts';
+import type { Config } from '../env.ts';
+import type { KeyDirectory } from '../keys/directory.ts';
+import type { Lookup } from '../keys/lookup.ts';
+import type { UsageCounter } from '../usage/counter.ts';
+import type { AssertionSigner } from './assertion.ts';
+import type { Outcome } from './record.ts';
+
+/** What the gateway is made of. One isolate has one. */
+export interface Gateway {
+  readonly config: Config;
+  readonly directory: KeyDirectory;
+  readonly usage: UsageCounter;
+  readonly restrictedRoutes: RouteTable;
+  /** What may be called without a key; `null`: nothing. */
+  readonly publicRoutes: RouteTable | null;
+  /** `null`: the upstream gets no assertion. */
+  readonly assertions: AssertionSigner | null;
+  /** Whether a client network may fail once more; never rejects. */
+  readonly mayFail: (network: string) => Promise<boolean>;
+  /** Whether a key may be used once more; never rejects. `null`: keys are not limited. */
+  readonly mayUse: ((keyId: string) => Promise<boolean>) | null;
+  readonly fetch: typeof fetch;
+  readonly now: () => number;
+  readonly newRequestId: () => string;
+  /** Logs and counts how a request ended; never throws. */
+  readonly record: (outcome: Outcome) => void;
+}
+
+/** What is read off a request once, before any decision. */
+export interface Facts {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly target: RequestTarget;
+  /** `null` without one. */
+  readonly origin: WebOrigin | null;
+  readonly lookup: Lookup;
+}
+
+/**
+ * The Origin header without the blanks that the runtime leaves behind it; `null` when there is none,
+ * or an empty one. Counted from the end: a pattern for them would try every run of blanks.
+ */
+export function readOriginHeader(request: Request): string | null {
+  const value = request.headers.get('origin') ?? '';
+  let length = value.length;
+  while (value[length - 1] === ' ' || value[length - 1] === '\t') length--;
+  return length === 0 ? null : value.slice(0, length);
+}

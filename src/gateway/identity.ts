@@ -1,0 +1,45 @@
+/**
+ * What the upstream may trust about a request: the headers that only the edge can have written.
+ */
+
+import type { Key } from '../core/key.ts';
+import type { Facts, Gateway } from './gateway.ts';
+
+/** What is known of the caller. `key` is `null` on a public route. */
+export interface Caller {
+  readonly key: Key | null;
+  /** Whether the key was let in on what was last known, while D1 is out of reach. */
+  readonly isStale: boolean;
+}
+
+/**
+ * The headers for one request to `url`, names in lower case. Rejects when an assertion is wanted and
+ * cannot be signed; the request must then not be forwarded.
+ */
+export async function identityHeaders(
+  gateway: Gateway,
+  facts: Facts,
+  { key, isStale }: Caller,
+  url: string,
+): Promise<Record<string, string>> {
+  const { request, target } = facts;
+  const { upstreamAuthorization } = gateway.config;
+  const identity: Record<string, string> = {
+    'x-edge-access': key?.access ?? 'public',
+    'x-request-id': facts.requestId,
+    'x-forwarded-proto': request.url.startsWith('https:') ? 'https' : 'http',
+  };
+  if (key !== null) identity['x-edge-key-id'] = key.id;
+  if (key !== null && key.owner !== null) identity['x-edge-owner'] = key.owner;
+  if (target.authority !== '') identity['x-forwarded-host'] = target.authority;
+  // Set by Cloudflare, which overwrites what a client sends; elsewhere it may be anything.
+  const clientAddress = request.headers.get('cf-connecting-ip') ?? '';
+  if (/^[0-9A-Fa-f.:]+$/.test(clientAddress)) identity['x-forwarded-for'] = clientAddress;
+  if (upstreamAuthorization !== null) identity['authorization'] = upstreamAuthorization;
+  if (gateway.assertions !== null) {
+    const { nowMs } = facts.lookup;
+    const asserted = { key, isStale, method: request.method, url, nowMs };
+    identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
+  }
+  return identity;
+}

@@ -1,0 +1,125 @@
+/**
+ * Refusals: recorded and counted once each, and readable by the origins that their kind allows.
+ */
+
+import { type Grant, grantOnRefusal, grantTo } from '../core/grant.ts';
+import type { Registration } from '../core/preflight.ts';
+import { clientNetwork } from '../core/rate-limit.ts';
+import { type Rejection, reject, rejectionHeaders, rejectionKinds } from '../core/rejection.ts';
+import { isOwnTarget, readTarget } from '../core/request-target.ts';
+import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
+import { problemResponse } from '../problem.ts';
+import { setCorsHeaders } from './cors-headers.ts';
+import { discardBody } from './discard-body.ts';
+import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
+import type { Caller } from './identity.ts';
+
+/** When to try again what cannot be known at the moment, in seconds. */
+export const RETRY_AFTER_SECONDS = 5;
+
+/** Refuses a request; `caller` is who sent it, where that is known. Never rejects. */
+export async function refuse(
+  gateway: Gateway,
+  facts: Facts,
+  rejection: Rejection,
+  caller: Caller | null,
+): Promise<Response> {
+  const { code, cause } = rejection;
+  const key = caller?.key ?? null;
+  gateway.record({ facts, code, cause, key, route: null });
+  gateway.usage.countRefused(
+    { code, keyId: key?.id ?? null, origin: facts.origin?.value ?? null },
+    facts.lookup,
+  );
+  const grant = await grantFor(gateway, facts, rejection, caller);
+  await discardBody(facts.request);
+  return refusalResponse(facts.request, facts.requestId, rejection, grant);
+}
+
+/** Refuses credentials; a client that keeps failing is told to wait instead. Never rejects. */
+export async function refuseCredentials(
+  gateway: Gateway,
+  facts: Facts,
+  rejection: Rejection,
+): Promise<Response> {
+  const { failureLimit } = gateway.config;
+  const network = clientNetwork(facts.request.headers.get('cf-connecting-ip') ?? '');
+  if (failureLimit === null || network === null || (await gateway.mayFail(network))) {
+    return refuse(gateway, facts, rejection, null);
+  }
+  const limited = reject(
+    'rate_limited',
+    'Cannot try so many API keys from one address. Wait, then send the right one',
+    { cause: rejection.code, limit: failureLimit },
+  );
+  return refuse(gateway, facts, limited, null);
+}
+
+/** Whether some live key lists an origin. Never rejects. */
+export async function registrationOf(
+  gateway: Gateway,
+  facts: Facts,
+  origin: WebOrigin,
+): Promise<Registration> {
+  return (
+    gateway.directory.recallOrigin(origin, facts.lookup) ??
+    (await gateway.directory.findOrigin(origin, facts.lookup))
+  );
+}
+
+/**
+ * The answer to a request that failed inside, or that came before the gateway could be built. It
+ * says nothing, so every well-formed origin may read it; pages have no business under `/_edge/`.
+ */
+export function failureResponse(
+  request: Request,
+  requestId: string,
+  code: 'internal_error' | 'unavailable',
+): Response {
+  const origin = isOwnTarget(readTarget(request.url))
+    ? null
+    : parseOrigin(readOriginHeader(request) ?? '');
+  const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
+  const rejection = reject(code, failureDetails[code], retry);
+  return refusalResponse(request, requestId, rejection, grantTo(origin));
+}
+
+const failureDetails = {
+  internal_error:
+    'Cannot answer the request: something went wrong at the edge. Tell the operator the request id',
+  unavailable: 'Cannot answer the request at the moment. Try again shortly',
+} as const;
+
+async function grantFor(
+  gateway: Gateway,
+  facts: Facts,
+  rejection: Rejection,
+  caller: Caller | null,
+): Promise<Grant> {
+  const { origin } = facts;
+  if (origin === null) return null;
+  const { grantScope } = rejectionKinds[rejection.code];
+  // Without a caller, no key has admitted the origin.
+  const scope = grantScope === 'key' && caller === null ? 'registered' : grantScope;
+  const registration = scope === 'registered' ? await registrationOf(gateway, facts, origin) : null;
+  return grantOnRefusal(scope, origin, registration);
+}
+
+function refusalResponse(
+  request: Request,
+  requestId: string,
+  rejection: Rejection,
+  grant: Grant,
+): Response {
+  const kind = rejectionKinds[rejection.code];
+  const accept = request.headers.get('accept');
+  const response = problemResponse(
+    { code: rejection.code, status: kind.status, title: kind.title, detail: rejection.detail },
+    { requestId, accept },
+  );
+  for (const [name, value] of Object.entries(rejectionHeaders(rejection))) {
+    response.headers.set(name, value);
+  }
+  setCorsHeaders(response.headers, grant);
+  return response;
+}
