@@ -211,7 +211,8 @@ export function openBatch(text: string): {
 export function sumOf(texts: readonly string[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const text of texts) {
-    for (const [keyId, day, outcome, requests] of openBatch(text).counts) {
+    const { counts }: ReturnType<typeof openBatch> = JSON.parse(text);
+    for (const [keyId, day, outcome, requests] of counts) {
       const name = `${keyId} ${day} ${outcome}`;
       sums[name] = (sums[name] ?? 0) + requests;
     }
