@@ -121,6 +121,8 @@ export type ConfigResult =
 
 const ADMIN_TOKEN_MIN_LENGTH = 32;
 const QUOTE_MAX_LENGTH = 100;
+/** What the limiters in wrangler.toml allow. */
+const DEFAULT_LIMIT = '1000/60';
 const SWITCH_QUOTE_MAX_LENGTH = 8;
 
 /** Reads the configuration. Returns all its problems when it has any. Never throws. */
@@ -276,8 +278,9 @@ export function readConfig(env: Env): ConfigResult {
     name: 'FAILURE_LIMIT' | 'KEY_LIMIT',
     policyName: string,
   ): RateLimitPolicy | null {
-    const written = text(name);
-    if (env[binding] === undefined && written === '') return null;
+    const isBound = env[binding] !== undefined;
+    const written = text(name) || (isBound ? DEFAULT_LIMIT : '');
+    if (!isBound && written === '') return null;
     const policy = readRateLimit(policyName, written);
     if (policy === null) {
       const reason = 'it is not the limit of the binding as requests and seconds';

@@ -27,6 +27,8 @@ export type EdgeOptions = {
   adminToken?: string | null;
   /** Further variables and secrets, on top of those in wrangler.toml. */
   vars?: Record<string, string>;
+  /** Limiters to bind beside those in wrangler.toml: requests in a minute, by binding. */
+  limitersPerMinute?: Record<string, number>;
   /** How many isolates serve, each on a port of its own, on the same D1, KV and Queue. Default: 1. */
   isolates?: number;
 };
@@ -77,6 +79,10 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
       ...bareSocket,
       // A queue has one consumer; all isolates send to it.
       ...(index === 0 ? {} : { queueConsumers: [] }),
+      ratelimits: {
+        ...(workerOptions['ratelimits'] as ReturnType<typeof limitersOf>),
+        ...limitersOf(options.limitersPerMinute ?? {}),
+      },
       name,
       modulesRoot: bundleFolder,
       modules,
@@ -170,6 +176,15 @@ export function compatibilityDate(): string {
   const date = readConfig({ config: join(projectRoot, 'wrangler.toml') }).compatibility_date;
   if (date === undefined) throw new Error('Cannot serve: wrangler.toml has no compatibility_date');
   return date;
+}
+
+function limitersOf(perMinute: Record<string, number>) {
+  return Object.fromEntries(
+    Object.entries(perMinute).map(([binding, limit]) => [
+      binding,
+      { namespace_id: binding, simple: { limit, period: 60 as const } },
+    ]),
+  );
 }
 
 const bareSocket = {
