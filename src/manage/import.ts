@@ -106,6 +106,7 @@ const rowSchema = v.pipe(
           'With "tokenHash": what people recognise the token by, such as its first four characters.',
         ),
         wanted('a string of a few characters'),
+        secret(),
       ),
     ),
     createdAt: v.pipe(
@@ -114,6 +115,8 @@ const rowSchema = v.pipe(
     ),
   }),
   wanted('an object with at least a name, and a token or tokenHash'),
+  // In its place somebody may have put a token, as in that of the list and of the hint.
+  secret(),
 );
 
 /** The body, with the given schema for a row. */
@@ -128,9 +131,11 @@ function bodyOf<Row extends Schema>(row: Row) {
           because(`it holds more than ${IMPORT_KEYS_MAX} keys`, 'Import them in several calls'),
         ),
         wanted(`a list of 1 to ${IMPORT_KEYS_MAX} keys`),
+        secret(),
       ),
     }),
     wanted('an object, such as {"keys": [{"name": "...", "token": "..."}]}'),
+    secret(),
   );
 }
 

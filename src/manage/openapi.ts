@@ -93,7 +93,7 @@ const conversion: NonNullable<Parameters<typeof toJsonSchema>[1]> = {
       .metadata;
     return {
       ...jsonSchema,
-      ...(isSecret === true ? { writeOnly: true } : {}),
+      ...(isSecret === true && jsonSchema.type === 'string' ? { writeOnly: true } : {}),
       ...(replacement as Json | undefined),
     };
   },
