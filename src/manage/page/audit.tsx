@@ -6,7 +6,7 @@ import type { AuditDocument, AuditedKey } from './api-client.ts';
 import { changesBetween } from './key-values.ts';
 import { Layout } from './layout.tsx';
 import type { Visitor } from './visitor.ts';
-import { Time } from './words.tsx';
+import { accessOf, Time } from './words.tsx';
 
 const actions: Readonly<Record<string, string>> = {
   create: 'Created',
@@ -108,9 +108,9 @@ function KeyOf({ entry }: { entry: AuditDocument }) {
 }
 
 function Changes({ before, after }: { before: AuditedKey | null; after: AuditedKey | null }) {
-  if (before === null || after === null) return <span class="quiet">–</span>;
+  if (after === null) return <span class="quiet">–</span>;
+  if (before === null) return <span class="quiet">{sayAccess(after)}</span>;
   const changes = changesBetween(before, after);
-  const hasNewHint = before.hint !== after.hint;
   return (
     <ul class="changes">
       {changes.map(({ field, before: was, now }) => (
@@ -118,11 +118,17 @@ function Changes({ before, after }: { before: AuditedKey | null; after: AuditedK
           {field}: <del>{was}</del> <ins>{now}</ins>
         </li>
       ))}
-      {hasNewHint && (
+      {before.hint !== after.hint && (
         <li>
           Token: <del>{before.hint}…</del> <ins>{after.hint}…</ins>
         </li>
       )}
     </ul>
   );
+}
+
+/** "CORS access: restricted, from https://app.example.com". */
+function sayAccess(key: AuditedKey): string {
+  const origins = key.access?.cors?.allowedOrigins;
+  return `CORS access: ${accessOf(key)}${origins ? `, from ${origins.join(', ')}` : ''}`;
 }

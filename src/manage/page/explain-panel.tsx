@@ -109,7 +109,6 @@ function Answer(explanation: Explanation) {
             <span class={`badge ${outcome}`}>{outcomes[outcome]}</span>
             <span>
               <strong>{stepNames[step]}</strong>
-              <br />
               <span class="quiet">{detail}</span>
             </span>
           </li>

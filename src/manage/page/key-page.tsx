@@ -296,8 +296,8 @@ function RefusedOrigins(props: ActionProps & { readonly nowMs: number }) {
                 canonicalizeOriginPattern(origin).ok && (
                   <Action {...props}>
                     <input type="hidden" name="origin" value={origin} />
-                    <button type="submit" class="plain" aria-label={`Allow origin ${origin}`}>
-                      Allow this origin
+                    <button type="submit" class="plain">
+                      Allow this origin<span class="unseen"> {origin}</span>
                     </button>
                   </Action>
                 )

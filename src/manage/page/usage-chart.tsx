@@ -25,6 +25,10 @@ const parts = [
 type Part = (typeof parts)[number]['name'];
 type Bar = { readonly day: string } & Readonly<Record<Part, number>>;
 
+/** The chart's own units. It is stretched to what room there is. */
+const CHART_WIDTH = 600;
+const CHART_HEIGHT = 200;
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** All requests that were counted. */
@@ -74,47 +78,37 @@ export function UsageChart(props: {
   const total = totalOf(usage);
   if (total === 0) return <p class="quiet">No requests in the last {days} days.</p>;
   const top = roundUp(Math.max(...bars.map(sumOf)));
-  const left = 44;
-  const width = 720;
-  const height = 168;
-  const step = (width - left) / bars.length;
+  const step = CHART_WIDTH / bars.length;
   return (
     <figure class="stack">
-      <svg
-        class="chart"
-        viewBox={`0 0 ${width} ${height + 22}`}
-        role="img"
-        aria-label={`${countOf(total, 'request')} in the last ${days} days, by day and outcome. The figures are in the table below.`}
-      >
-        {[0, 0.5, 1].map((share) => (
-          <>
-            <line
-              x1={left}
-              x2={width}
-              y1={height - share * (height - 10)}
-              y2={height - share * (height - 10)}
+      <div class="chart">
+        <svg
+          viewBox={`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`${countOf(total, 'request')} in the last ${days} days, by day and outcome. The figures are in the table below.`}
+        >
+          {bars.map((bar, index) => (
+            <Stack
+              bar={bar}
+              x={(index + 0.16) * step}
+              width={0.68 * step}
+              bottom={CHART_HEIGHT}
+              scale={CHART_HEIGHT / top}
             />
-            <text x={left - 8} y={height - share * (height - 10) + 4} text-anchor="end">
-              {Number.isInteger(top * share) ? short(top * share) : ''}
-            </text>
-          </>
-        ))}
-        {bars.map((bar, index) => (
-          <Stack
-            bar={bar}
-            x={left + index * step + step * 0.16}
-            width={step * 0.68}
-            bottom={height}
-            scale={(height - 10) / top}
-          />
-        ))}
-        <text x={left} y={height + 17}>
-          {bars[0]?.day}
-        </text>
-        <text x={width} y={height + 17} text-anchor="end">
-          {bars.at(-1)?.day}
-        </text>
-      </svg>
+          ))}
+        </svg>
+        {/* Beside the picture rather than in it, because that is stretched to the window's width. */}
+        <div class="axis" aria-hidden="true">
+          <span>{short(top)}</span>
+          <span>{top % 2 === 0 ? short(top / 2) : ''}</span>
+          <span>0</span>
+        </div>
+        <div class="span" aria-hidden="true">
+          <span>{bars[0]?.day}</span>
+          <span>{bars.at(-1)?.day}</span>
+        </div>
+      </div>
       <ul class="legend">
         {parts.map(({ name, label }) => (
           <li>
@@ -144,7 +138,7 @@ function UsageTable({ usage }: { usage: readonly DailyUsage[] }) {
   return (
     <details>
       <summary>Figures by day and outcome</summary>
-      <section class="scroll" tabindex={0} aria-label="Usage table, scrolls sideways">
+      <section class="scroll figures" tabindex={0} aria-label="Usage table, scrolls sideways">
         <table>
           <caption class="unseen">Requests by day and outcome</caption>
           <thead>

@@ -66,7 +66,9 @@ export function State({ document, nowMs }: { document: KeyDocument; nowMs: numbe
 }
 
 /** How far a key reaches from pages: not at all, or as its access says. */
-export function accessOf({ access }: KeyDocument): 'none' | 'restricted' | 'full' | 'rules' {
+export function accessOf({
+  access,
+}: Pick<KeyDocument, 'access'>): 'none' | 'restricted' | 'full' | 'rules' {
   if (access?.cors == null) return 'none';
   if (access.rules != null) return 'rules';
   return access.cors.fullAccess ? 'full' : 'restricted';

@@ -1,0 +1,778 @@
+/**
+ * The dashboard in a real Chromium, against the production bundle on bare workerd: the life of a key
+ * from the dialog to its deletion, signing in and out, what other sites can send, every view through
+ * axe, the keyboard alone, and no script at all.
+ *
+ * What needs no browser (headers, forged requests one by one, clocks) is in test/manage/page.
+ */
+
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createSessions, SESSION_COOKIE } from '../../src/manage/page/session.ts';
+import { launchChromium } from '../support/node/chromium.ts';
+import {
+  axeFindings,
+  type Dashboard,
+  type DashboardOptions,
+  openDashboard,
+} from '../support/node/dashboard.ts';
+import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
+import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+
+let browser: Browser;
+let pages: Pages;
+let upstream: Upstream;
+let edge: Edge;
+const dashboards: Dashboard[] = [];
+
+beforeAll(async () => {
+  [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
+  edge = await serveEdge({ upstreamUrl: upstream.url, vars: { USAGE_FLUSH_SECONDS: '1' } });
+});
+afterAll(() => Promise.all([browser.close(), pages.dispose(), edge.dispose(), upstream.dispose()]));
+
+afterEach(async () => {
+  for (const { complaints, close } of dashboards.splice(0)) {
+    await close();
+    expect(complaints).toEqual([]);
+  }
+});
+
+async function open(options: DashboardOptions = {}): Promise<Dashboard> {
+  const dashboard = await openDashboard(browser, edge, options);
+  dashboards.push(dashboard);
+  return dashboard;
+}
+
+async function openSignedIn(options: DashboardOptions = {}): Promise<Dashboard> {
+  const dashboard = await open(options);
+  await dashboard.signIn();
+  return dashboard;
+}
+
+/** Takes out the complaints that a test means to cause, and shows that they were made. */
+function expectComplaints(dashboard: Dashboard, pattern: RegExp): void {
+  expect(dashboard.complaints.join('\n')).toMatch(pattern);
+  dashboard.complaints.length = 0;
+}
+
+/** What Chromium writes to the console for any answer of status 400 or above. */
+const failedToLoad = (status: number) => new RegExp(`responded with a status of ${status} `);
+
+/** A call with this token, as a backend makes it or as a browser on an origin would. */
+async function call(
+  token: string,
+  origin?: string,
+): Promise<{ status: number; code: string | null }> {
+  const response = await fetch(`${edge.url}/api/asset/abc`, {
+    headers: {
+      Authorization: `Bearer ${token}`,
+      ...(origin === undefined ? {} : { Origin: origin }),
+    },
+  });
+  return { status: response.status, code: response.headers.get('X-Edge-Reason') };
+}
+
+const dialogOf = (page: Page): Locator => page.getByRole('dialog', { name: 'Create API key' });
+const tokenOf = async (page: Page): Promise<string> =>
+  (await page.locator('#token-value').innerText()).trim();
+
+describe('the life of a key', () => {
+  test('runs from the dialog to its deletion, as a cross-origin page experiences it', async () => {
+    const dashboard = await openSignedIn();
+    const { page } = dashboard;
+    const app = await openPage(browser, `${pages.origins.app}/`);
+    const fromApp = async (token: string) => {
+      const headers = { Authorization: `Bearer ${token}` };
+      const result = await fetchFromPage(app, `${edge.url}/api/asset/abc`, { headers });
+      return result.error === null ? result.status : 'refused by the browser';
+    };
+    await expect(page.getByRole('heading', { name: 'No API keys yet' }).isVisible()).resolves.toBe(
+      true,
+    );
+
+    // Made in the dialog, with an origin that is checked as it is added.
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    const dialog = dialogOf(page);
+    await dialog.getByLabel('Name').fill('Web player');
+    const origin = dialog.getByRole('textbox', { name: 'Allowed origins' });
+    await expect(origin.count()).resolves.toBe(0);
+    await dialog.getByLabel('Allow CORS access').check();
+    await origin.fill('app.localhost');
+    await dialog.getByRole('button', { name: 'Add origin' }).click();
+    await dialog.getByText('Cannot allow origin "app.localhost"').waitFor();
+    await origin.fill(`${pages.origins.app.toUpperCase()}/`);
+    await origin.press('Enter');
+    await dialog.getByRole('button', { name: `Remove ${pages.origins.app}` }).waitFor();
+    await dashboard.screenshot('create-dialog');
+    await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+
+    const created = page.getByRole('dialog', { name: 'API key created' });
+    await created.waitFor();
+    const token = await tokenOf(page);
+    expect(token).toMatch(/^ea_pk_/);
+    await expect(created.locator('#curl-value').innerText()).resolves.toContain(
+      `-H 'Authorization: Bearer ${token}'`,
+    );
+    await created.getByRole('button', { name: 'Copy the token' }).click();
+    await created.getByText('Copied to the clipboard.').waitFor();
+    await expect(page.evaluate(() => navigator.clipboard.readText())).resolves.toBe(token);
+    await dashboard.screenshot('token');
+    // A token is shown once, so that Escape does not take it away.
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await expect(created.isVisible()).resolves.toBe(true);
+    await created.getByRole('link', { name: 'Done' }).click();
+    const row = page.getByRole('row', { name: /Web player/ });
+    await expect(row.innerText()).resolves.toMatch(/Restricted[\s\S]*Never[\s\S]*Live/);
+    await expect(page.content()).resolves.not.toContain(token);
+
+    // Used by a page on its origin.
+    await expect(fromApp(token)).resolves.toBe(200);
+
+    // Its origin is replaced by another one: refused.
+    await row.getByRole('link', { name: 'Web player' }).click();
+    await page.getByRole('button', { name: `Remove ${pages.origins.app}` }).click();
+    await page.getByRole('textbox', { name: 'Allowed origins' }).fill('https://other.example');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('The changes are saved.').waitFor();
+    await expect(fromApp(token)).resolves.toBe('refused by the browser');
+    await expect(call(token, pages.origins.app)).resolves.toEqual({
+      status: 403,
+      code: 'origin_not_allowed',
+    });
+
+    // It shows up among the refused origins, and is allowed with one click.
+    await expect
+      .poll(
+        async () => {
+          await page.reload();
+          return page
+            .getByRole('button', { name: `Allow this origin ${pages.origins.app}` })
+            .count();
+        },
+        { timeout: 20_000, interval: 500 },
+      )
+      .toBe(1);
+    await page.getByRole('button', { name: `Allow this origin ${pages.origins.app}` }).click();
+    await page.getByText('The origin is allowed.').waitFor();
+    await expect(page.getByText('Allowed now').isVisible()).resolves.toBe(true);
+    await expect(fromApp(token)).resolves.toBe(200);
+
+    // Disabled and enabled again.
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByText('The key is disabled.').waitFor();
+    await expect(call(token)).resolves.toEqual({ status: 401, code: 'invalid_key' });
+    await page.getByRole('button', { name: 'Enable' }).click();
+    await page.getByText('The key is enabled.').waitFor();
+    await expect(call(token)).resolves.toMatchObject({ status: 200 });
+
+    // Rolled without grace: the new token works, the old one does not.
+    await page.getByLabel('Present token').selectOption('Stop the present token at once');
+    await page.getByRole('button', { name: 'Roll the token' }).click();
+    await page.getByRole('heading', { name: 'Token rolled' }).waitFor();
+    const rolled = await tokenOf(page);
+    expect(rolled).not.toBe(token);
+    await expect(fromApp(rolled)).resolves.toBe(200);
+    await expect(fromApp(token)).resolves.toBe(401);
+
+    // Deleted by typing its name, and then refused.
+    await page.getByRole('link', { name: 'Open the key' }).click();
+    await page.getByLabel('Type Web player to confirm').fill('Web');
+    await page.getByRole('button', { name: 'Delete this key' }).click();
+    await page.getByText('The key was not deleted').waitFor();
+    expectComplaints(dashboard, failedToLoad(422));
+    await expect(call(rolled)).resolves.toMatchObject({ status: 200 });
+    await page.getByLabel('Type Web player to confirm').fill('Web player');
+    await page.getByRole('button', { name: 'Delete this key' }).click();
+    await page.getByText('The key was deleted.').waitFor();
+    await expect(fromApp(rolled)).resolves.toBe('refused by the browser');
+    await expect(call(rolled)).resolves.toEqual({ status: 401, code: 'invalid_key' });
+
+    // All of it is in the audit, newest first.
+    await page.getByRole('link', { name: 'Audit' }).click();
+    await expect(page.locator('tbody th').allInnerTexts()).resolves.toEqual([
+      'Deleted',
+      'Rolled',
+      'Edited',
+      'Edited',
+      'Edited',
+      'Edited',
+      'Created',
+    ]);
+    await expect(page.locator('main').innerText()).resolves.toContain('https://other.example');
+    await dashboard.screenshot('audit');
+    await app.close();
+  });
+});
+
+describe('signing in', () => {
+  test('refuses another token, and stops guessing after ten attempts a minute', async () => {
+    const dashboard = await open();
+    const { page } = dashboard;
+    await dashboard.go('/_edge/keys/new');
+    const attempt = async (token: string) => {
+      await page.getByLabel('Admin token').fill(token);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    };
+    for (let count = 1; count <= 10; count += 1) {
+      await attempt(`guess number ${count} of a token of some length`);
+      await page.getByText('This is not the admin token.').waitFor();
+    }
+    expectComplaints(dashboard, failedToLoad(403));
+    await expect(dashboard.context.cookies()).resolves.toEqual([]);
+    // The right one does not get through either, so that the refusal says nothing about it.
+    await attempt(edge.adminToken);
+    await page.getByText('Too many attempts to sign in.').waitFor();
+    expectComplaints(dashboard, failedToLoad(429));
+
+    // Somebody at another address signs in, and goes on to where they wanted to.
+    const other = await open();
+    await other.go('/_edge/keys/new');
+    await other.page.getByLabel('Admin token').fill(edge.adminToken);
+    await other.page.getByRole('button', { name: 'Sign in' }).click();
+    await other.page.getByRole('heading', { name: 'Create API key' }).waitFor();
+  });
+
+  test('keeps the session in a cookie that no script can read and no other site sends', async () => {
+    const { context, page } = await openSignedIn();
+    const cookies = await context.cookies();
+    expect(cookies).toHaveLength(1);
+    expect(cookies[0]).toMatchObject({
+      name: '__Secure-edge-session',
+      path: '/_edge/',
+      httpOnly: true,
+      secure: true,
+      sameSite: 'Strict',
+      expires: -1,
+    });
+    await expect(page.evaluate(() => document.cookie)).resolves.toBe('');
+  });
+
+  test('ends with signing out, for copies of the cookie as well', async () => {
+    const { page, context } = await openSignedIn();
+    const copies = await context.cookies();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You are signed out.').waitFor();
+    await expect(context.cookies()).resolves.toEqual([]);
+    await context.addCookies(copies);
+    await page.goto(`${edge.url}/_edge/audit`);
+    await page.getByText('Your session has ended.').waitFor();
+    await expect(page.getByLabel('Admin token').isVisible()).resolves.toBe(true);
+  });
+
+  const sessions = [
+    ['half an hour after it was last used', 31 * 60 * 1000, 0],
+    ['twelve hours after signing in, however much it is used', 0, 12 * 60 * 60 * 1000 + 1000],
+  ] as const;
+  test.each(sessions)('ends %s', async (_when, idleMs, ageMs) => {
+    const dashboard = await openSignedIn();
+    await dashboard.context.clearCookies();
+    await addSession(dashboard, { idleMs, ageMs });
+    await dashboard.go('/_edge/audit');
+    await dashboard.page.getByText('Your session has ended.').waitFor();
+    // And one that is a little younger does not.
+    await addSession(dashboard, {
+      idleMs: Math.max(0, idleMs - 2 * 60 * 1000),
+      ageMs: Math.max(0, ageMs - 2 * 60 * 1000),
+    });
+    await dashboard.go('/_edge/audit');
+    await dashboard.page.getByRole('heading', { name: 'Audit' }).waitFor();
+  });
+
+  test('says so when the session ended while a form was open', async () => {
+    const { page, context } = await openSignedIn();
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    await dialogOf(page).getByLabel('Name').fill('Too late');
+    await context.clearCookies();
+    await dialogOf(page).getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByText('what you sent last was not carried out').waitFor();
+    await expect(edge.manage('GET', '/keys?search=Too+late')).resolves.toMatchObject({
+      json: { keys: [] },
+    });
+  });
+
+  test('is not asked for again when a link of another site leads here', async () => {
+    const { page } = await openSignedIn();
+    await page.goto(`${pages.origins.app}/`);
+    await page.evaluate((url) => {
+      const link = document.createElement('a');
+      link.href = url;
+      link.textContent = 'the dashboard';
+      document.body.append(link);
+    }, `${edge.url}/_edge/audit`);
+    await page.getByRole('link', { name: 'the dashboard' }).click();
+    await page.getByRole('heading', { name: 'Audit' }).waitFor();
+  });
+});
+
+describe('another site', () => {
+  test('cannot have anything done with the session of a visitor', async () => {
+    const key = await edge.createKey({ name: 'Target of another site' });
+    const dashboard = await openSignedIn();
+    const { page } = dashboard;
+    // The worst case: the other site knows the form, its token and the ETag.
+    await dashboard.go(`/_edge/keys/${key.id}`);
+    const fields = await page.evaluate(() => {
+      const form = document.querySelector<HTMLFormElement>('form[action$="/disable"]');
+      return [...new FormData(form ?? undefined)].map(([name, value]) => [name, String(value)]);
+    });
+    expect(fields.map(([name]) => name)).toEqual(['form_token', 'etag', 'was']);
+    const action = `${edge.url}/_edge/keys/${key.id}/disable`;
+
+    await page.goto(`${pages.origins.app}/`);
+    await page.evaluate(
+      ([action, fields]) => {
+        const form = document.createElement('form');
+        form.method = 'post';
+        form.action = action;
+        for (const [name = '', value = ''] of fields) {
+          const input = document.createElement('input');
+          input.type = 'hidden';
+          input.name = name;
+          input.value = value;
+          form.append(input);
+        }
+        document.body.append(form);
+        form.submit();
+      },
+      [action, fields] as const,
+    );
+    await page.getByRole('heading', { name: 'Not from this page' }).waitFor();
+    expectComplaints(dashboard, failedToLoad(403));
+
+    await page.goto(`${pages.origins.app}/`);
+    await page.evaluate(
+      async ([action, fields]) => {
+        const body = new URLSearchParams(fields.map(([name = '', value = '']) => [name, value]));
+        // Sent, and then kept from the page: whether it was refused has to be looked up.
+        const init = { method: 'POST', body, mode: 'no-cors', credentials: 'include' } as const;
+        await fetch(action, init).catch(() => {});
+      },
+      [action, fields] as const,
+    );
+    expectComplaints(dashboard, /ERR_BLOCKED_BY_RESPONSE\.NotSameOrigin/);
+    await expect(edge.manage('GET', `/keys/${key.id}`)).resolves.toMatchObject({
+      json: { enabled: true },
+    });
+  });
+
+  test('cannot show the page in a frame', async () => {
+    const dashboard = await openSignedIn();
+    await dashboard.page.goto(`${pages.origins.app}/`);
+    await dashboard.page.evaluate(async (url) => {
+      const frame = document.createElement('iframe');
+      frame.src = url;
+      const isLoaded = new Promise((resolve) => frame.addEventListener('load', resolve));
+      document.body.append(frame);
+      await isLoaded;
+    }, `${edge.url}/_edge/`);
+    expectComplaints(dashboard, /frame-ancestors 'none'/);
+  });
+});
+
+describe('the keyboard alone', () => {
+  test('creates a key with an origin, and copies its token', async () => {
+    const { page } = await openSignedIn();
+    const { keyboard } = page;
+    const focusedName = () =>
+      page.evaluate(() => {
+        const element = document.activeElement as HTMLInputElement;
+        return element.labels?.[0]?.innerText ?? element.innerText;
+      });
+    /** Presses Tab until the control of this name has the focus. */
+    const tabTo = async (name: string) => {
+      for (let count = 0; count < 40; count += 1) {
+        if ((await focusedName()).startsWith(name)) return;
+        await keyboard.press('Tab');
+      }
+      throw new Error(`Cannot reach "${name}" with the Tab key`);
+    };
+
+    await keyboard.press('Tab');
+    await expect(focusedName()).resolves.toBe('Skip to the content');
+    await tabTo('Create API key');
+    await keyboard.press('Enter');
+    // The dialog opens with the focus in its first field.
+    await expect(focusedName()).resolves.toBe('Name');
+    await keyboard.type('Made by keyboard');
+    await tabTo('Allow CORS access');
+    await keyboard.press('Space');
+    await tabTo('Allowed origins');
+    await keyboard.type('https://keyboard.example');
+    await keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove https://keyboard.example' }).waitFor();
+    // Enter adds an origin and does not send the form; the focus stays for the next one.
+    await expect(focusedName()).resolves.toBe('Allowed origins');
+    await keyboard.type('https://second.example');
+    await keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove https://second.example' }).waitFor();
+    await tabTo('Remove');
+    await keyboard.press('Enter');
+    await page
+      .getByRole('button', { name: 'Remove https://keyboard.example' })
+      .waitFor({ state: 'detached' });
+    // The focus goes on to the next one, rather than to the top of the page.
+    await expect(focusedName()).resolves.toBe('Remove');
+    await tabTo('Create');
+    await keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'API key created' }).waitFor();
+    await expect(focusedName()).resolves.toBe('API key created');
+    const token = await tokenOf(page);
+    await tabTo('Copy');
+    await keyboard.press('Enter');
+    await page.getByText('Copied to the clipboard.').waitFor();
+    await expect(page.evaluate(() => navigator.clipboard.readText())).resolves.toBe(token);
+    await tabTo('Done');
+    await keyboard.press('Enter');
+    const row = page.getByRole('row', { name: /Made by keyboard/ });
+    await expect(row.innerText()).resolves.toContain('https://second.example');
+    await expect(row.innerText()).resolves.not.toContain('https://keyboard.example');
+  });
+
+  test('leaves the dialog with Escape, and comes back to what opened it', async () => {
+    const { page } = await openSignedIn();
+    const opener = page.getByRole('link', { name: 'Create API key' });
+    await opener.focus();
+    await page.keyboard.press('Enter');
+    await dialogOf(page).waitFor();
+    await page.keyboard.press('Escape');
+    await dialogOf(page).waitFor({ state: 'hidden' });
+    await expect(opener.evaluate((link) => link === document.activeElement)).resolves.toBe(true);
+  });
+});
+
+describe('without JavaScript', () => {
+  test('a key is made, edited, rolled and deleted', async () => {
+    const dashboard = await openSignedIn({ javaScriptEnabled: false });
+    const { page } = dashboard;
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Create API key' }).waitFor();
+    await page.getByLabel('Name').fill('Plain');
+    // The box reveals the origins by style alone.
+    await expect(page.getByLabel('Allowed origins').isVisible()).resolves.toBe(false);
+    await page.getByLabel('Allow CORS access').check();
+    await page.getByLabel('Allowed origins').fill('https://plain.example\nplain.example');
+    await page.getByLabel('Expires').selectOption('In 30 days');
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    // Refused with the reason at the field, and with all that was typed.
+    await page.getByText('Cannot allow origin "plain.example"').waitFor();
+    expectComplaints(dashboard, failedToLoad(422));
+    await expect(page.getByLabel('Name').inputValue()).resolves.toBe('Plain');
+    await expect(page.getByLabel('Allow CORS access').isChecked()).resolves.toBe(true);
+    await expect(page.getByLabel('Expires').inputValue()).resolves.toBe('30');
+    const origins = page.getByLabel('Allowed origins');
+    await expect(origins.getAttribute('aria-invalid')).resolves.toBe('true');
+    await dashboard.screenshot('without-javascript');
+    await origins.fill('https://plain.example');
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByRole('heading', { name: 'API key created' }).waitFor();
+    const token = await tokenOf(page);
+    await expect(call(token, 'https://plain.example')).resolves.toMatchObject({ status: 200 });
+
+    await page.getByRole('link', { name: 'Open the key' }).click();
+    await page.getByLabel('Name').fill('Plainer');
+    await page.getByLabel('Allowed origins').fill('https://plainer.example');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('The changes are saved.').waitFor();
+    await expect(call(token, 'https://plain.example')).resolves.toMatchObject({ status: 403 });
+    await page.getByRole('button', { name: 'Roll the token' }).click();
+    await page.getByRole('heading', { name: 'Token rolled' }).waitFor();
+    await expect(call(await tokenOf(page))).resolves.toMatchObject({ status: 200 });
+    await page.getByRole('link', { name: 'Open the key' }).click();
+    await page.getByLabel('Type Plainer to confirm').fill('Plainer');
+    await page.getByRole('button', { name: 'Delete this key' }).click();
+    await page.getByText('The key was deleted.').waitFor();
+    await expect(call(token)).resolves.toMatchObject({ status: 401 });
+  });
+});
+
+describe('a form', () => {
+  test('sent twice makes one key, and shows the same token', async () => {
+    const { page } = await openSignedIn();
+    await page.goto(`${edge.url}/_edge/keys/new`);
+    await page.getByLabel('Name').fill('Sent twice');
+    await page.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByRole('heading', { name: 'API key created' }).waitFor();
+    const token = await tokenOf(page);
+    await page.reload();
+    await page.getByRole('heading', { name: 'API key created' }).waitFor();
+    await expect(tokenOf(page)).resolves.toBe(token);
+    await page.goto(`${edge.url}/_edge/?q=sent+twice`);
+    await expect(page.locator('tbody tr').count()).resolves.toBe(1);
+  });
+
+  test('that comes after somebody else has changed the key says what is different', async () => {
+    const key = await edge.createKey({
+      name: 'Shared',
+      access: { cors: { allowedOrigins: ['https://one.example'] } },
+    });
+    const dashboard = await openSignedIn();
+    const { page } = dashboard;
+    await dashboard.go(`/_edge/keys/${key.id}`);
+    await page.getByLabel('Name').fill('Renamed here');
+    await edge.manage('PATCH', `/keys/${key.id}`, {
+      access: { cors: { allowedOrigins: ['https://one.example', 'https://two.example'] } },
+    });
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('somebody else has changed this key').waitFor();
+    expectComplaints(dashboard, failedToLoad(412));
+    await expect(page.getByRole('row', { name: /Allowed origins/ }).innerText()).resolves.toMatch(
+      /https:\/\/one\.example\s+https:\/\/one\.example, https:\/\/two\.example/,
+    );
+    await dashboard.screenshot('changed-in-the-meantime');
+    // Saved again, it changes what was changed here and keeps what was changed there.
+    await expect(page.getByLabel('Name').inputValue()).resolves.toBe('Renamed here');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('The changes are saved.').waitFor();
+    await expect(edge.manage('GET', `/keys/${key.id}`)).resolves.toMatchObject({
+      json: {
+        name: 'Renamed here',
+        access: { cors: { allowedOrigins: ['https://one.example', 'https://two.example'] } },
+      },
+    });
+  });
+
+  test('keeps the dialog open with the reason at the field, and what was typed', async () => {
+    const dashboard = await openSignedIn();
+    const { page } = dashboard;
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    const dialog = dialogOf(page);
+    await dialog.getByLabel('Name').fill('Without origins');
+    await dialog.getByLabel('Allow CORS access').check();
+    await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+    await dialog.getByText('needs at least one origin').waitFor();
+    expectComplaints(dashboard, failedToLoad(422));
+    const origins = dialog.getByRole('textbox', { name: 'Allowed origins' });
+    await expect(origins.getAttribute('aria-invalid')).resolves.toBe('true');
+    await expect(origins.evaluate((field) => field === document.activeElement)).resolves.toBe(true);
+    // An origin that was typed and not added counts as well.
+    await origins.fill('https://typed.example');
+    await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByRole('dialog', { name: 'API key created' }).waitFor();
+    await expect(edge.manage('GET', '/keys?search=Without+origins')).resolves.toMatchObject({
+      json: { keys: [{ access: { cors: { allowedOrigins: ['https://typed.example'] } } }] },
+    });
+  });
+});
+
+describe('the list', () => {
+  test('is searched by name and read page by page', async () => {
+    for (let count = 1; count <= 27; count += 1) {
+      await edge.createKey({ name: `Paged ${String(count).padStart(2, '0')}` });
+    }
+    const { page } = await openSignedIn();
+    await page.getByLabel('Search keys by name').fill('paged');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.waitForURL(/q=paged/);
+    const names = () => page.locator('.key-name').allInnerTexts();
+    const first = await names();
+    expect(first).toHaveLength(25);
+    expect(first[0]).toBe('Paged 27');
+    await page.getByRole('link', { name: 'Older keys' }).click();
+    await page.waitForURL(/cursor=/);
+    await expect(names()).resolves.toEqual(['Paged 02', 'Paged 01']);
+    await expect(page.getByRole('link', { name: 'Older keys' }).count()).resolves.toBe(0);
+  });
+});
+
+/** Puts a session into the browser that was opened and last used so long ago. */
+async function addSession(
+  { context }: Dashboard,
+  { idleMs, ageMs }: { idleMs: number; ageMs: number },
+): Promise<void> {
+  let nowMs = Date.now() - idleMs - ageMs;
+  const sessions = createSessions({
+    adminToken: edge.adminToken,
+    now: () => nowMs,
+    fillRandom: (bytes) => crypto.getRandomValues(bytes),
+  });
+  let cookie = await sessions.open();
+  // As somebody who comes back every twenty minutes.
+  while (nowMs < Date.now() - idleMs - 20 * 60 * 1000) {
+    nowMs += 20 * 60 * 1000;
+    const reading = await sessions.read(cookie);
+    if (reading.outcome !== 'open') break;
+    cookie = (await sessions.continue(reading.session)) ?? cookie;
+  }
+  const [, value = ''] = /=([^;]*)/.exec(cookie) ?? [];
+  await context.addCookies([
+    {
+      name: SESSION_COOKIE,
+      value,
+      url: `${edge.url.replace('http:', 'https:')}/_edge/`,
+      sameSite: 'Strict',
+      httpOnly: true,
+      secure: true,
+    },
+  ]);
+}
+
+/** What the views are looked at with: a second deployment, where there is something of everything. */
+describe('every view', () => {
+  let world: Edge;
+  let player: CreatedKey;
+  beforeAll(async () => {
+    world = await serveEdge({ upstreamUrl: upstream.url });
+    player = await fillWorld(world);
+  });
+  afterAll(() => world.dispose());
+
+  const themes = ['light', 'dark'] as const;
+  const windows = ['small', 'phone', 'wide'] as const;
+  const cases = themes.flatMap((colorScheme) => windows.map((size) => ({ colorScheme, size })));
+
+  test.each(cases)('pleases axe and fits the window: $colorScheme, $size', async (look) => {
+    const dashboard = await openDashboard(browser, world, look);
+    dashboards.push(dashboard);
+    const { page } = dashboard;
+    const examine = async (name: string) => {
+      await dashboard.screenshot(`${name}-${look.colorScheme}-${look.size}`);
+      expect.soft(await axeFindings(page), name).toEqual([]);
+      // Nothing is cut off at the side, and nobody has to scroll there.
+      const hiddenPixels = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return scrollWidth - clientWidth;
+      });
+      expect.soft(hiddenPixels, name).toBe(0);
+    };
+
+    await dashboard.go('/_edge/');
+    await examine('sign-in');
+    await page.getByLabel('Admin token').fill('not the admin token');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('This is not the admin token.').waitFor();
+    await examine('sign-in-refused');
+    expectComplaints(dashboard, failedToLoad(403));
+
+    await dashboard.signIn(world.adminToken);
+    await examine('list');
+    await dashboard.go('/_edge/?q=nothing+has+this+name');
+    await page.getByText('No key has “nothing has this name” in its name.').waitFor();
+    await examine('list-without-matches');
+
+    await page.getByRole('link', { name: 'Show all' }).click();
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    const dialog = dialogOf(page);
+    await dialog.getByLabel('Name').fill('Everything at once');
+    await dialog.getByLabel('Allow CORS access').check();
+    await dialog.getByLabel('Full API access').check();
+    for (const origin of ['https://app.example.com', 'http://localhost:3000', '*', 'nonsense']) {
+      await dialog.getByRole('textbox', { name: 'Allowed origins' }).fill(origin);
+      await dialog.getByRole('button', { name: 'Add origin' }).click();
+      await (origin === 'nonsense'
+        ? dialog.getByText('Cannot allow origin "nonsense"')
+        : dialog.getByRole('button', { name: `Remove ${origin}`, exact: true })
+      ).waitFor();
+    }
+    await dialog.getByText('Origin "*" admits every website').waitFor();
+    await dialog.getByText('is on the machine of whoever opens it').waitFor();
+    await examine('create');
+
+    await dashboard.go('/_edge/keys/new');
+    await examine('create-page');
+    await dashboard.go(`/_edge/keys/${player.id}`);
+    await page.getByText('Figures by day and outcome').click();
+    await examine('key');
+    const question = new URLSearchParams({
+      method: 'GET',
+      path: '/api/stream',
+      origin: 'https://app.example.com',
+    });
+    await dashboard.go(`/_edge/keys/${player.id}?${question}`);
+    await page.getByText('This request is refused.').waitFor();
+    for (const summary of await page.locator('#explain summary').all()) await summary.click();
+    await examine('key-explained');
+
+    await dashboard.go('/_edge/audit');
+    await examine('audit');
+    await dashboard.go('/_edge/keys/key_0000000000000000000000');
+    await page.getByRole('heading', { name: 'Not found' }).waitFor();
+    await examine('no-such-key');
+    expectComplaints(dashboard, failedToLoad(404));
+  });
+});
+
+/** Keys of every kind and state, with traffic, and a history. Returns the one with the most of it. */
+async function fillWorld(world: Edge): Promise<CreatedKey> {
+  const cors = (allowedOrigins: string[], more: object = {}) => ({
+    access: { cors: { allowedOrigins, ...more } },
+  });
+  const keys: CreatedKey[] = [];
+  for (const document of [
+    { name: 'Nightly export', owner: 'acct_1' },
+    { name: 'Old embed', owner: 'acct_2', ...cors(['*']), expiresAt: '2026-01-01T00:00:00Z' },
+    {
+      name: 'Thumbnails',
+      owner: 'acct_1',
+      access: {
+        cors: { allowedOrigins: ['https://*.cdn.example.com'] },
+        rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }],
+      },
+    },
+    { name: 'Internal console', ...cors(['https://console.example.com'], { fullAccess: true }) },
+    { name: 'Local development', owner: 'acct_1', ...cors(['http://localhost:5173']) },
+    {
+      name: 'Web player',
+      owner: 'acct_1',
+      ...cors(['https://app.example.com', 'https://www.example.com', 'https://tv.example.com']),
+    },
+  ]) {
+    keys.push(await world.createKey(document));
+  }
+  const player = keys.at(-1);
+  const development = keys.at(-2);
+  if (!player || !development) throw new Error('Cannot fill the world: it has no keys');
+  await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
+  await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
+  await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 60 });
+
+  const dayMs = 24 * 60 * 60 * 1000;
+  const today = Date.now();
+  const statements = keys.flatMap((key, place) =>
+    Array.from({ length: 30 }, (_, ago) => {
+      const day = new Date(today - ago * dayMs).toISOString().slice(0, 10);
+      // Waves, so that the charts look like traffic.
+      const allowed = Math.round((place ** 3 + 2) * 9 * (1.4 + Math.sin(ago * 0.9 + place)));
+      const counts = {
+        allowed,
+        'denied:origin_not_allowed': place === 5 && ago % 4 === 1 ? Math.round(allowed / 5) : 0,
+        'denied:route_not_allowed': place === 5 ? Math.round(allowed / 30) : 0,
+        'upstream_error:upstream_timeout': ago === 3 ? Math.round(allowed / 12) : 0,
+      };
+      return Object.entries(counts)
+        .filter(([, requests]) => requests > 0 && place !== 1 && place !== 4)
+        .map(([outcome, requests]) =>
+          world.db
+            .prepare('INSERT INTO usage_daily (key_id, day, outcome, requests) VALUES (?, ?, ?, ?)')
+            .bind(key.id, day, outcome, requests),
+        );
+    }).flat(),
+  );
+  const refusals = [
+    ['https://preview-42.example.dev', 7, 5 * 60 * 1000],
+    ['null', 1, 2 * dayMs],
+  ] as const;
+  await world.db.batch([
+    ...statements,
+    ...refusals.map(([origin, count, agoMs]) =>
+      world.db
+        .prepare(
+          `INSERT INTO refused_origins (key_id, origin, code, last_at_ms, count)
+           VALUES (?, ?, 'origin_not_allowed', ?, ?)`,
+        )
+        .bind(player.id, origin, today - agoMs, count),
+    ),
+    ...keys.map((key, place) =>
+      world.db
+        .prepare('UPDATE keys SET created_at_ms = ?, last_used_at_ms = ? WHERE id = ?')
+        .bind(
+          today - (6 - place) * 19 * dayMs,
+          place === 4 ? null : today - (6 - place) * 47 * 60 * 1000,
+          key.id,
+        ),
+    ),
+  ]);
+  return player;
+}
