@@ -182,6 +182,14 @@ CREATE TABLE IF NOT EXISTS idempotency (
 
 CREATE INDEX IF NOT EXISTS idempotency_by_expiry ON idempotency (expires_at_ms);
 
+-- Sessions of the page that somebody signed out of, until their cookies have expired by themselves.
+-- Written by the page.
+CREATE TABLE IF NOT EXISTS ended_sessions (
+  -- The id in the session's cookie. Without the signature it opens nothing.
+  id TEXT PRIMARY KEY,
+  until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Single values. Made once, by this file.
 CREATE TABLE IF NOT EXISTS settings (
   name TEXT PRIMARY KEY,
