@@ -7,6 +7,7 @@
 import { type App, createApp } from './app.ts';
 import { LIMITER_TIMEOUT_MS, LOG_LINE_MAX_BYTES } from './core/limits.ts';
 import { compileRoutes } from './core/route-table.ts';
+import { hideTokens } from './core/token.ts';
 import { type Config, type Env, readConfig } from './env.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
 import { createRecorder } from './gateway/record.ts';
@@ -234,7 +235,8 @@ async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Pr
 
 /** One structured line. Callers put no token, Authorization header or secret into it. */
 function log(line: object): void {
-  const text = JSON.stringify(line);
+  // Nobody puts a token into a line; an error of somebody else's may quote one.
+  const text = hideTokens(JSON.stringify(line));
   const isWhole = new TextEncoder().encode(text).byteLength <= LOG_LINE_MAX_BYTES;
   // Whatever went into it, a line stays one that log stores take whole.
   console.log(isWhole ? text : JSON.stringify({ event: 'cut', start: text.slice(0, 500) }));

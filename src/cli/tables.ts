@@ -71,9 +71,25 @@ export function usageTable(document: unknown): string {
   return table.toString();
 }
 
+interface Explanation {
+  allowed: boolean;
+  status: number | null;
+  code: string | null;
+  detail: string;
+  steps: { step: string; outcome: 'passed' | 'failed' | 'skipped'; detail: string }[];
+}
+
+const outcomeMarks = { passed: 'ok', failed: 'NO', skipped: '-' } as const;
+
 /** The steps of an explanation, and what comes of them. */
-export function explanationText(explanation: unknown): string {
-  return JSON.stringify(explanation, null, 2);
+export function explanationText(document: unknown): string {
+  const { allowed, status, code, detail, steps } = document as Explanation;
+  const table = plainTable(['', 'RULE', 'WHAT IT SAYS']);
+  for (const step of steps) {
+    table.push([outcomeMarks[step.outcome], step.step, clean(step.detail)]);
+  }
+  const result = allowed ? 'Allowed: forwarded to the API' : `Refused: ${status} ${code}`;
+  return `${table.toString()}\n\n${result}\n${clean(detail)}`;
 }
 
 function accessText({ access }: KeyRow): string {

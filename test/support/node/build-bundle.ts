@@ -28,13 +28,17 @@ export const bundleFolder = process.env[folderVariable] ?? join(projectRoot, 'di
 export default async function buildBundle(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-bundle-'));
   process.env[folderVariable] = folder;
-  await runWrangler(['deploy', '--dry-run', '--outdir', folder]);
+  const remove = () => rm(folder, { recursive: true, force: true });
+  await runWrangler(['deploy', '--dry-run', '--outdir', folder]).catch(async (error) => {
+    await remove();
+    throw error;
+  });
   const bundle = await readFile(join(folder, 'index.js'));
   const gzippedBytes = gzipSync(bundle).byteLength;
   console.log(
     `Worker bundle: ${inKibibytes(bundle.byteLength)}, ${inKibibytes(gzippedBytes)} gzip`,
   );
-  return () => rm(folder, { recursive: true, force: true });
+  return remove;
 }
 
 /** Runs wrangler in the project's folder. Throws with all that it said when it fails. */

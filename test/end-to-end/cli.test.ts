@@ -1,0 +1,220 @@
+/** The command line as its users run it: a process of its own against a real edge. */
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot } from '../support/node/build-bundle.ts';
+import { request } from '../support/node/raw-http.ts';
+import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+
+let upstream: Upstream;
+let edge: Edge;
+let folder: string;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  edge = await serveEdge({ upstreamUrl: upstream.url });
+  folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-cli-'));
+});
+afterAll(async () => {
+  await edge?.dispose();
+  await upstream?.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Run {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+function run(args: string[], env: Record<string, string> = {}): Promise<Run> {
+  const program = join(projectRoot, 'src/cli/main.ts');
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [program, ...args],
+      { env: { EDGE_AUTHORIZER_URL: edge.url, EDGE_AUTHORIZER_TOKEN: edge.adminToken, ...env } },
+      (error, stdout, stderr) => {
+        const exitCode = error === null ? 0 : Number(error.code);
+        resolve({ exitCode, stdout, stderr });
+      },
+    );
+  });
+}
+
+async function runJson(args: string[]): Promise<Record<string, unknown>> {
+  const { exitCode, stdout, stderr } = await run([...args, '--json']);
+  expect(exitCode, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+async function jsonFile(value: unknown): Promise<string> {
+  const file = join(folder, `${Math.random()}.json`);
+  await writeFile(file, JSON.stringify(value));
+  return file;
+}
+
+async function statusWith(token: string): Promise<number | undefined> {
+  const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
+  return (await request(edge.port, { target: '/api/task/1', headers })).status;
+}
+
+describe('a command that fails', () => {
+  it.each([
+    ['no command', [], 2, 'Usage'],
+    ['an unknown command', ['keys', 'mak'], 2, 'unknown command'],
+    ['an unknown option', ['keys', 'list', '--toke', 'x'], 2, 'unknown option'],
+    ['a missing name', ['keys', 'create'], 2, '--name'],
+    ['a limit that is no number', ['keys', 'list', '--limit', 'x'], 2, 'whole number'],
+    ['a key that is not there', ['keys', 'show', 'key_nothing'], 4, 'Cannot find'],
+    [
+      'an origin that is none',
+      ['keys', 'create', '--name', 'x', '--origin', 'a.example'],
+      5,
+      'https://a.example',
+    ],
+    [
+      'full access without an origin',
+      ['keys', 'create', '--name', 'x', '--full-access'],
+      2,
+      '--origin',
+    ],
+    ['a file that is not there', ['keys', 'import', '/nowhere.json'], 2, '/nowhere.json'],
+  ])('%s', async (_name, args, exitCode, words) => {
+    const result = await run(args);
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stdout + result.stderr).toContain(words);
+  });
+
+  it('without an edge, a token, or an answer says which', async () => {
+    expect(await run(['keys', 'list'], { EDGE_AUTHORIZER_URL: 'edge' })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('EDGE_AUTHORIZER_URL'),
+    });
+    expect(await run(['keys', 'list'], { EDGE_AUTHORIZER_TOKEN: '' })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('EDGE_AUTHORIZER_TOKEN'),
+    });
+    expect(await run(['keys', 'list'], { EDGE_AUTHORIZER_TOKEN: 'wrong' })).toMatchObject({
+      exitCode: 3,
+      stdout: '',
+    });
+    // Reserved for documentation and never in use: https://www.rfc-editor.org/rfc/rfc863
+    const nowhere = await run(['keys', 'list', '--url', 'http://127.0.0.1:9']);
+    expect(nowhere).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Cannot reach') });
+  });
+
+  it('prints the problem as JSON where that was asked for, and nothing of the token', async () => {
+    const result = await run(['keys', 'create', '--name', 'x', '--origin', 'a.example', '--json']);
+    expect(JSON.parse(result.stdout)).toMatchObject({ code: 'invalid_fields', status: 422 });
+    expect(result.stdout + result.stderr).not.toContain(edge.adminToken);
+  });
+});
+
+describe('the life of a key', () => {
+  it('is made, shown, edited, rolled and revoked', async () => {
+    const made = await runJson([
+      ...['keys', 'create', '--name', 'My page', '--owner', 'acct_1'],
+      ...['--origin', 'https://a.example', '--origin', 'https://b.example'],
+    ]);
+    const id = String(made['id']);
+    expect(made['access']).toEqual({
+      cors: { allowedOrigins: ['https://a.example', 'https://b.example'], fullAccess: false },
+    });
+    expect(await statusWith(String(made['token']))).toBe(200);
+
+    const shown = await run(['keys', 'show', id]);
+    expect(shown.stdout).toContain('https://b.example');
+    expect(shown.stdout).toContain('restricted');
+    expect(shown.stdout).not.toContain(String(made['token']));
+
+    const edited = await runJson([
+      ...['keys', 'edit', id, '--name', 'Our page'],
+      ...['--remove-origin', 'https://a.example', '--add-origin', 'https://c.example'],
+    ]);
+    expect(edited).toMatchObject({
+      name: 'Our page',
+      access: { cors: { allowedOrigins: ['https://b.example', 'https://c.example'] } },
+    });
+    expect(await runJson(['keys', 'edit', id, '--disable'])).toMatchObject({ enabled: false });
+    expect(await statusWith(String(made['token']))).toBe(401);
+    await runJson(['keys', 'edit', id, '--enable']);
+
+    const rolled = await runJson(['keys', 'roll', id, '--grace-seconds', '60']);
+    expect(rolled['token']).not.toBe(made['token']);
+    expect(await statusWith(String(made['token']))).toBe(200);
+    expect(await statusWith(String(rolled['token']))).toBe(200);
+
+    const wrongName = await run(['keys', 'revoke', id, '--name', 'My page']);
+    expect(wrongName).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('"Our page"') });
+    expect((await run(['keys', 'revoke', id, '--name', 'Our page'])).exitCode).toBe(0);
+    expect(await statusWith(String(rolled['token']))).toBe(401);
+    expect((await run(['keys', 'show', id])).exitCode).toBe(4);
+  });
+
+  it('is listed by owner and name, over several pages', async () => {
+    for (let count = 0; count < 3; count++) {
+      await edge.createKey({ name: `listed ${count}`, owner: 'acct_list' });
+    }
+    const { keys } = await runJson(['keys', 'list', '--owner', 'acct_list', '--limit', '2']);
+    expect(keys).toMatchObject([{ name: 'listed 2' }, { name: 'listed 1' }]);
+    const found = await run(['keys', 'list', '--search', 'listed 0']);
+    expect(found.stdout).toContain('listed 0');
+    expect(found.stdout).not.toContain('listed 1');
+  });
+
+  it('is explained and counted', async () => {
+    const key = await edge.createKey({
+      name: 'page',
+      access: { cors: { allowedOrigins: ['https://a.example'] } },
+    });
+    const explained = await runJson([
+      ...['keys', 'explain', '--key', key.id, '--path', '/api/stream'],
+      ...['--origin', 'https://a.example'],
+    ]);
+    expect(explained).toMatchObject({ allowed: false, code: 'route_not_allowed' });
+    const allowed = await run(['keys', 'explain', '--key', key.id, '--path', '/api/stream/1']);
+    expect(allowed.stdout).toContain('Allowed: forwarded');
+    const refused = await run(['keys', 'explain', '--key', key.id, '--path', '/api/stream']);
+    expect(refused.stdout).toMatch(/NO +route/);
+    expect(refused.stdout).toContain('Refused: 403 route_not_allowed');
+    await statusWith(key.token);
+    await expect
+      .poll(async () => (await run(['keys', 'usage', key.id])).stdout, {
+        timeout: 40_000,
+        interval: 1000,
+      })
+      .toContain('allowed');
+  });
+});
+
+describe('import', () => {
+  it('brings existing tokens over in calls of 500', async () => {
+    const rows = Array.from({ length: 501 }, (_, index) => ({
+      name: `imported ${index}`,
+      token: `old-store-token-of-decent-length-${String(index).padStart(4, '0')}`,
+    }));
+    const { exitCode, stdout, stderr } = await run(['keys', 'import', await jsonFile(rows)]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain('Imported 501 keys');
+    expect(await statusWith(rows[500]?.token ?? '')).toBe(200);
+  });
+
+  it('says how far it came when a later call is refused', async () => {
+    const rows = Array.from({ length: 501 }, (_, index) => ({
+      name: 'second import',
+      token: `second-store-token-of-decent-length-${String(index).padStart(4, '0')}`,
+    }));
+    const broken = [...rows.slice(0, 500), { name: '', token: 'short' }];
+    const result = await run(['keys', 'import', await jsonFile(broken)]);
+    expect(result).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringContaining('Imported 500 keys, then stopped'),
+    });
+    expect(result.stderr).not.toContain('short"');
+  });
+});
