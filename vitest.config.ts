@@ -5,7 +5,7 @@ import { textModules } from './test/support/node/text-modules.ts';
 
 /**
  * Three kinds of tests, by what they need:
- * - `core`: pure rules as tables and properties, in plain Node, in milliseconds;
+ * - `core`: pure rules as tables and properties, and the look-up protocol's model, in plain Node;
  * - `workers`: everything that touches D1, KV or `fetch`, in workerd with the real bindings;
  * - `end-to-end`: the production bundle on a bare workerd, raw sockets, and a real Chromium.
  */
@@ -15,7 +15,11 @@ export default defineConfig({
     outputFile: { json: 'test-output/results.json' },
     projects: [
       {
-        test: { name: 'core', include: ['test/core/**/*.test.ts', 'test/*.test.ts'] },
+        test: {
+          name: 'core',
+          include: ['test/core/**/*.test.ts', 'test/keys-model/**/*.test.ts', 'test/*.test.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         plugins: [
@@ -34,6 +38,8 @@ export default defineConfig({
         test: {
           name: 'workers',
           include: ['test/{keys,gateway,manage,usage}/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
