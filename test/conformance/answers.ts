@@ -80,6 +80,9 @@ export const exposedHeaders =
 
 const requestIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
+/** How long to wait for what happens in the background. */
+export const soon = { timeout: 10_000, interval: 25 } as const;
+
 export interface ExpectedRefusal {
   readonly code: RefusalCode;
   /** The value of Access-Control-Allow-Origin; `null`: the page must not be able to read it. */

@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { corsHeaders, expectNoSecrets } from './answers.ts';
+import { corsHeaders, expectNoSecrets, soon } from './answers.ts';
 import type { Deploy, Deployment, HeaderLine, HeaderMap, Received } from './deployment.ts';
 import { secretsOf } from './refusals.ts';
 import { bearer, createWorld, origins, type World } from './world.ts';
@@ -454,7 +454,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       deployment.behaviour = { kind: 'unreachable' };
       const { answer } = await forwarded(deployment, [bearer(key)]);
       expect(answer.status).toBe(502);
-      await expect.poll(() => deployment.logs.join()).toContain('upstream_unreachable');
+      await expect.poll(() => deployment.logs.join(), soon).toContain('upstream_unreachable');
       expectNoSecrets(
         [JSON.stringify(answer), ...deployment.logs],
         ['secret-of-the-upstream', key.token],

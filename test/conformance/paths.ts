@@ -5,8 +5,9 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectNoCors } from './answers.ts';
+import { expectNoCors, expectNoSecrets, soon } from './answers.ts';
 import type { Answer, Deploy, Received } from './deployment.ts';
+import { secretsOf } from './refusals.ts';
 import {
   badIds,
   goodIds,
@@ -185,6 +186,16 @@ export function describePaths(deploy: Deploy, { runs }: { readonly runs: number 
           expect(received?.target ?? null).toBe(isRestrictedRoute(method, path) ? path : null);
         }),
         { numRuns: runs },
+      );
+    });
+
+    test('leave no secret in logs or upstream, in the end', async () => {
+      const { logs, received } = world.deployment;
+      await expect.poll(() => logs.length, soon).toBeGreaterThan(runs);
+      expectNoSecrets(logs, secretsOf(world));
+      expectNoSecrets(
+        received.map((request) => JSON.stringify(request)),
+        secretsOf(world),
       );
     });
   });

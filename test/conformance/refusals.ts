@@ -4,7 +4,13 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { corsHeaders, type ExpectedRefusal, expectNoSecrets, expectRefusal } from './answers.ts';
+import {
+  corsHeaders,
+  type ExpectedRefusal,
+  expectNoSecrets,
+  expectRefusal,
+  soon,
+} from './answers.ts';
 import type { Behaviour, Deploy, HeaderLine } from './deployment.ts';
 import {
   createWorld,
@@ -354,7 +360,7 @@ export function describeRefusals(deploy: Deploy): void {
   describe('refusals', () => {
     let world: World;
     beforeAll(async () => {
-      world = await createWorld(await deploy({ vars: { UPSTREAM_TIMEOUT_MS: '40' } }));
+      world = await createWorld(await deploy({ vars: { UPSTREAM_TIMEOUT_MS: '1000' } }));
     });
     afterAll(() => world.deployment.dispose());
 
@@ -486,7 +492,7 @@ export function describeRefusals(deploy: Deploy): void {
       ]);
       const requestId = answer.headers['x-request-id'] ?? 'none';
       const lines = () => world.deployment.logs.filter((line) => line.includes(requestId));
-      await expect.poll(lines).toHaveLength(1);
+      await expect.poll(lines, soon).toHaveLength(1);
       expect(JSON.parse(lines()[0] ?? '')).toEqual({
         event: 'refused',
         code: 'invalid_key',
@@ -506,7 +512,7 @@ export function describeRefusals(deploy: Deploy): void {
       ]);
       const requestId = answer.headers['x-request-id'] ?? 'none';
       const lines = () => world.deployment.logs.filter((line) => line.includes(requestId));
-      await expect.poll(lines).toHaveLength(1);
+      await expect.poll(lines, soon).toHaveLength(1);
       expect(JSON.parse(lines()[0] ?? '')).toEqual({
         event: 'refused',
         code: 'cors_not_enabled',
@@ -528,7 +534,7 @@ export function describeRefusals(deploy: Deploy): void {
         deployment.received.map((request) => JSON.stringify(request)),
         secrets,
       );
-      await expect.poll(() => deployment.logs.length).toBeGreaterThan(refusalRows.length);
+      await expect.poll(() => deployment.logs.length, soon).toBeGreaterThan(refusalRows.length);
       expectNoSecrets(deployment.logs, secrets);
       // Malformed origins reach no log either.
       expectNoSecrets(deployment.logs, ['<script>', 'user@']);
