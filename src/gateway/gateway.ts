@@ -2,6 +2,8 @@
  * What the gateway is made of, and what it reads off a request. Types and one reader; no decisions.
  */
 
+import type { Key } from '../core/key.ts';
+import type { RejectionCode } from '../core/rejection.ts';
 import type { RequestTarget } from '../core/request-target.ts';
 import type { RouteTable } from '../core/route-table.ts';
 import type { WebOrigin } from '../core/web-origin.ts';
@@ -10,7 +12,6 @@ import type { KeyDirectory } from '../keys/directory.ts';
 import type { Lookup } from '../keys/lookup.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import type { AssertionSigner } from './assertion.ts';
-import type { Outcome } from './record.ts';
 
 /** What the gateway is made of. One isolate has one. */
 export interface Gateway {
@@ -41,6 +42,19 @@ export interface Facts {
   /** `null` without one. */
   readonly origin: WebOrigin | null;
   readonly lookup: Lookup;
+}
+
+/** How a request ended. */
+export interface Outcome {
+  readonly facts: Facts;
+  readonly code: RejectionCode | 'allowed';
+  /** The precise reason, for the log alone. */
+  readonly cause?: string | undefined;
+  /** `null` when it is not known, or none was needed. */
+  readonly key: Key | null;
+  /** The row of a route table that allowed the request; `null` for none. */
+  readonly route: string | null;
+  readonly isStale?: boolean;
 }
 
 /**

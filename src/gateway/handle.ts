@@ -10,14 +10,19 @@
  * that was not authorised, so a failure here ends in a refusal (never `passThroughOnException`).
  */
 
-import { authorize, invalidKey, invalidOrigin, matchRoute } from '../core/authorize.ts';
+import {
+  authorize,
+  invalidKey,
+  invalidOrigin,
+  matchPublicRoute,
+  matchRoute,
+} from '../core/authorize.ts';
 import { readBearer } from '../core/bearer.ts';
 import { privateCacheControl } from '../core/cache-control.ts';
 import { grantTo } from '../core/grant.ts';
 import { decidePreflight, isPreflight } from '../core/preflight.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
-import { isRestrictedQuery, type RequestTarget } from '../core/request-target.ts';
-import type { RouteMatch } from '../core/route-table.ts';
+import type { RequestTarget } from '../core/request-target.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import { Lookup, type RunInBackground } from '../keys/lookup.ts';
 import { preflightResponse, preflightVary, setCorsHeaders } from './cors-headers.ts';
@@ -57,7 +62,7 @@ export async function handle(
     return answerPreflight(gateway, facts, facts.origin, requestedMethod ?? '');
   }
 
-  const publicRoute = matchPublicRoute(gateway, request.method, target);
+  const publicRoute = matchPublicRoute(gateway.publicRoutes, request.method, target);
   if (publicRoute) return forwardFor(gateway, facts, noKey, publicRoute);
 
   const restrictedRoute = matchRoute(gateway.restrictedRoutes, request.method, target);
@@ -85,7 +90,6 @@ export async function handle(
   }
 
   facts.lookup.allow();
-  gateway.usage.countAllowed(found.key.id, facts.lookup);
   return forwardFor(gateway, facts, found, decision);
 }
 
@@ -97,6 +101,7 @@ async function forwardFor(
   allowed: { readonly path: string; readonly query: string; readonly route: string | null },
 ): Promise<Response> {
   const { config } = gateway;
+  gateway.usage.countAllowed(caller.key?.id ?? null, facts.lookup);
   const url = config.upstreamUrl + allowed.path + allowed.query;
   const identity = await identityHeaders(gateway, facts, caller, url);
   const sentAtMs = gateway.now();
@@ -143,7 +148,7 @@ async function answerPreflight(
   origin: WebOrigin,
   requestedMethod: string,
 ): Promise<Response> {
-  const isPublic = matchPublicRoute(gateway, requestedMethod, facts.target) !== null;
+  const isPublic = matchPublicRoute(gateway.publicRoutes, requestedMethod, facts.target) !== null;
   const decision = decidePreflight({
     origin,
     registration: isPublic ? 'registered' : await registrationOf(gateway, facts, origin),
@@ -157,16 +162,6 @@ async function answerPreflight(
   facts.lookup.allow();
   gateway.usage.countPreflight(facts.lookup);
   return preflightResponse(grantTo(origin), decision.allowHeaders, decision.maxAgeSeconds);
-}
-
-/**
- * The public route that a request fits. Its path is compared as received: rows hold plain segments
- * and ids, so that nothing fits which a server could read in another way.
- */
-function matchPublicRoute(gateway: Gateway, method: string, { path, query }: RequestTarget) {
-  const match: RouteMatch | null = gateway.publicRoutes?.match(method, path) ?? null;
-  if (match === null || !isRestrictedQuery(query)) return null;
-  return { path: match.path, query, route: match.template };
 }
 
 function unavailable(): Rejection {

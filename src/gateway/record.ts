@@ -3,22 +3,7 @@
  * sample of those that are allowed. No token and no header of the client's that was not parsed.
  */
 
-import type { Key } from '../core/key.ts';
-import type { RejectionCode } from '../core/rejection.ts';
-import type { Facts } from './gateway.ts';
-
-/** How a request ended. */
-export interface Outcome {
-  readonly facts: Facts;
-  readonly code: RejectionCode | 'allowed';
-  /** The precise reason, for the log alone. */
-  readonly cause?: string | undefined;
-  /** `null` when it is not known, or none was needed. */
-  readonly key: Key | null;
-  /** The row of a route table that allowed the request; `null` for none. */
-  readonly route: string | null;
-  readonly isStale?: boolean;
-}
+import type { Outcome } from './gateway.ts';
 
 /** Where outcomes go. */
 export interface RecorderOptions {
