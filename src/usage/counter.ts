@@ -56,8 +56,9 @@ export interface UsageCounter {
   /**
    * Counts a request that is let through, before it is sent to the upstream: its client may go away,
    * which ends it here without another word. A hot key costs a look-up in a map and an increment.
+   * `keyId` is `null` on a public route.
    */
-  countAllowed(keyId: string, context: CountContext): void;
+  countAllowed(keyId: string | null, context: CountContext): void;
   /**
    * Counts a refusal; `keyId` is `null` without a known key. An upstream's failure comes after the
    * request was let through, and moves it from there to its own outcome.
@@ -166,14 +167,14 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
 
   return {
     countAllowed(keyId, context) {
-      tallies.countAllowed(keyId, context.nowMs);
+      tallies.countAllowed(keyId ?? NO_KEY, context.nowMs);
       settle(context);
     },
 
     countRefused({ code, keyId, origin }, context) {
       const outcome = outcomeByCode[code];
-      if (keyId !== null && outcome.startsWith('upstream_error:')) {
-        tallies.uncountAllowed(keyId, context.nowMs);
+      if (outcome.startsWith('upstream_error:')) {
+        tallies.uncountAllowed(keyId ?? NO_KEY, context.nowMs);
       }
       tallies.countOther(keyId ?? NO_KEY, outcome, context.nowMs);
       const isAboutOrigin = code === 'origin_not_allowed' || code === 'cors_not_enabled';

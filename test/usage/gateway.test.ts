@@ -136,6 +136,21 @@ describe('each request counts once, under its outcome', () => {
     });
   });
 
+  it('a public route, also when the upstream fails', async () => {
+    deployed = {
+      ...deployed,
+      PUBLIC_ROUTES: JSON.stringify({ routes: [{ methods: ['GET'], path: '/open' }] }),
+    };
+    await send('/open', {});
+    answerWith(() => Promise.reject(new TypeError('Network connection lost.')));
+    await send('/open', { headers: bearer(backend) });
+    expect(sumOf(sent)).toEqual({
+      [`none ${today()} allowed`]: 1,
+      [`none ${today()} upstream_error:upstream_unreachable`]: 1,
+    });
+    expect(sent.flatMap((text) => openBatch(text).used)).toEqual([]);
+  });
+
   it('nothing under /_edge/', async () => {
     for (const path of ['/_edge/health', '/_edge/v1/keys', '/a/%2e%2e/_edge/v1/keys']) {
       await send(path, { headers: bearer(backend) });
