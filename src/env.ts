@@ -267,7 +267,7 @@ export function readConfig(env: Env): ConfigResult {
     if (result.ok) return result.list;
     for (const { path, value: quoted, reason, fix } of result.problems) {
       const place = path === '' ? reason : `${path}: ${reason}`;
-      problem(name, quoted === null ? null : String(quoted), place, fix);
+      problem(name, typeof quoted === 'string' ? quoted : null, place, fix);
     }
     return null;
   }

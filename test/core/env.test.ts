@@ -1,9 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
 import { type ConfigProblem, type Env, readConfig } from '../../src/env.ts';
 
 const adminToken = 'operator-token-of-32-characters.';
 const secret = 'hush-hush-hush';
+
+const people = {
+  MANAGE_JWT_ISSUER: 'https://issuer.example',
+  MANAGE_JWT_AUDIENCE: 'edge',
+  MANAGE_JWT_JWKS_URL: 'https://issuer.example/jwks',
+};
+
+// RFC 8037 appendix A.1: https://www.rfc-editor.org/rfc/rfc8037#appendix-A.1
+const assertionKeys = JSON.stringify({
+  keys: [
+    {
+      kty: 'OKP',
+      crv: 'Ed25519',
+      d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+      x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPJHURo',
+    },
+  ],
+});
 
 type Variables = Readonly<Record<string, unknown>>;
 
@@ -159,12 +178,119 @@ const refused: readonly RefusedRow[] = [
       ['FEED_REFRESH_SECONDS', '11'],
       ['OUTAGE_GRACE_SECONDS', '86401'],
       ['OUTAGE_GRACE_SECONDS', 'NaN'],
+      ['USAGE_FLUSH_SECONDS', '11'],
+      ['USAGE_RETENTION_DAYS', '0'],
+      ['USAGE_RETENTION_DAYS', '3661'],
+      ['LOG_ALLOWED_PERCENT', '101'],
+      ['LOG_ALLOWED_PERCENT', '1%'],
     ] as const
   ).map(
     ([name, value]): RefusedRow => [
       `"${value}" for ${name}`,
       { [name]: value },
       { name, value, reason: /it is not a whole number from|it is larger than MAX_STALENESS/ },
+    ],
+  ),
+
+  // People who manage their own keys
+  ...(['MANAGE_JWT_ISSUER', 'MANAGE_JWT_AUDIENCE', 'MANAGE_JWT_JWKS_URL'] as const).map(
+    (name): RefusedRow => [
+      `people without ${name}`,
+      { ...people, [name]: '' },
+      { name, value: null, reason: /it is missing, and another MANAGE_JWT variable is set/ },
+    ],
+  ),
+  ...(
+    [
+      ['http://issuer.example/jwks', /^http:\/\/issuer/],
+      ['issuer.example/jwks', /^issuer/],
+      ['ftp://issuer.example/jwks', /^ftp/],
+      [`https://u:${secret}@issuer.example/jwks`, /^https:\/\/\*\*\*@issuer/],
+    ] as const
+  ).map(
+    ([url, value]): RefusedRow => [
+      `the key set ${url}`,
+      { ...people, MANAGE_JWT_JWKS_URL: url },
+      {
+        name: 'MANAGE_JWT_JWKS_URL',
+        value: expectable(value),
+        reason: /not an absolute https URL/,
+      },
+    ],
+  ),
+
+  // Routes, as text and as the JSON that wrangler.toml can hold
+  ...(['RESTRICTED_ROUTES', 'PUBLIC_ROUTES'] as const).flatMap((name): RefusedRow[] => [
+    [`${name} that is no JSON`, { [name]: '[' }, { name, value: '[', reason: /not a JSON object/ }],
+    [`a list for ${name}`, { [name]: [] }, { name, value: null, reason: /not a JSON object/ }],
+    [`a number for ${name}`, { [name]: 5 }, { name, value: null, reason: /not a JSON object/ }],
+    [
+      `${name} with a wrong path`,
+      { [name]: { routes: [{ methods: ['GET'], path: 'api' }] } },
+      { name, value: 'api', reason: /^routes\[0\]\.path: it is not a path/ },
+    ],
+    [
+      `${name} with an object for a path`,
+      { [name]: { routes: [{ methods: ['GET'], path: {} }] } },
+      { name, value: null, reason: /^routes\[0\]\.path: it is not a path/ },
+    ],
+    [
+      `${name} with our own namespace`,
+      { [name]: { routes: [{ methods: ['GET'], path: '/_EDGE/v1/keys' }] } },
+      { name, value: '/_EDGE/v1/keys', reason: /^routes\[0\]\.path: it is not a path/ },
+    ],
+  ]),
+
+  // Assertions
+  [
+    'another way to assert',
+    { ASSERTION: 'always', ASSERTION_KEYS: assertionKeys },
+    { name: 'ASSERTION', value: 'always', reason: /not a mode/ },
+  ],
+  ...(
+    [
+      ['no keys', '', /it is missing/],
+      ['keys that are no JSON', secret, /not a JWK Set of private Ed25519 keys/],
+      ['a set without keys', '{"keys":[]}', /not a JWK Set of private Ed25519 keys/],
+      ['a public key', assertionKeys.replace(/"d":"[^"]*",/, ''), /not a JWK Set of private/],
+      ['a key without a set', `{"kty":"OKP","d":"${secret}"}`, /not a JWK Set of private/],
+      ['a list for keys', [secret], /not a text/],
+    ] as const
+  ).map(
+    ([name, keys, reason]): RefusedRow => [
+      `${name} to assert with`,
+      { ASSERTION: keys === '' ? 'key' : undefined, ASSERTION_KEYS: keys },
+      { name: 'ASSERTION_KEYS', value: null, reason },
+    ],
+  ),
+
+  // Limits
+  ...['100', '100/30', '0/60', '-1/60', '1e3/60', '100/060', ' 100/60', 'many'].map(
+    (value): RefusedRow => [
+      `the limit "${value}"`,
+      { KEY_LIMITER: { limit() {} }, KEY_LIMIT: value },
+      { name: 'KEY_LIMIT', value, reason: /not the limit of the binding as requests and seconds/ },
+    ],
+  ),
+  [
+    'a limit without its binding',
+    { FAILURE_LIMIT: '100/60' },
+    {
+      name: 'FAILURE_LIMITER',
+      value: null,
+      reason: /binding is missing, and FAILURE_LIMIT is set/,
+    },
+  ],
+  [
+    'text for a limiter',
+    { FAILURE_LIMITER: 'on' },
+    { name: 'FAILURE_LIMITER', value: null, reason: /binding is missing/ },
+  ],
+  ...['on', 'TRUE', '1'].map(
+    (value): RefusedRow => [
+      `"${value}" for SERVER_TIMING`,
+      { SERVER_TIMING: value },
+      { name: 'SERVER_TIMING', value, reason: /neither "true" nor "false"/ },
     ],
   ),
 ];
@@ -183,6 +309,7 @@ describe('readConfig() refuses', () => {
     const text = JSON.stringify(problemsOf(variables));
     expect(text).not.toContain(secret);
     expect(text).not.toContain(adminToken);
+    expect(text).not.toContain('nWGxne');
   });
 });
 
@@ -236,6 +363,16 @@ describe('readConfig()', () => {
       feedRefreshSeconds: 5,
       maxStalenessSeconds: 10,
       outageGraceSeconds: 300,
+      people: null,
+      usageFlushSeconds: 5,
+      usageRetentionDays: 400,
+      restrictedRoutes,
+      publicRoutes: null,
+      assertion: null,
+      failureLimit: null,
+      keyLimit: null,
+      serverTiming: false,
+      logAllowedPercent: 0,
     });
   });
 
@@ -249,6 +386,22 @@ describe('readConfig()', () => {
       FEED_REFRESH_SECONDS: '',
       MAX_STALENESS_SECONDS: '',
       OUTAGE_GRACE_SECONDS: '',
+      MANAGE_JWT_ISSUER: '',
+      MANAGE_JWT_AUDIENCE: '',
+      MANAGE_JWT_JWKS_URL: '',
+      MANAGE_JWT_OWNER_CLAIM: '',
+      USAGE_FLUSH_SECONDS: '',
+      USAGE_RETENTION_DAYS: '',
+      RESTRICTED_ROUTES: '',
+      PUBLIC_ROUTES: '',
+      ASSERTION: '',
+      ASSERTION_KEYS: '',
+      ASSERTION_ISSUER: '',
+      ASSERTION_AUDIENCE: '',
+      FAILURE_LIMIT: '',
+      KEY_LIMIT: '',
+      SERVER_TIMING: '',
+      LOG_ALLOWED_PERCENT: '',
     };
     expect(configOf(empty)).toEqual(configOf({}));
   });
@@ -277,6 +430,68 @@ describe('readConfig()', () => {
       maxStalenessSeconds: 300,
       outageGraceSeconds: 0,
     });
+  });
+
+  test('reads what a larger deployment sets', () => {
+    const publicRoutes = { routes: [{ methods: ['GET'], path: '/api/playback/{playback}' }] };
+    const own = { routes: [{ methods: ['GET'], path: '/a/{x}' }], reservedWords: { x: ['y'] } };
+    const config = configOf({
+      ...people,
+      MANAGE_JWT_OWNER_CLAIM: 'account',
+      RESTRICTED_ROUTES: JSON.stringify(own),
+      PUBLIC_ROUTES: publicRoutes,
+      ASSERTION_KEYS: assertionKeys,
+      FAILURE_LIMITER: { limit() {} },
+      KEY_LIMITER: { limit() {} },
+      KEY_LIMIT: '50/10',
+      SERVER_TIMING: 'true',
+      LOG_ALLOWED_PERCENT: '100',
+      USAGE_FLUSH_SECONDS: '0',
+      USAGE_RETENTION_DAYS: '3660',
+    });
+    expect(config).toMatchObject({
+      people: {
+        issuer: 'https://issuer.example',
+        audience: 'edge',
+        jwksUrl: 'https://issuer.example/jwks',
+        ownerClaim: 'account',
+      },
+      restrictedRoutes: own,
+      publicRoutes,
+      assertion: {
+        mode: 'request',
+        issuer: 'edge-authorizer',
+        audience: 'https://api.example.com',
+      },
+      failureLimit: { name: 'failures', requests: 1000, seconds: 60 },
+      keyLimit: { name: 'key', requests: 50, seconds: 10 },
+      serverTiming: true,
+      logAllowedPercent: 100,
+      usageFlushSeconds: 0,
+      usageRetentionDays: 3660,
+    });
+  });
+
+  test.each([
+    ['request', {}],
+    ['key', { ASSERTION: 'key' }],
+  ])('signs once a %s where it is told so', (mode, more) => {
+    const config = configOf({ ASSERTION_KEYS: assertionKeys, ...more });
+    expect(config.assertion?.mode).toBe(mode);
+    expect(config.assertion?.keys).toHaveLength(1);
+  });
+
+  test('signs nothing where it is told so, whatever the keys', () => {
+    expect(configOf({ ASSERTION: 'off', ASSERTION_KEYS: 'anything' }).assertion).toBeNull();
+  });
+
+  test('takes the key set of an issuer on this machine without encryption', () => {
+    for (const host of ['localhost:8080', '127.0.0.1', '[::1]:1']) {
+      const jwksUrl = `http://${host}/jwks`;
+      expect(configOf({ ...people, MANAGE_JWT_JWKS_URL: jwksUrl }).people).toMatchObject({
+        jwksUrl,
+      });
+    }
   });
 
   test('reads numbers and booleans that wrangler.toml holds without quotes', () => {
@@ -315,14 +530,35 @@ describe('readConfig()', () => {
       'FEED_REFRESH_SECONDS',
       'MAX_STALENESS_SECONDS',
       'OUTAGE_GRACE_SECONDS',
+      'MANAGE_JWT_ISSUER',
+      'MANAGE_JWT_JWKS_URL',
+      'ASSERTION',
+      'ASSERTION_KEYS',
+      'RESTRICTED_ROUTES',
+      'PUBLIC_ROUTES',
+      'FAILURE_LIMITER',
+      'KEY_LIMIT',
+      'SERVER_TIMING',
     ];
     const variables = fc.dictionary(fc.constantFrom(...names), anything);
-    const property = fc.property(variables, (values) => {
+    const routes = fc.oneof(fc.jsonValue(), aRouteList());
+    const property = fc.property(variables, routes, (written, list) => {
+      const values = { PUBLIC_ROUTES: list, ...written };
       for (const { value } of problemsOf(values)) expect(value?.length ?? 0).toBeLessThan(101);
     });
     fc.assert(property, { numRuns: 2_000 });
   });
 });
+
+/** What has the shape of a list of routes, with anything in it. */
+function aRouteList(): fc.Arbitrary<unknown> {
+  const row = fc.record({ methods: fc.anything(), path: fc.anything() }, { requiredKeys: [] });
+  return fc.record({
+    routes: fc.array(fc.oneof(row, fc.anything())),
+    reservedWords: fc.anything(),
+    encodedIds: fc.anything(),
+  });
+}
 
 /** A value that a problem quotes, told in full or by a pattern. */
 function expectable(value: string | RegExp | null): string | null {
