@@ -280,6 +280,19 @@ describe('authorize() refuses', () => {
     expect(JSON.stringify(outside)).not.toContain('xxx');
   });
 
+  test.each([
+    ['a restricted key', aKey(), 'GET', /short list of endpoints.*full API access/],
+    ['a key with rules', aKey({ rules }), 'GET', /no access rule of this key covers it/],
+    ['a backend key with rules', aBackendKey({ rules }), 'GET', /no access rule of this key/],
+    ['a key with full access', aKey(full), 'TRACE', /neither TRACE nor a path that leaves the API/],
+    ['a backend key', aBackendKey(), 'TRACE', /neither TRACE nor a path that leaves the API/],
+  ])('a route with what would help %s', (_, key, method, advice) => {
+    const origin = key.kind === 'backend' ? null : app;
+    expect(decide({ key, method, origin, target: '/api/user' })).toMatchObject({
+      rejection: { code: 'route_not_allowed', detail: expect.stringMatching(advice) },
+    });
+  });
+
   test('an endless or a hostile path with a short and plain detail', () => {
     for (const target of [
       `/${'a'.repeat(100_000)}`,

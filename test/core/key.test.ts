@@ -178,6 +178,19 @@ describe('compileRules()', () => {
     expect(own.match('GET', '/user/me')).not.toBeNull();
   });
 
+  test('guards ids alone, and the places of the list in any case', () => {
+    const list: RouteList = {
+      routes: [
+        { methods: ['GET'], path: '/a/(user)' },
+        { methods: ['GET'], path: '/API/b/{user}' },
+      ],
+      reservedWords: { user: ['me'] },
+    };
+    const own = compileRules([{ methods: ['get'], resources: ['/a/:id', '/api/B/:id'] }], list);
+    expect(own.match('GET', '/a/me')).not.toBeNull();
+    expect(own.match('GET', '/api/B/me')).toBeNull();
+  });
+
   test('guards nothing where the restricted list reserves nothing', () => {
     const list: RouteList = {
       routes: [{ methods: ['GET'], path: '/a/{constructor}' }],

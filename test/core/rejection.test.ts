@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest';
-import { type RejectionCode, reject, rejectionKinds } from '../../src/core/rejection.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  type RejectionCode,
+  reject,
+  rejectionHeaders,
+  rejectionKinds,
+} from '../../src/core/rejection.ts';
 
 type Row = readonly [
   code: RejectionCode,
@@ -55,5 +60,44 @@ test('reject() puts a rejection together, with what only some of them have', () 
     detail: 'Cannot',
     retryAfterSeconds: 5,
     cause: 'database',
+  });
+});
+
+describe('rejectionHeaders()', () => {
+  const limit = { name: 'key', requests: 100, seconds: 60 };
+  test.each([
+    ['none for most', reject('route_not_allowed', 'Cannot'), {}],
+    [
+      'the challenge of a 401',
+      reject('invalid_key', 'Cannot'),
+      { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+    ],
+    [
+      "the rejection's own challenge before that of its kind",
+      reject('malformed_credentials', 'Cannot', { challenge: 'Bearer' }),
+      { 'WWW-Authenticate': 'Bearer' },
+    ],
+    [
+      'when to try again',
+      reject('unavailable', 'Cannot', { retryAfterSeconds: 5 }),
+      { 'Retry-After': '5' },
+    ],
+    [
+      'to try again at once',
+      reject('unavailable', 'Cannot', { retryAfterSeconds: 0 }),
+      { 'Retry-After': '0' },
+    ],
+    [
+      'the limit that was reached',
+      reject('rate_limited', 'Cannot', { limit }),
+      { 'Retry-After': '60', RateLimit: '"key";r=0;t=60', 'RateLimit-Policy': '"key";q=100;w=60' },
+    ],
+    [
+      'a time to wait before the one of the limit',
+      reject('rate_limited', 'Cannot', { limit, retryAfterSeconds: 7 }),
+      { 'Retry-After': '7', RateLimit: '"key";r=0;t=60', 'RateLimit-Policy': '"key";q=100;w=60' },
+    ],
+  ])('are %s', (_, rejection, headers) => {
+    expect(rejectionHeaders(rejection)).toEqual(headers);
   });
 });

@@ -5,6 +5,7 @@ import {
   checksumOf,
   hashToken,
   hasValidTag,
+  hideTokens,
   hintOf,
   importTagKey,
   type KeyKind,
@@ -192,6 +193,10 @@ describe('hasValidTag() refuses', () => {
   });
 });
 
+test('importTagKey() makes a key that cannot be read back', () => {
+  expect(tagKey.extractable).toBe(false);
+});
+
 describe('importTagKey() refuses', () => {
   test.each([
     ['nothing', ''],
@@ -248,6 +253,30 @@ describe('hintOf()', () => {
         expect(hint.length - type.length).toBeLessThanOrEqual(Math.min(4, token.length / 4));
       }),
     );
+  });
+});
+
+describe('hideTokens()', () => {
+  const [{ token }, { token: backendToken }] = golden;
+  test.each([
+    ['a token alone', token, 'ea_pk_0123…'],
+    ['a backend token', backendToken, 'ea_sk_0123…'],
+    ['a token in a path', `GET /x/${token}/y?z`, 'GET /x/ea_pk_0123…/y?z'],
+    ['two tokens', `${token},${backendToken}`, 'ea_pk_0123…,ea_sk_0123…'],
+    ['a token behind another word', `key_${token}`, 'key_ea_pk_0123…'],
+    [
+      'a token with a prefix of 16 characters',
+      `${'a'.repeat(16)}_sk_abcd1`,
+      `${'a'.repeat(16)}_sk_abcd…`,
+    ],
+    ['half a token', 'ea_sk_0123456', 'ea_sk_0123…'],
+    ['a token that is mistyped', `${token}x`, 'ea_pk_0123…'],
+    ['a hint', 'ea_pk_0123', 'ea_pk_0123'],
+    ['another word', 'risk_sky_view', 'risk_sky_view'],
+    ['nothing', '', ''],
+  ])('cuts down %s', (_, text, hidden) => {
+    expect(hideTokens(text)).toBe(hidden);
+    expect(hideTokens(hidden)).toBe(hidden);
   });
 });
 
