@@ -112,6 +112,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
     log,
   });
   const restrictedTable = compileRoutes(restrictedRoutes);
+  const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
   const people =
     config.people &&
     createPeople(config.people, { fetch: (input, init) => fetch(input, init), now });
@@ -121,7 +122,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       directory,
       usage,
       restrictedRoutes: restrictedTable,
-      publicRoutes: config.publicRoutes && compileRoutes(config.publicRoutes),
+      publicRoutes: publicTable,
       assertions:
         config.assertion &&
         createAssertionSigner({ ...config.assertion, newId: () => crypto.randomUUID() }),
@@ -150,6 +151,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       tokenPrefix: config.tokenPrefix,
       restrictedRoutes,
       restrictedTable,
+      publicTable,
       now,
       fillRandom: (bytes) => crypto.getRandomValues(bytes),
       log,

@@ -14,7 +14,7 @@ import {
   pathThatFetchSends,
   queryThatFetchSends,
 } from './request-target.ts';
-import type { RouteMatch } from './route-table.ts';
+import type { RouteMatch, RouteTable } from './route-table.ts';
 import { admitsOrigin, type WebOrigin } from './web-origin.ts';
 
 /** The request as the rules see it. */
@@ -101,6 +101,28 @@ export function matchRoute(
   target: RequestTarget,
 ): RouteMatch | null {
   return target.isPlain ? table.match(method, target.path) : null;
+}
+
+/** What is forwarded of a request that needs no key. */
+export interface PublicRoute {
+  readonly path: string;
+  readonly query: string;
+  readonly route: string;
+}
+
+/**
+ * The public route that a request fits; `null` for none, and where there are none at all. Its path is
+ * compared as received: rows hold plain segments and ids, so that nothing fits which a server could
+ * read in another way.
+ */
+export function matchPublicRoute(
+  table: RouteTable | null,
+  method: string,
+  { path, query }: RequestTarget,
+): PublicRoute | null {
+  const match = table?.match(method, path) ?? null;
+  if (match === null || !isRestrictedQuery(query)) return null;
+  return { path: match.path, query, route: match.template };
 }
 
 function corsNotEnabled(origin: WebOrigin): Rejection {

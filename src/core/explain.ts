@@ -6,7 +6,14 @@
  * refused has passed, and what comes after it was not asked. Pure, no I/O, no clock.
  */
 
-import { authorize, type Decision, invalidKey, invalidOrigin, matchRoute } from './authorize.ts';
+import {
+  authorize,
+  type Decision,
+  invalidKey,
+  invalidOrigin,
+  matchPublicRoute,
+  matchRoute,
+} from './authorize.ts';
 import {
   type Grant,
   grantHeaders,
@@ -41,6 +48,8 @@ export interface ExplainedRequest {
   /** Whether some live key lists the origin. Of no matter without a well-formed one. */
   readonly registration: Registration;
   readonly restrictedRoutes: RouteTable;
+  /** Routes that need no key; `null`: there are none. */
+  readonly publicRoutes: RouteTable | null;
   readonly nowMs: number;
 }
 
@@ -49,6 +58,7 @@ export const explainSteps = [
   'target',
   'origin',
   'preflight',
+  'public_route',
   'key',
   'allowed_origins',
   'route',
@@ -100,6 +110,7 @@ export function explain(request: ExplainedRequest): Explanation {
   if (isOwnTarget(request.target)) return explainOwnTarget(request);
   const { originHeader } = request;
   const origin = originHeader === null ? null : parseOrigin(originHeader);
+  const isPublic = findPublicRoute(request) !== null && (originHeader === null || origin !== null);
   const decision = decide(request, origin);
   const rejection = decision.allowed ? null : decision.rejection;
   const decidedBy = rejection && (stepByCode[rejection.code] ?? 'route');
@@ -110,7 +121,9 @@ export function explain(request: ExplainedRequest): Explanation {
     status: rejection && rejectionKinds[rejection.code].status,
     code: rejection?.code ?? null,
     detail: rejection === null ? forwardedDetail(decision) : rejection.detail,
-    steps: explainSteps.map((step) => explainStep(step, { request, origin, decision, decidedBy })),
+    steps: explainSteps.map((step) =>
+      explainStep(step, { request, origin, isPublic, decision, decidedBy }),
+    ),
     preflight,
     headers: answerHeaders(request, origin, rejection),
   };
@@ -120,9 +133,15 @@ export function explain(request: ExplainedRequest): Explanation {
 function decide(request: ExplainedRequest, origin: WebOrigin | null): Decision {
   const { key, method, target, restrictedRoutes, nowMs } = request;
   if (request.originHeader !== null && origin === null) return refused(invalidOrigin());
+  const publicRoute = findPublicRoute(request);
+  if (publicRoute !== null) return { allowed: true, ...publicRoute };
   if ('missing' in key) return refused(invalidKey(key.missing));
   const restrictedRoute = matchRoute(restrictedRoutes, method, target);
   return authorize({ key, method, target, restrictedRoute, origin, nowMs });
+}
+
+function findPublicRoute({ publicRoutes, method, target }: ExplainedRequest) {
+  return matchPublicRoute(publicRoutes, method, target);
 }
 
 function explainPreflight(
@@ -131,7 +150,7 @@ function explainPreflight(
 ): NonNullable<Explanation['preflight']> {
   const decision = decidePreflight({
     origin,
-    registration: request.registration,
+    registration: findPublicRoute(request) ? 'registered' : request.registration,
     requestedHeaders: request.requestedHeaders,
   });
   if (decision.granted) {
@@ -190,6 +209,7 @@ function explainOwnTarget(request: ExplainedRequest): Explanation {
 interface Case {
   readonly request: ExplainedRequest;
   readonly origin: WebOrigin | null;
+  readonly isPublic: boolean;
   readonly decision: Decision;
   readonly decidedBy: ExplainStep | null;
 }
@@ -206,12 +226,13 @@ function explainStep(step: ExplainStep, of: Case): ExplainedStep {
       detail: cause === undefined ? detail : `the key is not valid: ${cause}`,
     };
   }
-  const isAfter =
-    decidedBy !== null && explainSteps.indexOf(step) > explainSteps.indexOf(decidedBy);
-  return isAfter ? notAsked(step) : explainPassed(step, of);
+  const last = of.isPublic ? 'public_route' : decidedBy;
+  const isAfter = last !== null && explainSteps.indexOf(step) > explainSteps.indexOf(last);
+  return isAfter ? notAsked(step, of.isPublic) : explainPassed(step, of);
 }
 
-function explainPreflightStep({ request, origin, decidedBy }: Case): ExplainedStep {
+function explainPreflightStep(of: Case): ExplainedStep {
+  const { request, origin, decidedBy } = of;
   const step = 'preflight';
   if (origin === null) {
     return decidedBy === 'origin'
@@ -219,7 +240,10 @@ function explainPreflightStep({ request, origin, decidedBy }: Case): ExplainedSt
       : { step, outcome: 'skipped', detail: 'only browsers send one, and they send an Origin' };
   }
   const { registration, method } = request;
-  if (registration === 'unregistered') {
+  const why = of.isPublic
+    ? 'the route is public, for pages of any origin'
+    : `a live key lists ${origin.value}, and the preflight carries no key that could be checked`;
+  if (registration === 'unregistered' && !of.isPublic) {
     return {
       step,
       outcome: 'failed',
@@ -230,9 +254,7 @@ function explainPreflightStep({ request, origin, decidedBy }: Case): ExplainedSt
   return {
     step,
     outcome: isUnknownMethod ? 'failed' : 'passed',
-    detail: isUnknownMethod
-      ? `a live key lists ${origin.value}, but a browser is not allowed to send ${method}`
-      : `a live key lists ${origin.value}, and the preflight carries no key that could be checked`,
+    detail: isUnknownMethod ? `no page of any origin is allowed to send ${method}` : why,
   };
 }
 
@@ -252,6 +274,10 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
       return origin === null
         ? { step, outcome: 'skipped', detail: 'the request has no Origin, as from a backend' }
         : { step, outcome: 'passed', detail: `the Origin is ${origin.value}` };
+    case 'public_route':
+      return of.isPublic
+        ? { step, outcome: 'passed', detail: `it needs no key; ${forwardedDetail(decision)}` }
+        : { step, outcome: 'skipped', detail: 'the request fits no public route' };
     case 'key':
       return { step, outcome: 'passed', detail: 'the key is known, enabled and not expired' };
     case 'allowed_origins':
@@ -280,8 +306,9 @@ function forwardedDetail(decision: Decision): string {
     : `allowed by ${decision.route}; ${forwarded}`;
 }
 
-function notAsked(step: ExplainStep): ExplainedStep {
-  return { step, outcome: 'skipped', detail: 'not asked, because the request is refused before' };
+function notAsked(step: ExplainStep, isPublic = false): ExplainedStep {
+  const why = isPublic ? 'the route is public' : 'the request is refused before';
+  return { step, outcome: 'skipped', detail: `not asked, because ${why}` };
 }
 
 function refused(rejection: Rejection): Decision {

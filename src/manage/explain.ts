@@ -148,7 +148,7 @@ export const explainOperations: readonly Operation[] = [
     name: 'explainRequest',
     summary: 'Explain what the edge does with a request',
     description:
-      'Asks the same rules as the gateway, step by step, about the keys as they are at this moment. Nothing is sent to the API.',
+      'Asks the same rules as the gateway, step by step, about the keys as they are at this moment. Nothing is sent to the API. Rate limits are left out.',
     body: {
       schema: explainSchema,
       example: {
@@ -192,6 +192,7 @@ async function explainRequest(call: Call): Promise<Outcome> {
     key: found.key,
     registration: await registrationOf(call, originHeader),
     restrictedRoutes: management.restrictedTable,
+    publicRoutes: management.publicTable,
     nowMs: management.now(),
   });
   return answer(200, { keyId: found.keyId, ...explanation });

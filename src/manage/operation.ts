@@ -29,6 +29,8 @@ export interface Management {
   /** The deployment's restricted routes, as a list and ready to be asked. */
   readonly restrictedRoutes: RouteList;
   readonly restrictedTable: RouteTable;
+  /** Routes that need no key; `null`: there are none. */
+  readonly publicTable: RouteTable | null;
   readonly now: () => number;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly log: (line: Readonly<Record<string, unknown>>) => void;

@@ -129,6 +129,7 @@ const stepNames: Readonly<Record<ExplainStep, string>> = {
   target: 'Path',
   origin: 'Origin header',
   preflight: 'Preflight',
+  public_route: 'Public route',
   key: 'Key',
   allowed_origins: 'Allowed origins',
   route: 'Endpoint',
