@@ -89,11 +89,16 @@ const conversion: NonNullable<Parameters<typeof toJsonSchema>[1]> = {
   errorMode: 'ignore',
   overrideAction({ valibotAction, jsonSchema }) {
     if (valibotAction.type !== 'metadata') return null;
-    const { jsonSchema: replacement, isSecret } = (valibotAction as v.MetadataAction<unknown, Json>)
-      .metadata;
+    // By then, the library has copied the metadata into the schema as it is.
+    const {
+      wanted: _,
+      isSecret,
+      jsonSchema: replacement,
+      ...rest
+    } = jsonSchema as Readonly<Record<string, unknown>>;
     return {
-      ...jsonSchema,
-      ...(isSecret === true && jsonSchema.type === 'string' ? { writeOnly: true } : {}),
+      ...rest,
+      ...(isSecret === true && rest['type'] === 'string' ? { writeOnly: true } : {}),
       ...(replacement as Json | undefined),
     };
   },

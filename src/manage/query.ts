@@ -49,12 +49,13 @@ export function wholeNumber(bounds: {
         (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
         because(`it is not a whole number from ${min} to ${max}`, fix),
       ),
-      v.transform(Number),
       v.metadata({
         jsonSchema: { type: 'integer', minimum: min, maximum: max, default: fallback },
       }),
       v.description(description),
       wanted(`a whole number from ${min} to ${max}`),
+      // Last: what follows would describe the number and not the text.
+      v.transform(Number),
     ),
   );
 }
