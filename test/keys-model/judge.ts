@@ -51,6 +51,7 @@ export function judgeToken(
 
   if (isAllowed) {
     if (!isWithinReach(world, isolate, admitsIn)) return 'allowed later than the bound permits';
+    if (!isWithinGrace(world, isolate, found)) return 'allowed after the grace of an outage';
     if (!isNewsToIsolate(world, isolate, tokenHash, admitsIn)) {
       return 'allowed against what this isolate had been told';
     }
@@ -118,6 +119,14 @@ function isWithinReach(
   return world.versionsWithin(nowMs - reachMs, nowMs).some(holds);
 }
 
+/** Whether anybody in this data centre had D1's word recently enough to go on with this key. */
+function isWithinGrace(world: World, isolate: Isolate, found: KeyLookup): boolean {
+  const isRestricted = found.outcome === 'found' && found.key.access === 'restricted';
+  return (
+    world.time.nowMs < isolate.place.answeredBeginMs + MAX_STALENESS_MS + graceMs(isRestricted)
+  );
+}
+
 /**
  * Whether D1 held something like this in the newest version that this isolate knows, or later. What
  * it has read of this very token itself counts too: answers may overtake one another.
@@ -150,8 +159,11 @@ function mustGoOn(world: World, isolate: Isolate, tokenHash: string): boolean {
   // It was told the key as it is now, and the key has not changed since.
   if (knownAtMs - MAX_STALENESS_MS <= lastChangeMs(world, tokenHash)) return false;
   const isRestricted = stored.kind === 'cors' && !stored.fullAccess && stored.rules === null;
-  const graceMs = isRestricted ? OUTAGE_GRACE_RESTRICTED_SECONDS * 1000 : OUTAGE_GRACE_MS;
-  return nowMs < isolate.answeredBeginMs + MAX_STALENESS_MS + graceMs;
+  return nowMs < isolate.answeredBeginMs + MAX_STALENESS_MS + graceMs(isRestricted);
+}
+
+function graceMs(isRestricted: boolean): number {
+  return isRestricted ? OUTAGE_GRACE_RESTRICTED_SECONDS * 1000 : OUTAGE_GRACE_MS;
 }
 
 function lastChangeMs(world: World, tokenHash: string): number {

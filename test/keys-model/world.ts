@@ -47,6 +47,8 @@ export interface DataCentre {
   readonly cache: CacheDouble;
   readonly clockMs: number;
   health: { database: Health; replica: Health; cache: Health };
+  /** The start of the last read of D1 by any of its isolates that was answered in time. */
+  answeredBeginMs: number;
 }
 
 /** What the judge knows of an isolate, beside its answers. */
@@ -100,6 +102,7 @@ export class World {
       cache: new CacheDouble(this.time, this.#random),
       clockMs: Math.floor((this.#random() - 0.5) * 4 * 60 * 60 * 1000),
       health: { database: 'well', replica: 'well', cache: 'well' },
+      answeredBeginMs: Number.NEGATIVE_INFINITY,
     }));
     this.isolates = this.places.flatMap((place) =>
       Array.from({ length: options.isolatesInEach }, () => this.#startIsolate(place)),
@@ -215,7 +218,9 @@ export class World {
     const answer = readVersion(this.truth.current, request);
     await this.time.wait(tripMs());
     if (health === 'hanging') return answer;
+    const { place } = isolate;
     isolate.answeredBeginMs = Math.max(isolate.answeredBeginMs, beginMs);
+    place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
     isolate.deliveredVersion = Math.max(isolate.deliveredVersion, version);
     if (request.tokenHash) {
       isolate.reads.set(request.tokenHash, { version, atMs: this.time.nowMs });
