@@ -205,6 +205,7 @@ export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
   const showsToken = operation.answer.schema === keyWithTokenSchema;
   const codes: ProblemCode[] = [
     ...commonProblems,
+    ...(operation.method === 'GET' ? [] : (['cross_site_request'] as const)),
     ...(operation.body
       ? (['malformed_json', 'body_too_large', 'unsupported_media_type', 'invalid_fields'] as const)
       : []),
@@ -296,7 +297,7 @@ const sharedParameters: Json = {
     in: 'header',
     required: false,
     description:
-      'A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer.',
+      'A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer, its token included: that is kept encrypted, under a key that is derived from this text and the admin token, and can no longer be shown when the admin token was changed (409). Only success is kept.',
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
     example: '0d7b4a34-8f4e-4c0a-9a52-5b7c0a8f2f10',
   },

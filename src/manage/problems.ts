@@ -45,6 +45,14 @@ export const problemKinds = {
     remedy:
       'Let the issuer add the claim that MANAGE_JWT_OWNER_CLAIM names: a string of visible ASCII characters without blanks.',
   },
+  cross_site_request: {
+    status: 403,
+    title: 'Sent by another site',
+    meaning:
+      'A page of another site made this request in the name of somebody who is signed in through Cloudflare Access.',
+    remedy:
+      'Manage keys from your own tools with an Authorization header, or from the page of the edge itself.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',

@@ -333,6 +333,34 @@ describe('who may manage', () => {
     expectProblem(answer, 401, 'missing_credentials');
   });
 
+  const foreign = { 'Sec-Fetch-Site': 'cross-site', Origin: 'https://evil.example' };
+  const sites: readonly (readonly [string, Record<string, string>, number])[] = [
+    ['a page of another site', foreign, 403],
+    ['a page of a sister site', { 'Sec-Fetch-Site': 'same-site' }, 403],
+    ['a page of an old browser', { Origin: 'https://evil.example' }, 403],
+    ['a sandboxed page of an old browser', { Origin: 'null' }, 403],
+    ['its own page', { 'Sec-Fetch-Site': 'same-origin', Origin: 'https://edge.test' }, 200],
+    ['its own page in an old browser', { Origin: 'https://edge.test' }, 200],
+    ['the address bar', { 'Sec-Fetch-Site': 'none' }, 200],
+    ['a tool', {}, 200],
+  ];
+  it.each(sites)(
+    'who is signed in through Access changes a key by %s, which says %j: %i',
+    async (_, headers, status) => {
+      await open();
+      const assertion = { 'Cf-Access-Jwt-Assertion': await sign() };
+      const ann = clientOf(edge, assertion);
+      const { id } = (await ann('POST', '/keys', { body: { name: 'a' } })).body;
+      // Without a body or a header of its own, a browser sends this without asking first.
+      const answer = await ann('POST', `/keys/${id}/roll`, { headers });
+      expect(answer.status, answer.text).toBe(status);
+      if (status === 403) expectProblem(answer, 403, 'cross_site_request');
+      expect((await ann('GET', `/keys/${id}`, { headers: foreign })).status).toBe(200);
+      const bearer = clientOf(edge, { Authorization: `Bearer ${edge.adminToken}` });
+      expect((await bearer('POST', `/keys/${id}/roll`, { headers })).status).toBe(200);
+    },
+  );
+
   it('is nobody without an account', async () => {
     await open({ MANAGE_JWT_OWNER_CLAIM: 'email' });
     const answer = await clientOf(edge, { Authorization: `Bearer ${await sign()}` })(
