@@ -5,6 +5,8 @@ import {
   authorize,
   type Decision,
   invalidKey,
+  invalidOrigin,
+  matchPublicRoute,
   matchRoute,
 } from '../../src/core/authorize.ts';
 import type { Key } from '../../src/core/key.ts';
@@ -505,6 +507,63 @@ describe('matchRoute()', () => {
   });
 });
 
+describe('matchPublicRoute()', () => {
+  const publicRoutes = compileRoutes({
+    routes: [
+      { methods: ['GET', 'HEAD'], path: '/api/playback/{playback}' },
+      { methods: ['PATCH'], path: '/api/upload/{upload}' },
+      { methods: ['GET'], path: '/assets/*' },
+    ],
+    reservedWords: { playback: ['internal'] },
+    encodedIds: ['upload'],
+  });
+
+  test.each([
+    ['another method', 'POST', '/api/playback/1'],
+    ['another path', 'GET', '/api/stream/1'],
+    ['a reserved word', 'GET', '/api/playback/Internal'],
+    ['a trailing slash', 'GET', '/api/playback/1/'],
+    ['an encoded id', 'GET', '/api/playback/%31'],
+    ['an encoded slash in a kind without', 'GET', '/api/playback/a%2Fb'],
+    ['a fragment', 'GET', '/api/playback/1#x'],
+    ['a detour', 'GET', '/assets/%2e%2e/api/stream'],
+    ['an encoded detour in an id', 'PATCH', '/api/upload/a%2F..%2F..%2Fstream'],
+    ['a detour encoded twice', 'PATCH', '/api/upload/a%2F%252e%252e'],
+    ['an encoded backslash in an id', 'PATCH', '/api/upload/a%5Cb'],
+    ['a parameter', 'GET', '/assets/a;b'],
+    ['a double slash', 'GET', '/assets//a'],
+    ['TRACE', 'TRACE', '/assets/a'],
+    ['_method', 'GET', '/assets/a?_method=DELETE'],
+    ['an encoded _method', 'PATCH', '/api/upload/a?a=1&%5Fmethod=DELETE'],
+    ['a fragment in the query', 'GET', '/assets/a?b#c'],
+    ['what is outside ASCII in the query', 'GET', '/assets/a?q=é'],
+  ])('takes none for %s', (_, method, target) => {
+    expect(matchPublicRoute(publicRoutes, method, targetOf(target))).toBeNull();
+  });
+
+  test.each([
+    ['GET', '/api/playback/1', '', '/api/playback/{playback}'],
+    ['HEAD', '/api/playback/1', '?x=1', '/api/playback/{playback}'],
+    ['PATCH', '/api/upload/a%2Fb.mp4', '', '/api/upload/{upload}'],
+    ['GET', '/assets/a/b.js', '?v=%2F', '/assets/*'],
+  ])('takes %s %s%s for %s', (method, path, query, route) => {
+    const match = matchPublicRoute(publicRoutes, method, targetOf(path + query));
+    expect(match).toEqual({ path, query, route });
+  });
+
+  test('takes none where there are none', () => {
+    expect(matchPublicRoute(null, 'GET', targetOf('/api/playback/1'))).toBeNull();
+  });
+});
+
+test('invalidOrigin() says what is wanted, and quotes nothing', () => {
+  expect(invalidOrigin()).toEqual({
+    code: 'invalid_origin',
+    detail:
+      'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
+  });
+});
+
 describe('properties', () => {
   const words = [
     ...[
@@ -667,6 +726,41 @@ describe('properties', () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+
+  test('a public route is reached by a path that every server reads alike, but for its own slashes', () => {
+    const open = compileRoutes({
+      routes: [
+        { methods: ['GET'], path: '/api/{any}' },
+        { methods: ['GET'], path: '/data/*' },
+      ],
+      reservedWords: {},
+      encodedIds: ['any'],
+    });
+    let matches = 0;
+    const path = fc
+      .tuple(
+        fc.constantFrom('/api', '/data'),
+        fc.array(fc.tuple(fc.constantFrom('/', '%2F', '%2f', ''), segment), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+      )
+      .map(([front, parts]) => `${front}/${parts.flat().join('').replaceAll('?', '')}`);
+    fc.assert(
+      fc.property(path, (text) => {
+        const match = matchPublicRoute(open, 'GET', targetOf(text));
+        if (match === null) return;
+        matches += 1;
+        expect(match.path).toBe(text);
+        const decoded = text.replace(/%2f/gi, '/');
+        expect(decoded).toMatch(/^\/(?:api|data)(?:\/[A-Za-z0-9\-._~]+)+$/);
+        expect(decoded).not.toMatch(/\/\.+(?:\/|$)/);
+        expect(new URL(`https://api.example${match.path}`).pathname).toBe(text);
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(matches).toBeGreaterThan(100);
   });
 
   test('a key that may call everything stays below the root of the upstream', () => {

@@ -218,6 +218,17 @@ describe('checkAccess() refuses', () => {
     expect(problems[0]?.fix).toMatch(/^[A-Z].{5,}[^.]$/s);
   });
 
+  test('a list that is empty or too long with the right advice', () => {
+    const fixOf = (requested: RequestedAccess) => problemsOf(requested)[0]?.fix;
+    expect(fixOf({ rules: [] })).toBe('Add an entry, or remove the whole list');
+    expect(fixOf({ rules: numbered(RULES_PER_KEY + 1, () => aRule()) })).toBe('Use fewer entries');
+  });
+
+  test('a value of 200 characters in full', () => {
+    const method = 'x'.repeat(200);
+    expect(problemsOf({ rules: [aRule({ methods: [method] })] })[0]?.value).toBe(method);
+  });
+
   test('everything at once', () => {
     const paths = problemsOf({
       cors: {
