@@ -1,11 +1,27 @@
 /** The gateway's contract in the Workers test pool, with real D1 and KV and a double of the upstream. */
 
+import { exports } from 'cloudflare:workers';
+import { describe, expect, test } from 'vitest';
 import { describeHeaders } from '../conformance/headers.ts';
 import { describeAnyOrigin, describePreflights } from '../conformance/preflights.ts';
 import { describeRefusals } from '../conformance/refusals.ts';
-import { deploy } from '../support/workers.ts';
+import { deploy, EDGE_URL } from '../support/workers.ts';
 
 describeRefusals(deploy);
 describePreflights(deploy);
 describeAnyOrigin(deploy);
 describeHeaders(deploy, 'https');
+
+// The tables call the Worker's entry themselves, to choose its variables; this is the runtime's way.
+describe('the Worker as the runtime calls it', () => {
+  test('is healthy', async () => {
+    const response = await exports.default.fetch(`${EDGE_URL}/_edge/health`);
+    expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
+  });
+
+  test('asks for a key', async () => {
+    const response = await exports.default.fetch(`${EDGE_URL}/api/stream/abc`);
+    expect(response.status).toBe(401);
+    expect(response.headers.get('x-edge-reason')).toBe('missing_credentials');
+  });
+});

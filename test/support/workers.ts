@@ -77,6 +77,8 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
   // A new object is a new isolate to the Worker's entry.
   const deployed: Env = {
     ...env,
+    // Otherwise it would share polls with the last deployment, whose storage is gone.
+    CF_VERSION_METADATA: { id: crypto.randomUUID(), tag: '', timestamp: '' },
     UPSTREAM_URL: env.UPSTREAM_URL + upstreamPath,
     // Usage has tests of its own. Handed over at once, no request's background work waits for it.
     USAGE_FLUSH_SECONDS: '0',
