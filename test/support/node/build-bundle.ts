@@ -19,7 +19,9 @@ export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 const folderVariable = 'EDGE_BUNDLE_FOLDER';
 
 /** Where the bundle and the modules beside it are: a folder of this run's own, or else `dist`. */
-export const bundleFolder = process.env[folderVariable] ?? join(projectRoot, 'dist');
+export function bundleFolder(): string {
+  return process.env[folderVariable] ?? join(projectRoot, 'dist');
+}
 
 /**
  * Builds the bundle, prints its size, and returns what removes it again. Throws with all that

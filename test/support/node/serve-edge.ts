@@ -84,7 +84,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
         ...limitersOf(options.limitersPerMinute ?? {}),
       },
       name,
-      modulesRoot: bundleFolder,
+      modulesRoot: bundleFolder(),
       modules,
       // Not workerOptions.bindings: those include the .dev.vars of whoever runs the tests.
       bindings: {
@@ -228,14 +228,14 @@ const moduleTypes = {
 
 /** The main module first, then whatever wrangler put beside it. */
 async function readBundle() {
-  const names = await readdir(bundleFolder);
+  const names = await readdir(bundleFolder());
   if (!names.includes('index.js')) {
     throw new Error('Cannot serve the bundle: dist/index.js is missing, run "npm run build"');
   }
   const others = names.filter((name) => name !== 'index.js').sort();
   return ['index.js', ...others].flatMap((name) => {
     const type = moduleTypes[extname(name) as keyof typeof moduleTypes];
-    return type === undefined ? [] : [{ type, path: join(bundleFolder, name) }];
+    return type === undefined ? [] : [{ type, path: join(bundleFolder(), name) }];
   });
 }
 
