@@ -37,9 +37,12 @@ const accepts: readonly AcceptRow[] = [
   ['application/problem+json;q=high', json],
   ['application/problem+json;q=-1', json],
   ['application/problem+json;q=2', json],
+  ['application/problem+json;q=21', json],
+  ['application/problem+json;q=1x', json],
   ['application/problem+json;q=1e3', json],
   ['application/problem+json;q=Infinity', json],
   ['application/problem+json;q=0.1234', json],
+  ['application/problem+json;q=1.0000', json],
   ['application/problem+json;q=1.5', json],
 
   // Asked for
@@ -62,6 +65,7 @@ const accepts: readonly AcceptRow[] = [
   ['application/problem+json;q=0.5, */*;q=0.1', problemJson],
   ['application/problem+json;q=0.5, application/*;q=0.4, */*', problemJson],
   ['application/problem+json;q=0.001', problemJson],
+  ['application/problem+json;q=1, application/json', problemJson],
 ];
 
 describe('problemResponse() chooses the content type', () => {
