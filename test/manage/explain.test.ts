@@ -6,6 +6,19 @@ import { type Client, clientOf, type Document, expectProblem, problemsOf } from 
 const ORIGIN = 'https://app.example';
 const rule = { methods: ['get'], resources: ['/own/:id', '/all/*'] };
 
+const origins = [
+  null,
+  ORIGIN,
+  'https://a.wild.example',
+  'https://wild.example',
+  'https://disabled.example',
+  'https://nobody.example',
+  'null',
+  'https://App.example',
+  'not an origin',
+  'https://a.example, https://b.example',
+];
+
 let edge: Deployment;
 let operator: Client;
 const keys: Record<string, Document> = {};
@@ -81,18 +94,6 @@ describe('POST /explain refuses', () => {
 });
 
 describe('POST /explain says what the gateway does', () => {
-  const origins = [
-    null,
-    ORIGIN,
-    'https://a.wild.example',
-    'https://wild.example',
-    'https://disabled.example',
-    'https://nobody.example',
-    'null',
-    'https://App.example',
-    'not an origin',
-    'https://a.example, https://b.example',
-  ];
   const targets = [
     ['GET', '/api/asset/abc'],
     ['GET', '/api/asset/abc?x=1&_method=PATCH'],
@@ -166,12 +167,17 @@ describe('POST /explain says what the gateway does', () => {
       expect(explained.text).not.toContain(token);
     }
   });
+});
+
+describe('POST /explain says what the gateway answers to a preflight', () => {
+  // Where some live key lists "*", every origin is registered.
+  beforeAll(() => operator('PATCH', `/keys/${keys['any'].id}`, { body: { enabled: false } }));
 
   const asked = ['POST /api/stream', 'GET /api/playback/abc', 'PROPFIND /api/playback/abc'];
   const preflights = origins.flatMap((origin) =>
     asked.map((request) => [origin, ...request.split(' ')] as [string | null, string, string]),
   );
-  it.each(preflights)('with the preflight of %j for %s %s', async (origin, method, path) => {
+  it.each(preflights)('from %j for %s %s', async (origin, method, path) => {
     const body = {
       method,
       path,
