@@ -77,7 +77,7 @@ function refuse(refusal: Problem): BodyReading {
 }
 
 /** The body; `null` when it is longer than allowed, which is noticed while it comes in. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // What is left is not cancelled, but read away by whoever sends the refusal.

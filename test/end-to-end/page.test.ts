@@ -464,6 +464,7 @@ describe('without JavaScript', () => {
     await expect(page.getByLabel('Expires').inputValue()).resolves.toBe('30');
     const origins = page.getByLabel('Allowed origins');
     await expect(origins.getAttribute('aria-invalid')).resolves.toBe('true');
+    await expect(page.locator(':focus').getAttribute('id')).resolves.toBe('create-origins');
     await dashboard.screenshot('without-javascript');
     await origins.fill('https://plain.example');
     await page.getByRole('button', { name: 'Create', exact: true }).click();

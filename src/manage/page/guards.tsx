@@ -4,6 +4,7 @@
 
 import type { Context, Handler } from 'hono';
 import { authenticate, isSameSecret } from '../authenticate.ts';
+import { readBytes } from '../request-body.ts';
 import type { Dashboard } from './dashboard.ts';
 import { FORM_TOKEN_FIELD, isFromOwnPage } from './forgery.ts';
 import { textOf } from './key-values.ts';
@@ -63,10 +64,10 @@ export function createGuards(dashboard: Dashboard): Guards {
 
 /** The form in a request's body; `null` when it is too large, or none. */
 export async function readForm(request: Request): Promise<FormData | null> {
-  // Browsers say how long a form is, so nothing that does not is one.
-  const length = request.headers.get('content-length');
-  if (length === null || Number(length) > FORM_MAX_BYTES) return null;
-  return request.formData().catch(() => null);
+  const bytes = await readBytes(request, FORM_MAX_BYTES);
+  if (bytes === null) return null;
+  const headers = { 'Content-Type': request.headers.get('content-type') ?? '' };
+  return new Response(bytes, { headers }).formData().catch(() => null);
 }
 
 /** Answers a request that no page of ours made. */

@@ -65,7 +65,7 @@ export function CreateForm(props: {
               required
               maxlength={200}
               autocomplete="off"
-              autofocus
+              autofocus={state.problems.length === 0 || problems.name.length > 0}
             />
           )}
         </Field>
@@ -265,12 +265,12 @@ function FullAccessField({ id, isChecked }: { id: string; isChecked: boolean }) 
       <div class="revealed notice warn" role="note">
         <p>
           An API key with Full API access will be able to access and manage every information in
-          your account, including to:
+          your account. That includes:
         </p>
         <ul>
-          <li>read all your contact info provided on registration</li>
-          <li>change your billing plan</li>
-          <li>list and delete all the streams and assets stored in your account</li>
+          <li>all your contact info provided on registration</li>
+          <li>changing your billing plan</li>
+          <li>listing and deleting all the streams and assets stored in your account</li>
         </ul>
         <p>Whoever reads the source of your page can do all of that, too.</p>
       </div>
@@ -332,6 +332,7 @@ interface ControlAttributes {
   readonly 'aria-describedby'?: string;
   readonly 'aria-invalid'?: 'true';
   readonly 'data-focus'?: true;
+  readonly autofocus?: true;
 }
 
 /** A label, its control, what to know about it, and what is wrong with it. */
@@ -357,7 +358,14 @@ function Field(props: {
       {props.children({
         id,
         ...(describedBy.length > 0 ? { 'aria-describedby': describedBy.join(' ') } : {}),
-        ...(isWrong ? { 'aria-invalid': 'true' as const, 'data-focus': true as const } : {}),
+        // On a page of its own by the attribute, in the dialog by the script: the first that is wrong.
+        ...(isWrong
+          ? {
+              'aria-invalid': 'true' as const,
+              'data-focus': true as const,
+              autofocus: true as const,
+            }
+          : {}),
       })}
       {isWrong && (
         <ul class="error" id={`${id}-error`}>

@@ -1,0 +1,520 @@
+/**
+ * What the page answers, as far as no browser is needed to see it: headers, assets, text that wants
+ * to be markup, forms that are none, and days on which something is broken.
+ */
+
+import { env } from 'cloudflare:workers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Answer, CreatedKey, Deployment } from '../../conformance/deployment.ts';
+import { deploy } from '../../support/workers.ts';
+import { snapshot } from '../client.ts';
+import { hiddenFields, signIn, type Visitor, visitorOf } from './browser.ts';
+
+let edge: Deployment;
+let operator: Visitor;
+beforeEach(async () => {
+  edge = await deploy();
+  operator = await signIn(edge);
+});
+afterEach(() => edge.dispose());
+
+const corsKey = (name: string, allowedOrigins: string[], more: object = {}) =>
+  edge.createKey({ name, access: { cors: { allowedOrigins, ...more } } });
+
+describe('every answer', () => {
+  const answers: readonly (readonly [name: string, status: number, ask: () => Promise<Answer>])[] =
+    [
+      ['a list', 200, () => operator.get('/_edge/')],
+      ['a sign-in page', 200, () => visitorOf(edge).get('/_edge/sign-in')],
+      ['a redirect to it', 303, () => visitorOf(edge).get('/_edge/')],
+      [
+        'a refused sign-in',
+        403,
+        () => visitorOf(edge).post('/_edge/sign-in', { form: { token: 'a' } }),
+      ],
+      [
+        'a sign-in',
+        303,
+        () => visitorOf(edge).post('/_edge/sign-in', { form: { token: edge.adminToken } }),
+      ],
+      [
+        'a forged request',
+        403,
+        () => operator.post('/_edge/keys', { site: 'cross-site', form: {} }),
+      ],
+      [
+        'a page on the way back from another site',
+        200,
+        () => visitorOf(edge).get('/_edge/', { site: 'cross-site' }),
+      ],
+      ['a token', 201, () => operator.submit('/_edge/keys/new', '/_edge/keys', { name: 'a' })],
+      [
+        'a refused form',
+        422,
+        () => operator.submit('/_edge/keys/new', '/_edge/keys', { name: '' }),
+      ],
+      ['a key that is not there', 404, () => operator.get('/_edge/keys/key_0')],
+      ['a checked origin', 200, () => checkOrigin('https://a.example')],
+      ['a sign-out', 303, () => operator.submit('/_edge/', '/_edge/sign-out')],
+    ];
+  it.each(answers)('to %s keeps the browser to what is ours', async (_name, status, ask) => {
+    const answer = await ask();
+    expect(answer.status, answer.body).toBe(status);
+    expect(answer.headers).toMatchObject({
+      'content-security-policy':
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'cache-control': 'no-store',
+      'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    const names = Object.keys(answer.headers);
+    expect(names.filter((name) => name.startsWith('access-control-'))).toEqual([]);
+    // That concerns the whole host, and is the operator's.
+    expect(names).not.toContain('strict-transport-security');
+    expect(names).not.toContain('x-no-page');
+    // Nothing inline, which the policy would stop.
+    expect(answer.body).not.toMatch(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/);
+  });
+
+  it('to an address that is none is the problem that programs get', async () => {
+    for (const path of ['/_edge/nothing', '/_edge/keys', '/_edge/keys/a/b/c']) {
+      const answer = await operator.get(path);
+      expect(answer.status, path).toBe(404);
+      expect(JSON.parse(answer.body)).toMatchObject({ code: 'not_found' });
+      expect(answer.headers['x-no-page']).toBeUndefined();
+    }
+    // A session is not asked for where there is nothing.
+    expect((await visitorOf(edge).get('/_edge/nothing')).status).toBe(404);
+  });
+});
+
+describe('an asset', () => {
+  const urls = async () => {
+    const { body } = await visitorOf(edge).get('/_edge/sign-in');
+    return [...new Set(body.match(/\/_edge\/assets\/[^"]+/g))].sort();
+  };
+
+  it('needs nobody to be signed in, and is kept for ever under the hash of its content', async () => {
+    const found = await urls();
+    expect(found).toEqual([
+      expect.stringMatching(/^\/_edge\/assets\/icon\.[0-9a-f]{8}\.svg$/),
+      expect.stringMatching(/^\/_edge\/assets\/script\.[0-9a-f]{8}\.js$/),
+      expect.stringMatching(/^\/_edge\/assets\/style\.[0-9a-f]{8}\.css$/),
+    ]);
+    const types = ['image/svg+xml', 'text/javascript; charset=utf-8', 'text/css; charset=utf-8'];
+    for (const [index, url] of found.entries()) {
+      const answer = await visitorOf(edge).get(url);
+      expect(answer.status).toBe(200);
+      expect(answer.headers).toMatchObject({
+        'content-type': types[index],
+        'cache-control': 'public, max-age=31536000, immutable',
+        'x-content-type-options': 'nosniff',
+      });
+      expect(answer.cookies).toEqual([]);
+      expect(answer.body.length).toBeGreaterThan(100);
+    }
+  });
+
+  it('of another version is the present one, and is not kept under that name', async () => {
+    const answer = await visitorOf(edge).get('/_edge/assets/style.00000000.css');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('that there is not is not found', async () => {
+    for (const file of ['style.css.map', 'other.00000000.js', 'style', 'script.ts']) {
+      expect((await visitorOf(edge).get(`/_edge/assets/${file}`)).status, file).toBe(404);
+    }
+  });
+});
+
+describe('text of others', () => {
+  const markup = `"><script>alert(1)</script>'&lt;<img src=x onerror=alert(1)>`;
+
+  it('is text on every view', async () => {
+    const key = await corsKey(markup, ['https://a.example']);
+    await edge.query(
+      `INSERT INTO refused_origins (key_id, origin, code, last_at_ms, count)
+       VALUES (?, ?, 'origin_not_allowed', 1, 1)`,
+      key.id,
+      `https://${markup}.example`,
+    );
+    const search = new URLSearchParams({ q: markup });
+    const explain = new URLSearchParams({ method: markup, path: markup, origin: markup });
+    for (const path of [
+      '/_edge/',
+      `/_edge/?${search}`,
+      `/_edge/?q=none${search}`,
+      `/_edge/keys/${key.id}`,
+      `/_edge/keys/${key.id}?${explain}`,
+      `/_edge/keys/${key.id}?done=${encodeURIComponent(markup)}`,
+      '/_edge/audit',
+      `/_edge/audit?${new URLSearchParams({ keyId: markup })}`,
+      `/_edge/sign-in?${new URLSearchParams({ to: markup })}`,
+    ]) {
+      const { body } = await operator.get(path);
+      expect(body, path).not.toContain('<script>alert');
+      expect(body, path).not.toContain('<img src=x');
+    }
+    const refused = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      owner: markup,
+      cors: 'on',
+      origins: markup,
+      expires: markup,
+      expires_at: markup,
+      idempotency_key: markup,
+    });
+    expect(refused.body).not.toContain('<script>alert');
+    expect(refused.body).not.toContain('<img src=x');
+  });
+});
+
+describe('checking an origin', () => {
+  it('needs somebody who is signed in, and a form that we showed', async () => {
+    const stranger = await visitorOf(edge).post('/_edge/origins', { form: { origin: 'a' } });
+    expect(stranger.status).toBe(303);
+    const withoutToken = await operator.post('/_edge/origins', { form: { origin: 'a' } });
+    expect(withoutToken.status).toBe(403);
+  });
+
+  const checks = [
+    ['nonsense', [], { pattern: null, reason: /scheme/ }],
+    ['https://a.com,https://b.com', [], { pattern: null, reason: /Cannot allow/ }],
+    ['https://*.co.uk', [], { pattern: null, reason: /public suffix/ }],
+    ['HTTPS://App.Example:443/', [], { pattern: 'https://app.example', warnings: [] }],
+    ['*', [], { pattern: '*', warnings: ['*'] }],
+    ['http://app.example', [], { pattern: 'http://app.example', warnings: ['http://app.example'] }],
+    ['http://localhost:3000', [], { pattern: 'http://localhost:3000', warnings: [] }],
+    [
+      'http://localhost:3000',
+      ['https://app.example'],
+      { pattern: 'http://localhost:3000', warnings: ['http://localhost:3000'] },
+    ],
+    [
+      'https://app.example',
+      ['http://localhost:3000'],
+      { pattern: 'https://app.example', warnings: ['http://localhost:3000'] },
+    ],
+    ['', ['*', 'nonsense'], { pattern: null, warnings: ['*'] }],
+  ] as const;
+  it.each(checks)('%j beside %j', async (origin, others, expected) => {
+    const answer = await checkOrigin(origin, others);
+    expect(answer.status).toBe(200);
+    const { pattern, problem, warnings } = JSON.parse(answer.body);
+    expect(pattern).toBe(expected.pattern);
+    if ('reason' in expected) {
+      expect(problem).toMatchObject({
+        value: origin,
+        reason: expect.stringMatching(expected.reason),
+        fix: expect.stringMatching(/./),
+      });
+    } else {
+      expect(problem).toBeNull();
+      expect(warnings.map((warning: { pattern: string }) => warning.pattern)).toEqual(
+        expected.warnings,
+      );
+    }
+  });
+});
+
+describe('an action on a key', () => {
+  let key: CreatedKey;
+  beforeEach(async () => {
+    key = await corsKey('Player', ['https://a.example']);
+  });
+  const page = () => `/_edge/keys/${key.id}`;
+  const stored = async () => {
+    const [row] = await edge.query('SELECT * FROM keys WHERE id = ?', key.id);
+    return row;
+  };
+
+  const stale: readonly (readonly [action: string, fields: Record<string, string>])[] = [
+    ['', { name: 'Renamed', origins: 'https://a.example', expires_at: '' }],
+    ['/disable', {}],
+    ['/allow-origin', { origin: 'https://new.example' }],
+    ['/roll', { grace: '0' }],
+    ['/delete', { confirmation: 'Player' }],
+  ];
+  it.each(stale)('%j is not done when somebody else has changed it', async (action, fields) => {
+    const other = await signIn(edge);
+    // The form for an origin is there only once one was refused; its hidden fields are the same.
+    const form = page() + (action === '/allow-origin' ? '' : action);
+    const hidden = hiddenFields((await operator.get(page())).body, form);
+    await other.submit(page(), page(), {
+      name: 'Player',
+      origins: 'https://a.example\nhttps://of.others.example',
+    });
+    const before = await snapshot(edge);
+    const answer = await operator.post(page() + action, { form: { ...hidden, ...fields } });
+    expect(answer.status).toBe(412);
+    expect(answer.body).toContain('somebody else has changed this key');
+    expect(answer.body).toContain('https://of.others.example');
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('that allows an origin adds it to the others', async () => {
+    await operator.submit(page(), `${page()}/disable`);
+    await edge.query(
+      `INSERT INTO refused_origins (key_id, origin, code, last_at_ms, count)
+       VALUES (?, 'https://preview.example', 'origin_not_allowed', 1, 3), (?, 'null', 'origin_not_allowed', 1, 1)`,
+      key.id,
+      key.id,
+    );
+    const shown = await operator.get(page());
+    // An opaque origin cannot be listed, so that there is nothing to click.
+    expect(shown.body.match(/\/allow-origin"/g)).toHaveLength(1);
+    const answer = await operator.submit(page(), `${page()}/allow-origin`);
+    expect(answer.headers['location']).toBe(`${page()}?done=allowed`);
+    expect(JSON.parse(String((await stored())?.['allowed_origins']))).toEqual([
+      'https://a.example',
+      'https://preview.example',
+    ]);
+  });
+
+  it('that edits keeps what no field shows: rules, and the seconds of an expiry', async () => {
+    const ruled = await edge.createKey({
+      name: 'Ruled',
+      access: {
+        cors: { allowedOrigins: ['https://a.example'] },
+        rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }],
+      },
+      expiresAt: '2031-02-03T04:05:06.789Z',
+    });
+    const address = `/_edge/keys/${ruled.id}`;
+    const { body } = await operator.get(address);
+    expect(body).toContain('value="2031-02-03T04:05:06"');
+    const saved = await operator.submit(address, address, {
+      name: 'Ruled',
+      origins: 'https://a.example\r\nhttps://b.example',
+      expires_at: '2031-02-03T04:05:06',
+    });
+    expect(saved.headers['location']).toBe(`${address}?done=saved`);
+    const [row] = await edge.query('SELECT * FROM keys WHERE id = ?', ruled.id);
+    expect(row).toMatchObject({
+      rules: JSON.stringify([{ methods: ['get'], resources: ['/api/asset/:id'] }]),
+      expires_at_ms: Date.parse('2031-02-03T04:05:06.789Z'),
+      full_access: 0,
+      allowed_origins: JSON.stringify(['https://a.example', 'https://b.example']),
+    });
+  });
+
+  it('that changes nothing changes nothing', async () => {
+    const before = await snapshot(edge);
+    const answer = await operator.submit(page(), page(), {
+      name: 'Player',
+      origins: 'https://a.example',
+      expires_at: '',
+    });
+    expect(answer.headers['location']).toBe(`${page()}?done=unchanged`);
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('shows what is wrong with a field, and everything that was typed', async () => {
+    const before = await snapshot(edge);
+    const answer = await operator.submit(page(), page(), {
+      name: ' ',
+      origins: 'https://typed.example\nnot an origin',
+      expires_at: 'someday',
+    });
+    expect(answer.status).toBe(422);
+    for (const text of ['not an origin', 'https://typed.example', 'someday']) {
+      expect(answer.body).toContain(text);
+    }
+    for (const field of ['edit-name', 'edit-origins', 'edit-expires-at']) {
+      expect(answer.body).toMatch(new RegExp(`id="${field}"[^>]* aria-invalid="true"`));
+      expect(answer.body).toContain(`id="${field}-error"`);
+    }
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('deletes only when its name was typed', async () => {
+    for (const confirmation of ['', 'player', 'Playe', 'Player 2']) {
+      const answer = await operator.submit(page(), `${page()}/delete`, { confirmation });
+      expect(answer.status, confirmation).toBe(422);
+      expect(await stored()).toMatchObject({ revoked_at_ms: null });
+    }
+    const answer = await operator.submit(page(), `${page()}/delete`, { confirmation: 'Player' });
+    expect(answer.headers['location']).toBe('/_edge/?deleted');
+    expect(await stored()).toMatchObject({ revoked_at_ms: expect.any(Number) });
+    const gone = await operator.get(page());
+    expect(gone.status).toBe(404);
+    expect(gone.body).toContain(`/_edge/audit?keyId=${key.id}`);
+    expect((await operator.get(`/_edge/audit?keyId=${key.id}`)).body).toContain('Deleted');
+  });
+
+  const broken: readonly (readonly [name: string, fields: Record<string, string>])[] = [
+    ['no memory of the key', { was: '' }],
+    ['a memory that is no JSON', { was: '{' }],
+    ['a memory of something else', { was: '{"name":1}' }],
+    [
+      'a memory with strange origins',
+      { was: '{"name":"a","enabled":true,"access":{"cors":{"allowedOrigins":[1]}}}' },
+    ],
+  ];
+  it.each(broken)('with %s is refused in words', async (_name, fields) => {
+    const before = await snapshot(edge);
+    for (const action of ['', '/allow-origin', '/delete']) {
+      const hidden = hiddenFields((await operator.get(page())).body, page());
+      const answer = await operator.post(page() + action, {
+        form: { ...hidden, origin: 'https://a.example', confirmation: 'Player', ...fields },
+      });
+      expect(answer.status, action).toBe(400);
+      expect(answer.body).toContain('Nothing was changed');
+    }
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('is explained by the rules of the gateway', async () => {
+    const refused = await operator.get(
+      `${page()}?${new URLSearchParams({ method: 'GET', path: '/api/stream', origin: 'https://a.example' })}`,
+    );
+    expect(refused.body).toContain('This request is refused.');
+    expect(refused.body).toContain('href="/_edge/errors#route_not_allowed"');
+    const allowed = await operator.get(
+      `${page()}?${new URLSearchParams({ method: 'POST', path: '/api/stream', origin: 'https://a.example' })}`,
+    );
+    expect(allowed.body).toContain('This request is forwarded.');
+    expect(allowed.body.toLowerCase()).toContain('access-control-allow-origin');
+    const malformed = await operator.get(`${page()}?method=GET&path=api`);
+    expect(malformed.status).toBe(200);
+    expect(malformed.body).toContain('it does not begin with a slash');
+  });
+});
+
+describe('a form for a new key', () => {
+  it('is not larger than a form can be', async () => {
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      origins: 'x'.repeat(300 * 1024),
+    });
+    expect(answer.status).toBe(413);
+  });
+
+  it('that is no form is refused', async () => {
+    const answer = await operator.post('/_edge/keys', {
+      form: {},
+      headers: { 'Content-Type': 'application/json' },
+    });
+    expect(answer.status).toBe(413);
+  });
+
+  it('with a box that is not ticked makes a backend key, whatever is behind the box', async () => {
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'Backend',
+      origins: 'https://a.example',
+      full_access: 'on',
+    });
+    expect(answer.status).toBe(201);
+    expect(answer.body).toContain('ea_sk_');
+    await expect(edge.query('SELECT kind, full_access FROM keys')).resolves.toEqual([
+      { kind: 'backend', full_access: 0 },
+    ]);
+  });
+
+  const expiries = [
+    [{ expires: 'never' }, () => null],
+    [{ expires: '30' }, (nowMs: number) => (Math.floor(nowMs / 86_400_000) + 31) * 86_400_000],
+    [{ expires: 'at', expires_at: '2031-02-03T04:05' }, () => Date.parse('2031-02-03T04:05:00Z')],
+    [{ expires: 'never', expires_at: '2031-02-03T04:05' }, () => null],
+  ] as const;
+  it.each(expiries)('with %j expires then', async (fields, expected) => {
+    const nowMs = Date.now();
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      ...fields,
+    });
+    expect(answer.status).toBe(201);
+    await expect(edge.query('SELECT expires_at_ms FROM keys')).resolves.toEqual([
+      { expires_at_ms: expected(nowMs) },
+    ]);
+  });
+
+  it('without the time that it announces is refused at that field', async () => {
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      expires: 'at',
+      expires_at: '',
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('id="create-expires-at-error"');
+  });
+
+  it('sent twice shows the same token, and a token is on no later page', async () => {
+    const { body } = await operator.get('/_edge/keys/new');
+    const form = { ...hiddenFields(body, '/_edge/keys'), name: 'Twice' };
+    const first = await operator.post('/_edge/keys', { form });
+    const second = await operator.post('/_edge/keys', { form });
+    const [token = ''] = /ea_sk_[0-9A-Za-z]+/.exec(first.body) ?? [];
+    expect(token.length).toBeGreaterThan(30);
+    expect(second.body).toContain(token);
+    await expect(edge.query('SELECT count(*) AS n FROM keys')).resolves.toEqual([{ n: 1 }]);
+    for (const path of ['/_edge/', '/_edge/audit']) {
+      expect((await operator.get(path)).body).not.toContain(token);
+    }
+    expect(edge.logs.join('\n')).not.toContain(token);
+  });
+});
+
+describe('the list', () => {
+  it('shows what a key is, and what happened to it in seven days', async () => {
+    const key = await corsKey('Player', ['https://a.example', 'https://b.example', '*'], {
+      fullAccess: true,
+    });
+    const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    for (const [ago, requests] of [
+      [0, 700],
+      [6, 34],
+      [7, 10_000],
+    ] as const) {
+      await edge.query(
+        "INSERT INTO usage_daily (key_id, day, outcome, requests) VALUES (?, ?, 'allowed', ?)",
+        key.id,
+        day(ago),
+        requests,
+      );
+    }
+    const { body } = await operator.get('/_edge/');
+    for (const text of [
+      'Player',
+      'ea_pk_',
+      'Full',
+      'https://a.example',
+      'and 1 more',
+      'Live',
+      '734',
+    ]) {
+      expect(body).toContain(text);
+    }
+    expect(body.match(/<rect class="allowed"/g)).toHaveLength(2);
+  });
+
+  it('says what is wrong with a place in it that is none', async () => {
+    const answer = await operator.get('/_edge/?cursor=nonsense');
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('it is not a cursor of this list');
+  });
+});
+
+describe('a page that cannot be shown', () => {
+  it('says so in words, with the request id, and logs the reason', async () => {
+    await env.DB.exec('DROP TABLE usage_daily');
+    const answer = await operator.get('/_edge/');
+    expect(answer.status).toBe(500);
+    expect(answer.headers['content-type']).toContain('text/html');
+    expect(answer.body).toContain('Something went wrong');
+    expect(answer.body).toContain(answer.headers['x-request-id'] ?? 'no request id');
+    expect(answer.body).not.toContain('usage_daily');
+    expect(edge.logs.join('\n')).toMatch(/"event":"page_failed".*usage_daily/);
+  });
+});
+
+async function checkOrigin(origin: string, others: readonly string[] = []): Promise<Answer> {
+  const fields = hiddenFields((await operator.get('/_edge/keys/new')).body, '/_edge/keys');
+  return operator.post('/_edge/origins', {
+    form: { form_token: fields['form_token'] ?? '', origin, others: others.join('\n') },
+  });
+}

@@ -1,0 +1,171 @@
+/** Between forms and documents, and between times and words. */
+
+import { describe, expect, it } from 'vitest';
+import type { KeyDocument } from '../../../src/manage/documents.ts';
+import {
+  changesBetween,
+  type KeyValues,
+  mergeValues,
+  readEditable,
+  toKeyValues,
+  toPatch,
+  writeEditable,
+} from '../../../src/manage/page/key-values.ts';
+import { addressOf } from '../../../src/manage/page/sign-in-limit.ts';
+import { inUtc, sayRelative, stateOf } from '../../../src/manage/page/words.tsx';
+
+const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({
+  id: 'key_0000000000000000000000',
+  name: 'Player',
+  owner: null,
+  access: { cors: { allowedOrigins: ['https://a.example'], fullAccess: false } },
+  hint: 'ea_pk_0000',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  expiresAt: null,
+  enabled: true,
+  lastUsedAt: null,
+  ...overrides,
+});
+const valuesOf = (overrides: Partial<KeyValues>): KeyValues => ({
+  ...toKeyValues(aDocument()),
+  ...overrides,
+});
+
+describe('toPatch()', () => {
+  const edits: readonly (readonly [name: string, values: Partial<KeyValues>, patch: object])[] = [
+    ['nothing', {}, {}],
+    ['the name', { name: ' Renamed ' }, { name: 'Renamed' }],
+    [
+      'the origins',
+      { origins: 'https://b.example\n\n  https://a.example  ' },
+      {
+        access: {
+          cors: { allowedOrigins: ['https://b.example', 'https://a.example'], fullAccess: false },
+        },
+      },
+    ],
+    ['blanks around origins', { origins: '\r\n https://a.example \r\n' }, {}],
+    [
+      'every origin',
+      { origins: '' },
+      { access: { cors: { allowedOrigins: [], fullAccess: false } } },
+    ],
+    [
+      'full access',
+      { fullAccess: true },
+      { access: { cors: { allowedOrigins: ['https://a.example'], fullAccess: true } } },
+    ],
+    ['the expiry', { expiresAt: '2031-02-03T04:05' }, { expiresAt: '2031-02-03T04:05:00Z' }],
+    [
+      'the expiry to the second',
+      { expiresAt: '2031-02-03T04:05:06' },
+      { expiresAt: '2031-02-03T04:05:06Z' },
+    ],
+    ['the expiry to what is none', { expiresAt: 'someday' }, { expiresAt: 'someday' }],
+  ];
+  it.each(edits)('of %s holds that alone', (_name, values, patch) => {
+    expect(toPatch(valuesOf(values), aDocument())).toEqual(patch);
+  });
+
+  it('of a backend key has no access, whatever the form holds', () => {
+    const backend = aDocument({ access: null });
+    expect(toPatch(valuesOf({ origins: null, fullAccess: true }), backend)).toEqual({});
+  });
+
+  it('takes an expiry away when the field is emptied', () => {
+    const expiring = aDocument({ expiresAt: '2031-02-03T04:05:06.000Z' });
+    expect(toPatch({ ...toKeyValues(expiring), expiresAt: '' }, expiring)).toEqual({
+      expiresAt: null,
+    });
+  });
+});
+
+describe('mergeValues()', () => {
+  it('keeps what the visitor changed, and takes over what somebody else did', () => {
+    const was = aDocument();
+    const now = aDocument({
+      name: 'Renamed by others',
+      access: { cors: { allowedOrigins: ['https://others.example'], fullAccess: true } },
+      expiresAt: '2031-02-03T04:05:00.000Z',
+    });
+    expect(mergeValues(valuesOf({ name: 'Renamed here' }), was, now)).toEqual({
+      name: 'Renamed here',
+      origins: 'https://others.example',
+      fullAccess: true,
+      expiresAt: '2031-02-03T04:05',
+    });
+    expect(mergeValues(valuesOf({ origins: 'https://here.example' }), was, now)).toEqual({
+      name: 'Renamed by others',
+      origins: 'https://here.example',
+      fullAccess: false,
+      expiresAt: '2031-02-03T04:05',
+    });
+  });
+});
+
+describe('a key in its form', () => {
+  it('comes back as it was', () => {
+    const document = aDocument({ name: '"<&é', expiresAt: '2031-02-03T04:05:06.789Z' });
+    const { name, access, expiresAt, enabled } = document;
+    expect(readEditable(writeEditable(document))).toEqual({ name, access, expiresAt, enabled });
+  });
+
+  it('differs from another state of it in what can be edited', () => {
+    const before = aDocument();
+    expect(changesBetween(before, before)).toEqual([]);
+    expect(changesBetween(before, aDocument({ enabled: false, access: null }))).toEqual([
+      { field: 'Allowed origins', before: 'https://a.example', now: 'none' },
+      { field: 'State', before: 'enabled', now: 'disabled' },
+    ]);
+  });
+});
+
+describe('a time in words', () => {
+  const nowMs = Date.parse('2026-11-22T12:00:00Z');
+  const second = 1000;
+  const hour = 60 * 60 * second;
+  const times = [
+    [0, 'just now'],
+    [-59 * second, 'just now'],
+    [-60 * second, '1 minute ago'],
+    [-hour, '1 hour ago'],
+    [-24 * hour, 'yesterday'],
+    [-6 * 24 * hour, '6 days ago'],
+    [-7 * 24 * hour, 'last week'],
+    [-400 * 24 * hour, 'last year'],
+    [30 * second, 'in a moment'],
+    [3 * hour, 'in 3 hours'],
+    [24 * hour, 'tomorrow'],
+  ] as const;
+  it.each(times)('%d ms from now is %j', (offsetMs, words) => {
+    expect(sayRelative(nowMs + offsetMs, nowMs)).toBe(words);
+  });
+
+  it('is exact in its title', () => {
+    expect(inUtc('2026-11-22T12:00:00.000Z')).toBe('2026-11-22 12:00 UTC');
+    expect(inUtc('2026-11-22T12:00:07.123Z')).toBe('2026-11-22 12:00:07 UTC');
+  });
+
+  it('that has come makes a key expired, also one that is disabled', () => {
+    const key = { enabled: false, expiresAt: '2026-11-22T12:00:00Z' };
+    expect(stateOf(key, nowMs - 1)).toBe('disabled');
+    expect(stateOf(key, nowMs)).toBe('expired');
+    expect(stateOf({ enabled: true, expiresAt: null }, nowMs)).toBe('live');
+  });
+});
+
+describe('addressOf()', () => {
+  const addresses = [
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:DB8:0001:0002::5', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['2001:db8:1:2:3:4:5::', '2001:db8:1:2::/64'],
+    [null, 'unknown'],
+  ] as const;
+  it.each(addresses)('counts %j as %j', (address, expected) => {
+    const headers = new Headers(address === null ? {} : { 'CF-Connecting-IP': address });
+    expect(addressOf(new Request('https://edge.test/', { headers }))).toBe(expected);
+  });
+});
