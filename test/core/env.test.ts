@@ -143,7 +143,7 @@ const refused: readonly RefusedRow[] = [
   ],
 
   // Switches, names and numbers
-  ...['yes', 'TRUE', '1', ' true', 'off'].map(
+  ...['yes', 'TRUE', '1', ' true', 'off', 'disabled'].map(
     (value): RefusedRow => [
       `"${value}" for a switch`,
       { FORWARD_TOKEN: value },
@@ -206,6 +206,8 @@ const refused: readonly RefusedRow[] = [
       ['issuer.example/jwks', /^issuer/],
       ['ftp://issuer.example/jwks', /^ftp/],
       [`https://u:${secret}@issuer.example/jwks`, /^https:\/\/\*\*\*@issuer/],
+      [`https://:${secret}@issuer.example/jwks`, /^https:\/\/\*\*\*@issuer/],
+      [`https://${secret}@issuer.example/jwks`, /^https:\/\/\*\*\*@issuer/],
     ] as const
   ).map(
     ([url, value]): RefusedRow => [
@@ -503,7 +505,34 @@ describe('readConfig()', () => {
     expect(configOf({ MAX_STALENESS_SECONDS: '2' })).toMatchObject({ feedRefreshSeconds: 2 });
   });
 
+  test('reads every setting at its bounds', () => {
+    const lowest = {
+      UPSTREAM_TIMEOUT_MS: '1',
+      LOG_ALLOWED_PERCENT: '0',
+      USAGE_RETENTION_DAYS: '1',
+    };
+    expect(configOf(lowest)).toMatchObject({ upstreamTimeoutMs: 1, logAllowedPercent: 0 });
+    const highest = {
+      ADMIN_TOKEN: 'x'.repeat(512),
+      UPSTREAM_AUTHORIZATION: 'Scheme a \t b',
+      FEED_REFRESH_SECONDS: '300',
+      MAX_STALENESS_SECONDS: '300',
+      OUTAGE_GRACE_SECONDS: '86400',
+      USAGE_FLUSH_SECONDS: '10',
+    };
+    expect(configOf(highest)).toMatchObject({
+      adminToken: 'x'.repeat(512),
+      upstreamAuthorization: 'Scheme a \t b',
+      feedRefreshSeconds: 300,
+      maxStalenessSeconds: 300,
+      outageGraceSeconds: 86_400,
+      usageFlushSeconds: 10,
+    });
+    expect(configOf({ ADMIN_TOKEN: 'x'.repeat(32) }).adminToken).toHaveLength(32);
+  });
+
   const upstreams = [
+    ['https://a', 'https://a'],
     ['https://api.example.com', 'https://api.example.com'],
     ['https://api.example.com/', 'https://api.example.com'],
     ['HTTPS://API.example.com:443/V1', 'https://api.example.com/V1'],
