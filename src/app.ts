@@ -6,6 +6,7 @@
  */
 
 import { Hono } from 'hono';
+import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, readTarget } from './core/request-target.ts';
 import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
@@ -30,6 +31,9 @@ export function createApp(
   return {
     async fetch(request, runInBackground) {
       const target = readTarget(request.url);
+      if (!target.isPlain && target.path.length > ODD_PATH_MAX_LENGTH) {
+        return targetTooLong(request, gateway.newRequestId());
+      }
       if (!isOwnTarget(target)) return handle(gateway, request, target, runInBackground);
       // A detour into our namespace, such as /a/%2e%2e/_edge/v1/keys, is not forwarded and not served.
       const isServed = target.isPlain && target.path.startsWith('/_edge');
@@ -83,6 +87,18 @@ function createOwnRoutes(
     throw error;
   });
   return routes;
+}
+
+function targetTooLong(request: Request, requestId: string): Response {
+  return problemResponse(
+    {
+      code: 'target_too_long',
+      status: 414,
+      title: 'Path too long',
+      detail: `Cannot read a path of more than ${ODD_PATH_MAX_LENGTH} characters that holds other characters than letters, digits and - . _ ~`,
+    },
+    { requestId, accept: request.headers.get('accept') },
+  );
 }
 
 function notFound(request: Request, requestId: string): Response {

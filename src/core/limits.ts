@@ -117,3 +117,9 @@ export const REFUSED_BODY_MAX_MS = 2 * 1_000;
 export const LIMITER_TIMEOUT_MS = 100;
 /** Longest log line, in bytes. */
 export const LOG_LINE_MAX_BYTES = 4 * 1024;
+
+/**
+ * Longest path that is not plain, in characters. Reading it in every way that some server does takes
+ * time in proportion, before any key is known.
+ */
+export const ODD_PATH_MAX_LENGTH = 4 * 1024;

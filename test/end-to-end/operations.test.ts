@@ -284,6 +284,21 @@ describe('limits', () => {
   });
 });
 
+describe('a very long path', () => {
+  it('is refused before it is read, unless it is plain', async () => {
+    const edge = await serveEdge({ upstreamUrl: upstream.url });
+    const { token } = await edge.createKey({ name: 'backend' });
+    const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
+    const statusOf = async (target: string) => {
+      const response = await request(edge.port, { target, headers });
+      return [response.status, response.header('x-edge-reason')];
+    };
+    expect(await statusOf(`/${'%252e'.repeat(1000)}`)).toEqual([414, 'target_too_long']);
+    expect(await statusOf(`/${'x'.repeat(5000)}`)).toEqual([200, null]);
+    await edge.dispose();
+  });
+});
+
 describe('what is told and logged', () => {
   it('is nothing about an allowed request by default', async () => {
     const edge = await serveEdge({ upstreamUrl: upstream.url });
