@@ -16,6 +16,7 @@ import {
   type FeedSnapshot,
   type KeyDatabase,
   LOG_START,
+  tokenSubject,
   type Versioned,
 } from './types.ts';
 
@@ -175,7 +176,7 @@ function toChangeLine(row: FeedLineRow): ChangeLine {
   return {
     seq: row.seq,
     mark: row.mark,
-    subject: row.token_hash === null ? `pattern:${row.pattern}` : `token:${row.token_hash}`,
+    subject: row.token_hash === null ? `pattern:${row.pattern}` : tokenSubject(row.token_hash),
   };
 }
 

@@ -107,6 +107,10 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     }
   }
 
+  function isDatabaseDown(nowMs: number): boolean {
+    return failedBeginMs > succeededBeginMs && isWithin(nowMs, failedBeginMs, downMs);
+  }
+
   function takeIn(snapshot: FeedSnapshot, startedAtMs: number): FeedProgress {
     const progress = feed.apply(snapshot, startedAtMs, now());
     if (progress === 'restarted') options.onRestart();
@@ -146,7 +150,9 @@ export function createLogReader(options: LogReaderOptions): LogReader {
 
   async function poll(runInBackground: RunInBackground): Promise<void> {
     await readShared();
-    if (feed.ageMs(now()) >= options.refreshMs) await read({}, runInBackground);
+    // A neighbour's poll tells nothing about whether D1 can be reached from here.
+    const isDue = feed.ageMs(now()) >= options.refreshMs || isDatabaseDown(now());
+    if (isDue) await read({}, runInBackground);
   }
 
   return {
@@ -159,8 +165,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
       runInBackground(poll(runInBackground));
     },
 
-    isDatabaseDown: (nowMs) =>
-      failedBeginMs > succeededBeginMs && isWithin(nowMs, failedBeginMs, downMs),
+    isDatabaseDown,
   };
 }
 

@@ -9,6 +9,7 @@ import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/core/limits.ts';
 import type { Registration } from '../../src/core/preflight.ts';
 import { patternsAdmitting, type WebOrigin } from '../../src/core/web-origin.ts';
 import type { KeyLookup } from '../../src/keys/directory.ts';
+import { tokenSubject } from '../../src/keys/types.ts';
 import { hasImported, keyOf, registeredUntilMs, type Version } from './truth.ts';
 import {
   admitsStored,
@@ -171,7 +172,7 @@ function lastChangeMs(world: World, tokenHash: string): number {
   const latest = versions.findLast((version, index) =>
     version.lines
       .slice(versions[index - 1]?.lines.length ?? 0)
-      .some(({ subject }) => subject === `token:${tokenHash}`),
+      .some(({ subject }) => subject === tokenSubject(tokenHash)),
   );
   return latest?.committedAtMs ?? Number.NEGATIVE_INFINITY;
 }

@@ -15,6 +15,7 @@ import {
   type FeedSnapshot,
   LOG_START,
   type Subject,
+  tokenSubject,
   type Versioned,
 } from '../../src/keys/types.ts';
 import type { Random } from './random.ts';
@@ -74,7 +75,7 @@ export class Truth implements Changes {
     this.#commit({
       keys: new Map(keys).set(key.id, { ...key, isRevoked: false }),
       tokens: new Map(tokens).set(tokenHash, { keyId: key.id, expiresAtMs: null, isImported }),
-      subjects: [...patternsOf(key.allowedOrigins), `token:${tokenHash}`],
+      subjects: [...patternsOf(key.allowedOrigins), tokenSubject(tokenHash)],
     });
   }
 
@@ -89,7 +90,7 @@ export class Truth implements Changes {
       subjects: [
         ...patternsOf(before.allowedOrigins),
         ...patternsOf(after.allowedOrigins),
-        ...this.hashesOf(id).map((hash): Subject => `token:${hash}`),
+        ...this.hashesOf(id).map(tokenSubject),
       ],
     });
   }
@@ -109,7 +110,7 @@ export class Truth implements Changes {
     this.#commit({
       keys,
       tokens: rolled,
-      subjects: hashes.map((hash): Subject => `token:${hash}`),
+      subjects: hashes.map(tokenSubject),
     });
   }
 
