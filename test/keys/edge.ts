@@ -1,0 +1,248 @@
+/**
+ * A small edge for tests of the directory: its isolates, one data centre, and stores that count what is
+ * asked of them, under a clock that a test moves.
+ *
+ * The doubles answer at once unless told otherwise; `test/keys-model` has the ones that do their worst.
+ */
+
+import type { StoredKey } from '../../src/core/key.ts';
+import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
+import { hashToken, importTagKey, makeToken } from '../../src/core/token.ts';
+import { parseOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import {
+  createKeyDirectory,
+  type DirectoryOptions,
+  type KeyDirectory,
+  type KeyLookup,
+  type StorageEvent,
+} from '../../src/keys/directory.ts';
+import { Lookup } from '../../src/keys/lookup.ts';
+import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
+import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
+import { createRandom } from '../keys-model/random.ts';
+import { MODEL_TAG_KEY_HEX, readVersion, Truth } from '../keys-model/truth.ts';
+import { VirtualTime } from '../keys-model/virtual-time.ts';
+
+/** How a store does: how long it takes, and whether it fails then. `Infinity`: it hangs. */
+export interface StoreHealth {
+  tookMs: number;
+  fails: boolean;
+}
+
+/** What was asked of the stores. */
+export interface StoreCalls {
+  database: number;
+  replicaReads: number;
+  replicaWrites: number;
+  cacheReads: number;
+  cacheWrites: number;
+}
+
+export interface IsolateSettings {
+  readonly refreshMs: number;
+  readonly maxStalenessMs: number;
+  readonly outageGraceMs: number;
+}
+
+/** One isolate of an edge. */
+export interface EdgeIsolate {
+  readonly directory: KeyDirectory;
+  /** A request comes and is answered, as time goes by; `isAllowed` says how the gateway judges. */
+  request(
+    token: string,
+    options?: { readonly origin?: string; readonly isAllowed?: boolean },
+  ): Promise<KeyLookup>;
+  preflight(origin: string): Promise<string>;
+}
+
+export interface ModelToken {
+  readonly token: string;
+  readonly hash: string;
+}
+
+let tokens: readonly ModelToken[] | undefined;
+
+/** Tokens of our form with a right tag. To be called before the first edge is made. */
+export async function prepareTokens(): Promise<void> {
+  if (tokens) return;
+  rememberCrypto();
+  const random = createRandom(7);
+  const tagKey = await importTagKey(MODEL_TAG_KEY_HEX);
+  const fillRandom = (bytes: Uint8Array) => {
+    for (const at of bytes.keys()) bytes[at] = random() * 256;
+  };
+  const made: ModelToken[] = [];
+  for (let number = 0; number < 20; number++) {
+    const token = await makeToken({ prefix: 'ea', kind: 'backend', tagKey, fillRandom });
+    made.push({ token, hash: await hashToken(token) });
+  }
+  for (const token of ['imported-token', 'another-imported-token']) await hashToken(token);
+  tokens = made;
+}
+
+/** One of the prepared tokens. */
+export function aToken(number = 0): ModelToken {
+  const token = tokens?.[number];
+  if (!token) throw new Error('Call prepareTokens() first');
+  return token;
+}
+
+/** A token as others make them. */
+export async function importedToken(): Promise<ModelToken> {
+  return { token: 'imported-token', hash: await hashToken('imported-token') };
+}
+
+/** A backend key that works, unless told otherwise. */
+export function aStoredKey(overrides: Partial<StoredKey> = {}): StoredKey {
+  return {
+    id: 'key_1',
+    owner: null,
+    kind: overrides.allowedOrigins ? 'cors' : 'backend',
+    allowedOrigins: null,
+    fullAccess: false,
+    rules: null,
+    enabled: true,
+    expiresAtMs: null,
+    ...overrides,
+  };
+}
+
+/** See the file's head. */
+export class Edge {
+  readonly time = new VirtualTime(() => new Promise((resolve) => setTimeout(resolve, 0)));
+  readonly truth = new Truth(() => this.time.nowMs, createRandom(1));
+  readonly calls: StoreCalls = {
+    database: 0,
+    replicaReads: 0,
+    replicaWrites: 0,
+    cacheReads: 0,
+    cacheWrites: 0,
+  };
+  readonly health: Record<'database' | 'replica' | 'cache', StoreHealth> = {
+    database: { tookMs: 0, fails: false },
+    replica: { tookMs: 0, fails: false },
+    cache: { tookMs: 0, fails: false },
+  };
+  /** What KV holds, by KV key. */
+  readonly copies = new Map<string, Versioned<never>>();
+  /** What the data centre's cache holds, with no end of its life unless a test ends it. */
+  shared: SharedPoll | null = null;
+  readonly events: StorageEvent[] = [];
+
+  /** An isolate that knows nothing yet. Its clock may be wrong. */
+  isolate(settings: Partial<IsolateSettings> & { readonly clockMs?: number } = {}): EdgeIsolate {
+    const now = () => this.time.nowMs + (settings.clockMs ?? 0);
+    const directory = createKeyDirectory({
+      ...this.#stores(),
+      now,
+      withTimeout: this.time.withTimeout,
+      log: (event) => this.events.push(event),
+      restrictedRoutes,
+      refreshMs: 5_000,
+      maxStalenessMs: 10_000,
+      outageGraceMs: 300_000,
+      ...settings,
+    });
+    const newLookup = () => new Lookup(now(), (work) => void work);
+    return {
+      directory,
+      request: async (token, { origin, isAllowed = true } = {}) => {
+        const lookup = newLookup();
+        const parsed = origin === undefined ? null : parseTestOrigin(origin);
+        const found = await this.#answered(
+          directory.recall(token, lookup) ?? directory.find(token, parsed, lookup),
+        );
+        if (isAllowed) lookup.allow();
+        await this.time.advance(0);
+        return found;
+      },
+      preflight: async (origin) => {
+        const lookup = newLookup();
+        const parsed = parseTestOrigin(origin);
+        const registration = await this.#answered(
+          directory.recallOrigin(parsed, lookup) ?? directory.findOrigin(parsed, lookup),
+        );
+        if (registration === 'registered') lookup.allow();
+        await this.time.advance(0);
+        return registration;
+      },
+    };
+  }
+
+  /** What was asked since this was last called. */
+  takeCalls(): Partial<StoreCalls> {
+    const taken: Partial<StoreCalls> = {};
+    for (const name of Object.keys(this.calls) as (keyof StoreCalls)[]) {
+      if (this.calls[name] > 0) taken[name] = this.calls[name];
+      this.calls[name] = 0;
+    }
+    return taken;
+  }
+
+  /** Lets time go by until something has its answer, for at most a minute. */
+  async #answered<Result>(work: Result | Promise<Result>): Promise<Result> {
+    let isDone = !(work instanceof Promise);
+    const done = Promise.resolve(work).finally(() => {
+      isDone = true;
+    });
+    await this.time.advance(0);
+    for (let waitedMs = 0; !isDone && waitedMs < 60_000; waitedMs += 10) {
+      await this.time.advance(10);
+    }
+    if (!isDone) throw new Error('no answer within a minute');
+    return done;
+  }
+
+  #stores(): Pick<DirectoryOptions, 'database' | 'replica' | 'feedCache'> {
+    const read = async (name: string) => {
+      this.calls.replicaReads++;
+      await this.#endure('replica');
+      return this.copies.get(name) ?? null;
+    };
+    const write = async (name: string, copy: Versioned<unknown>) => {
+      this.calls.replicaWrites++;
+      await this.#endure('replica');
+      this.copies.set(name, copy as Versioned<never>);
+    };
+    return {
+      database: {
+        read: async (request) => {
+          this.calls.database++;
+          await this.#endure('database');
+          return readVersion(this.truth.current, request);
+        },
+      },
+      replica: {
+        getKey: (tokenHash) => read(`key:${tokenHash}`),
+        putKey: (tokenHash, copy) => write(`key:${tokenHash}`, copy),
+        getOrigin: (origin) => read(`origin:${origin}`),
+        putOrigin: (origin, copy) => write(`origin:${origin}`, copy),
+      },
+      feedCache: {
+        get: async () => {
+          this.calls.cacheReads++;
+          await this.#endure('cache');
+          return this.shared;
+        },
+        put: async (poll) => {
+          this.calls.cacheWrites++;
+          await this.#endure('cache');
+          this.shared = poll;
+        },
+      },
+    };
+  }
+
+  async #endure(store: 'database' | 'replica' | 'cache'): Promise<void> {
+    const { tookMs, fails } = this.health[store];
+    if (tookMs === Number.POSITIVE_INFINITY) return new Promise(() => {});
+    await this.time.wait(tookMs);
+    if (fails) throw new Error(`the ${store} failed`);
+  }
+}
+
+function parseTestOrigin(origin: string): WebOrigin {
+  const parsed = parseOrigin(origin);
+  if (!parsed) throw new Error(`"${origin}" is no origin`);
+  return parsed;
+}
