@@ -82,7 +82,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
   const { restrictedRoutes } = config;
   const store = createKeyStore(env.DB);
   const replica = createKeyReplica(env.KEYS);
-  const replication: ReplicationOptions = { store, replica, now };
+  const replication: ReplicationOptions = { store, replica, now, withTimeout };
   const directory = createKeyDirectory({
     database: store,
     replica,

@@ -16,8 +16,8 @@ import {
   type FeedSnapshot,
   type KeyDatabase,
   LOG_START,
+  type LogPosition,
   tokenSubject,
-  type Versioned,
 } from './types.ts';
 
 /** A KV copy that was not confirmed yet. */
@@ -26,15 +26,26 @@ export interface DueReplicaWrite {
   readonly dueSeq: number;
 }
 
+/** Keys by their tokens' hashes, as they were at a line of the log. `null`: it must not work. */
+export interface KeyCopies {
+  readonly at: LogPosition;
+  readonly keys: ReadonlyMap<string, StoredKey | null>;
+}
+
 /** Look-ups, and the copies that KV is due. All reject when D1 cannot be reached. */
 export interface KeyStore extends KeyDatabase {
-  /** A token's key with the log's head, for its KV copy. `value` is `null` when it must not work. */
-  readCopy(tokenHash: string): Promise<Versioned<StoredKey>>;
+  /** What KV should hold of these tokens, at one line of the log. */
+  readCopies(tokenHashes: readonly string[]): Promise<KeyCopies>;
   /** KV copies that became due before a time and were not confirmed. */
   dueReplicaWrites(dueBeforeMs: number, limit: number): Promise<readonly DueReplicaWrite[]>;
-  /** Notes that KV has taken a copy that was true at `seqAt`. */
-  confirmReplicaWrite(tokenHash: string, seqAt: number): Promise<void>;
+  /** Notes that KV has taken copies of these tokens that were true at `seqAt`. */
+  confirmReplicaWrites(tokenHashes: readonly string[], seqAt: number): Promise<void>;
 }
+
+const keysOfTokens = `
+    SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
+           k.enabled, k.expires_at_ms, t.expires_at_ms AS token_expires_at_ms
+      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 
 const sql = {
   feedState: `
@@ -44,11 +55,10 @@ const sql = {
   feedLines: `
     SELECT seq, mark, token_hash, pattern FROM changes
      WHERE seq >= min(?1, (SELECT max(seq) FROM changes)) ORDER BY seq DESC LIMIT ?2`,
-  keyByToken: `
-    SELECT k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules, k.enabled,
-           k.expires_at_ms, t.expires_at_ms AS token_expires_at_ms
-      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id
-     WHERE t.token_hash = ?1 AND k.revoked_at_ms IS NULL`,
+  keyByToken: `${keysOfTokens} WHERE t.token_hash = ?1 AND k.revoked_at_ms IS NULL`,
+  keysByTokens: `
+    ${keysOfTokens}
+     WHERE t.token_hash IN (SELECT value FROM json_each(?1)) AND k.revoked_at_ms IS NULL`,
   // One row a pattern at most: the primary key puts the longest-lived first.
   registeredUntil: `
     SELECT max((SELECT o.expires_at_ms FROM origins AS o WHERE o.pattern = asked.value
@@ -58,7 +68,9 @@ const sql = {
   dueReplicaWrites: `
     SELECT token_hash, due_seq FROM replica_writes WHERE due_at_ms <= ?1
      ORDER BY token_hash LIMIT ?2`,
-  confirmReplicaWrite: `DELETE FROM replica_writes WHERE token_hash = ?1 AND due_seq <= ?2`,
+  confirmReplicaWrites: `
+    DELETE FROM replica_writes
+     WHERE token_hash IN (SELECT value FROM json_each(?1)) AND due_seq <= ?2`,
 } as const;
 
 interface FeedStateRow {
@@ -82,7 +94,7 @@ export interface KeyRow {
   enabled: number;
   expires_at_ms: number | null;
 }
-type KeyByTokenRow = KeyRow & { token_expires_at_ms: number | null };
+type KeyByTokenRow = KeyRow & { token_hash: string; token_expires_at_ms: number | null };
 
 /**
  * Keys in this D1. Reads go to the primary: a replica may be behind by any amount, and a copy that
@@ -106,9 +118,17 @@ export function createKeyStore(db: D1Database): KeyStore {
       return toAnswer(request, await primary().batch(statements));
     },
 
-    async readCopy(tokenHash) {
-      const answer = await this.read({ fromSeq: Number.MAX_SAFE_INTEGER, tokenHash });
-      return { value: answer.key ?? null, at: answer.feed.head };
+    async readCopies(tokenHashes) {
+      const [newest, found] = await primary().batch([
+        db.prepare(sql.feedLines).bind(Number.MAX_SAFE_INTEGER, 1),
+        db.prepare(sql.keysByTokens).bind(JSON.stringify(tokenHashes)),
+      ]);
+      const [line] = (newest?.results ?? []) as FeedLineRow[];
+      const keys = new Map<string, StoredKey | null>(tokenHashes.map((hash) => [hash, null]));
+      for (const row of (found?.results ?? []) as KeyByTokenRow[]) {
+        keys.set(row.token_hash, toStoredKey(row, row.token_expires_at_ms));
+      }
+      return { at: line ? { seq: line.seq, mark: line.mark } : LOG_START, keys };
     },
 
     async dueReplicaWrites(dueBeforeMs, limit) {
@@ -119,8 +139,9 @@ export function createKeyStore(db: D1Database): KeyStore {
       return results.map((row) => ({ tokenHash: row.token_hash, dueSeq: row.due_seq }));
     },
 
-    async confirmReplicaWrite(tokenHash, seqAt) {
-      await primary().prepare(sql.confirmReplicaWrite).bind(tokenHash, seqAt).run();
+    async confirmReplicaWrites(tokenHashes, seqAt) {
+      const hashes = JSON.stringify(tokenHashes);
+      await primary().prepare(sql.confirmReplicaWrites).bind(hashes, seqAt).run();
     },
   };
 }
