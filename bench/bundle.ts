@@ -1,0 +1,58 @@
+/** Bundles Workers as `wrangler deploy` would. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder that holds `package.json`, `wrangler.toml` and `schema.sql`. */
+export const projectRoot = fileURLToPath(new URL('../', import.meta.url));
+
+/** Runs wrangler in the project's folder. Throws with all that it said when it fails. */
+export async function wrangler(commandLine: readonly string[]): Promise<string> {
+  const packageFile = createRequire(import.meta.url).resolve('wrangler/package.json');
+  const script = join(dirname(packageFile), 'bin/wrangler.js');
+  const child = spawn(process.execPath, [script, ...commandLine], {
+    cwd: projectRoot,
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const keep = (text: string) => {
+    output += text;
+  };
+  child.stdout.setEncoding('utf8').on('data', keep);
+  child.stderr.setEncoding('utf8').on('data', keep);
+  const [exitCode] = await once(child, 'close');
+  if (exitCode !== 0) throw new Error(`wrangler ${commandLine.join(' ')} failed\n${output}`);
+  return output;
+}
+
+/** Builds what `wrangler deploy` would upload. `root`: the folder of another checkout. */
+export async function bundleEdge(folder: string, root = projectRoot): Promise<void> {
+  const config = join(root, 'wrangler.toml');
+  await wrangler(['deploy', '--config', config, '--dry-run', '--outdir', folder]);
+}
+
+/** The same for a Worker without a configuration file, to `folder/index.js`. */
+export async function bundleWorker(
+  folder: string,
+  entry: string,
+  compatibilityDate: string,
+  more: readonly string[] = [],
+): Promise<void> {
+  // The empty configuration keeps wrangler from reading the edge's own.
+  await wrangler([
+    'deploy',
+    entry,
+    '--config',
+    join(projectRoot, 'bench/contenders/wrangler.toml'),
+    '--compatibility-date',
+    compatibilityDate,
+    '--dry-run',
+    '--outdir',
+    folder,
+    ...more,
+  ]);
+}

@@ -1,0 +1,264 @@
+/**
+ * What is measured: every row is a pair, the same request to two servers, and what the ratio between
+ * them must reach.
+ */
+
+import type { LoadRequest } from './load.ts';
+
+/** The servers that rows name. `edge` holds a few keys, `edgeFull` 100,000 keys and origins. */
+export type ServerName =
+  | 'passthrough'
+  | 'constant'
+  | 'edge'
+  | 'edgeFull'
+  | 'recipe'
+  | 'betterAuth'
+  | 'studio';
+
+/** A request to one of the servers. */
+export type RowSide = { server: ServerName; request: LoadRequest };
+
+export type Row = {
+  title: string;
+  baseline: RowSide;
+  contender: RowSide;
+  connections: number;
+  /** Whether it is also measured where there is only a minute. */
+  isQuick: boolean;
+  /** Contender to baseline: the least throughput, and the most median latency, that are wanted. */
+  wanted: { throughput: number; latency?: number };
+};
+
+/** Rows under one heading. */
+export type RowGroup = { title: string; explanation: string; rows: Row[] };
+
+/** What requests need to know of the servers: the tokens that each of them accepts. */
+export type Credentials = {
+  edge: EdgeTokens;
+  edgeFull: { rotating: readonly string[]; origins: readonly string[] };
+  recipe: string;
+  betterAuth: string;
+  studio: string;
+};
+
+type EdgeTokens = {
+  restricted: string;
+  full: string;
+  manyOrigins: string;
+  rules16: string;
+  rules500: string;
+  mistyped: string;
+  invented: string;
+};
+
+/** For asking which rows there are, before there is a server. */
+export const noCredentials: Credentials = {
+  edge: {
+    restricted: '',
+    full: '',
+    manyOrigins: '',
+    rules16: '',
+    rules500: '',
+    mistyped: '',
+    invented: '',
+  },
+  edgeFull: { rotating: [], origins: [] },
+  recipe: '',
+  betterAuth: '',
+  studio: '',
+};
+
+/** The origin that every measured key lists. */
+export const listedOrigin = 'https://app.example.com';
+
+const path = '/api/stream/f5eese9wwl88k4g8';
+
+/** What Chromium sends with a `fetch` across origins, beside Origin and Authorization. */
+const browserHeaders = {
+  'sec-ch-ua-platform': '"Linux"',
+  'User-Agent':
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/153.0.0.0 Safari/537.36',
+  'sec-ch-ua': '"Chromium";v="153", "Not(A:Brand";v="24"',
+  'sec-ch-ua-mobile': '?0',
+  Accept: '*/*',
+  'Sec-Fetch-Site': 'cross-site',
+  'Sec-Fetch-Mode': 'cors',
+  'Sec-Fetch-Dest': 'empty',
+  Referer: `${listedOrigin}/`,
+  'Accept-Encoding': 'gzip, deflate, br, zstd',
+  'Accept-Language': 'en-US,en;q=0.9',
+};
+
+/** Every row but the cold ones, which are not pairs of throughputs. */
+export function rowGroups(tokens: Credentials): RowGroup[] {
+  const { edge, edgeFull } = tokens;
+  const crossOrigin = { Origin: listedOrigin };
+  const forwarding = { throughput: 0.9, latency: 1.1 };
+
+  return [
+    {
+      title: 'Forwarding, against a Worker that only forwards',
+      explanation:
+        'The key is hot, which is the usual case: it was used in this isolate in the last minutes.',
+      rows: [
+        ...[8, 64].map((connections) =>
+          forward('hot key with Origin', edge.restricted, crossOrigin, {
+            connections,
+            isQuick: true,
+          }),
+        ),
+        ...[8, 64].map((connections) =>
+          forward(
+            "hot key with Origin, a browser's headers",
+            edge.restricted,
+            { ...browserHeaders, ...crossOrigin },
+            { connections },
+          ),
+        ),
+        forward('hot key without Origin', edge.restricted, {}),
+        forward('full-access key with Origin', edge.full, crossOrigin),
+      ],
+    },
+    {
+      title: 'Answers of the edge itself, against a Worker that answers a constant',
+      explanation: 'The constant has a body of 15 bytes and one header, and is the same for all.',
+      rows: [
+        answer('preflight', 'OPTIONS', 204, {
+          ...crossOrigin,
+          'Access-Control-Request-Method': 'GET',
+          'Access-Control-Request-Headers': 'authorization',
+        }),
+        answer('401, wrong checksum', 'GET', 401, withToken(edge.mistyped, crossOrigin)),
+        answer('401, invented token', 'GET', 401, withToken(edge.invented, crossOrigin)),
+        answer('403, route', 'GET', 403, withToken(edge.restricted, crossOrigin), '/api/user'),
+      ],
+    },
+    {
+      title: 'Against others, on the same work',
+      explanation:
+        'A request with a key and an Origin, forwarded to the same upstream. The others are in `bench/contenders`.',
+      rows: (
+        [
+          ['recipe', 'an afternoon with Hono', 1.8, [8, 64]],
+          // At 64, a request to it takes longer than a round.
+          ['betterAuth', 'better-auth on D1', 5, [8]],
+          ['studio', 'Express in Node', 5, [8, 64]],
+        ] as const
+      ).flatMap(([server, title, throughput, loads]) =>
+        loads.map((connections) => ({
+          title: `the edge, to ${title}`,
+          baseline: { server, request: get(withToken(tokens[server], crossOrigin)) },
+          contender: { server: 'edge', request: get(withToken(edge.restricted, crossOrigin)) },
+          connections,
+          isQuick: false,
+          wanted: { throughput },
+        })),
+      ),
+    },
+    {
+      title: 'Growth, against the edge with little to do',
+      explanation:
+        'Both sides are the edge. Where values are "in rotation", every request brings the next of them.',
+      rows: [
+        grow('1,000 keys in rotation, to 1', 'edge', rotateTokens([edge.restricted]), [
+          'edgeFull',
+          rotateTokens(edgeFull.rotating.slice(0, 1000)),
+        ]),
+        grow('100,000 keys in rotation, to 1', 'edge', rotateTokens([edge.restricted]), [
+          'edgeFull',
+          rotateTokens(edgeFull.rotating),
+        ]),
+        grow('200 origins on the key, to 1', 'edge', get(withToken(edge.restricted, crossOrigin)), [
+          'edge',
+          get(withToken(edge.manyOrigins, crossOrigin)),
+        ]),
+        grow('500 routes in the table, to 16', 'edge', get(withToken(edge.rules16, crossOrigin)), [
+          'edge',
+          get(withToken(edge.rules500, crossOrigin)),
+        ]),
+        grow(
+          'preflight with 100,000 registered origins, 1,000 in rotation, to 1',
+          'edge',
+          rotateOrigins([listedOrigin]),
+          ['edgeFull', rotateOrigins(edgeFull.origins.slice(0, 1000))],
+        ),
+      ],
+    },
+  ];
+
+  function forward(
+    title: string,
+    token: string,
+    headers: Record<string, string>,
+    { connections = 8, isQuick = false } = {},
+  ): Row {
+    const request = get(withToken(token, headers));
+    return {
+      title,
+      baseline: { server: 'passthrough', request },
+      contender: { server: 'edge', request },
+      connections,
+      isQuick,
+      wanted: forwarding,
+    };
+  }
+}
+
+function answer(
+  title: string,
+  method: string,
+  status: number,
+  headers: Record<string, string>,
+  askedPath = path,
+): Row {
+  const request = { method, path: askedPath, headers };
+  return {
+    title,
+    baseline: { server: 'constant', request: { ...request, status: 200 } },
+    contender: { server: 'edge', request: { ...request, status } },
+    connections: 8,
+    isQuick: status === 204 || title.includes('checksum'),
+    wanted: { throughput: 0.8 },
+  };
+}
+
+function grow(
+  title: string,
+  server: ServerName,
+  request: LoadRequest,
+  [grownServer, grownRequest]: readonly [ServerName, LoadRequest],
+): Row {
+  return {
+    title,
+    baseline: { server, request },
+    contender: { server: grownServer, request: grownRequest },
+    connections: 8,
+    isQuick: false,
+    wanted: { throughput: 0.9 },
+  };
+}
+
+function get(headers: Record<string, string>): LoadRequest {
+  return { method: 'GET', path, headers, status: 200 };
+}
+
+function withToken(token: string, headers: Record<string, string>): Record<string, string> {
+  return { ...headers, Authorization: `Bearer ${token}` };
+}
+
+function rotateTokens(values: readonly string[]): LoadRequest {
+  return {
+    ...get({ Origin: listedOrigin, Authorization: 'Bearer %s' }),
+    rotation: { header: 'Authorization', values },
+  };
+}
+
+function rotateOrigins(values: readonly string[]): LoadRequest {
+  return {
+    method: 'OPTIONS',
+    path,
+    headers: { Origin: '%s', 'Access-Control-Request-Method': 'GET' },
+    rotation: { header: 'Origin', values },
+    status: 204,
+  };
+}

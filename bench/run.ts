@@ -1,0 +1,285 @@
+/**
+ * `npm run bench`: how close the edge comes to a Worker that does nothing, and how far it is ahead of
+ * others. Prints a table and writes `bench/RESULTS.md`; takes about half an hour.
+ *
+ *     --quick          the most important rows, in less than a minute; writes nothing
+ *     --only <text>    the rows whose title holds the text; writes nothing
+ *     --root <folder>  measures another checkout; writes nothing
+ */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { unstable_readConfig as readConfig } from 'wrangler';
+import { bundleEdge, projectRoot } from './bundle.ts';
+import { measureCold, measureStartUp, sizesOf } from './cold.ts';
+import { pinning } from './cores.ts';
+import { type PreparedEdge, prepareEdge } from './edge.ts';
+import { check, warm, wrkVersion } from './load.ts';
+import { compare } from './measure.ts';
+import {
+  type ContenderOptions,
+  installPackages,
+  serveBetterAuth,
+  serveRecipe,
+  serveStudio,
+} from './others.ts';
+import {
+  type ColdReport,
+  coldLines,
+  headingLine,
+  isReached,
+  type MeasuredGroup,
+  type MeasuredRow,
+  toLine,
+  toPage,
+} from './report.ts';
+import {
+  type Credentials,
+  noCredentials,
+  type Row,
+  type RowGroup,
+  rowGroups,
+  type ServerName,
+} from './rows.ts';
+import { serveUpstream } from './upstream.ts';
+import {
+  plainWorker,
+  type Server,
+  serveWorkerd,
+  type WorkerdConfig,
+  workerdVersion,
+} from './workerd.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    root: { type: 'string', default: projectRoot },
+  },
+});
+const root = resolve(options.root);
+const isWhole = !options.quick && options.only === '' && root === resolve(projectRoot);
+const rhythm = options.quick
+  ? { seconds: 1, rounds: 5, warmUpSeconds: 0 }
+  : { seconds: 3, rounds: 7, warmUpSeconds: 2 };
+
+const wrk = wrkVersion();
+if (wrk === null) {
+  console.error(
+    'Cannot run the bench: wrk is not installed. It is in the package "wrk" of Debian, Ubuntu and Homebrew',
+  );
+  process.exit(1);
+}
+const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-bench-'));
+try {
+  await bench(wrk);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit(0);
+
+async function bench(wrk: string): Promise<void> {
+  const startedAt = new Date();
+  const compatibilityDate = compatibilityDateOf(root);
+  const upstream = await serveUpstream(join(folder, 'upstream'));
+  const bundleFolder = join(folder, 'bundle');
+  await bundleEdge(bundleFolder, root);
+
+  const plain = async (name: 'passthrough' | 'constant') =>
+    plainWorker(
+      await readFile(join(projectRoot, `bench/contenders/${name}.js`), 'utf8'),
+      compatibilityDate,
+      { UPSTREAM_URL: upstream.url },
+    );
+  const prepare = (name: string, copies: number) =>
+    prepareEdge({
+      root,
+      folder: join(folder, name),
+      bundleFolder,
+      upstreamUrl: upstream.url,
+      rotatingKeys: copies,
+      registeredOrigins: copies,
+    });
+  const edge = await prepare('edge', 0);
+
+  const { servers, tokens } = await startServers(serversOf(chosenGroups(noCredentials)), {
+    edge,
+    passthrough: await plain('passthrough'),
+    constant: await plain('constant'),
+    prepareFull: () => prepare('edge-full', 100_000),
+    contender: (name) => ({
+      folder: join(folder, name),
+      upstreamUrl: upstream.url,
+      compatibilityDate,
+    }),
+  });
+  const groups = await measureGroups(chosenGroups(tokens), servers);
+  for (const server of servers.values()) await server.dispose();
+
+  if (isWhole) {
+    // After the others, because a cold edge needs the storage for itself.
+    const cold = await measureColds(edge, await plain('passthrough'), bundleFolder);
+    console.log(`${coldLines(cold).join('\n')}\n`);
+    const facts = await circumstances(startedAt, wrk, upstream.version);
+    await writeFile(join(projectRoot, 'bench/RESULTS.md'), toPage(facts, groups, cold));
+  }
+  await upstream.dispose();
+  const missed = groups.flatMap((group) => group.rows).filter((row) => !isReached(row));
+  console.log(
+    missed.length === 0
+      ? 'Every row reaches what is wanted of it'
+      : `Below what is wanted: ${missed.map(({ row }) => `${row.title} (${row.connections})`).join('; ')}`,
+  );
+}
+
+/** The rows that the command line asks for. */
+function chosenGroups(tokens: Credentials): RowGroup[] {
+  return rowGroups(tokens)
+    .map((group) => ({
+      ...group,
+      rows: group.rows.filter(
+        (row) => (row.isQuick || !options.quick) && row.title.includes(options.only),
+      ),
+    }))
+    .filter((group) => group.rows.length > 0);
+}
+
+function serversOf(groups: readonly RowGroup[]): Set<ServerName> {
+  return new Set(
+    groups.flatMap(({ rows }) =>
+      rows.flatMap(({ baseline, contender }) => [baseline.server, contender.server]),
+    ),
+  );
+}
+
+/** Starts the servers that are needed, and says which tokens they accept. */
+async function startServers(
+  names: ReadonlySet<ServerName>,
+  parts: {
+    edge: PreparedEdge;
+    passthrough: WorkerdConfig;
+    constant: WorkerdConfig;
+    prepareFull: () => Promise<PreparedEdge>;
+    contender: (name: ServerName) => ContenderOptions;
+  },
+): Promise<{ servers: Map<ServerName, Server>; tokens: Credentials }> {
+  const servers = new Map<ServerName, Server>();
+  const tokens: Credentials = { ...noCredentials, edge: parts.edge.keys };
+  const serve = (name: ServerName, config: WorkerdConfig) =>
+    serveWorkerd(join(folder, `${name}-workerd`), config);
+
+  for (const name of ['passthrough', 'constant'] as const) {
+    if (names.has(name)) servers.set(name, await serve(name, parts[name]));
+  }
+  if (names.has('edge')) servers.set('edge', await serve('edge', parts.edge.config));
+
+  const starts = { recipe: serveRecipe, betterAuth: serveBetterAuth, studio: serveStudio };
+  for (const name of ['recipe', 'betterAuth', 'studio'] as const) {
+    if (!names.has(name)) continue;
+    installPackages();
+    const { server, token } = await starts[name](parts.contender(name));
+    servers.set(name, server);
+    tokens[name] = token;
+  }
+
+  if (names.has('edgeFull')) {
+    console.log('filling a D1 with 100,000 keys and origins, and an isolate with the keys\n');
+    const { config, keys } = await parts.prepareFull();
+    const server = await serve('edgeFull', config);
+    await warm(server.url, keys.rotating);
+    servers.set('edgeFull', server);
+    tokens.edgeFull = { rotating: keys.rotating, origins: keys.registeredOrigins };
+  }
+  return { servers, tokens };
+}
+
+async function measureGroups(
+  groups: readonly RowGroup[],
+  servers: ReadonlyMap<ServerName, Server>,
+): Promise<MeasuredGroup[]> {
+  console.log(`${headingLine()}\n`);
+  const measuredGroups: MeasuredGroup[] = [];
+  for (const { title, explanation, rows } of groups) {
+    console.log(title);
+    const measuredRows: MeasuredRow[] = [];
+    for (const row of rows) {
+      const measured = { row, result: await measureRow(row, servers) };
+      measuredRows.push(measured);
+      console.log(toLine(measured));
+    }
+    console.log();
+    measuredGroups.push({ title, explanation, rows: measuredRows });
+  }
+  return measuredGroups;
+}
+
+async function measureRow(row: Row, servers: ReadonlyMap<ServerName, Server>) {
+  const sides = [row.baseline, row.contender].map(({ server: name, request }) => {
+    const server = servers.get(name);
+    if (server === undefined) throw new Error(`Cannot measure "${row.title}": ${name} is not up`);
+    return { name, server, request };
+  });
+  for (const { server, request } of sides) await check(server.url, request);
+  const [baseline, contender] = sides as [(typeof sides)[0], (typeof sides)[0]];
+  return compare(baseline, contender, { ...rhythm, connections: row.connections, folder });
+}
+
+async function measureColds(
+  edge: PreparedEdge,
+  passthrough: WorkerdConfig,
+  bundleFolder: string,
+): Promise<ColdReport> {
+  const source = await readFile(join(bundleFolder, 'index.js'), 'utf8');
+  const request = {
+    method: 'GET',
+    path: '/api/stream/f5eese9wwl88k4g8',
+    headers: { Authorization: `Bearer ${edge.keys.restricted}` },
+    status: 200,
+  };
+  const cold = (name: string, config: WorkerdConfig, samples: number) =>
+    measureCold({ folder: join(folder, name), config, request, samples });
+  return {
+    bundle: sizesOf(source),
+    startUpMs: await measureStartUp({
+      folder: join(folder, 'start-up'),
+      source,
+      compatibilityDate: compatibilityDateOf(root),
+      samples: 50,
+    }),
+    edge: await cold('cold-edge', edge.config, 1000),
+    passthrough: await cold('cold-passthrough', passthrough, 200),
+  };
+}
+
+async function circumstances(startedAt: Date, wrk: string, upstream: string) {
+  const [processor] = cpus();
+  const gibibytes = Math.round(totalmem() / 2 ** 30);
+  return {
+    Date: startedAt.toISOString(),
+    Commit: commit(),
+    Machine: `${cpus().length} cores of ${processor?.model.trim()}, ${gibibytes} GiB, Linux ${release()}`,
+    Cores: pinning,
+    Runtime: `${await workerdVersion()}, Node.js ${process.version}`,
+    Load: `wrk ${wrk}, one thread; ${rhythm.rounds} rounds of ${rhythm.seconds} s a side`,
+    Upstream: upstream,
+    'Not measured': 'assertions that are bound to the request or to the key (`ASSERTION`)',
+  };
+}
+
+function commit(): string {
+  const git = (...commandLine: string[]) =>
+    execFileSync('git', commandLine, { cwd: root, encoding: 'utf8' }).trim();
+  const isClean = git('status', '--porcelain', '--', 'src', 'wrangler.toml') === '';
+  return `${git('rev-parse', '--short', 'HEAD')}${isClean ? '' : ' with changes in src'}`;
+}
+
+function compatibilityDateOf(checkout: string): string {
+  const config = readConfig({ config: join(checkout, 'wrangler.toml') });
+  if (config.compatibility_date === undefined) {
+    throw new Error('Cannot run the bench: wrangler.toml has no compatibility_date');
+  }
+  return config.compatibility_date;
+}
