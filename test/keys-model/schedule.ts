@@ -288,6 +288,8 @@ class Runner {
       case 'restart':
         return world.restart(step.isolate % world.isolates.length);
       case 'restore': {
+        // A real D1 is restored from outside.
+        if (world.mirror) return;
         const { versions } = world.truth;
         const back = 1 + (step.back % 4);
         world.truth.restore(
@@ -299,7 +301,7 @@ class Runner {
   }
 
   async #create(slot: number, when: Copies): Promise<void> {
-    const { truth } = this.#world;
+    const { truth, mirror } = this.#world;
     const key = this.#keys[slot] as SlotState;
     const current = truth.current.keys.get(key.id);
     if ((current && !current.isRevoked) || key.tokensGiven >= TOKENS_IN_SLOT) return;
@@ -307,11 +309,12 @@ class Runner {
     const stored: StoredKey = { ...(slots[slot] as (typeof slots)[number]), id: key.id };
     const { hash } = this.#token(slot, key.tokensGiven++);
     truth.create(stored, hash, slot === IMPORTED_SLOT);
+    await mirror?.create(stored, hash, slot === IMPORTED_SLOT);
     this.#copy([hash], when);
   }
 
   async #edit(slot: number, choice: number, when: Copies): Promise<void> {
-    const { truth, time } = this.#world;
+    const { truth, mirror, time } = this.#world;
     const { id } = this.#keys[slot] as SlotState;
     const key = truth.current.keys.get(id);
     if (!key) return;
@@ -326,16 +329,20 @@ class Runner {
         key.allowedOrigins === null ? { enabled: !key.enabled } : { allowedOrigins },
       ),
     ];
-    truth.edit(id, choose(edits, choice));
+    const edit = choose(edits, choice);
+    truth.edit(id, edit);
+    await mirror?.edit(id, edit);
     this.#copy(truth.hashesOf(id), when);
   }
 
   async #roll(slot: number, graceMs: number, when: Copies): Promise<void> {
-    const { truth, time } = this.#world;
+    const { truth, mirror, time } = this.#world;
     const key = this.#keys[slot] as SlotState;
     if (!truth.current.keys.has(key.id) || key.tokensGiven >= TOKENS_IN_SLOT) return;
     if (slot === IMPORTED_SLOT) return;
-    truth.roll(key.id, this.#token(slot, key.tokensGiven++).hash, time.nowMs + graceMs);
+    const { hash } = this.#token(slot, key.tokensGiven++);
+    truth.roll(key.id, hash, time.nowMs + graceMs);
+    await mirror?.roll(key.id, hash, time.nowMs + graceMs);
     this.#copy(truth.hashesOf(key.id), when);
   }
 

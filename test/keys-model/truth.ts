@@ -45,15 +45,17 @@ export type KeyEdit = Partial<
   Pick<TrueKey, 'allowedOrigins' | 'enabled' | 'rules' | 'expiresAtMs' | 'isRevoked'>
 >;
 
-/** What the schedules do to a database: the model's own, or a real one beside it. */
-export interface Changes {
-  create(key: StoredKey, tokenHash: string, isImported: boolean): void;
-  edit(id: string, edit: KeyEdit): void;
-  roll(id: string, tokenHash: string, oldTokensEndAtMs: number): void;
+/** A real D1 that follows the model's: it answers instead, and is compared. */
+export interface Mirror {
+  create(key: StoredKey, tokenHash: string, isImported: boolean): Promise<void>;
+  edit(id: string, edit: KeyEdit): Promise<void>;
+  roll(id: string, tokenHash: string, oldTokensEndAtMs: number): Promise<void>;
+  read(request: DatabaseRequest, expected: DatabaseAnswer): Promise<DatabaseAnswer>;
+  copyOf(tokenHash: string): Promise<Versioned<StoredKey>>;
 }
 
 /** See the file's head. */
-export class Truth implements Changes {
+export class Truth {
   readonly versions: Version[];
   readonly #now: () => number;
   readonly #random: Random;

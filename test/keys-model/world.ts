@@ -25,7 +25,7 @@ import type { KeyDatabase } from '../../src/keys/types.ts';
 import { judgeOrigin, judgeToken } from './judge.ts';
 import { CacheDouble, endure, type Health, KvDouble } from './platform.ts';
 import { createRandom, type Random } from './random.ts';
-import { copyOf, readVersion, Truth, type Version } from './truth.ts';
+import { copyOf, type Mirror, readVersion, Truth, type Version } from './truth.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /** The settings of every world, which are the defaults. */
@@ -83,6 +83,8 @@ export class World {
   readonly failures: string[] = [];
   /** When D1 was last restored. */
   restoredAtMs = Number.NEGATIVE_INFINITY;
+  /** `null`: D1 is the model's alone. */
+  readonly mirror: Mirror | null;
   readonly #random: Random;
   readonly #makeDirectory: MakeDirectory;
 
@@ -92,10 +94,12 @@ export class World {
     readonly isolatesInEach: number;
     readonly makeDirectory?: MakeDirectory;
     readonly settle?: () => Promise<void>;
+    readonly mirror?: (world: World) => Mirror;
   }) {
     this.#random = createRandom(options.seed);
     this.#makeDirectory = options.makeDirectory ?? createKeyDirectory;
     this.time = new VirtualTime(options.settle);
+    this.mirror = options.mirror?.(this) ?? null;
     this.truth = new Truth(() => this.time.nowMs, this.#random);
     this.kv = new KvDouble(this.time, this.#random);
     this.places = Array.from({ length: options.dataCentres }, () => ({
@@ -150,7 +154,9 @@ export class World {
 
   /** Management, or the scheduled repair, copies a token to KV, at once or later, or tries to. */
   async replicate(place: DataCentre, tokenHash: string, delayMs: number): Promise<void> {
-    const copy = copyOf(this.truth.current, tokenHash);
+    const copy = this.mirror
+      ? await this.mirror.copyOf(tokenHash)
+      : copyOf(this.truth.current, tokenHash);
     await this.time.wait(delayMs);
     await this.#replica(place)
       .putKey(tokenHash, copy)
@@ -215,7 +221,8 @@ export class World {
       await endure(health, this.time, { wellMs: tripMs(), slowMs: tripMs() + workMs });
     }
     const version = this.truth.versions.length - 1;
-    const answer = readVersion(this.truth.current, request);
+    const expected = readVersion(this.truth.current, request);
+    const answer = this.mirror ? await this.mirror.read(request, expected) : expected;
     await this.time.wait(tripMs());
     if (health === 'hanging') return answer;
     const { place } = isolate;
