@@ -1,0 +1,332 @@
+/**
+ * What callers see when D1, KV, the Cache API and the Queue fail, hang and are slow, in turn and
+ * together: the whole Worker over the real bindings. ARCHITECTURE.md has the outcomes as a table.
+ */
+
+import { createExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { importTagKey, makeToken } from '../../src/core/token.ts';
+import type { Env } from '../../src/env.ts';
+import worker from '../../src/index.ts';
+import { createKeyReplica } from '../../src/keys/kv.ts';
+import { applySchema, EDGE_URL, emptyStorage } from '../support/workers.ts';
+import { faulty, type Health, SLOW_MS } from './faulty.ts';
+
+/** Bounds by which the test tells at once from a wait. Machines that run tests are slow. */
+const D1_TIMEOUT_MS = 1_500;
+const OTHER_TIMEOUT_MS = 250;
+
+type Store = 'database' | 'replica' | 'cache' | 'queue';
+type Mode = Exclude<Health['mode'], 'well'>;
+const stores: readonly Store[] = ['database', 'replica', 'cache', 'queue'];
+const modes: readonly Mode[] = ['failing', 'hanging', 'slow'];
+
+/** A request, by what the isolate and its data centre know of it. */
+type Request_ =
+  | 'hot key'
+  | 'known key, lease over'
+  | 'key in KV, warm data centre'
+  | 'key in KV, cold data centre'
+  | 'unknown token'
+  | 'preflight, listed origin'
+  | 'preflight, unlisted origin';
+
+/** What is answered: the status, and what marks it. */
+type Outcome = '200' | '200 stale' | '401' | '503' | '204 for 7200 s' | '204 for 5 s' | '403';
+
+/** With everything in order. */
+const wellOutcomes: Readonly<Record<Request_, Outcome>> = {
+  'hot key': '200',
+  'known key, lease over': '200',
+  'key in KV, warm data centre': '200',
+  'key in KV, cold data centre': '200',
+  'unknown token': '401',
+  'preflight, listed origin': '204 for 7200 s',
+  'preflight, unlisted origin': '403',
+};
+
+/** With D1 out of reach. Everything else changes no outcome while D1 answers. */
+const outageOutcomes: Readonly<Record<Request_, Outcome>> = {
+  ...wellOutcomes,
+  'known key, lease over': '200 stale',
+  'key in KV, cold data centre': '503',
+  'unknown token': '503',
+  'preflight, listed origin': '204 for 5 s',
+  'preflight, unlisted origin': '204 for 5 s',
+};
+
+/** With D1 and everything else out of reach. */
+const togetherOutcomes: Readonly<Record<Request_, Outcome>> = {
+  ...outageOutcomes,
+  'key in KV, warm data centre': '503',
+};
+
+const requests = Object.keys(wellOutcomes) as Request_[];
+
+interface Fault {
+  readonly what: string;
+  readonly stores: readonly Store[];
+  readonly mode: Mode;
+}
+
+const faults: readonly Fault[] = [
+  ...stores.flatMap((store) => modes.map((mode) => ({ what: store, stores: [store], mode }))),
+  ...modes.map((mode) => ({ what: 'all of them', stores, mode })),
+];
+
+const cases = faults.flatMap((fault) => requests.map((request) => ({ ...fault, request })));
+
+describe('with stores out of order', () => {
+  test.for(cases)('$what $mode: $request', { timeout: 30_000 }, async (given) => {
+    const edge = await prepare(given.request);
+    for (const store of given.stores) edge.health[store].mode = given.mode;
+    const { outcome, tookMs } = await edge.send();
+    expect(outcome).toBe(outcomeOf(given));
+    const [leastMs, mostMs] = waitOf(given);
+    expect(tookMs).toBeGreaterThanOrEqual(leastMs);
+    expect(tookMs).toBeLessThan(mostMs + 1_200);
+  });
+
+  test('a known key waits for a D1 that hangs once, not at every request', async () => {
+    const edge = await prepare('known key, lease over');
+    edge.health.database.mode = 'hanging';
+    await edge.send();
+    for (let number = 0; number < 20; number++) {
+      const { outcome, tookMs } = await edge.send();
+      expect(outcome).toBe('200 stale');
+      expect(tookMs).toBeLessThan(1_000);
+    }
+  });
+
+  test('an unknown token is told to try again, and never that it is not valid', async () => {
+    const edge = await prepare('unknown token');
+    edge.health.database.mode = 'failing';
+    for (let number = 0; number < 5; number++) {
+      const { outcome, headers } = await edge.send();
+      expect(outcome).toBe('503');
+      expect(headers.get('Retry-After')).toBe('5');
+      expect(headers.has('WWW-Authenticate')).toBe(false);
+    }
+  });
+
+  test('the log says so once a minute, not once a request', async () => {
+    const edge = await prepare('known key, lease over');
+    for (const store of ['database', 'replica', 'cache'] as const) {
+      edge.health[store].mode = 'failing';
+    }
+    for (let number = 0; number < 10; number++) {
+      await edge.send();
+      edge.passMs(6_000);
+      await edge.send({ token: `${edge.token}-of-another-form` });
+    }
+    const told = edge.events();
+    for (const event of ['database_failed', 'replica_failed', 'cache_failed']) {
+      // A minute passes: each store is told of at its begin, and at its end at the most.
+      const times = told.filter((name) => name === event).length;
+      expect(times).toBeGreaterThanOrEqual(1);
+      expect(times).toBeLessThanOrEqual(2);
+    }
+  });
+
+  test('everything is as before when they are in order again, without a restart', async () => {
+    const edge = await prepare('known key, lease over');
+    for (const store of stores) edge.health[store].mode = 'failing';
+    edge.passMs(400_000);
+    expect((await edge.send()).outcome).toBe('503');
+    for (const store of stores) edge.health[store].mode = 'well';
+    edge.passMs(6_000);
+    expect((await edge.send()).outcome).toBe('200');
+    edge.health.database.mode = 'hanging';
+    expect((await edge.send()).outcome).toBe('200');
+  });
+
+  test('a key that was revoked is refused at once when D1 is in order again', async () => {
+    const edge = await prepare('known key, lease over');
+    edge.health.database.mode = 'failing';
+    expect((await edge.send()).outcome).toBe('200 stale');
+    edge.health.database.mode = 'well';
+    await env.DB.batch([
+      env.DB.prepare('UPDATE keys SET revoked_at_ms = 1'),
+      env.DB.prepare(
+        'INSERT INTO changes (token_hash, changed_at_ms) SELECT token_hash, 1 FROM tokens',
+      ),
+    ]);
+    edge.passMs(10_000);
+    expect((await edge.send()).outcome).toBe('401');
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function outcomeOf({ stores: faulted, mode, request }: Fault & { request: Request_ }): Outcome {
+  if (mode === 'slow' || !faulted.includes('database')) return wellOutcomes[request];
+  return faulted.length > 1 ? togetherOutcomes[request] : outageOutcomes[request];
+}
+
+/** How long the answer takes, at least and at most, beside what the machine adds. */
+function waitOf(given: Fault & { request: Request_ }): readonly [number, number] {
+  const { stores: faulted, mode, request } = given;
+  const isHit = (store: Store) => faulted.includes(store);
+  if (request === 'hot key' || mode === 'failing') return [0, 0];
+  const isKnown = request === 'known key, lease over';
+  const isWarm = request === 'key in KV, warm data centre';
+  // KV and the cache are asked at once, and neither for what is known.
+  const asksOthers = (isHit('replica') && !isKnown) || isHit('cache');
+  const othersMs = asksOthers ? OTHER_TIMEOUT_MS : 0;
+  const needsDatabase = !isWarm || asksOthers;
+  const databaseMs = mode === 'slow' ? SLOW_MS : D1_TIMEOUT_MS;
+  const waitMs = othersMs + (isHit('database') && needsDatabase ? databaseMs : 0);
+  return [Math.max(0, waitMs - 30), waitMs];
+}
+
+/** An edge that is about to get this request. */
+async function prepare(request: Request_) {
+  await emptyStorage();
+  await applySchema();
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('from the upstream'));
+  const lines: string[] = [];
+  vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)));
+  const realNow = Date.now;
+  let aheadMs = 0;
+  vi.spyOn(Date, 'now').mockImplementation(() => realNow() + aheadMs);
+
+  const health: Record<Store, Health> = {
+    database: { mode: 'well' },
+    replica: { mode: 'well' },
+    cache: { mode: 'well' },
+    queue: { mode: 'well' },
+  };
+  const cache = faulty(await caches.open(crypto.randomUUID()), health.cache);
+  vi.spyOn(caches, 'open').mockImplementation(async () => cache);
+  const bindings = {
+    ...env,
+    DB: faulty(env.DB, health.database),
+    KEYS: faulty(env.KEYS, health.replica),
+    USAGE: faulty({ send: async () => ({}) } as unknown as Queue<string>, health.queue),
+    USAGE_FLUSH_SECONDS: '0',
+    CF_VERSION_METADATA: { id: crypto.randomUUID(), tag: '', timestamp: '' },
+  } satisfies Env;
+  // A new object is a new isolate to the Worker's entry.
+  let isolate: Env = { ...bindings };
+  const call = (path: string, init: RequestInit) =>
+    worker.fetch(new Request(EDGE_URL + path, init) as never, isolate, createExecutionContext());
+
+  const created = await call('/_edge/v1/keys', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${env.ADMIN_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      name: 'a key',
+      access: { cors: { allowedOrigins: ['https://listed.example'] } },
+    }),
+  });
+  const { token } = await created.json<{ token: string }>();
+  await vi.waitFor(async () => {
+    const { keys } = await env.KEYS.list({ prefix: 'key:' });
+    expect(keys).toHaveLength(1);
+  });
+
+  const send = async (options: { token?: string } = {}) => {
+    lines.length = 0;
+    const startedMs = realNow();
+    const response = await callFor(request, options.token ?? asked);
+    const tookMs = realNow() - startedMs;
+    await response.text();
+    const { status, headers } = response;
+    const age = headers.get('Access-Control-Max-Age');
+    const mark = age === null ? (lines.some(isStale) ? ' stale' : '') : ` for ${age} s`;
+    return { outcome: `${status}${mark}` as Outcome, headers, tookMs };
+  };
+  const callFor = (kind: Request_, bearer: string) => {
+    if (!kind.startsWith('preflight')) {
+      return call('/api/stream', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${bearer}` },
+      });
+    }
+    const origin = `https://${kind.split(' ')[1] ?? ''}.example`;
+    const headers = { origin, 'access-control-request-method': 'POST' };
+    return call('/api/stream', { method: 'OPTIONS', headers });
+  };
+  const asked = request === 'unknown token' ? await inventToken() : token;
+
+  await getReady();
+  lines.length = 0;
+  const told: string[] = [];
+  return {
+    health,
+    token,
+    send: async (options?: { token?: string }) => {
+      const result = await send(options);
+      told.push(...lines);
+      return result;
+    },
+    passMs(durationMs: number) {
+      aheadMs += durationMs;
+    },
+    events: () => told.map((line) => String((JSON.parse(line) as { event: unknown }).event)),
+  };
+
+  /** What comes before the request, with everything in order. */
+  async function getReady(): Promise<void> {
+    switch (request) {
+      case 'hot key':
+        await callFor(request, token);
+        return;
+      case 'known key, lease over':
+        await callFor(request, token);
+        aheadMs += 20_000;
+        return;
+      case 'key in KV, warm data centre': {
+        // A neighbour has read the log, and left it in the cache.
+        await expectCopy();
+        isolate = { ...bindings };
+        await callFor(request, token);
+        await vi.waitFor(async () => expect(await isShared()).toBe(true));
+        isolate = { ...bindings };
+        return;
+      }
+      default:
+        isolate = { ...bindings };
+        await forgetShared();
+    }
+  }
+
+  /** The copy in KV, as it is spread: known to whoever reads the log. */
+  async function expectCopy(): Promise<void> {
+    const replica = createKeyReplica(env.KEYS);
+    const { keys } = await env.KEYS.list({ prefix: 'key:' });
+    expect(await replica.getKey(keys[0]?.name.slice('key:'.length) ?? '')).not.toBeNull();
+  }
+
+  function entryUrl(): string {
+    return `https://feed.edge-authorizer.internal/v2/${bindings.CF_VERSION_METADATA.id}`;
+  }
+
+  async function isShared(): Promise<boolean> {
+    return (await cache.match(entryUrl())) !== undefined;
+  }
+
+  async function forgetShared(): Promise<void> {
+    await cache.delete(entryUrl());
+  }
+}
+
+function isStale(line: string): boolean {
+  return line.includes('"isStale":true');
+}
+
+/** A token with a right tag that no key has. */
+async function inventToken(): Promise<string> {
+  const row = await env.DB.prepare(
+    "SELECT value FROM settings WHERE name = 'token_tag_key'",
+  ).first<{ value: string }>();
+  return makeToken({
+    prefix: 'ea',
+    kind: 'cors',
+    tagKey: await importTagKey(row?.value ?? ''),
+    fillRandom: (bytes) => crypto.getRandomValues(bytes),
+  });
+}
