@@ -179,8 +179,10 @@ async function copyOrigin(db: D1, keyId: string, count: number): Promise<string[
   for (let start = 0; start < count; start += d1Chunk) {
     const copies = origins.slice(start, start + d1Chunk).map((pattern) => ({ pattern }));
     await db
-      .prepare(await copying(db, 'origins', ['pattern'], 'original.key_id = ?2'))
-      .bind(JSON.stringify(copies), keyId)
+      .prepare(
+        await copying(db, 'origins', ['pattern'], 'original.key_id = ?2 AND original.pattern = ?3'),
+      )
+      .bind(JSON.stringify(copies), keyId, listedOrigin)
       .run();
   }
   return origins;

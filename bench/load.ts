@@ -134,7 +134,6 @@ function luaScript(request: LoadRequest, valuesFile: string): string {
   const turns = rotation && [
     'local requests, turn = {}, 0',
     'function init()',
-    '  wrk.init({})',
     `  for value in io.lines(${lua(valuesFile)}) do`,
     `    wrk.headers[${lua(rotation.header)}] = string.format(${lua(headers[rotation.header] ?? '')}, value)`,
     '    requests[#requests + 1] = wrk.format()',
