@@ -13,13 +13,26 @@ export interface AssertionBindings {
   EDGE_ISSUER?: string;
   /** The edge's `ASSERTION_AUDIENCE`: by default, the origin under which it calls this API. */
   EDGE_AUDIENCE?: string;
+  /**
+   * The edge's `ASSERTION`. `key` takes assertions that are bound to no request, which hold for every
+   * endpoint while they live; by default such are refused.
+   */
+  EDGE_ASSERTION?: 'request' | 'key';
 }
+
+/**
+ * How soon a key that is not known yet is looked for again. An edge whose key was rotated signs with the
+ * new one at once, and what it signs is refused here until that key was fetched. A key that the edge
+ * stopped publishing counts on until the set is fetched again, after 10 minutes at the latest.
+ */
+const KEY_SET_COOLDOWN_MS = 5_000;
 
 let keySet: { url: string; get: ReturnType<typeof createRemoteJWKSet> } | null = null;
 
 /**
  * Answers 401 to a request without a valid assertion, and to one whose method or path is not the one
- * that the edge signed. Sets nothing: the claims are for logs and for decisions of your own.
+ * that the edge signed. The query and the body are no part of what is signed. Sets nothing: the claims
+ * are for logs and for decisions of your own.
  */
 export const requireAssertion: MiddlewareHandler<{ Bindings: AssertionBindings }> = async (
   c,
@@ -37,16 +50,23 @@ async function faultOf(
   const assertion = c.req.header('X-Edge-Assertion');
   if (assertion === undefined) return 'there is no assertion';
   if (keySet?.url !== jwksUrl) {
-    keySet = { url: jwksUrl, get: createRemoteJWKSet(new URL(jwksUrl)) };
+    const options = { cooldownDuration: KEY_SET_COOLDOWN_MS };
+    keySet = { url: jwksUrl, get: createRemoteJWKSet(new URL(jwksUrl), options) };
   }
   try {
     const { payload } = await jwtVerify(assertion, keySet.get, {
       algorithms: ['EdDSA'],
       issuer: c.env.EDGE_ISSUER ?? 'edge-authorizer',
       audience: c.env.EDGE_AUDIENCE ?? new URL(c.req.url).origin,
-      requiredClaims: ['key_id', 'access', 'exp', 'jti'],
+      requiredClaims: ['access', 'exp', 'jti'],
       clockTolerance: 5,
     });
+    // A public route takes no key, so its requests have none to name.
+    if (typeof payload['key_id'] !== 'string' && payload['access'] !== 'public') {
+      return 'it names no key';
+    }
+    const isBound = payload['htm'] !== undefined || payload['htu'] !== undefined;
+    if (!isBound && c.env.EDGE_ASSERTION === 'key') return null;
     return isForThisRequest(payload, c.req.raw) ? null : 'it was signed for another request';
   } catch (error) {
     if (error instanceof errors.JOSEError) return error.message;
@@ -56,6 +76,6 @@ async function faultOf(
 
 /** Compared as this server received it, before any router folds case or slashes. */
 function isForThisRequest({ htm, htu }: JWTPayload, request: Request): boolean {
-  if (typeof htm !== 'string' || typeof htu !== 'string') return false;
+  if (typeof htm !== 'string' || typeof htu !== 'string' || !URL.canParse(htu)) return false;
   return htm === request.method && new URL(htu).pathname === new URL(request.url).pathname;
 }

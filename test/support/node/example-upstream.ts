@@ -11,13 +11,16 @@ export type ExampleUpstream = ServedModule & {
   seenRequests(): Promise<{ method: string; url: string; trap: string | null; status: number }[]>;
 };
 
-/** Builds and serves the example. It starts empty. */
-export async function serveExampleUpstream(): Promise<ExampleUpstream> {
+/** Builds and serves the example. It starts empty. `bindings`: its `EDGE_*` settings. */
+export async function serveExampleUpstream(
+  bindings: Record<string, string> = {},
+): Promise<ExampleUpstream> {
   const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-example-'));
   try {
     const configPath = join(projectRoot, 'examples/upstream/wrangler.toml');
     await runWrangler(['deploy', '--dry-run', '--config', configPath, '--outdir', folder]);
-    const served = await serveModule(await readFile(join(folder, 'index.js'), 'utf8'));
+    const script = await readFile(join(folder, 'index.js'), 'utf8');
+    const served = await serveModule(script, { bindings });
     return {
       ...served,
       async seenRequests() {
