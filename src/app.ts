@@ -19,7 +19,12 @@ import { problemResponse } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
 export interface App {
-  fetch(request: Request, runInBackground: (work: Promise<unknown>) => void): Promise<Response>;
+  /** `fetchUpstream` takes the place of the gateway's own `fetch` for this request; `null`: nothing does. */
+  fetch(
+    request: Request,
+    runInBackground: (work: Promise<unknown>) => void,
+    fetchUpstream: typeof fetch | null,
+  ): Promise<Response>;
 }
 
 /** Builds the app from its parts. */
@@ -29,12 +34,15 @@ export function createApp(
   dashboard: DashboardParts,
 ): App {
   return {
-    async fetch(request, runInBackground) {
+    async fetch(request, runInBackground, fetchUpstream) {
       const target = readTarget(request.url);
       if (!target.isPlain && target.path.length > ODD_PATH_MAX_LENGTH) {
         return targetTooLong(request, gateway.newRequestId());
       }
-      if (!isOwnTarget(target)) return handle(gateway, request, target, runInBackground);
+      if (!isOwnTarget(target)) {
+        const parts = fetchUpstream === null ? gateway : { ...gateway, fetch: fetchUpstream };
+        return handle(parts, request, target, runInBackground);
+      }
       // A detour into our namespace, such as /a/%2e%2e/_edge/v1/keys, is not forwarded and not served.
       const isServed = target.isPlain && target.path.startsWith('/_edge');
       const requestId = gateway.newRequestId();
@@ -82,7 +90,7 @@ function createOwnRoutes(
     return (await servePage(page, context.req.raw)) ?? context.notFound();
   });
   routes.notFound((context) => notFound(context.req.raw, requestId));
-  // Nothing is caught here: `index.ts` answers for every failure, once.
+  // Nothing is caught here: `authorizer.ts` answers for every failure, once.
   routes.onError((error) => {
     throw error;
   });

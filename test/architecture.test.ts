@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 /**
  * Who may import whom, and how a file looks from outside.
  *
- * `core <- keys, usage <- gateway, manage <- app <- index`: the gateway and management do not know
- * each other, and `core` knows nobody. A new directory or dependency needs a line here first.
+ * `core <- keys, usage <- gateway, manage <- app <- authorizer <- index`: the gateway and management
+ * do not know each other, and `core` knows nobody. A new directory or dependency needs a line here first.
  */
 const areas: Readonly<Record<string, { areas: readonly string[]; packages: readonly string[] }>> = {
   core: { areas: [], packages: ['tldts'] },
@@ -22,10 +22,11 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
     areas: ['core', 'keys', 'usage', 'gateway', 'manage', 'problem', 'env'],
     packages: ['hono'],
   },
-  index: {
+  authorizer: {
     areas: ['core', 'keys', 'usage', 'gateway', 'manage', 'problem', 'env', 'app'],
-    packages: ['cloudflare:workers'],
+    packages: [],
   },
+  index: { areas: ['authorizer', 'env'], packages: [] },
   // The command line is a client of the API. It shares pure rules with the Worker and nothing else.
   cli: { areas: ['core'], packages: ['node:', 'commander', 'cli-table3', 'cli-progress', 'jose'] },
 };
