@@ -18,9 +18,10 @@ import {
   serveEdge,
   serveModule,
 } from '../support/node/serve-edge.ts';
+import { type ServedWorkerd, serveUnderWorkerd } from '../support/node/serve-workerd.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 import { isWithinTable, type Served } from './differential/routes.ts';
-import { startUpstreamKinds, type UpstreamKind } from './differential/servers.ts';
+import { findProgram, startUpstreamKinds, type UpstreamKind } from './differential/servers.ts';
 import {
   type HostileRequest,
   honestIds,
@@ -37,25 +38,40 @@ interface Violation {
 
 let upstream: Upstream;
 let edge: Edge;
-let token: string;
+let edgeToken: string;
+let workerd: ServedWorkerd;
 let kinds: UpstreamKind[];
+
+const nginxPath = await findProgram('nginx');
+if (nginxPath === null) {
+  console.warn('nginx was not found: the differential test leaves it out. Install nginx-light.');
+}
 
 beforeAll(async () => {
   upstream = await startUpstream();
   edge = await serveEdge({ upstreamUrl: upstream.url });
   const access = { cors: { allowedOrigins: ['https://a.example'] } };
-  ({ token } = await edge.createKey({ name: 'restricted', access }));
+  ({ token: edgeToken } = await edge.createKey({ name: 'restricted', access }));
+  workerd = await serveUnderWorkerd(upstream.url);
   kinds = await startUpstreamKinds();
 });
 
 afterAll(async () => {
   await edge?.dispose();
+  await workerd?.dispose();
   await upstream?.dispose();
   await Promise.all((kinds ?? []).map((kind) => kind.close()));
 });
 
-/** Sends requests one after another; returns what each of them made the gateway forward. */
-async function forwardedBy(port: number, sent: HostileRequest) {
+/** A gateway that is tried: where it listens, and the token of a restricted key of it. */
+interface Gateway {
+  host: string;
+  port: number;
+  token: string;
+}
+
+/** Sends one request; returns what it made the gateway forward. */
+async function forwardedBy({ port, token }: Gateway, sent: HostileRequest) {
   const before = upstream.requests.length;
   const headers: [string, string][] = [
     ['Authorization', `Bearer ${token}`],
@@ -85,9 +101,9 @@ function offencesOf(method: string, target: string) {
   return found;
 }
 
-async function violationsOf(port: number, sent: HostileRequest): Promise<Violation[]> {
+async function violationsOf(gateway: Gateway, sent: HostileRequest): Promise<Violation[]> {
   const violations: Violation[] = [];
-  for (const { method, target } of await forwardedBy(port, sent)) {
+  for (const { method, target } of await forwardedBy(gateway, sent)) {
     for (const offence of await offencesOf(method, target)) {
       violations.push({ sent, forwarded: `${method} ${target}`, ...offence });
     }
@@ -111,6 +127,29 @@ describe('the corpus', () => {
     expect(kinds.length).toBeGreaterThanOrEqual(12);
   });
 
+  const nginxKinds = ['nginx', 'nginx with merge_slashes off'];
+  const nginxTitle =
+    nginxPath === null
+      ? 'is tried against nginx: SKIPPED because nginx was not found on this machine'
+      : 'is tried against nginx, which reads a path in two ways';
+  it.skipIf(nginxPath === null)(nginxTitle, async () => {
+    expect(kinds.map(({ name }) => name)).toEqual(expect.arrayContaining(nginxKinds));
+    const served = (target: string) =>
+      Promise.all(
+        nginxKinds.map((name) => kinds.find((kind) => kind.name === name)?.serve('GET', target)),
+      );
+    const user = { method: 'GET', path: '/api/user/me', id: null };
+    const stream = { method: 'GET', path: '/api/stream/:id', id: 'x' };
+    expect(await served('/api/stream/x')).toEqual([stream, stream]);
+    expect(await served('/api/stream/%2e%2e/user/me')).toEqual([user, user]);
+    expect(await served('/api/%75ser/me')).toEqual([user, user]);
+    expect(await served('/api//user/me')).toEqual([
+      user,
+      { method: 'GET', path: 'outside: /api//user/me', id: null },
+    ]);
+    expect(await served('/api/stream/%00')).toEqual([null, null]);
+  });
+
   it.each([
     ['GET', '/api/stream/deactivate-many-not', true],
     ['PATCH', '/api/stream/deactivate-many', false],
@@ -125,14 +164,18 @@ describe('the corpus', () => {
   );
 });
 
-describe.each([
-  ['bare workerd', () => edge.port],
-  ["Miniflare's normalising port", () => edge.normalizingPort],
-])('on %s', (_name, portOf) => {
+describe.each<[string, () => Gateway]>([
+  ['workerd serve', () => ({ ...workerd, token: workerd.restrictedToken })],
+  ["Miniflare's direct sockets", () => ({ ...edge, token: edgeToken })],
+  [
+    "Miniflare's normalising port",
+    () => ({ ...edge, port: edge.normalizingPort, token: edgeToken }),
+  ],
+])('on %s', (_name, gatewayOf) => {
   it('no hostile target makes any upstream serve a path outside the table', async () => {
     const violations: Violation[] = [];
-    for (const sent of hostileRequests(edge.host)) {
-      violations.push(...(await violationsOf(portOf(), sent)));
+    for (const sent of hostileRequests(gatewayOf().host)) {
+      violations.push(...(await violationsOf(gatewayOf(), sent)));
     }
     expect(violations).toEqual([]);
   });
@@ -140,7 +183,7 @@ describe.each([
   it('honest ids are forwarded as they are', async () => {
     for (const id of honestIds) {
       const sent = { method: 'GET', target: `/api/stream/${id}?x=1&y=%2F` };
-      expect(await forwardedBy(portOf(), sent)).toEqual([sent]);
+      expect(await forwardedBy(gatewayOf(), sent)).toEqual([sent]);
     }
   });
 
@@ -153,7 +196,7 @@ describe.each([
         fc.constantFrom('GET', 'PATCH', 'POST'),
         anyTarget,
         async (method, target) => {
-          expect(await violationsOf(portOf(), { method, target })).toEqual([]);
+          expect(await violationsOf(gatewayOf(), { method, target })).toEqual([]);
         },
       ),
       { numRuns: 400 },
@@ -169,13 +212,19 @@ describe('a naive gateway with the same routes', () => {
     await runWrangler(['deploy', source, '--dry-run', '--outdir', folder, ...options]);
     const script = await readFile(join(folder, 'naive-gateway.js'), 'utf8');
     const naive = await serveModule(script, { bindings: { UPSTREAM_URL: upstream.url } });
+    const gateway = { host: `127.0.0.1:${naive.port}`, port: naive.port, token: edgeToken };
     const broken = new Set<string>();
-    for (const sent of hostileRequests(`127.0.0.1:${naive.port}`)) {
-      const violations = await violationsOf(naive.port, sent);
-      if (violations.length > 0) broken.add(`${sent.method} ${sent.target}`);
+    const deceived = new Set<string>();
+    for (const sent of hostileRequests(gateway.host)) {
+      for (const violation of await violationsOf(gateway, sent)) {
+        broken.add(`${sent.method} ${sent.target}`);
+        deceived.add(violation.upstream);
+      }
     }
     await naive.dispose();
     await rm(folder, { recursive: true, force: true });
     expect(broken.size).toBeGreaterThanOrEqual(30);
+    // So every kind of upstream can tell a gateway that lets things by, nginx included where it is.
+    expect([...deceived].sort()).toEqual(kinds.map(({ name }) => name).sort());
   });
 });

@@ -227,7 +227,8 @@ async function answers(port: number): Promise<void> {
   throw new Error(`Cannot reach nginx on port ${port}`);
 }
 
-async function findProgram(name: string): Promise<string | null> {
+/** Where a program is that one would start from a shell of root; `null` when it is not there. */
+export async function findProgram(name: string): Promise<string | null> {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
   for (const folder of folders) {
     try {
