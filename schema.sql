@@ -1,10 +1,12 @@
 -- edge-authorizer: everything that D1 holds. D1 is the truth; KV and memory are copies of it.
 --
--- May be applied again without harm: every statement creates only what is missing.
+-- May be applied again without harm: every statement creates only what is missing. That is what the
+-- files in migrations/ come to. A table that an older version made is changed by them alone.
 -- Times are integers in milliseconds since 1970-01-01T00:00:00Z and end in _ms.
 -- "Management" is the key-management API (src/manage); "gateway" is the data plane (src/gateway).
 
--- One row a key. Rows are kept after revocation, so that logs and usage still have a name.
+-- One row a key. Rows are kept after revocation or expiry, so that logs and usage still have a name,
+-- and dropped by house-keeping after KEY_RETENTION_DAYS. A token without a row is refused as well.
 CREATE TABLE IF NOT EXISTS keys (
   -- "key_" and 22 base62 characters. Made by management. Never reused.
   id TEXT PRIMARY KEY,
@@ -42,7 +44,14 @@ CREATE INDEX IF NOT EXISTS keys_by_age ON keys (created_at_ms DESC, id DESC)
 CREATE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, created_at_ms DESC, id DESC)
   WHERE revoked_at_ms IS NULL;
 
--- The tokens of a key, as hashes. A rolled key has two until the old one's grace ends.
+-- For house-keeping, which drops what ended long ago.
+CREATE INDEX IF NOT EXISTS keys_by_revocation ON keys (revoked_at_ms, id)
+  WHERE revoked_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS keys_by_expiry ON keys (expires_at_ms, id)
+  WHERE expires_at_ms IS NOT NULL AND revoked_at_ms IS NULL;
+
+-- The tokens of a key, as hashes. A rolled key has two until the old one's grace ends. Dropped by
+-- house-keeping with their key, and KEY_RETENTION_DAYS after their own end.
 CREATE TABLE IF NOT EXISTS tokens (
   -- SHA-256 of the token in lower-case hexadecimal. The token itself is stored nowhere.
   token_hash TEXT PRIMARY KEY,
@@ -55,6 +64,9 @@ CREATE TABLE IF NOT EXISTS tokens (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS tokens_by_key ON tokens (key_id);
+-- For house-keeping.
+CREATE INDEX IF NOT EXISTS tokens_by_expiry ON tokens (expires_at_ms)
+  WHERE expires_at_ms IS NOT NULL;
 -- Whether any token was imported at all, in one row read.
 CREATE INDEX IF NOT EXISTS tokens_imported ON tokens (imported) WHERE imported = 1;
 
@@ -73,7 +85,8 @@ CREATE INDEX IF NOT EXISTS origins_by_key ON origins (key_id);
 
 -- The change log: append-only, one line for each live token of a changed key and for each origin
 -- pattern that a key gained or lost, written in the same batch as the change. Isolates poll it, and
--- a copy of a key counts only if no later line names its token.
+-- a copy of a key counts only if no later line names its token. House-keeping drops lines older than
+-- CHANGE_RETENTION_DAYS from the log's beginning, never one between others, nor the newest 8,000.
 CREATE TABLE IF NOT EXISTS changes (
   -- Grows with every line, in the order of commits.
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -97,7 +110,8 @@ CREATE TABLE IF NOT EXISTS replica_writes (
   due_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Requests by key, UTC day and outcome. Written by the usage consumer, which only ever adds up.
+-- Requests by key, UTC day and outcome. Written by the usage consumer, which only ever adds up;
+-- dropped by house-keeping after USAGE_RETENTION_DAYS.
 CREATE TABLE IF NOT EXISTS usage_daily (
   -- A key's id; 'none': requests without a known key, and preflights; 'unattributed': requests with
   -- keys that an isolate could not tell apart any more. So this references nothing.
@@ -126,7 +140,7 @@ CREATE TABLE IF NOT EXISTS usage_batches (
 ) STRICT, WITHOUT ROWID;
 
 -- Origins that a key refused, the newest 20 of each key, for whoever looks for the reason of a CORS
--- error. Written by the usage consumer.
+-- error. Written by the usage consumer; dropped by house-keeping after USAGE_RETENTION_DAYS.
 CREATE TABLE IF NOT EXISTS refused_origins (
   -- No reference: a refusal may be merged after its key is gone.
   key_id TEXT NOT NULL,
@@ -140,7 +154,11 @@ CREATE TABLE IF NOT EXISTS refused_origins (
   PRIMARY KEY (key_id, origin)
 ) STRICT, WITHOUT ROWID;
 
--- Who changed what, when. Append-only, written by management in the batch of the change.
+-- For house-keeping.
+CREATE INDEX IF NOT EXISTS refused_origins_by_age ON refused_origins (last_at_ms);
+
+-- Who changed what, when. Append-only, written by management in the batch of the change; the oldest
+-- lines are dropped by house-keeping after AUDIT_RETENTION_DAYS.
 CREATE TABLE IF NOT EXISTS audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at_ms INTEGER NOT NULL,
@@ -148,7 +166,8 @@ CREATE TABLE IF NOT EXISTS audit (
   actor TEXT NOT NULL,
   -- 'create', 'import', 'edit', 'roll' or 'revoke'.
   action TEXT NOT NULL,
-  key_id TEXT NOT NULL REFERENCES keys (id),
+  -- No reference: the audit may outlive its key.
+  key_id TEXT NOT NULL,
   -- The key's owner, who may read the line. NULL: the operator alone may.
   owner TEXT,
   -- The key as JSON, as the API shows it. NULL: it did not exist before, or does not any more.
@@ -164,6 +183,7 @@ CREATE INDEX IF NOT EXISTS audit_by_owner ON audit (owner, id DESC);
 
 -- Answers to requests that carried an Idempotency-Key, for 24 hours. Written by management in the
 -- batch of the change, so that a repeated request finds either the answer or an unchanged database.
+-- Dropped when they have expired, by management and by house-keeping.
 CREATE TABLE IF NOT EXISTS idempotency (
   -- Who asked, as in audit.actor, and for whom, so that nobody gets another caller's answer.
   caller TEXT NOT NULL,
@@ -183,12 +203,15 @@ CREATE TABLE IF NOT EXISTS idempotency (
 CREATE INDEX IF NOT EXISTS idempotency_by_expiry ON idempotency (expires_at_ms);
 
 -- Sessions of the page that somebody signed out of, until their cookies have expired by themselves.
--- Written by the page.
+-- Written by the page; dropped by it and by house-keeping.
 CREATE TABLE IF NOT EXISTS ended_sessions (
   -- The id in the session's cookie. Without the signature it opens nothing.
   id TEXT PRIMARY KEY,
   until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- For house-keeping.
+CREATE INDEX IF NOT EXISTS ended_sessions_by_end ON ended_sessions (until_ms);
 
 -- Single values. Made once, by this file.
 CREATE TABLE IF NOT EXISTS settings (

@@ -28,7 +28,13 @@ export const EDGE_URL = 'https://edge.test';
 
 /** Creates what `schema.sql` describes. May be called again. */
 export async function applySchema(db: D1Database = env.DB): Promise<void> {
-  const statements = env.SCHEMA.replace(/--.*$/gm, '')
+  await applySql(env.SCHEMA, db);
+}
+
+/** Runs the statements of a file as one transaction, as wrangler does. */
+export async function applySql(script: string, db: D1Database = env.DB): Promise<void> {
+  const statements = script
+    .replace(/--.*$/gm, '')
     .split(';')
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '');
