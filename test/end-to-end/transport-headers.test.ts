@@ -164,6 +164,74 @@ describe('header bytes', () => {
     }
   });
 
+  const hundredKibibytes = 100 * 1024;
+  const longValue = (start: string) => start + 'v'.repeat(hundredKibibytes);
+
+  test.each([
+    ['one value', line('X-Long', longValue(''))],
+    ['one name', line(longValue('X-'), 'short')],
+  ])('of 100 KiB reach the upstream as they were sent: %s', async (_kind, [name, value]) => {
+    const response = await call({ target: '/api/any', headers: [line(name, value)] });
+    expect(response.status).toBe(200);
+    expect(upstream.requests).toHaveLength(1);
+    expect(upstream.lastRequest()).toMatchObject({ method: 'GET', target: '/api/any' });
+    expect(upstream.lastRequest().header(name)).toBe(value);
+  });
+
+  test('of 100 KiB that are taken away are gone: a cookie, and a token after many blanks', async () => {
+    const padded = `Bearer ${' '.repeat(hundredKibibytes)}${backend.token}`;
+    for (const headers of [
+      [bearer(backend), line('Cookie', longValue('session='))],
+      [line('Authorization', padded)],
+    ]) {
+      const response = await request(edge.port, { target: '/api/any', headers });
+      expect(response.status).toBe(200);
+      expect(upstream.lastRequest().header('cookie')).toBeNull();
+      expect(upstream.lastRequest().header('authorization')).toBeNull();
+    }
+  });
+
+  const manyNames = Array.from({ length: 1000 }, (_, index) =>
+    line(`X-Line-${index}`, 'v'.repeat(100)),
+  );
+  test.each<[string, number, string | null, () => [string, string][]]>([
+    ['1,000 lines', 431, null, () => [bearer(backend), ...manyNames]],
+    ['a token', 401, 'invalid_key', () => [line('Authorization', longValue('Bearer '))]],
+    ['a scheme', 401, 'malformed_credentials', () => [line('Authorization', longValue(''))]],
+    [
+      'an origin',
+      403,
+      'invalid_origin',
+      () => [bearer(cors), line('Origin', longValue('https://'))],
+    ],
+    [
+      'origins',
+      403,
+      'invalid_origin',
+      () => [bearer(cors), line('Origin', `${pageOrigin}, `.repeat(5000) + pageOrigin)],
+    ],
+  ])('of 100 KiB are refused in few words: %s', async (_kind, status, reason, headers) => {
+    const response = await request(edge.port, { target: '/api/any', headers: headers() });
+    expect([response.status, response.header('x-edge-reason')]).toEqual([status, reason]);
+    expect(upstream.requests).toEqual([]);
+    expect(response.raw.byteLength).toBeLessThan(2 * 1024);
+  });
+
+  test('of 100 KiB in a preflight are granted none of what they ask for', async () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `x-name-${index}`).join(',');
+    const response = await request(edge.port, {
+      method: 'OPTIONS',
+      target: '/api/any',
+      headers: [
+        line('Origin', pageOrigin),
+        line('Access-Control-Request-Method', 'GET'),
+        line('Access-Control-Request-Headers', names.slice(0, hundredKibibytes)),
+      ],
+    });
+    expect(response.status).toBe(204);
+    expect(response.header('access-control-allow-headers')).toBe('authorization, content-type');
+  });
+
   test('that are more than the runtime takes are refused and not cut off', async () => {
     const response = await call({ headers: [line('X-Long', 'v'.repeat(256 * 1024))] });
     expect(response.status).toBe(431);
@@ -333,6 +401,22 @@ describe('a repeated header', () => {
       expect(response.header('access-control-allow-origin')).toBeNull();
       expect(response.body.toString()).not.toContain('evil.example');
     }
+    expect(upstream.requests).toEqual([]);
+  });
+});
+
+describe('a repeated Host', () => {
+  test.each([
+    ['edge.test', 'evil.example'],
+    ['evil.example', 'edge.test'],
+    ['edge.test', 'edge.test'],
+  ])('is refused by the runtime: %s, then %s', async (...hosts) => {
+    const response = await request(edge.port, {
+      target: '/api/any',
+      headers: [...hosts.map((host) => line('Host', host)), bearer(backend)],
+    });
+    expect(response.status).toBeOneOf([400, 500]);
+    expect(response.header('x-request-id')).toBeNull();
     expect(upstream.requests).toEqual([]);
   });
 });
