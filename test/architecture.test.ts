@@ -27,6 +27,8 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
     packages: [],
   },
   index: { areas: ['authorizer', 'env'], packages: [] },
+  // For programs of others: types, and a library that sends.
+  client: { areas: [], packages: ['openapi-fetch'] },
   // The command line is a client of the API. It shares pure rules with the Worker and nothing else.
   cli: { areas: ['core'], packages: ['node:', 'commander', 'cli-table3', 'cli-progress', 'jose'] },
 };

@@ -247,10 +247,15 @@ function problemResponses(codes: readonly ProblemCode[]): Json {
 }
 
 function problemExample(code: ProblemCode): Json {
-  const { title, status, meaning } = problemKinds[code];
+  return { ...problemExampleOf(code, problemKinds[code]), description: problemKinds[code].meaning };
+}
+
+function problemExampleOf(
+  code: string,
+  { title, status }: { readonly title: string; readonly status: number },
+): Json {
   return {
     summary: title,
-    description: meaning,
     value: {
       type: problemType(code),
       title,
@@ -333,7 +338,14 @@ const sharedHeaders: Json = {
 
 const internalError: Json = {
   description: `${rejectionKinds.internal_error.title}. It says nothing else; tell the operator the request id.`,
-  content: { 'application/json': { schema: reference('schemas', 'Problem') } },
+  content: {
+    'application/json': {
+      schema: reference('schemas', 'Problem'),
+      examples: {
+        internal_error: problemExampleOf('internal_error', rejectionKinds.internal_error),
+      },
+    },
+  },
 };
 
 const securitySchemes: Json = {

@@ -1,0 +1,846 @@
+/**
+ * The documents and endpoints of the management API, as types.
+ *
+ * Made from its OpenAPI document by `npm run generate:client`; changes belong there.
+ */
+
+/**
+ * A key, without its token.
+ */
+export interface Key {
+  id: string;
+  name: string;
+  owner: string | null;
+  access: {
+    cors?: {
+      allowedOrigins: string[];
+      fullAccess: boolean;
+    };
+    rules?: {
+      methods: string[];
+      resources: string[];
+    }[];
+  } | null;
+  /**
+   * The beginning of the token, to recognise it by.
+   */
+  hint: string;
+  createdAt: string;
+  expiresAt: string | null;
+  enabled: boolean;
+  /**
+   * The last allowed request, a few seconds late.
+   */
+  lastUsedAt: string | null;
+}
+/**
+ * A key with its token, which is shown this once.
+ */
+export interface KeyWithToken {
+  id: string;
+  name: string;
+  owner: string | null;
+  access: {
+    cors?: {
+      allowedOrigins: string[];
+      fullAccess: boolean;
+    };
+    rules?: {
+      methods: string[];
+      resources: string[];
+    }[];
+  } | null;
+  /**
+   * The beginning of the token, to recognise it by.
+   */
+  hint: string;
+  createdAt: string;
+  expiresAt: string | null;
+  enabled: boolean;
+  /**
+   * The last allowed request, a few seconds late.
+   */
+  lastUsedAt: string | null;
+  /**
+   * Shown this once, and stored nowhere.
+   */
+  token: string;
+}
+/**
+ * A refusal.
+ */
+export interface Problem {
+  /**
+   * Where the code is explained.
+   */
+  type: string;
+  title: string;
+  status: number;
+  /**
+   * What was wrong with this request.
+   */
+  detail: string;
+  /**
+   * Stable. Also in the header X-Edge-Reason.
+   */
+  code: string;
+  /**
+   * Every problem as a sentence.
+   */
+  errors: string[];
+  /**
+   * Finds the request in the logs.
+   */
+  requestId: string;
+  /**
+   * Every field at fault.
+   */
+  problems?: {
+    path: string;
+    /**
+     * What was sent, shortened; null where it may be a secret or is absent.
+     */
+    value: unknown;
+    reason: string;
+    fix: string;
+  }[];
+  /**
+   * The key that a request made before.
+   */
+  keyId?: string;
+}
+/**
+ * What `createKey` takes.
+ */
+export interface CreateKeyRequest {
+  /**
+   * What its owner calls the key. Need not be unique.
+   */
+  name: string;
+  owner?: string | null;
+  access?: {
+    cors?: {
+      /**
+       * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+       */
+      allowedOrigins: string[];
+      /**
+       * Whether pages may call everything, and not the restricted routes alone.
+       */
+      fullAccess?: boolean;
+    } | null;
+    rules?:
+      | {
+          methods: string[];
+          /**
+           * Paths, with ":name" for one id and "*" as the last segment for what follows.
+           */
+          resources: string[];
+        }[]
+      | null;
+  } | null;
+  /**
+   * When the key stops by itself; null: never. A time in the past makes it stop now.
+   */
+  expiresAt?: string | null;
+}
+/**
+ * What `listKeys` answers.
+ */
+export interface ListKeysAnswer {
+  keys: Key[];
+  /**
+   * null: there are no more.
+   */
+  nextCursor: string | null;
+}
+/**
+ * What `editKey` takes.
+ */
+export interface EditKeyRequest {
+  /**
+   * What its owner calls the key. Need not be unique.
+   */
+  name?: string;
+  /**
+   * Replaces the access as a whole. Cannot turn a backend key into a CORS key.
+   */
+  access?: {
+    cors?: {
+      /**
+       * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+       */
+      allowedOrigins: string[];
+      /**
+       * Whether pages may call everything, and not the restricted routes alone.
+       */
+      fullAccess?: boolean;
+    } | null;
+    rules?:
+      | {
+          methods: string[];
+          /**
+           * Paths, with ":name" for one id and "*" as the last segment for what follows.
+           */
+          resources: string[];
+        }[]
+      | null;
+  } | null;
+  /**
+   * When the key stops by itself; null: never. A time in the past makes it stop now.
+   */
+  expiresAt?: string | null;
+  /**
+   * false: the key does not work until it is enabled again.
+   */
+  enabled?: boolean;
+}
+/**
+ * What `rollKey` takes.
+ */
+export interface RollKeyRequest {
+  /**
+   * How long the tokens so far go on, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.
+   */
+  graceSeconds?: number;
+}
+/**
+ * What `importKeys` takes.
+ */
+export interface ImportKeysRequest {
+  /**
+   * @minItems 1
+   * @maxItems 1000
+   */
+  keys: {
+    /**
+     * What its owner calls the key. Need not be unique.
+     */
+    name: string;
+    owner?: string | null;
+    access?: {
+      cors?: {
+        /**
+         * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+         */
+        allowedOrigins: string[];
+        /**
+         * Whether pages may call everything, and not the restricted routes alone.
+         */
+        fullAccess?: boolean;
+      } | null;
+      rules?:
+        | {
+            methods: string[];
+            /**
+             * Paths, with ":name" for one id and "*" as the last segment for what follows.
+             */
+            resources: string[];
+          }[]
+        | null;
+    } | null;
+    /**
+     * When the key stops by itself; null: never. A time in the past makes it stop now.
+     */
+    expiresAt?: string | null;
+    /**
+     * The token as its users have it. Either this or "tokenHash".
+     */
+    token?: string;
+    /**
+     * SHA-256 of the token in hexadecimal. Either this or "token". Whether such a token can be sent and looked up cannot be checked.
+     */
+    tokenHash?: string;
+    /**
+     * With "tokenHash": what people recognise the token by, such as its first four characters.
+     */
+    hint?: string;
+    /**
+     * When the key was made elsewhere; absent: now.
+     */
+    createdAt?: string | null;
+  }[];
+}
+/**
+ * What `importKeys` answers.
+ */
+export interface ImportKeysAnswer {
+  imported: number;
+  keys: {
+    id: string;
+    name: string;
+    owner: string | null;
+    hint: string;
+  }[];
+}
+/**
+ * What `getUsage` answers.
+ */
+export interface GetUsageAnswer {
+  keyId: string;
+  /**
+   * The first day that was asked for.
+   */
+  from: string;
+  /**
+   * Today.
+   */
+  to: string;
+  usage: {
+    day: string;
+    /**
+     * "allowed", "denied:<code>" for a refusal, "upstream_error:<code>" where the API did not answer.
+     */
+    outcome: string;
+    requests: number;
+  }[];
+  /**
+   * The sums by outcome.
+   */
+  totals: {
+    [k: string]: number;
+  };
+}
+/**
+ * What `listRefusedOrigins` answers.
+ */
+export interface ListRefusedOriginsAnswer {
+  origins: {
+    origin: string;
+    /**
+     * Why: "origin_not_allowed" or "cors_not_enabled".
+     */
+    code: string;
+    lastAt: string;
+    count: number;
+  }[];
+}
+/**
+ * What `listAudit` answers.
+ */
+export interface ListAuditAnswer {
+  entries: {
+    id: string;
+    at: string;
+    /**
+     * "operator", or "person:" and the subject of their token.
+     */
+    actor: string;
+    action: 'create' | 'import' | 'edit' | 'roll' | 'revoke';
+    keyId: string;
+    /**
+     * The key before the change; null: there was none.
+     */
+    before: {
+      id: string;
+      name: string;
+      owner: string | null;
+      access: {
+        cors?: {
+          allowedOrigins: string[];
+          fullAccess: boolean;
+        };
+        rules?: {
+          methods: string[];
+          resources: string[];
+        }[];
+      } | null;
+      /**
+       * The beginning of the token, to recognise it by.
+       */
+      hint: string;
+      createdAt: string;
+      expiresAt: string | null;
+      enabled: boolean;
+    } | null;
+    /**
+     * The key after the change; null: it was revoked.
+     */
+    after: {
+      id: string;
+      name: string;
+      owner: string | null;
+      access: {
+        cors?: {
+          allowedOrigins: string[];
+          fullAccess: boolean;
+        };
+        rules?: {
+          methods: string[];
+          resources: string[];
+        }[];
+      } | null;
+      /**
+       * The beginning of the token, to recognise it by.
+       */
+      hint: string;
+      createdAt: string;
+      expiresAt: string | null;
+      enabled: boolean;
+    } | null;
+    requestId: string;
+  }[];
+  /**
+   * null: there are no more.
+   */
+  nextCursor: string | null;
+}
+/**
+ * What `explainRequest` takes.
+ */
+export interface ExplainRequestRequest {
+  method: string;
+  /**
+   * The path as it arrives, with its query.
+   */
+  path: string;
+  /**
+   * What the browser sends as Origin. Absent, null or empty: a backend, which sends none.
+   */
+  origin?: string | null;
+  /**
+   * Names of the headers that the page sends, for its preflight.
+   *
+   * @maxItems 100
+   */
+  headers?: string[];
+  /**
+   * The key that is used. Either this or "token".
+   */
+  keyId?: string;
+  /**
+   * The token that is used. It is neither stored, logged nor quoted.
+   */
+  token?: string;
+}
+/**
+ * What `explainRequest` answers.
+ */
+export interface ExplainRequestAnswer {
+  /**
+   * The key; null: no key that you may see has this token.
+   */
+  keyId: string | null;
+  /**
+   * Whether the request is forwarded.
+   */
+  allowed: boolean;
+  /**
+   * The rule that refuses it; null when it is forwarded.
+   */
+  decidedBy:
+    | ('target' | 'origin' | 'preflight' | 'public_route' | 'key' | 'allowed_origins' | 'route')
+    | null;
+  /**
+   * The status of the refusal; null when it is forwarded and the API decides.
+   */
+  status: number | null;
+  /**
+   * The code of the refusal.
+   */
+  code: string | null;
+  detail: string;
+  /**
+   * The rules in the order in which they are asked.
+   */
+  steps: {
+    step: 'target' | 'origin' | 'preflight' | 'public_route' | 'key' | 'allowed_origins' | 'route';
+    outcome: 'passed' | 'failed' | 'skipped';
+    detail: string;
+  }[];
+  /**
+   * The answer to the browser's preflight; null without an origin.
+   */
+  preflight: {
+    status: number;
+    code: string | null;
+    headers: {
+      [k: string]: string;
+    };
+  } | null;
+  /**
+   * The edge's own headers on the answer to the actual request.
+   */
+  headers: {
+    [k: string]: string;
+  };
+}
+
+/** A refusal with one of these codes. */
+export type ProblemOf<Code extends string> = Problem & { code: Code };
+
+/** Every endpoint below `/_edge/v1`, in the shape that openapi-fetch reads. */
+export interface paths {
+  '/keys': {
+    /** Create a key. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer, its token included: that is kept encrypted, under a key that is derived from this text and the admin token, and can no longer be shown when the admin token was changed (409). Only success is kept. */
+          'Idempotency-Key'?: string;
+        };
+        path?: never;
+      };
+      requestBody: { content: { 'application/json': CreateKeyRequest } };
+      responses: {
+        201: { content: { 'application/json': KeyWithToken } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json' | 'malformed_header'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+        };
+        409: { content: { 'application/json': ProblemOf<'token_not_replayable'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: {
+          content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
+        };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+    /** List keys, newest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** Only the keys of this owner. */
+          owner?: string;
+          /** Only keys whose name holds this text, whatever the case of its ASCII letters. */
+          search?: string;
+          /** nextCursor of the page before. */
+          cursor?: string;
+          /** How many entries a page may hold. */
+          limit?: number;
+        };
+        header?: never;
+        path?: never;
+      };
+      responses: {
+        200: { content: { 'application/json': ListKeysAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/keys/{id}': {
+    /** Read a key. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** The id of a key. */
+          id: string;
+        };
+      };
+      responses: {
+        200: { content: { 'application/json': Key } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+    /** Edit a key. */
+    patch: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** The ETag of the key as it was read. The change is refused if it is another by now. */
+          'If-Match'?: string;
+        };
+        path: {
+          /** The id of a key. */
+          id: string;
+        };
+      };
+      requestBody: { content: { 'application/json': EditKeyRequest } };
+      responses: {
+        200: { content: { 'application/json': Key } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        409: { content: { 'application/json': ProblemOf<'conflict'> } };
+        412: { content: { 'application/json': ProblemOf<'precondition_failed'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+    /** Revoke a key for good. */
+    delete: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** The ETag of the key as it was read. The change is refused if it is another by now. */
+          'If-Match'?: string;
+        };
+        path: {
+          /** The id of a key. */
+          id: string;
+        };
+      };
+      responses: {
+        204: { content?: never };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        409: { content: { 'application/json': ProblemOf<'conflict'> } };
+        412: { content: { 'application/json': ProblemOf<'precondition_failed'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/keys/{id}/roll': {
+    /** Give a key a new token. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer, its token included: that is kept encrypted, under a key that is derived from this text and the admin token, and can no longer be shown when the admin token was changed (409). Only success is kept. */
+          'Idempotency-Key'?: string;
+          /** The ETag of the key as it was read. The change is refused if it is another by now. */
+          'If-Match'?: string;
+        };
+        path: {
+          /** The id of a key. */
+          id: string;
+        };
+      };
+      requestBody: { content: { 'application/json': RollKeyRequest } };
+      responses: {
+        200: { content: { 'application/json': KeyWithToken } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json' | 'malformed_header'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        409: {
+          content: {
+            'application/json': ProblemOf<'token_not_replayable' | 'conflict' | 'too_many_tokens'>;
+          };
+        };
+        412: { content: { 'application/json': ProblemOf<'precondition_failed'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: {
+          content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
+        };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/keys/import': {
+    /** Import keys with the tokens that they have. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: {
+          /** A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer, its token included: that is kept encrypted, under a key that is derived from this text and the admin token, and can no longer be shown when the admin token was changed (409). Only success is kept. */
+          'Idempotency-Key'?: string;
+        };
+        path?: never;
+      };
+      requestBody: { content: { 'application/json': ImportKeysRequest } };
+      responses: {
+        201: { content: { 'application/json': ImportKeysAnswer } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json' | 'malformed_header'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+        };
+        409: { content: { 'application/json': ProblemOf<'duplicate_tokens'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: {
+          content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
+        };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/keys/{id}/usage': {
+    /** Read how often a key was used. */
+    get: {
+      parameters: {
+        query?: {
+          /** How many days, in UTC, up to and including today. */
+          days?: number;
+        };
+        header?: never;
+        path: {
+          /** The id of a key. */
+          id: string;
+        };
+      };
+      responses: {
+        200: { content: { 'application/json': GetUsageAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/keys/{id}/refused-origins': {
+    /** List the origins that a key refused lately. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** The id of a key. */
+          id: string;
+        };
+      };
+      responses: {
+        200: { content: { 'application/json': ListRefusedOriginsAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/audit': {
+    /** List who changed what, newest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** Only the changes of this key. */
+          keyId?: string;
+          /** nextCursor of the page before. */
+          cursor?: string;
+          /** How many entries a page may hold. */
+          limit?: number;
+        };
+        header?: never;
+        path?: never;
+      };
+      responses: {
+        200: { content: { 'application/json': ListAuditAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/explain': {
+    /** Explain what the edge does with a request. */
+    post: {
+      parameters: { query?: never; header?: never; path?: never };
+      requestBody: { content: { 'application/json': ExplainRequestRequest } };
+      responses: {
+        200: { content: { 'application/json': ExplainRequestAnswer } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/openapi.json': {
+    /** Read this description. */
+    get: {
+      parameters: { query?: never; header?: never; path?: never };
+      responses: {
+        200: { content: { 'application/json': Record<string, unknown> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+      };
+    };
+  };
+}
