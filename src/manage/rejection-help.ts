@@ -1,0 +1,77 @@
+/**
+ * What the gateway's refusals mean to people. The page of error codes and docs/errors.md both show this
+ * table; management's own codes are explained in `problems.ts`.
+ */
+
+import type { RejectionCode } from '../core/rejection.ts';
+
+/** What a refusal of the gateway means, and what to do about it, as sentences. */
+export const rejectionHelp: Readonly<
+  Record<RejectionCode, { readonly meaning: string; readonly remedy: string }>
+> = {
+  missing_credentials: {
+    meaning: 'The request came without an Authorization header.',
+    remedy:
+      'Send "Authorization: Bearer <API key>" with every request to the API, and "Authorization: Bearer <admin token>" to manage keys. A preflight needs none; browsers send it by themselves.',
+  },
+  malformed_credentials: {
+    meaning: 'The Authorization header is not exactly one Bearer token.',
+    remedy:
+      'Write "Bearer", a blank, and the token: without quotes, commas or a second Authorization header.',
+  },
+  invalid_key: {
+    meaning:
+      'The token is not one of a key that works: it was mistyped, or its key was revoked, disabled or rolled, or has expired. Which of these it is, is not told to whoever shows the token.',
+    remedy:
+      'Check that it was copied whole. Whoever manages the key can see its state, and ask "explain" about the token.',
+  },
+  invalid_origin: {
+    meaning: 'The Origin header holds something that no browser sends, or several origins.',
+    remedy:
+      'Do not set Origin by hand. If a proxy adds to it, let the proxy leave it as the browser sent it.',
+  },
+  cors_not_enabled: {
+    meaning: 'A key that was made for backends was used from a page.',
+    remedy:
+      'The key stands in the source of that page, where anybody can read it: revoke it. For the page, create a key with CORS access that lists its origin.',
+  },
+  origin_not_allowed: {
+    meaning: 'The key has CORS access, but does not list the origin of this page.',
+    remedy:
+      'Add the origin, exactly as the message shows it, to the allowed origins of the key. Preview deployments often have an origin of their own; "https://*.example.com" allows every subdomain.',
+  },
+  route_not_allowed: {
+    meaning:
+      'The key may not call this endpoint: it is not among the few that a restricted key may call, or not in the rules of the key.',
+    remedy:
+      'Check method and path, letter by letter and without a trailing slash. Call the endpoint from a backend, or give the key a rule for it, or full access.',
+  },
+  origin_not_registered: {
+    meaning:
+      'A browser asked whether its page may call this API, and no key lists the origin of that page.',
+    remedy:
+      'Add the origin to the allowed origins of the key that the page uses. It takes effect within seconds.',
+  },
+  rate_limited: {
+    meaning: 'There were too many requests in a short time.',
+    remedy: 'Wait as many seconds as the Retry-After header says, and send fewer.',
+  },
+  upstream_unreachable: {
+    meaning: 'The request was allowed, but the API behind the edge could not be reached.',
+    remedy: 'Try again. If it goes on, tell the operator the request id.',
+  },
+  upstream_timeout: {
+    meaning: 'The request was allowed, but the API behind the edge did not answer in time.',
+    remedy:
+      'Find out whether the request had an effect before it is repeated. If it goes on, tell the operator the request id.',
+  },
+  unavailable: {
+    meaning:
+      'The edge cannot tell at the moment whether the request is allowed, so it does not let it through.',
+    remedy: 'Try again after the seconds that the Retry-After header says.',
+  },
+  internal_error: {
+    meaning: 'Something went wrong at the edge. The request was not forwarded.',
+    remedy: 'Tell the operator the request id, by which the reason is found in the logs.',
+  },
+};
