@@ -3,7 +3,7 @@
  *
  * Holds a window of the log: its start, and every line after that up to the head. A copy taken at
  * some line counts only if the window holds that very line and no later one about its subject. The
- * lease says as of when the head is known: the start of the last read of the log that succeeded, by
+ * lease says as of when the head is known: the start of the last read that saw this very head, by
  * this isolate's own clock. No I/O and no clock in here; times come as arguments.
  */
 
@@ -63,8 +63,8 @@ export class ChangeFeed {
   }
 
   /**
-   * The age of the lease: milliseconds since the last successful read of the log started. Infinity
-   * before the first, and when the clock was set back, because then nobody knows.
+   * The age of the lease: milliseconds since the last read of the log that saw the head started.
+   * Infinity before the first, and when the clock was set back, because then nobody knows.
    */
   ageMs(nowMs: number): number {
     const ageMs = nowMs - this.#leaseStartMs;
@@ -159,8 +159,12 @@ export class ChangeFeed {
 
   #add(snapshot: FeedSnapshot, startedAtMs: number, nowMs: number): void {
     this.#isKnown = true;
-    this.#leaseStartMs = Math.max(this.#leaseStartMs, startedAtMs);
+    // A lease is one of the head. Two reads at once, of which the one that began later saw less: it was
+    // overtaken; or D1 was restored between them. So what saw another head than the one that is kept
+    // says nothing of how new that is, and nobody's head gets a lease from after such a restore.
     if (snapshot.head.seq < this.#head.seq) return;
+    if (snapshot.head.seq > this.#head.seq) this.#leaseStartMs = startedAtMs;
+    else this.#leaseStartMs = Math.max(this.#leaseStartMs, startedAtMs);
     if (snapshot.after.seq < this.#start.seq) this.#reachBackTo(snapshot);
     for (const line of snapshot.lines) {
       if (line.seq <= this.#head.seq) continue;

@@ -129,11 +129,13 @@ describe('reads of the log', () => {
     expect(feed.size).toBeLessThanOrEqual(5);
   });
 
-  test('renew the lease from their start, whichever comes last', () => {
+  test('renew the lease of their head from their start, whichever comes last', () => {
     const feed = new ChangeFeed();
     feed.apply(read(0, 3), 5_000, 5_200);
     feed.apply(read(0, 3), 4_000, 5_300);
     expect(feed.ageMs(6_000)).toBe(1_000);
+    feed.apply(read(3, 4), 5_500, 5_600);
+    expect(feed.ageMs(6_000)).toBe(500);
   });
 
   test('that are overtaken leave the head where it is', () => {
@@ -197,6 +199,23 @@ describe('a D1 that was restored to an earlier time', () => {
     expect(feed.apply(read(0, 3), 2_000, 2_100)).toBe('restarted');
     expect(feed.vouchesFor(line(5), ['token:x'])).toBe(false);
     expect(feed.vouchesFor(line(3), ['token:x'])).toBe(true);
+  });
+
+  // Which of two reads at once was the later one at D1, nobody knows. So each speaks for its own head
+  // alone, and a lease never begins after a restore that the window does not know of.
+  test('gains no lease from a read after it that looks overtaken', () => {
+    const feed = feedOf(read(0, 5));
+    feed.apply(read(0, 3), 80, 200);
+    expect(feed.headSeq).toBe(5);
+    expect(feed.ageMs(1_000)).toBe(1_000);
+  });
+
+  test('lends no lease to a later head that an earlier read saw before it', () => {
+    const feed = new ChangeFeed();
+    feed.apply(read(0, 3), 80, 200);
+    feed.apply(read(0, 5), 0, 300);
+    expect(feed.headSeq).toBe(5);
+    expect(feed.ageMs(1_000)).toBe(1_000);
   });
 
   test('leaves nothing known when a read from before it comes after one from after it', () => {
