@@ -18,6 +18,7 @@ import {
   LONGEST_WAIT_MS,
   MAX_STALENESS_MS,
   OUTAGE_GRACE_MS,
+  type Told,
   type World,
 } from './world.ts';
 
@@ -129,8 +130,8 @@ function isWithinGrace(world: World, isolate: Isolate, found: KeyLookup): boolea
 }
 
 /**
- * Whether D1 held something like this in the newest version that this isolate knows, or later. What
- * it has read of this very token itself counts too: answers may overtake one another.
+ * Whether D1 held something like this in the newest version that this isolate was told, or later.
+ * What it has read of this very token itself counts too: answers may overtake one another.
  */
 function isNewsToIsolate(
   world: World,
@@ -138,11 +139,36 @@ function isNewsToIsolate(
   name: string,
   holds: (version: Version) => boolean,
 ): boolean {
-  if (!isUnbroken(world)) return true;
+  const { versions } = world.truth;
   const read = isolate.reads.get(name);
-  const known = isolate.deliveredVersion;
-  const from = read?.atMs === world.time.nowMs ? Math.min(read.version, known) : known;
-  return world.truth.versions.slice(from).some(holds);
+  const isHeldFrom = (known: number) => {
+    const from = read?.atMs === world.time.nowMs ? Math.min(read.version, known) : known;
+    return versions.slice(from).some(holds);
+  };
+  // The first is no less strict than the last, and quick.
+  return isHeldFrom(isolate.knownVersion) || isHeldFrom(newestUncontested(world, isolate));
+}
+
+/**
+ * The newest version that this isolate was told and could know to be the newest. Of two answers that
+ * were on their way at once, one that lacks the other's newest line was overtaken by it; or D1 was
+ * restored between them, and it is the other way round. Nobody can tell before a later answer does,
+ * so the one that lacks a line cannot be held against the isolate.
+ */
+function newestUncontested(world: World, isolate: Isolate): number {
+  const { versions } = world.truth;
+  const lacksHeadOf = (one: Told, other: Told) => {
+    const head = versions[other.version]?.lines.at(-1);
+    // The log of a world has no holes.
+    return head && versions[one.version]?.lines[head.seq - 1]?.mark !== head.mark;
+  };
+  // What D1 itself told: a shared poll may come too late to count.
+  const uncontested = isolate.told.filter(
+    (one) =>
+      !one.isShared &&
+      isolate.told.every((other) => other.endMs < one.beginMs || !lacksHeadOf(one, other)),
+  );
+  return Math.max(0, ...uncontested.map(({ version }) => version));
 }
 
 function hasFailedSince(isolate: Isolate, arrivedMs: number): boolean {
@@ -160,7 +186,7 @@ function mustGoOn(world: World, isolate: Isolate, tokenHash: string): boolean {
   // It was told the key as it is now, and the key has not changed since.
   if (knownAtMs - MAX_STALENESS_MS <= lastChangeMs(world, tokenHash)) return false;
   const isRestricted = stored.kind === 'cors' && !stored.fullAccess && stored.rules === null;
-  return nowMs < isolate.answeredBeginMs + MAX_STALENESS_MS + graceMs(isRestricted);
+  return nowMs < isolate.knownBeginMs + MAX_STALENESS_MS + graceMs(isRestricted);
 }
 
 function graceMs(isRestricted: boolean): number {

@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rememberCrypto } from './immediate-crypto.ts';
-import { type ModelToken, makeModelTokens, run, schedules } from './schedule.ts';
+import { type ModelToken, makeModelTokens, run, type Schedule, schedules } from './schedule.ts';
 import { type MakeDirectory, World } from './world.ts';
 import { wrongVersions } from './wrong/versions.ts';
 
@@ -21,8 +21,64 @@ beforeAll(async () => {
 
 describe('the directory', () => {
   // fast-check prints the seed, and the shortest schedule that it finds, when this fails.
-  test(`keeps every promise in ${SCHEDULES} random schedules`, { timeout: 120_000 }, async () => {
+  test(`keeps every promise in ${SCHEDULES} random schedules`, { timeout: 300_000 }, async () => {
     await fc.assert(promises(), { numRuns: SCHEDULES });
+  });
+});
+
+/** Schedules that were once called broken promises, shortened. */
+const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
+  {
+    // Two reads of D1 are on their way when D1 is restored between them. The isolate cannot tell which
+    // was the later, is told nothing more, and goes on by the one that knows more lines.
+    what: 'D1 is restored between two reads at once, then out of reach',
+    seed: 1140799634,
+    isPopulated: true,
+    steps: [
+      { do: 'preflight', isolate: 0, origin: 0 },
+      { do: 'edit', slot: 0, edit: 0, copies: 'never' },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'wait', ms: 30 },
+      { do: 'restore', back: 7 },
+      { do: 'wait', ms: 61_000 },
+      { do: 'health', place: 0, store: 'database', health: 'failing' },
+      { do: 'request', isolate: 0, slot: 1, token: 0, call: 0 },
+      { do: 'wait', ms: 300 },
+    ],
+  },
+  {
+    // What is answered as stale may be older than the bound, so it is not the key as D1 has it.
+    what: 'the log names a key that went on as stale',
+    seed: 0,
+    isPopulated: true,
+    steps: [
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'wait', ms: 3_100 },
+      { do: 'edit', slot: 0, edit: 1, copies: 'at once' },
+      { do: 'wait', ms: 9_900 },
+      { do: 'health', place: 0, store: 'database', health: 'failing' },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'wait', ms: 30 },
+      { do: 'health', place: 0, store: 'database', health: 'well' },
+      { do: 'request', isolate: 0, slot: 0, token: 3, call: 0 },
+      { do: 'wait', ms: 30 },
+      { do: 'wait', ms: 30 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'health', place: 0, store: 'database', health: 'well' },
+      { do: 'edit', slot: 1, edit: 0, copies: 'late' },
+      { do: 'health', place: 0, store: 'database', health: 'failing' },
+      { do: 'wait', ms: 30 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+    ],
+  },
+];
+
+describe('the directory keeps every promise when', () => {
+  test.for(knownSchedules)('$what', async ({ seed, ...schedule }) => {
+    const world = new World({ seed, dataCentres: 2, isolatesInEach: 2 });
+    expect(await run(world, tokens, schedule)).toBeNull();
   });
 });
 

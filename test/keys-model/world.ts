@@ -20,8 +20,14 @@ import {
   type KeyDirectory,
 } from '../../src/keys/directory.ts';
 import { createKeyReplica } from '../../src/keys/kv.ts';
+import { SHARED_POLL_AGE_MS } from '../../src/keys/log-reader.ts';
 import { Lookup } from '../../src/keys/lookup.ts';
-import type { KeyDatabase } from '../../src/keys/types.ts';
+import {
+  type FeedCache,
+  type KeyDatabase,
+  LOG_START,
+  type SharedPoll,
+} from '../../src/keys/types.ts';
 import { judgeOrigin, judgeToken } from './judge.ts';
 import { CacheDouble, endure, type Health, KvDouble } from './platform.ts';
 import { createRandom, type Random } from './random.ts';
@@ -51,20 +57,30 @@ export interface DataCentre {
   answeredBeginMs: number;
 }
 
+/** A version of D1 that an isolate was told. */
+export interface Told {
+  readonly version: number;
+  readonly isShared: boolean;
+  readonly beginMs: number;
+  readonly endMs: number;
+}
+
 /** What the judge knows of an isolate, beside its answers. */
 export interface Isolate {
   readonly place: DataCentre;
   readonly directory: KeyDirectory;
   readonly now: () => number;
-  /** The start of its last read of D1 that was answered in time, and of its last that was not. */
-  answeredBeginMs: number;
+  /** What reads of D1, and shared polls, told it, in the order in which they came. */
+  readonly told: Told[];
+  /** The newest version that any of them told, and the start of the last that told it. */
+  knownVersion: number;
+  knownBeginMs: number;
+  /** The start of its last read of D1 that was not answered in time. */
   failedBeginMs: number;
-  /** The newest version of D1 that was delivered to it. */
-  deliveredVersion: number;
   /** The version that it last read a token's key, or an origin, from D1 at, and when. */
   readonly reads: Map<string, { readonly version: number; readonly atMs: number }>;
   readonly asked: Set<string>;
-  /** When it last answered with the key of a token. */
+  /** When it last answered with the key of a token, and not as the last that it knew. */
   readonly knownAtMs: Map<string, number>;
 }
 
@@ -135,7 +151,9 @@ export class World {
     this.#report(
       judgeToken(this, { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed }),
     );
-    if (found.outcome === 'found') isolate.knownAtMs.set(tokenHash, this.time.nowMs);
+    if (found.outcome === 'found' && !found.isStale) {
+      isolate.knownAtMs.set(tokenHash, this.time.nowMs);
+    }
     if (isAllowed) lookup.allow();
   }
 
@@ -175,6 +193,7 @@ export class World {
   #startIsolate(place: DataCentre): Isolate {
     const skewMs = place.clockMs + Math.floor(this.#random() * CLOCK_SKEW_MS);
     const now = () => this.time.nowMs + skewMs;
+    const feedCache = place.cache.feedCache(() => place.health.cache);
     const isolate: Isolate = {
       place,
       now,
@@ -182,7 +201,10 @@ export class World {
         {
           database: { read: (request) => this.#read(isolate, request) },
           replica: this.#replica(place),
-          feedCache: place.cache.feedCache(() => place.health.cache),
+          feedCache: {
+            ...feedCache,
+            get: () => this.#readShared(isolate, feedCache),
+          },
           now,
           withTimeout: this.time.withTimeout,
           log: () => {},
@@ -193,9 +215,10 @@ export class World {
         },
         this,
       ),
-      answeredBeginMs: Number.NEGATIVE_INFINITY,
+      told: [],
+      knownVersion: 0,
+      knownBeginMs: Number.NEGATIVE_INFINITY,
       failedBeginMs: Number.NEGATIVE_INFINITY,
-      deliveredVersion: 0,
       reads: new Map(),
       asked: new Set(),
       knownAtMs: new Map(),
@@ -226,13 +249,32 @@ export class World {
     await this.time.wait(tripMs());
     if (health === 'hanging') return answer;
     const { place } = isolate;
-    isolate.answeredBeginMs = Math.max(isolate.answeredBeginMs, beginMs);
     place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
-    isolate.deliveredVersion = Math.max(isolate.deliveredVersion, version);
+    this.#tell(isolate, { version, isShared: false, beginMs, endMs: this.time.nowMs });
     if (request.tokenHash) {
       isolate.reads.set(request.tokenHash, { version, atMs: this.time.nowMs });
     }
     return answer;
+  }
+
+  async #readShared(isolate: Isolate, feedCache: FeedCache) {
+    const beginMs = this.time.nowMs - SHARED_POLL_AGE_MS;
+    const poll = await feedCache.get();
+    if (poll) {
+      const version = this.truth.versions.findLastIndex((version) => isHead(version, poll));
+      this.#tell(isolate, { version, isShared: true, beginMs, endMs: this.time.nowMs });
+    }
+    return poll;
+  }
+
+  #tell(isolate: Isolate, told: Told): void {
+    isolate.told.push(told);
+    if (told.version > isolate.knownVersion) {
+      isolate.knownVersion = told.version;
+      isolate.knownBeginMs = told.beginMs;
+    } else if (told.version === isolate.knownVersion) {
+      isolate.knownBeginMs = Math.max(isolate.knownBeginMs, told.beginMs);
+    }
   }
 
   #lookup(isolate: Isolate): Lookup {
@@ -244,6 +286,11 @@ export class World {
   #report(failure: string | null): void {
     if (failure !== null) this.failures.push(failure);
   }
+}
+
+function isHead({ lines }: Version, { feed }: SharedPoll): boolean {
+  const { seq, mark } = lines.at(-1) ?? LOG_START;
+  return seq === feed.head.seq && mark === feed.head.mark;
 }
 
 /** The longest that any request may wait, whatever fails. */
