@@ -39,7 +39,8 @@ export type EdgeKeys = {
   registeredOrigins: string[];
 };
 
-const adminToken = 'bench-admin-token-of-at-least-32-characters';
+/** The `ADMIN_TOKEN` of an edge that is prepared here. */
+export const adminToken = 'bench-admin-token-of-at-least-32-characters';
 const d1Chunk = 5_000;
 
 /**

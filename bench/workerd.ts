@@ -31,6 +31,7 @@ export type WorkerdConfig = {
   services: Service[];
   sockets: { name: string; address: string; service: { name: string }; http: object }[];
   extensions?: unknown[];
+  v8Flags?: string[];
 };
 
 type Service = { name: string; [kind: string]: unknown };
