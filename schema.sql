@@ -5,6 +5,26 @@
 -- Times are integers in milliseconds since 1970-01-01T00:00:00Z and end in _ms.
 -- "Management" is the key-management API (src/manage); "gateway" is the data plane (src/gateway).
 
+-- The files in migrations/ that this database has had, as wrangler notes them. Where this file makes
+-- everything, it has had them all; where there are keys already, wrangler applies what is missing.
+CREATE TABLE IF NOT EXISTS d1_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE,
+  applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+);
+
+INSERT INTO d1_migrations (name)
+SELECT value
+  FROM json_each('[
+    "0001_keys.sql",
+    "0002_usage.sql",
+    "0003_audit.sql",
+    "0004_change_marks.sql",
+    "0005_ended_sessions.sql",
+    "0006_house_keeping.sql"
+  ]')
+ WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
+
 -- One row a key. Rows are kept after revocation or expiry, so that logs and usage still have a name,
 -- and dropped by house-keeping after KEY_RETENTION_DAYS. A token without a row is refused as well.
 CREATE TABLE IF NOT EXISTS keys (

@@ -1,6 +1,7 @@
 -- Keys, their tokens and origins, the change log. What the columns mean stands in schema.sql.
 --
--- Creates only what is missing, so that a database of any age that schema.sql made starts here too.
+-- These first ones create only what is missing, because databases that schema.sql made before there
+-- were migrations start here too.
 
 CREATE TABLE IF NOT EXISTS keys (
   id TEXT PRIMARY KEY,
