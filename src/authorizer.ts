@@ -19,10 +19,11 @@ import { failureResponse } from './gateway/refuse.ts';
 import { createKeyStore } from './keys/d1.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/directory.ts';
 import { createFeedCache } from './keys/feed-cache.ts';
+import { keepHouse } from './keys/house-keeping.ts';
 import { createKeyReplica } from './keys/kv.ts';
 import { createManagedKeys } from './keys/managed-keys.ts';
 import { type ReplicationOptions, repairReplica, replicateToken } from './keys/replication.ts';
-import { createEndedSessions } from './manage/page/ended-sessions.ts';
+import { createEndedSessions, trimEndedSessions } from './manage/page/ended-sessions.ts';
 import { createIsolateLimiter } from './manage/page/sign-in-limit.ts';
 import { createPeople } from './manage/people.ts';
 import { consumeUsage } from './usage/consumer.ts';
@@ -141,12 +142,21 @@ export function createAuthorizer<Bindings>(
 
     async scheduled(_controller, bindings) {
       const { env, config, replication } = isolateFor(bindings);
-      // Side by side, so that neither is kept from its work by the other's failure.
+      // Side by side, so that none is kept from its work by another's failure.
       const results = await Promise.allSettled([
         repairReplica(replication).then(({ due, failed }) => {
           if (due > 0) log({ event: 'replica_repaired', due, failed });
         }),
         trimUsage(env.DB, { nowMs: Date.now(), retentionDays: config.usageRetentionDays }),
+        trimEndedSessions(env.DB, Date.now()),
+        keepHouse(env.DB, {
+          nowMs: Date.now(),
+          retention: {
+            keyDays: config.keyRetentionDays,
+            changeDays: config.changeRetentionDays,
+            auditDays: config.auditRetentionDays,
+          },
+        }),
       ]);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },

@@ -13,7 +13,10 @@ import { readRouteList } from './core/route-list.ts';
 import type { RouteList } from './core/route-table.ts';
 import { tokenPrefixPattern } from './core/token.ts';
 
-/** What the runtime hands to the Worker. Anything may be missing or malformed until it is read. */
+/**
+ * What the runtime hands to the Worker. Anything may be missing or malformed until it is read. Of the
+ * comments on settings, and of `wholeNumbers`, docs/configuration.md is made: `npm run docs`.
+ */
 export interface Env {
   readonly DB: D1Database;
   readonly KEYS: KVNamespace;
@@ -29,31 +32,108 @@ export interface Env {
   readonly KEY_LIMITER?: RateLimit;
   /** Counts outcomes for dashboards. */
   readonly ANALYTICS?: AnalyticsEngineDataset;
+  /** Required. The API behind the edge, for example `https://api.example.com/v1`. */
   readonly UPSTREAM_URL?: string;
+  /**
+   * Secret, at least 32 characters. Who sends it manages all keys. Default: none; without it and
+   * without `MANAGE_JWT_*`, management answers 404.
+   */
   readonly ADMIN_TOKEN?: string;
+  /** Secret. The `Authorization` header that the upstream gets. Default: none. */
   readonly UPSTREAM_AUTHORIZATION?: string;
+  /** `true` passes the caller's `Authorization`, `Cookie` and `Origin` on. Default: `false`. */
   readonly FORWARD_TOKEN?: string;
+  /** How long the upstream may take to its response headers. Uploads get time on top. */
   readonly UPSTREAM_TIMEOUT_MS?: string;
+  /** What new tokens start with. Default: `ea`. */
   readonly TOKEN_PREFIX?: string;
+  /**
+   * How old an isolate lets its knowledge get before it reads the change log in the background. At
+   * most `MAX_STALENESS_SECONDS`, which is also the default where that is smaller.
+   */
   readonly FEED_REFRESH_SECONDS?: string;
+  /** The same before it reads the log first: the bound on how long a revoked key works. */
   readonly MAX_STALENESS_SECONDS?: string;
+  /**
+   * How long known keys go on while D1 is out of reach; restricted ones 60 seconds at most. 0 fails
+   * closed.
+   */
   readonly OUTAGE_GRACE_SECONDS?: string;
+  /**
+   * With the next two, lets people manage their own keys by a JWT, or through Cloudflare Access:
+   * the claim `iss`. Default: none.
+   */
   readonly MANAGE_JWT_ISSUER?: string;
+  /** The claim `aud`. Default: none. */
   readonly MANAGE_JWT_AUDIENCE?: string;
+  /** Where the issuer's public keys are. Default: none. */
   readonly MANAGE_JWT_JWKS_URL?: string;
+  /** The claim that holds the account whose keys a person may manage. Default: `sub`. */
   readonly MANAGE_JWT_OWNER_CLAIM?: string;
+  /** How long an isolate adds usage up before it hands it over: what is lost when it dies. */
   readonly USAGE_FLUSH_SECONDS?: string;
+  /** How long usage, and the origins that keys refused, are kept. */
   readonly USAGE_RETENTION_DAYS?: string;
+  /**
+   * How long a key is kept after it was revoked or has expired, and a token after a roll ended it.
+   * A token that is dropped stays refused, but could be imported again.
+   */
+  readonly KEY_RETENTION_DAYS?: string;
+  /** How long the audit is kept. It may outlive its keys. */
+  readonly AUDIT_RETENTION_DAYS?: string;
+  /**
+   * How long lines of the change log are kept, the newest 8,000 of them for ever. Isolates need no
+   * more; people may, who look for what happened.
+   */
+  readonly CHANGE_RETENTION_DAYS?: string;
+  /** What restricted keys may call. Default: the table in the README. */
   readonly RESTRICTED_ROUTES?: unknown;
+  /** What needs no key. Default: none. */
   readonly PUBLIC_ROUTES?: unknown;
+  /**
+   * `request`, `key` (signed once per key and 15 seconds, not bound to the request) or `off`.
+   * Default: `request` with `ASSERTION_KEYS`, otherwise `off`.
+   */
   readonly ASSERTION?: string;
+  /** Secret. A JWK Set of Ed25519 keys, the first of which signs. Default: none. */
   readonly ASSERTION_KEYS?: string;
+  /** The claim `iss` of assertions. Default: `edge-authorizer`. */
   readonly ASSERTION_ISSUER?: string;
+  /** The claim `aud` of assertions. Default: the upstream's origin. */
   readonly ASSERTION_AUDIENCE?: string;
+  /**
+   * What the binding `FAILURE_LIMITER` allows, as requests and seconds, told to callers. Default:
+   * `1000/60` with the binding.
+   */
   readonly FAILURE_LIMIT?: string;
+  /** What the binding `KEY_LIMITER` allows, likewise. Default: `1000/60` with the binding. */
   readonly KEY_LIMIT?: string;
+  /** `true` tells the edge's and the upstream's share of the time. Default: `false`. */
   readonly SERVER_TIMING?: string;
+  /** How many of a hundred allowed requests are logged. Refusals always are. */
   readonly LOG_ALLOWED_PERCENT?: string;
+}
+
+/** Settings that are whole numbers, with what they are when absent, and what they may be. */
+export const wholeNumbers = {
+  UPSTREAM_TIMEOUT_MS: { fallback: 30_000, min: 1, max: 10 * 60 * 1000 },
+  FEED_REFRESH_SECONDS: { fallback: 5, min: 0, max: 300 },
+  MAX_STALENESS_SECONDS: { fallback: 10, min: 1, max: 300 },
+  OUTAGE_GRACE_SECONDS: { fallback: 300, min: 0, max: 24 * 60 * 60 },
+  // At most 10, because the background work of one request waits for it and ends after 30.
+  USAGE_FLUSH_SECONDS: { fallback: 5, min: 0, max: 10 },
+  USAGE_RETENTION_DAYS: { fallback: 400, min: 1, max: 10 * 366 },
+  // As long as usage, so that all usage has a name.
+  KEY_RETENTION_DAYS: { fallback: 400, min: 1, max: 10 * 366 },
+  AUDIT_RETENTION_DAYS: { fallback: 400, min: 1, max: 10 * 366 },
+  CHANGE_RETENTION_DAYS: { fallback: 30, min: 1, max: 10 * 366 },
+  LOG_ALLOWED_PERCENT: { fallback: 0, min: 0, max: 100 },
+} as const satisfies { readonly [Name in keyof Env]?: WholeNumber };
+
+interface WholeNumber {
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 /** The settings, parsed. */
@@ -75,6 +155,10 @@ export interface Config {
   /** How long an isolate adds usage up before it hands it over: what is lost when it dies. */
   readonly usageFlushSeconds: number;
   readonly usageRetentionDays: number;
+  /** How long keys and tokens are kept after their end. */
+  readonly keyRetentionDays: number;
+  readonly auditRetentionDays: number;
+  readonly changeRetentionDays: number;
   /** What a restricted key may call. */
   readonly restrictedRoutes: RouteList;
   /** What may be called without a key; `null`: nothing. */
@@ -158,7 +242,11 @@ export function readConfig(env: Env): ConfigResult {
     return '';
   }
 
-  function integer(name: keyof Env, fallback: number, min: number, max: number): number {
+  function integer(
+    name: keyof typeof wholeNumbers,
+    fallback: number = wholeNumbers[name].fallback,
+  ): number {
+    const { min, max } = wholeNumbers[name];
     const digits = text(name);
     if (digits === '') return fallback;
     const value = Number(digits);
@@ -239,12 +327,10 @@ export function readConfig(env: Env): ConfigResult {
     );
   }
 
-  const maxStalenessSeconds = integer('MAX_STALENESS_SECONDS', 10, 1, 300);
+  const maxStalenessSeconds = integer('MAX_STALENESS_SECONDS');
   const feedRefreshSeconds = integer(
     'FEED_REFRESH_SECONDS',
-    Math.min(5, maxStalenessSeconds),
-    0,
-    300,
+    Math.min(wholeNumbers.FEED_REFRESH_SECONDS.fallback, maxStalenessSeconds),
   );
   if (feedRefreshSeconds > maxStalenessSeconds && !hasProblem('MAX_STALENESS_SECONDS')) {
     problem(
@@ -254,11 +340,13 @@ export function readConfig(env: Env): ConfigResult {
       'Set it to about half of MAX_STALENESS_SECONDS',
     );
   }
-  const upstreamTimeoutMs = integer('UPSTREAM_TIMEOUT_MS', 30_000, 1, 600_000);
-  const outageGraceSeconds = integer('OUTAGE_GRACE_SECONDS', 300, 0, 24 * 60 * 60);
-  // At most 10, because the background work of one request waits for it and ends after 30.
-  const usageFlushSeconds = integer('USAGE_FLUSH_SECONDS', 5, 0, 10);
-  const usageRetentionDays = integer('USAGE_RETENTION_DAYS', 400, 1, 10 * 366);
+  const upstreamTimeoutMs = integer('UPSTREAM_TIMEOUT_MS');
+  const outageGraceSeconds = integer('OUTAGE_GRACE_SECONDS');
+  const usageFlushSeconds = integer('USAGE_FLUSH_SECONDS');
+  const usageRetentionDays = integer('USAGE_RETENTION_DAYS');
+  const keyRetentionDays = integer('KEY_RETENTION_DAYS');
+  const auditRetentionDays = integer('AUDIT_RETENTION_DAYS');
+  const changeRetentionDays = integer('CHANGE_RETENTION_DAYS');
 
   function routeList(name: 'RESTRICTED_ROUTES' | 'PUBLIC_ROUTES'): RouteList | null {
     const value = env[name];
@@ -322,7 +410,7 @@ export function readConfig(env: Env): ConfigResult {
   const serverTiming = readSwitch(text('SERVER_TIMING'), (reason, fix) => {
     problem('SERVER_TIMING', text('SERVER_TIMING'), reason, fix);
   });
-  const logAllowedPercent = integer('LOG_ALLOWED_PERCENT', 0, 0, 100);
+  const logAllowedPercent = integer('LOG_ALLOWED_PERCENT');
   const assertionSettings = assertion();
 
   if (problems.length > 0) return { ok: false, problems };
@@ -348,6 +436,9 @@ export function readConfig(env: Env): ConfigResult {
       outageGraceSeconds,
       usageFlushSeconds,
       usageRetentionDays,
+      keyRetentionDays,
+      auditRetentionDays,
+      changeRetentionDays,
     },
   };
 }

@@ -65,6 +65,10 @@ export const OUTAGE_GRACE_RESTRICTED_SECONDS = 60;
 
 /** KV copies that one scheduled run repeats. */
 export const REPLICA_REPAIRS_PER_RUN = 400;
+/** Revoked keys, and expired ones, that one scheduled run drops, each with up to `ORIGINS_PER_KEY` rows. */
+export const KEY_TRIMS_PER_RUN = 100;
+/** Rows that one scheduled run drops of each other kind; of usage, `USAGE_TRIMS_PER_RUN`. */
+export const TRIMS_PER_RUN = 1_000;
 
 /** How long the upload of a request's body may take. The upstream timeout runs from its end. */
 export const LONGEST_UPLOAD_MS = 10 * 60 * 1_000;

@@ -96,6 +96,9 @@ const sql = {
   trimDays: `
     DELETE FROM usage_daily WHERE (key_id, day, outcome) IN (
       SELECT key_id, day, outcome FROM usage_daily WHERE day < ?1 LIMIT ?2)`,
+  trimRefusedOrigins: `
+    DELETE FROM refused_origins WHERE (key_id, origin) IN (
+      SELECT key_id, origin FROM refused_origins WHERE last_at_ms < ?1 LIMIT ?2)`,
   trimBatches: `
     DELETE FROM usage_batches WHERE batch_id IN (
       SELECT batch_id FROM usage_batches WHERE batch_id < ?1 LIMIT ?2)`,
@@ -165,13 +168,18 @@ export async function readRefusedOrigins(
   return results.map(({ last_at_ms, ...row }) => ({ ...row, lastAtMs: last_at_ms }));
 }
 
-/** Drops usage older than `retentionDays` and the notes of old batches: a bounded number at once. */
+/**
+ * Drops usage and refused origins older than `retentionDays`, and the notes of old batches: a bounded
+ * number at once.
+ */
 export async function trimUsage(
   db: D1Database,
   { nowMs, retentionDays }: { readonly nowMs: number; readonly retentionDays: number },
 ): Promise<void> {
+  const keptFromMs = nowMs - retentionDays * DAY_MS;
   await db.batch([
-    db.prepare(sql.trimDays).bind(dayOf(nowMs - retentionDays * DAY_MS), USAGE_TRIMS_PER_RUN),
+    db.prepare(sql.trimDays).bind(dayOf(keptFromMs), USAGE_TRIMS_PER_RUN),
+    db.prepare(sql.trimRefusedOrigins).bind(keptFromMs, USAGE_TRIMS_PER_RUN),
     db
       .prepare(sql.trimBatches)
       .bind(batchIdFrom(nowMs - USAGE_BATCH_REMEMBERED_DAYS * DAY_MS), USAGE_TRIMS_PER_RUN),
