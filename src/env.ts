@@ -18,7 +18,9 @@ import { tokenPrefixPattern } from './core/token.ts';
  * comments on settings, and of `wholeNumbers`, docs/configuration.md is made: `npm run docs`.
  */
 export interface Env {
+  /** Everything that is true: keys, the change log, usage, the audit. See `schema.sql`. */
   readonly DB: D1Database;
+  /** Copies of keys near the reader. */
   readonly KEYS: KVNamespace;
   /** Carries usage to D1. Without it, every isolate writes its usage to D1 by itself. */
   readonly USAGE?: Queue<string>;
