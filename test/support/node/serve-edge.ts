@@ -22,15 +22,22 @@ import {
 import { bundleFolder, projectRoot } from './build-bundle.ts';
 
 export type EdgeOptions = {
-  upstreamUrl: string;
+  /** Absent: as wrangler.toml says, or the Worker has an upstream of its own. */
+  upstreamUrl?: string;
   /** Default: a token made for tests. `null`: none is configured. */
   adminToken?: string | null;
   /** Further variables and secrets, on top of those in wrangler.toml. */
   vars?: Record<string, string>;
   /** Limiters to bind beside those in wrangler.toml: requests in a minute, by binding. */
   limitersPerMinute?: Record<string, number>;
+  /** The same in ten seconds, the other period that limiters can have. */
+  limitersPerTenSeconds?: Record<string, number>;
   /** How many isolates serve, each on a port of its own, on the same D1, KV and Queue. Default: 1. */
   isolates?: number;
+  /** Which Worker, and where its bundle is. Default: the production bundle of this repository. */
+  worker?: { configPath: string; folder: string };
+  /** Bundles of the Workers that it is bound to as services, by their names. */
+  services?: Record<string, { folder: string }>;
 };
 
 export type Edge = {
@@ -66,34 +73,44 @@ export type CreatedKey = { id: string; token: string } & Record<string, unknown>
 /** Serves the production bundle, with schema.sql applied to an empty D1. */
 export async function serveEdge(options: EdgeOptions): Promise<Edge> {
   const adminToken = options.adminToken ?? 'end-to-end-admin-token-of-at-least-32-characters';
-  const configPath = join(projectRoot, 'wrangler.toml');
+  const { worker = { configPath: join(projectRoot, 'wrangler.toml'), folder: bundleFolder() } } =
+    options;
+  const { configPath } = worker;
   const { vars } = readConfig({ config: configPath });
   const { workerOptions } = getMiniflareWorkerOptions(configPath);
-  const modules = await readBundle();
+  const bundle = await readBundle(worker.folder);
+  const services = Object.entries(options.services ?? {}).map(async ([name, { folder }]) => ({
+    name,
+    compatibilityDate: compatibilityDate(),
+    ...(await readBundle(folder)),
+  }));
   const logs: string[] = [];
 
   const names = Array.from({ length: options.isolates ?? 1 }, (_, index) => `edge-${index}`);
   const { workers } = convertV4MiniflareOptions({
-    workers: names.map((name, index) => ({
-      ...workerOptions,
-      ...bareSocket,
-      // A queue has one consumer; all isolates send to it.
-      ...(index === 0 ? {} : { queueConsumers: [] }),
-      ratelimits: {
-        ...(workerOptions['ratelimits'] as ReturnType<typeof limitersOf>),
-        ...limitersOf(options.limitersPerMinute ?? {}),
-      },
-      name,
-      modulesRoot: bundleFolder(),
-      modules,
-      // Not workerOptions.bindings: those include the .dev.vars of whoever runs the tests.
-      bindings: {
-        ...vars,
-        UPSTREAM_URL: options.upstreamUrl,
-        ...(options.adminToken === null ? {} : { ADMIN_TOKEN: adminToken }),
-        ...options.vars,
-      },
-    })),
+    workers: [
+      ...names.map((name, index) => ({
+        ...workerOptions,
+        ...bareSocket,
+        // A queue has one consumer; all isolates send to it.
+        ...(index === 0 ? {} : { queueConsumers: [] }),
+        ratelimits: {
+          ...(workerOptions['ratelimits'] as ReturnType<typeof limitersOf>),
+          ...limitersOf(options.limitersPerMinute ?? {}, 60),
+          ...limitersOf(options.limitersPerTenSeconds ?? {}, 10),
+        },
+        name,
+        ...bundle,
+        // Not workerOptions.bindings: those include the .dev.vars of whoever runs the tests.
+        bindings: {
+          ...vars,
+          ...(options.upstreamUrl === undefined ? {} : { UPSTREAM_URL: options.upstreamUrl }),
+          ...(options.adminToken === null ? {} : { ADMIN_TOKEN: adminToken }),
+          ...options.vars,
+        },
+      })),
+      ...(await Promise.all(services)),
+    ],
   });
   const miniflare = new Miniflare({ ...instanceOptions(logs), workers });
   await miniflare.ready;
@@ -178,11 +195,11 @@ export function compatibilityDate(): string {
   return date;
 }
 
-function limitersOf(perMinute: Record<string, number>) {
+function limitersOf(limits: Record<string, number>, period: 10 | 60) {
   return Object.fromEntries(
-    Object.entries(perMinute).map(([binding, limit]) => [
+    Object.entries(limits).map(([binding, limit]) => [
       binding,
-      { namespace_id: binding, simple: { limit, period: 60 as const } },
+      { namespace_id: binding, simple: { limit, period } },
     ]),
   );
 }
@@ -227,16 +244,17 @@ const moduleTypes = {
 } as const;
 
 /** The main module first, then whatever wrangler put beside it. */
-async function readBundle() {
-  const names = await readdir(bundleFolder());
+async function readBundle(folder: string) {
+  const names = await readdir(folder);
   if (!names.includes('index.js')) {
-    throw new Error('Cannot serve the bundle: dist/index.js is missing, run "npm run build"');
+    throw new Error(`Cannot serve the bundle: ${folder}/index.js is missing, run "npm run build"`);
   }
   const others = names.filter((name) => name !== 'index.js').sort();
-  return ['index.js', ...others].flatMap((name) => {
+  const modules = ['index.js', ...others].flatMap((name) => {
     const type = moduleTypes[extname(name) as keyof typeof moduleTypes];
-    return type === undefined ? [] : [{ type, path: join(bundleFolder(), name) }];
+    return type === undefined ? [] : [{ type, path: join(folder, name) }];
   });
+  return { modulesRoot: folder, modules };
 }
 
 function isCreatedKey(json: unknown): json is CreatedKey {

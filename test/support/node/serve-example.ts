@@ -1,0 +1,41 @@
+/** Builds and serves the Workers below `examples/`, as they are configured there. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { projectRoot, runWrangler } from './build-bundle.ts';
+import { type Edge, type EdgeOptions, serveEdge } from './serve-edge.ts';
+
+/**
+ * Serves the example whose `wrangler.toml` is in this folder below `examples/`, bound to the examples
+ * in `services`, by the names of their Workers.
+ */
+export async function serveExample(
+  name: string,
+  {
+    services = {},
+    ...options
+  }: Omit<EdgeOptions, 'worker' | 'services'> & {
+    services?: Record<string, string>;
+  } = {},
+): Promise<Edge> {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-example-'));
+  try {
+    // One after the other: each of them fills a core.
+    const built: Record<string, { folder: string }> = {};
+    for (const [service, example] of Object.entries(services)) {
+      built[service] = await build(example, join(folder, service));
+    }
+    const worker = await build(name, join(folder, 'edge'));
+    return await serveEdge({ ...options, worker, services: built });
+  } finally {
+    // Miniflare has read the modules by then.
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function build(example: string, folder: string) {
+  const configPath = join(projectRoot, 'examples', example, 'wrangler.toml');
+  await runWrangler(['deploy', '--dry-run', '--config', configPath, '--outdir', folder]);
+  return { configPath, folder };
+}
