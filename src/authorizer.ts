@@ -8,9 +8,9 @@
  */
 
 import { type App, createApp } from './app.ts';
-import { LIMITER_TIMEOUT_MS, LOG_LINE_MAX_BYTES } from './core/limits.ts';
+import { LIMITER_TIMEOUT_MS } from './core/limits.ts';
+import { toLogLines } from './core/log-line.ts';
 import { compileRoutes } from './core/route-table.ts';
-import { hideTokens } from './core/token.ts';
 import { type Config, type ConfigProblem, type Env, readConfig } from './env.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
 import { fetchFromHandler, type Handler } from './gateway/handler-upstream.ts';
@@ -377,11 +377,7 @@ async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Pr
   }
 }
 
-/** One structured line. Callers put no token, Authorization header or secret into it. */
+/** One structured line, or a few. Callers put no token, Authorization header or secret into it. */
 function log(line: object): void {
-  // Nobody puts a token into a line; an error of somebody else's may quote one.
-  const text = hideTokens(JSON.stringify(line));
-  const isWhole = new TextEncoder().encode(text).byteLength <= LOG_LINE_MAX_BYTES;
-  // Whatever went into it, a line stays one that log stores take whole.
-  console.log(isWhole ? text : JSON.stringify({ event: 'cut', start: text.slice(0, 500) }));
+  for (const text of toLogLines(line)) console.log(text);
 }
