@@ -1,0 +1,52 @@
+/** What "Deploy to Cloudflare" reads: https://developers.cloudflare.com/workers/platform/deploy-buttons/ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { unstable_readConfig as readConfig } from 'wrangler';
+import { projectRoot } from '../support/node/build-bundle.ts';
+
+// Named at run time only: the Worker's sources are of another program, with types of its own.
+const { readConfig: readEnv } = await import(new URL('../../src/env.ts', import.meta.url).href);
+const config = readConfig({ config: join(projectRoot, 'wrangler.toml') });
+const read = (name: string) => readFile(join(projectRoot, name), 'utf8');
+const { cloudflare, scripts } = JSON.parse(await read('package.json'));
+const secrets = Object.fromEntries(
+  [...(await read('.dev.vars.example')).matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
+    name,
+    value,
+  ]),
+);
+
+const nameOf = ({ binding }: { binding: string }) => binding;
+
+test('every secret, variable and store that it asks for is described, and no other', () => {
+  const stores = [
+    ...config.d1_databases.map(nameOf),
+    ...config.kv_namespaces.map(nameOf),
+    ...(config.queues.producers?.map(nameOf) ?? []),
+  ];
+  const asked = [...Object.keys(config.vars), ...Object.keys(secrets), ...stores];
+  expect(Object.keys(cloudflare.bindings).sort()).toEqual(asked.sort());
+  for (const { description } of Object.values<{ description: string }>(cloudflare.bindings)) {
+    expect(description).toMatch(/^[A-Z].+\.$/);
+  }
+});
+
+test('no secret has a value that somebody could leave as it is', () => {
+  expect(Object.values(secrets)).toEqual(Object.values(secrets).map(() => ''));
+});
+
+test('secrets that are left empty are no broken configuration', () => {
+  const bindings = { DB: { withSession() {} }, KEYS: { get() {} } };
+  const vars = { ...secrets, UPSTREAM_URL: 'https://api.example' };
+  expect(readEnv({ ...bindings, ...vars })).toMatchObject({
+    ok: true,
+    config: { adminToken: null, upstreamAuthorization: null, assertion: null },
+  });
+});
+
+test('the schema is applied by the name of the binding, whatever the database is called', () => {
+  expect(scripts.deploy).toMatch(/^npm run deploy:schema && /);
+  expect(scripts['deploy:schema']).toContain('wrangler d1 migrations apply DB --remote');
+});
