@@ -14,7 +14,7 @@
  * Public suffixes: https://publicsuffix.org/list/, with its private section.
  */
 
-import { getPublicSuffix } from 'tldts';
+import { isUnderPublicSuffix } from './public-suffixes.ts';
 import {
   endsInNumber,
   HOST_MAX_LENGTH,
@@ -401,7 +401,7 @@ function readWildcard(parts: PatternParts): string | Refusal {
   // One letter and a dot are the least that an origin has in front of the base.
   const fault = hostFault(`a.${base}`);
   if (fault !== null) return refuseHost(fault, { ...parts, host: base });
-  if (!isUnderPublicSuffix(nameOf(base))) return `${scheme}://*.${base}${portSuffix}`;
+  if (!isSharedAmongStrangers(nameOf(base))) return `${scheme}://*.${base}${portSuffix}`;
   return {
     reason: `strangers can have names under ${quote(nameOf(base))}, says the public suffix list`,
     advice: `Write each origin in full, such as "${scheme}://your-app.${base}${portSuffix}"`,
@@ -474,23 +474,10 @@ function refuseHost(fault: HostFault, { scheme, host, portSuffix }: PatternParts
 }
 
 /** Whether strangers can have names right under this one. */
-function isUnderPublicSuffix(name: string): boolean {
+function isSharedAmongStrangers(name: string): boolean {
   // RFC 6761 keeps `localhost` and what is under it on the loopback interface, so that nobody else
   // can have a name there. https://www.rfc-editor.org/rfc/rfc6761#section-6.3
-  if (name === 'localhost') return false;
-  // The second question is for rules such as `*.kawasaki.jp`: every name under `kawasaki.jp` is a
-  // public suffix, that itself is none. No rule of the list holds an underscore.
-  return [name, `_.${name}`].some((candidate) => publicSuffixOf(candidate) === candidate);
-}
-
-function publicSuffixOf(name: string): string | null {
-  return getPublicSuffix(name, {
-    allowPrivateDomains: true,
-    // It is a canonical host already.
-    extractHostname: false,
-    validateHostname: false,
-    detectIp: false,
-  });
+  return name !== 'localhost' && isUnderPublicSuffix(name);
 }
 
 function warningFor(pattern: string, hasPublic: boolean): string | null {
