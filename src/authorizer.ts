@@ -84,8 +84,8 @@ export interface Authorizer<Bindings = Env> {
   /** Merges usage into D1. For the queue that is bound as `USAGE`, and no other. */
   readonly queue: (batch: MessageBatch, bindings: Bindings) => Promise<void>;
   /**
-   * Repeats what did not reach KV and drops old usage. For a cron trigger once a minute. Rejects when
-   * one of both failed, after the other was done.
+   * Repeats what did not reach KV and drops what is kept no longer. For a cron trigger once a minute.
+   * Rejects when a part of it failed, after the others were done.
    */
   readonly scheduled: (controller: unknown, bindings: Bindings) => Promise<void>;
 }
