@@ -9,12 +9,12 @@ export const assetRoutes = new Hono()
   .post('/api/asset/request-upload', async (c) => {
     const name = requiredString(await readJsonObject(c), 'name');
     const asset = newAsset(c, name, { type: 'directUpload' });
-    const task = newTask('upload', { input: null, output: asset.id });
+    const task = newTask('upload', { outputAssetId: asset.id });
     // Absolute, on the host that was called: browsers send the file here, not through the edge.
     const { origin } = new URL(c.req.url);
     return c.json({
       url: `${origin}/upload/${asset.id}`,
-      tusEndpoint: `${origin}/tus/?asset=${asset.id}`,
+      tusEndpoint: `${origin}/api/asset/upload/tus?asset=${asset.id}`,
       asset,
       task,
     });
@@ -37,23 +37,28 @@ export const assetRoutes = new Hono()
   })
   .post('/api/asset/:id/export', (c) => {
     const asset = assetOf(c.req.param('id'));
-    return c.json({ task: completed(newTask('export', { input: asset.id, output: null })) }, 201);
+    return c.json({ task: completed(newTask('export', { inputAssetId: asset.id })) }, 201);
   })
   .post('/api/asset/:id/transcode', (c) => {
     const input = assetOf(c.req.param('id'));
-    const asset = receiveFile(newAsset(c, `${input.name}, transcoded`, input.source), input.size);
-    const task = completed(newTask('transcode', { input: input.id, output: asset.id }));
+    const { size = 0, hash } = input;
+    const asset = receiveFile(newAsset(c, `${input.name}, transcoded`, input.source), {
+      size,
+      ...(hash === undefined ? {} : { hash }),
+    });
+    const inAndOut = { inputAssetId: input.id, outputAssetId: asset.id };
+    const task = completed(newTask('transcode-file', inAndOut));
     return c.json({ asset, task }, 201);
   })
   .get('/api/task/:id', (c) => c.json(orNotFound(tasks.get(c.req.param('id')), 'task')));
 
 /** Marks the asset as ready and the upload it was waiting for as completed. Returns the asset. */
-export function receiveFile(asset: Asset, sizeBytes: number | null): Asset {
+export function receiveFile(asset: Asset, file: Pick<Asset, 'size' | 'hash'>): Asset {
   const upload = tasks.all().find((task) => task.outputAssetId === asset.id);
   if (upload !== undefined) completed(upload);
   return assets.put({
     ...asset,
-    size: sizeBytes,
+    ...file,
     status: { phase: 'ready', updatedAt: Date.now() },
     revision: asset.revision + 1,
   });
@@ -64,8 +69,8 @@ async function importFromUrl(c: Context): Promise<Response> {
   const body = await readJsonObject(c);
   const url = requiredString(body, 'url');
   const asset = newAsset(c, optionalString(body, 'name', url), { type: 'url', url });
-  const task = newTask('import', { input: null, output: asset.id });
-  const ready = receiveFile(asset, 0);
+  const task = newTask('upload', { outputAssetId: asset.id });
+  const ready = receiveFile(asset, { size: 0 });
   const location = `/api/asset/${asset.id}`;
   return c.json({ asset: ready, task: tasks.get(task.id) }, 201, { Location: location });
 }
@@ -79,23 +84,18 @@ function newAsset(c: Context, name: string, source: Asset['source']): Asset {
     createdAt: now,
     playbackId: shortId(),
     source,
-    size: null,
     status: { phase: 'waiting', updatedAt: now },
     revision: 1,
   });
 }
 
-function newTask(
-  type: Task['type'],
-  assetIds: { input: string | null; output: string | null },
-): Task {
+function newTask(type: Task['type'], assetIds: Pick<Task, 'inputAssetId' | 'outputAssetId'>): Task {
   const now = Date.now();
   return tasks.put({
     id: crypto.randomUUID(),
     type,
     createdAt: now,
-    inputAssetId: assetIds.input,
-    outputAssetId: assetIds.output,
+    ...assetIds,
     status: { phase: 'pending', progress: 0, updatedAt: now },
   });
 }

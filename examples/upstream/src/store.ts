@@ -34,8 +34,10 @@ export interface Asset {
   createdAt: number;
   playbackId: string;
   source: { type: 'directUpload' | 'url'; url?: string };
-  /** Bytes received; `null` until the file is there. */
-  size: number | null;
+  /** Bytes received. Absent until the file is there: the SDK takes no `null`. */
+  size?: number;
+  /** What was received, so that a caller can tell whether all of it is. Absent like `size`. */
+  hash?: { algorithm: 'crc32'; hash: string }[];
   status: { phase: 'waiting' | 'ready'; updatedAt: number };
   /** Counts changes; the entity tag is made of it. */
   revision: number;
@@ -43,10 +45,11 @@ export interface Asset {
 
 export interface Task {
   id: string;
-  type: 'upload' | 'import' | 'export' | 'transcode';
+  /** Studio's names, as its SDK knows them. An import is an upload there. */
+  type: 'upload' | 'export' | 'transcode-file';
   createdAt: number;
-  inputAssetId: string | null;
-  outputAssetId: string | null;
+  inputAssetId?: string;
+  outputAssetId?: string;
   status: { phase: 'pending' | 'completed'; progress: number; updatedAt: number };
 }
 
