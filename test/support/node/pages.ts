@@ -11,16 +11,22 @@ import { listen } from './upstream-server.ts';
 export type Pages = {
   /**
    * The origins of the same server under several names, which are several origins to a browser.
-   * Every path is a page; below `/opaque` it is sandboxed, so that its origin is `null`.
+   * Every path is a page; below `/opaque` it is sandboxed, so that its origin is `null`. What was
+   * given as `scripts` is JavaScript instead.
    */
   origins: { address: string; localhost: string; app: string; admin: string };
   port: number;
   dispose(): Promise<void>;
 };
 
-/** Serves the pages. Browsers resolve `localhost` and every name below it to this machine. */
-export async function servePages(): Promise<Pages> {
+/** Serves the pages, and scripts by their paths. Browsers resolve `localhost` and every name below it to this machine. */
+export async function servePages(scripts: Record<string, string> = {}): Promise<Pages> {
   const server = createServer((request, response) => {
+    const script = scripts[request.url ?? ''];
+    if (script !== undefined) {
+      response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(script);
+      return;
+    }
     const isOpaque = request.url?.startsWith('/opaque') ?? false;
     response.writeHead(200, {
       'Content-Type': 'text/html',
