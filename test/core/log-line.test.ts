@@ -74,7 +74,7 @@ describe('toLogLines()', () => {
           expect(JSON.parse(text)).toHaveProperty('event', 'e');
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 });
