@@ -21,7 +21,8 @@ SELECT value
     "0003_audit.sql",
     "0004_change_marks.sql",
     "0005_ended_sessions.sql",
-    "0006_house_keeping.sql"
+    "0006_house_keeping.sql",
+    "0007_leaks.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -182,9 +183,10 @@ CREATE INDEX IF NOT EXISTS refused_origins_by_age ON refused_origins (last_at_ms
 CREATE TABLE IF NOT EXISTS audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at_ms INTEGER NOT NULL,
-  -- 'operator', or 'person:' and the subject of the JWT.
+  -- 'operator', 'person:' and the subject of the JWT, or 'github secret scanning'.
   actor TEXT NOT NULL,
-  -- 'create', 'import', 'edit', 'roll' or 'revoke'.
+  -- 'create', 'import', 'edit', 'roll' or 'revoke'; 'leak': a token was found in public, and the key
+  -- was left as it is.
   action TEXT NOT NULL,
   -- No reference: the audit may outlive its key.
   key_id TEXT NOT NULL,
@@ -195,11 +197,16 @@ CREATE TABLE IF NOT EXISTS audit (
   before TEXT,
   after TEXT,
   -- Finds the request in the logs.
-  request_id TEXT NOT NULL
+  request_id TEXT NOT NULL,
+  -- Where a token of the key was found in public, as an http or https URL without the token. NULL: that
+  -- is not why the line is there, or nobody knows where.
+  leak_url TEXT
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS audit_by_key ON audit (key_id, id DESC);
 CREATE INDEX IF NOT EXISTS audit_by_owner ON audit (owner, id DESC);
+-- Whether a place is known already, and how many of a key are, without reading its other lines.
+CREATE INDEX IF NOT EXISTS audit_leaks ON audit (key_id, leak_url) WHERE action = 'leak';
 
 -- Answers to requests that carried an Idempotency-Key, for 24 hours. Written by management in the
 -- batch of the change, so that a repeated request finds either the answer or an unchanged database.

@@ -290,6 +290,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       },
       adminToken: config.adminToken,
       people,
+      leaks: config.leaks,
       tokenPrefix: config.tokenPrefix,
       restrictedRoutes,
       restrictedTable,

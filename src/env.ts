@@ -11,7 +11,8 @@ import { type RateLimitPolicy, readRateLimit } from './core/rate-limit.ts';
 import { restrictedRoutes as defaultRestrictedRoutes } from './core/restricted-routes.ts';
 import { readRouteList } from './core/route-list.ts';
 import type { RouteList } from './core/route-table.ts';
-import { tokenPrefixPattern } from './core/token.ts';
+import { readScanningKeys, type ScanningKey } from './core/scanning-keys.ts';
+import { type KeyKind, tokenPrefixPattern } from './core/token.ts';
 
 /**
  * What the runtime hands to the Worker. Anything may be missing or malformed until it is read. Of the
@@ -72,6 +73,19 @@ export interface Env {
   readonly MANAGE_JWT_JWKS_URL?: string;
   /** The claim that holds the account whose keys a person may manage. Default: `sub`. */
   readonly MANAGE_JWT_OWNER_CLAIM?: string;
+  /**
+   * The public keys by which GitHub signs reports of leaked tokens: what
+   * https://api.github.com/meta/public_keys/secret_scanning answers, or an object of PEM texts by
+   * identifier. Default: none; without it, `POST /_edge/v1/leaks/github` answers 404.
+   */
+  readonly GITHUB_SECRET_SCANNING_KEYS?: unknown;
+  /**
+   * What happens to a backend key whose token was reported: `revoke` or `report`, which only notes it
+   * in the audit and the log. Default: `revoke`.
+   */
+  readonly LEAKED_KEY_ACTION?: string;
+  /** The same for a CORS key, whose token stands in pages anyway. Default: `report`. */
+  readonly LEAKED_CORS_KEY_ACTION?: string;
   /** How long an isolate adds usage up before it hands it over: what is lost when it dies. */
   readonly USAGE_FLUSH_SECONDS?: string;
   /** How long usage, and the origins that keys refused, are kept. */
@@ -146,6 +160,8 @@ export interface Config {
   readonly adminToken: string | null;
   /** `null`: people cannot manage their own keys. */
   readonly people: PeopleConfig | null;
+  /** `null`: reports of leaked tokens are not taken. */
+  readonly leaks: LeakConfig | null;
   /** What the upstream gets as Authorization; `null`: nothing, or the caller's own. */
   readonly upstreamAuthorization: string | null;
   readonly forwardToken: boolean;
@@ -190,6 +206,17 @@ export interface PeopleConfig {
   /** The claim that holds the account whose keys they may manage. */
   readonly ownerClaim: string;
 }
+
+/** What is done about tokens that were found in public. */
+export interface LeakConfig {
+  /** Whose reports are believed. */
+  readonly keys: readonly ScanningKey[];
+  /** What happens to a key of each kind. */
+  readonly actions: Readonly<Record<KeyKind, LeakAction>>;
+}
+
+/** To revoke a key, or to note the leak and leave the key to its owner. */
+export type LeakAction = 'revoke' | 'report';
 
 /** One thing that is wrong with the configuration. */
 export interface ConfigProblem {
@@ -290,6 +317,7 @@ export function readConfig(env: Env): ConfigResult {
   }
 
   const people = readPeople(text, problem);
+  const leaks = readLeaks(env.GITHUB_SECRET_SCANNING_KEYS, text, problem);
 
   const forwardSwitch = text('FORWARD_TOKEN');
   const forwardToken = readSwitch(forwardSwitch, (reason, fix) => {
@@ -429,6 +457,7 @@ export function readConfig(env: Env): ConfigResult {
       upstreamUrl,
       adminToken,
       people,
+      leaks,
       upstreamAuthorization,
       forwardToken,
       upstreamTimeoutMs,
@@ -473,6 +502,45 @@ function readPeople(
     );
   }
   return { issuer, audience, jwksUrl, ownerClaim: ownerClaim || 'sub' };
+}
+
+function readLeaks(
+  writtenKeys: unknown,
+  text: (name: keyof Env) => string,
+  problem: (name: keyof Env, value: string | null, reason: string, fix: string) => void,
+): LeakConfig | null {
+  function action(
+    name: 'LEAKED_KEY_ACTION' | 'LEAKED_CORS_KEY_ACTION',
+    fallback: LeakAction,
+  ): LeakAction {
+    const value = text(name) || fallback;
+    if (value === 'revoke' || value === 'report') return value;
+    problem(name, value, 'it is neither "revoke" nor "report"', 'Set "revoke" or "report"');
+    return fallback;
+  }
+
+  const actions = {
+    backend: action('LEAKED_KEY_ACTION', 'revoke'),
+    cors: action('LEAKED_CORS_KEY_ACTION', 'report'),
+  };
+  if (writtenKeys === undefined || writtenKeys === null || writtenKeys === '') {
+    // Who sets an action believes that reports are taken.
+    for (const name of ['LEAKED_KEY_ACTION', 'LEAKED_CORS_KEY_ACTION'] as const) {
+      if (text(name) === '') continue;
+      const reason = `it is missing, and ${name} is set`;
+      problem('GITHUB_SECRET_SCANNING_KEYS', null, reason, `Set it, or remove ${name}`);
+    }
+    return null;
+  }
+  const result = readScanningKeys(writtenKeys);
+  if (result.ok) return { keys: result.keys, actions };
+  problem(
+    'GITHUB_SECRET_SCANNING_KEYS',
+    null,
+    result.reason,
+    'Set what https://api.github.com/meta/public_keys/secret_scanning answers',
+  );
+  return null;
 }
 
 /** Plain http only on this machine: whoever can change the keys on their way can sign in as anybody. */

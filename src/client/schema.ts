@@ -5,6 +5,47 @@
  */
 
 /**
+ * What `reportLeaks` takes.
+ *
+ * @maxItems 1000
+ */
+export type ReportLeaksRequest = {
+  /**
+   * What was found.
+   */
+  token: string;
+  /**
+   * The name that the pattern was registered under.
+   */
+  type: string;
+  /**
+   * Where it was found; may be empty.
+   */
+  url?: string;
+  /**
+   * In what it was found, such as "commit".
+   */
+  source?: string;
+}[];
+/**
+ * What `reportLeaks` answers.
+ */
+export type ReportLeaksAnswer = {
+  /**
+   * SHA-256 of the token in hexadecimal.
+   */
+  token_hash: string;
+  /**
+   * The "type" of the report.
+   */
+  token_type: string;
+  /**
+   * Whether a key has, or had, this token.
+   */
+  label: 'true_positive' | 'false_positive';
+}[];
+
+/**
  * A key, without its token.
  */
 export interface Key {
@@ -323,10 +364,13 @@ export interface ListAuditAnswer {
     id: string;
     at: string;
     /**
-     * "operator", or "person:" and the subject of their token.
+     * "operator", "person:" and the subject of their token, or "github secret scanning".
      */
     actor: string;
-    action: 'create' | 'import' | 'edit' | 'roll' | 'revoke';
+    /**
+     * "leak": a token was found in public, and the key was left as it is.
+     */
+    action: 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
     keyId: string;
     /**
      * The key before the change; null: there was none.
@@ -379,6 +423,10 @@ export interface ListAuditAnswer {
       enabled: boolean;
     } | null;
     requestId: string;
+    /**
+     * Where a token of the key was found in public; null: nowhere, or not known.
+     */
+    leakUrl: string | null;
   }[];
   /**
    * null: there are no more.
@@ -830,6 +878,30 @@ export interface paths {
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/leaks/github': {
+    /** Take a report of GitHub's secret scanning. */
+    post: {
+      parameters: {
+        query?: never;
+        header: {
+          /** Which of the keys that GitHub publishes the body is signed with. */
+          'Github-Public-Key-Identifier': string;
+        };
+        path?: never;
+      };
+      requestBody: { content: { 'application/json': ReportLeaksRequest } };
+      responses: {
+        200: { content: { 'application/json': ReportLeaksAnswer } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json'> } };
+        403: { content: { 'application/json': ProblemOf<'invalid_signature'> } };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'leaks_left'> } };
       };
     };
   };

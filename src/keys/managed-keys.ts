@@ -31,7 +31,7 @@ export interface ListCursor {
 }
 
 /** What was done to a key. */
-export type AuditAction = 'create' | 'import' | 'edit' | 'roll' | 'revoke';
+export type AuditAction = 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
 
 /** What is noted of a change beside the change. */
 export interface ChangeNote {
@@ -43,6 +43,8 @@ export interface ChangeNote {
   readonly after: string | null;
   /** Kept for the same request coming again; `null` when it carried no Idempotency-Key. */
   readonly answer: KeptAnswer | null;
+  /** Where a token of the key was found in public; absent when that is not why it changes. */
+  readonly leakUrl?: string | null;
 }
 
 /** An answer that is kept for a repeated request. The columns of `idempotency` explain the members. */
@@ -65,6 +67,17 @@ export interface AuditLine {
   readonly before: string | null;
   readonly after: string | null;
   readonly requestId: string;
+  /** Where a token of the key was found in public; `null`: nowhere, or nobody knows where. */
+  readonly leakUrl: string | null;
+}
+
+/** A token of a key that was found in public, and where, if that is known. */
+export interface Leak {
+  readonly keyId: string;
+  readonly owner: string | null;
+  readonly url: string | null;
+  /** The key as JSON for the audit. */
+  readonly key: string;
 }
 
 /** A key with the token that was asked for, alive or not. */
@@ -91,6 +104,8 @@ export interface ManagedKeys {
   find(id: string): Promise<ManagedKey | null>;
   /** `null` when no key, not even a dead one, has this token. */
   findByToken(tokenHash: string): Promise<KeyOfToken | null>;
+  /** The same for many tokens in one read, by their hashes. Those that no key has are left out. */
+  findByTokens(tokenHashes: readonly string[]): Promise<ReadonlyMap<string, KeyOfToken>>;
   /** Up to `limit` unrevoked keys after the cursor, newest first. */
   list(options: {
     /** `null`: everybody's. */
@@ -124,6 +139,14 @@ export interface ManagedKeys {
     note: ChangeNote,
   ): Promise<Changed>;
   revoke(before: ManagedKey, note: ChangeNote): Promise<Changed>;
+  /**
+   * Notes in the audit that tokens were found in public, and changes nothing else. A place is noted
+   * once for each key, and no further places for a key that has `LEAKS_PER_KEY`. Returns what was new.
+   */
+  noteLeaks(
+    leaks: readonly Leak[],
+    note: Pick<ChangeNote, 'atMs' | 'actor' | 'requestId'>,
+  ): Promise<readonly Pick<Leak, 'keyId' | 'url'>[]>;
 
   /** Up to `limit` lines before a line, newest first. */
   listAudit(options: {
@@ -149,6 +172,11 @@ const CLOCK_MARGIN_MS = 60 * 1000;
 /** A bound text may have 2,000,000 bytes. https://developers.cloudflare.com/d1/platform/limits/ */
 const TEXT_MAX_BYTES = 1_000_000;
 const EXPIRED_ANSWERS_PER_CHANGE = 100;
+/**
+ * Places that are noted for one key. Who holds a token can publish it as often as they like, and the
+ * first places say all that its owner has to know.
+ */
+export const LEAKS_PER_KEY = 20;
 
 /** Whether the key is still what the change was made from. */
 const isUnchanged = `
@@ -160,11 +188,10 @@ const sql = {
            expires_at_ms, enabled, last_used_at_ms, version
       FROM keys`,
   keyOfToken: `
-    SELECT k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules, k.hint,
-           k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
+    SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
+           k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
            k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
-      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id
-     WHERE t.token_hash = ?1`,
+      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`,
   knownTokens: `
     SELECT token_hash FROM tokens WHERE token_hash IN (SELECT value FROM json_each(?1))`,
   countTokens: `
@@ -205,8 +232,21 @@ const sql = {
     INSERT INTO origins (pattern, expires_at_ms, key_id)
     SELECT value, ?4, ?1 FROM json_each(?3) WHERE ${isUnchanged}`,
   audit: `
-    INSERT INTO audit (at_ms, actor, action, key_id, owner, before, after, request_id)
-    SELECT ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9 WHERE ${isUnchanged}`,
+    INSERT INTO audit (at_ms, actor, action, key_id, owner, before, after, request_id, leak_url)
+    SELECT ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10 WHERE ${isUnchanged}`,
+  // The key is the same before and after. A statement does not see its own lines: what it is given
+  // names a place once.
+  noteLeaks: `
+    INSERT INTO audit (at_ms, actor, action, key_id, owner, before, after, request_id, leak_url)
+    SELECT ?2, ?3, 'leak', leak.value ->> 'keyId', leak.value ->> 'owner', leak.value ->> 'key',
+           leak.value ->> 'key', ?4, leak.value ->> 'url'
+      FROM json_each(?1) AS leak
+     WHERE NOT EXISTS (SELECT 1 FROM audit
+                        WHERE action = 'leak' AND key_id = leak.value ->> 'keyId'
+                          AND leak_url IS leak.value ->> 'url')
+       AND (SELECT count(*) FROM audit
+             WHERE action = 'leak' AND key_id = leak.value ->> 'keyId') < ${LEAKS_PER_KEY}
+    RETURNING key_id, leak_url`,
   updateKey: `
     UPDATE keys SET name = ?3, allowed_origins = ?4, full_access = ?5, rules = ?6, hint = ?7,
                     expires_at_ms = ?8, enabled = ?9, version = version + 1
@@ -258,7 +298,7 @@ const sql = {
     SELECT caller, key_hash, request_hash, answer, sealed_token, expires_at_ms FROM idempotency
      WHERE caller = ?1 AND key_hash = ?2 AND expires_at_ms > ?3`,
   auditLines: `
-    SELECT id, at_ms, actor, action, key_id, before, after, request_id FROM audit`,
+    SELECT id, at_ms, actor, action, key_id, before, after, request_id, leak_url FROM audit`,
 } as const;
 
 type ManagedKeyRow = KeyRow & {
@@ -269,6 +309,7 @@ type ManagedKeyRow = KeyRow & {
   version: number;
 };
 type KeyOfTokenRow = ManagedKeyRow & {
+  token_hash: string;
   revoked_at_ms: number | null;
   token_expires_at_ms: number | null;
 };
@@ -281,6 +322,7 @@ interface AuditRow {
   before: string | null;
   after: string | null;
   request_id: string;
+  leak_url: string | null;
 }
 interface AnswerRow {
   caller: string;
@@ -377,6 +419,7 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
           note.before,
           note.after,
           note.requestId,
+          note.leakUrl ?? null,
         ),
       ...answerStatements(id, version, note),
     ];
@@ -423,14 +466,19 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
     },
 
     async findByToken(tokenHash) {
-      const row = await primary().prepare(sql.keyOfToken).bind(tokenHash).first<KeyOfTokenRow>();
-      return (
-        row && {
-          key: toManagedKey(row),
-          isRevoked: row.revoked_at_ms !== null,
-          tokenExpiresAtMs: row.token_expires_at_ms,
-        }
-      );
+      const row = await primary()
+        .prepare(`${sql.keyOfToken} WHERE t.token_hash = ?1`)
+        .bind(tokenHash)
+        .first<KeyOfTokenRow>();
+      return row && toKeyOfToken(row);
+    },
+
+    async findByTokens(tokenHashes) {
+      const { results } = await primary()
+        .prepare(`${sql.keyOfToken} WHERE t.token_hash IN (SELECT value FROM json_each(?1))`)
+        .bind(JSON.stringify(tokenHashes))
+        .all<KeyOfTokenRow>();
+      return new Map(results.map((row) => [row.token_hash, toKeyOfToken(row)]));
     },
 
     async list({ owner, search, cursor, limit }) {
@@ -535,6 +583,18 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
         last: [db.prepare(sql.revokeKey).bind(before.id, before.version, note.atMs)],
       }),
 
+    async noteLeaks(leaks, { atMs, actor, requestId }) {
+      const places = new Map(leaks.map((leak) => [JSON.stringify([leak.keyId, leak.url]), leak]));
+      const parts = toJsonParts([...places.values()].map((leak) => JSON.stringify(leak)));
+      if (parts.length === 0) return [];
+      const results = await primary().batch<{ key_id: string; leak_url: string | null }>(
+        parts.map((part) => db.prepare(sql.noteLeaks).bind(part, atMs, actor, requestId)),
+      );
+      return results
+        .flatMap((result) => result.results)
+        .map((row) => ({ keyId: row.key_id, url: row.leak_url }));
+    },
+
     async listAudit({ owner, keyId, beforeId, limit }) {
       const { where, values } = conditions([
         ['owner = ?', owner],
@@ -630,6 +690,14 @@ function toManagedKey(row: ManagedKeyRow): ManagedKey {
   };
 }
 
+function toKeyOfToken(row: KeyOfTokenRow): KeyOfToken {
+  return {
+    key: toManagedKey(row),
+    isRevoked: row.revoked_at_ms !== null,
+    tokenExpiresAtMs: row.token_expires_at_ms,
+  };
+}
+
 function toAuditLine(row: AuditRow): AuditLine {
   return {
     id: row.id,
@@ -640,6 +708,7 @@ function toAuditLine(row: AuditRow): AuditLine {
     before: row.before,
     after: row.after,
     requestId: row.request_id,
+    leakUrl: row.leak_url,
   };
 }
 

@@ -5,7 +5,7 @@
  * own tools, not by pages of other origins.
  */
 
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import { type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Caller } from './authenticate.ts';
@@ -13,6 +13,7 @@ import { type AuthenticationResult, authenticate, type Caller } from './authenti
 import { explainOperations } from './explain.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
+import { gitHubSecretScanning, leakOperations } from './leaks.ts';
 import { describeApi } from './openapi.ts';
 import type { Call, Management, Operation, Outcome } from './operation.ts';
 import { problem } from './problems.ts';
@@ -24,13 +25,14 @@ interface Variables {
   caller: Caller;
 }
 
-/** Every endpoint that needs somebody to be signed in. */
+/** Every endpoint but the description of them. */
 export const operations: readonly Operation[] = [
   ...keyOperations,
   ...importOperations,
   ...usageOperations,
   ...auditOperations,
   ...explainOperations,
+  ...leakOperations,
 ];
 
 /** Where the description of the API is, below `/_edge/v1`. It needs no credentials. */
@@ -42,6 +44,11 @@ const NO_STORE = { 'Cache-Control': 'no-store' } as const;
 export function createManagementApi(management: Management): Hono<{ Variables: Variables }> {
   const api = new Hono<{ Variables: Variables }>();
   const isOff = management.adminToken === null && management.people === null;
+
+  // Before everything else: GitHub is nobody who signs in, and needs no management to be there.
+  for (const [path, methods] of allowedMethods('github')) {
+    serve(path, methods, () => gitHubSecretScanning);
+  }
 
   api.use((context, next) => (isOff ? Promise.resolve(context.notFound()) : next()));
 
@@ -65,12 +72,22 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
     return refusal(context.req.raw, context.var.requestId, result.problem, result.headers);
   });
 
-  for (const [path, methods] of allowedMethods()) {
+  for (const [path, methods] of allowedMethods('management')) {
+    serve(path, methods, (variables) => variables.caller);
+  }
+  return api;
+
+  /** Every method of a path, and a 405 for all others. */
+  function serve(
+    path: string,
+    methods: readonly string[],
+    callerOf: (variables: Variables) => Caller,
+  ): void {
     for (const operation of operations.filter((candidate) => candidate.path === path)) {
       api.on(operation.method, routeOf(path), async (context) => {
         const call: Call = {
           management,
-          caller: context.var.caller,
+          caller: callerOf(context.var),
           requestId: context.var.requestId,
           request: context.req.raw,
           id: context.req.param('id') ?? '',
@@ -91,7 +108,6 @@ export function createManagementApi(management: Management): Hono<{ Variables: V
       ),
     );
   }
-  return api;
 }
 
 /**
@@ -121,10 +137,12 @@ const crossSiteRefusal: AuthenticationResult = {
  * The methods of each path, HEAD beside GET. Paths without an id come first: the router takes the first
  * that fits, and `import` is no id.
  */
-function allowedMethods(): ReadonlyMap<string, readonly string[]> {
-  const methods = new Map<string, string[]>([[OPENAPI_PATH, ['GET', 'HEAD']]]);
+function allowedMethods(door: 'management' | 'github'): ReadonlyMap<string, readonly string[]> {
+  const methods = new Map<string, string[]>();
+  if (door === 'management') methods.set(OPENAPI_PATH, ['GET', 'HEAD']);
   const hasId = ({ path }: Operation) => Number(path.includes('{'));
-  for (const { method, path } of operations.toSorted((left, right) => hasId(left) - hasId(right))) {
+  const behind = operations.filter((operation) => (operation.door ?? 'management') === door);
+  for (const { method, path } of behind.toSorted((left, right) => hasId(left) - hasId(right))) {
     const known = methods.get(path) ?? [];
     methods.set(path, [...known, ...(method === 'GET' ? ['GET', 'HEAD'] : [method])]);
   }
@@ -137,7 +155,7 @@ function routeOf(path: string): string {
 }
 
 function toResponse({ request, requestId }: Call, outcome: Outcome): Response {
-  if (!outcome.ok) return refusal(request, requestId, outcome.problem);
+  if (!outcome.ok) return refusal(request, requestId, outcome.problem, outcome.headers);
   const headers = { ...NO_STORE, ...outcome.headers };
   return outcome.body === null
     ? new Response(null, { status: outcome.status, headers })

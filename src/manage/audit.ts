@@ -25,10 +25,15 @@ const auditLineSchema = v.object({
   at: v.pipe(v.string(), v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } })),
   actor: v.pipe(
     v.string(),
-    v.description('"operator", or "person:" and the subject of their token.'),
+    v.description(
+      '"operator", "person:" and the subject of their token, or "github secret scanning".',
+    ),
     v.examples(['operator']),
   ),
-  action: v.picklist(['create', 'import', 'edit', 'roll', 'revoke']),
+  action: v.pipe(
+    v.picklist(['create', 'import', 'edit', 'roll', 'revoke', 'leak']),
+    v.description('"leak": a token was found in public, and the key was left as it is.'),
+  ),
   keyId: v.string(),
   before: v.pipe(
     v.nullable(auditedKeySchema),
@@ -39,6 +44,10 @@ const auditLineSchema = v.object({
     v.description('The key after the change; null: it was revoked.'),
   ),
   requestId: v.string(),
+  leakUrl: v.pipe(
+    v.nullable(v.string()),
+    v.description('Where a token of the key was found in public; null: nowhere, or not known.'),
+  ),
 });
 
 /** The endpoint about the audit. */
@@ -93,5 +102,6 @@ function toDocument(line: AuditLine): v.InferOutput<typeof auditLineSchema> {
     before: line.before === null ? null : JSON.parse(line.before),
     after: line.after === null ? null : JSON.parse(line.after),
     requestId: line.requestId,
+    leakUrl: line.leakUrl,
   };
 }

@@ -15,11 +15,11 @@
 import { base64url } from 'jose';
 import type { KeptAnswer } from '../keys/managed-keys.ts';
 import { ANSWER_KEPT_SECONDS, IDEMPOTENCY_KEY_MAX_LENGTH } from './limits.ts';
-import { type Answer, type Call, type Outcome, refuse } from './operation.ts';
+import { type Answer, type AnswerDocument, type Call, type Outcome, refuse } from './operation.ts';
 import { problem } from './problems.ts';
 
 /** Makes of an answer what is kept of it; `null` where nothing is to be kept. */
-export type Keep = (answer: Answer) => Promise<KeptAnswer | null>;
+export type Keep = (answer: Answer<AnswerDocument>) => Promise<KeptAnswer | null>;
 
 /** 128 bits in base64url. A UUID has 36 characters. */
 const UNGUESSABLE_LENGTH = 22;
@@ -32,7 +32,7 @@ const encoder = new TextEncoder();
 interface Kept {
   readonly status: Answer['status'];
   readonly headers: Answer['headers'];
-  readonly body: Answer['body'];
+  readonly body: AnswerDocument;
 }
 
 /**
@@ -98,9 +98,9 @@ function findKept({ management }: Call, { caller, keyHash }: Name): Promise<Kept
   return management.store.findAnswer(caller, keyHash, management.now());
 }
 
-async function keep(call: Call, name: Name, answer: Answer): Promise<KeptAnswer> {
+async function keep(call: Call, name: Name, answer: Answer<AnswerDocument>): Promise<KeptAnswer> {
   const { management } = call;
-  const { token, ...body } = answer.body ?? {};
+  const { token, ...body } = answer.body;
   const kept: Kept = { status: answer.status, headers: answer.headers, body };
   return {
     caller: name.caller,
@@ -139,8 +139,8 @@ async function replay(call: Call, name: Name, kept: KeptAnswer): Promise<Outcome
 }
 
 /** Whether the answer was that of a request that makes a token: those alone are about one key. */
-function showsToken(body: Answer['body']): body is NonNullable<Answer['body']> {
-  return typeof body?.['id'] === 'string';
+function showsToken(body: AnswerDocument): boolean {
+  return typeof body['id'] === 'string';
 }
 
 async function seal(call: Call, name: Name, token: string): Promise<string | null> {

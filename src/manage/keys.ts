@@ -329,7 +329,7 @@ async function rollKey(call: Call): Promise<Outcome> {
  * Finds the key and lets `change` decide and write. `null` says that the key changed in between: it is
  * read and decided again, which ends in a 412 for who sent If-Match, since the version is another.
  */
-async function changeKey(
+export async function changeKey(
   call: Call,
   change: (key: ManagedKey) => Promise<Outcome | null>,
 ): Promise<Outcome> {

@@ -10,6 +10,18 @@ export const IMPORT_KEYS_MAX = 1_000;
 /** Shortest token that may be imported, in characters: a shorter one can be guessed. */
 export const IMPORTED_TOKEN_MIN_LENGTH = 8;
 
+/**
+ * Most leaked tokens of one report, and its largest body in bytes: about a KiB for each, of which most
+ * is the URL. GitHub sends many matches at once and says no number.
+ */
+export const LEAKS_MAX = 1_000;
+export const LEAK_BODY_MAX_BYTES = 1024 * 1024;
+/**
+ * Keys that one report revokes. Each takes about 13 queries of D1, and one request has 1,000 of them on
+ * the paid plan of Workers: https://developers.cloudflare.com/d1/platform/limits/
+ */
+export const LEAK_KEYS_REVOKED_MAX = 50;
+
 /** Keys, or lines of the audit, on one page of a list. */
 export const PAGE_LIMIT_DEFAULT = 50;
 export const PAGE_LIMIT_MAX = 100;

@@ -135,8 +135,9 @@ function pathItemOf(path: string): Record<string, unknown> {
 }
 
 function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Schema>): Json {
-  const { name, summary, description, body, answer } = operation;
+  const { name, summary, description, body, answer, door } = operation;
   const parameters = [
+    ...(door === 'github' ? [reference('parameters', 'GitHubKeyIdentifier')] : []),
     ...queryParameters(operation.query),
     ...(operation.isIdempotent ? [reference('parameters', 'IdempotencyKey')] : []),
     ...(operation.isConditional ? [reference('parameters', 'IfMatch')] : []),
@@ -145,6 +146,7 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
     operationId: name,
     summary,
     ...(description === undefined ? {} : { description }),
+    ...(door === 'github' ? { security: [{ gitHubSignature: [] }] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -202,6 +204,10 @@ function describeDescription(): Json {
 
 /** Every problem that an endpoint may answer: common ones, its own, and what follows from its members. */
 export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
+  // Nobody signs in there, and the signature stands for the media type.
+  if (operation.door === 'github') {
+    return ['malformed_json', 'body_too_large', 'invalid_fields', ...operation.problems];
+  }
   const showsToken = operation.answer.schema === keyWithTokenSchema;
   const codes: ProblemCode[] = [
     ...commonProblems,
@@ -297,6 +303,14 @@ const sharedParameters: Json = {
     schema: { type: 'string', pattern: '^key_[0-9A-Za-z]{22}$' },
     example: 'key_0A1b2C3d4E5f6G7h8I9j0K',
   },
+  GitHubKeyIdentifier: {
+    name: 'Github-Public-Key-Identifier',
+    in: 'header',
+    required: true,
+    description: 'Which of the keys that GitHub publishes the body is signed with.',
+    schema: { type: 'string' },
+    example: 'bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c',
+  },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
@@ -355,6 +369,13 @@ const securitySchemes: Json = {
     scheme: 'bearer',
     bearerFormat: 'JWT',
     description: 'A token of the issuer that MANAGE_JWT_ISSUER names.',
+  },
+  gitHubSignature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Github-Public-Key-Signature',
+    description:
+      'ECDSA over P-256 with SHA-256, of the body as it is, in DER and base64. See docs/secret-scanning.md.',
   },
   accessAssertion: {
     type: 'apiKey',

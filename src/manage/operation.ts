@@ -6,6 +6,7 @@
  */
 
 import type { RouteList, RouteTable } from '../core/route-table.ts';
+import type { LeakConfig } from '../env.ts';
 import type { ManagedKeys } from '../keys/managed-keys.ts';
 import type { KeyDatabase } from '../keys/types.ts';
 import type { Problem } from '../problem.ts';
@@ -25,6 +26,8 @@ export interface Management {
   readonly adminToken: string | null;
   /** `null`: people do not sign in. */
   readonly people: People | null;
+  /** `null`: reports of leaked tokens are answered 404. */
+  readonly leaks: LeakConfig | null;
   readonly tokenPrefix: string;
   /** The deployment's restricted routes, as a list and ready to be asked. */
   readonly restrictedRoutes: RouteList;
@@ -64,12 +67,15 @@ export interface Call extends Context {
   readonly query: URLSearchParams;
 }
 
+/** A document that is answered. */
+export type AnswerDocument = Readonly<Record<string, unknown>>;
+
 /** A good answer. `body` is `null` for none. */
-export interface Answer {
+export interface Answer<Body = AnswerDocument | readonly AnswerDocument[] | null> {
   readonly ok: true;
   readonly status: 200 | 201 | 204;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Readonly<Record<string, unknown>> | null;
+  readonly body: Body;
 }
 
 /** What an endpoint comes to: an answer, or the problem. It throws only when something of ours fails. */
@@ -79,6 +85,7 @@ export type Outcome = Answer | Refusal;
 export interface Refusal {
   readonly ok: false;
   readonly problem: Problem;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** An endpoint. */
@@ -90,6 +97,8 @@ export interface Operation {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
+  /** Who may call: whoever manages keys, unless it is GitHub, which signs what it sends. */
+  readonly door?: 'github';
   /** An object schema of strings. */
   readonly query?: Schema;
   readonly body?: {
@@ -115,15 +124,15 @@ export interface Operation {
 }
 
 /** An answer with a document. */
-export function answer(
+export function answer<Body extends Answer['body']>(
   status: Answer['status'],
-  body: Answer['body'],
+  body: Body,
   headers: Answer['headers'] = {},
-): Answer {
+): Answer<Body> {
   return { ok: true, status, headers, body };
 }
 
 /** A refusal. */
-export function refuse(problem: Problem): Refusal {
-  return { ok: false, problem };
+export function refuse(problem: Problem, headers: Answer['headers'] = {}): Refusal {
+  return { ok: false, problem, headers };
 }

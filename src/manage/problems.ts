@@ -53,6 +53,14 @@ export const problemKinds = {
     remedy:
       'Manage keys from your own tools with an Authorization header, or from the page of the edge itself.',
   },
+  invalid_signature: {
+    status: 403,
+    title: 'Not signed by GitHub',
+    meaning:
+      'A report of leaked tokens carries no signature of GitHub over exactly this body, or one of a key that this deployment does not know. Nothing was done.',
+    remedy:
+      'Operators: set GITHUB_SECRET_SCANNING_KEYS to the keys that GitHub publishes today. The log says what was wrong.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
@@ -137,6 +145,13 @@ export const problemKinds = {
     meaning:
       'Others changed the key again and again while this change was tried. Nothing was changed.',
     remedy: 'Try again.',
+  },
+  leaks_left: {
+    status: 503,
+    title: 'More leaks than one report may end',
+    meaning:
+      'The report names more keys to revoke than one request may change. Those that come first were revoked.',
+    remedy: 'Send the same report again: what was dealt with is not repeated.',
   },
   unavailable: {
     status: 503,

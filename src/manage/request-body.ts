@@ -25,18 +25,16 @@ export async function readBody(
   if (!isDeclared && !mayBeAbsent) return refuse(unsupported(mediaType));
 
   const bytes = await readBytes(request, options.maxBytes);
-  if (bytes === null) {
-    return refuse(
-      problem(
-        'body_too_large',
-        `Cannot read the body: it is larger than ${options.maxBytes} bytes, the most that this endpoint takes`,
-      ),
-    );
-  }
+  if (bytes === null) return refuse(bodyTooLarge(options.maxBytes));
   if (bytes.length === 0 && options.absent !== undefined) {
     return { ok: true, text: '', document: options.absent };
   }
   if (!isDeclared) return refuse(unsupported(mediaType));
+  return readJson(bytes);
+}
+
+/** The JSON in the bytes of a body, or the 400 for bytes that hold none. Nothing of them is quoted. */
+export function readJson(bytes: Uint8Array): BodyReading {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
     return parse(text);
@@ -72,12 +70,23 @@ function unsupported(mediaType: string | undefined): Problem {
   );
 }
 
+/** The 413 for a body of more bytes than an endpoint takes. */
+export function bodyTooLarge(maxBytes: number): Problem {
+  return problem(
+    'body_too_large',
+    `Cannot read the body: it is larger than ${maxBytes} bytes, the most that this endpoint takes`,
+  );
+}
+
 function refuse(refusal: Problem): BodyReading {
   return { ok: false, problem: refusal };
 }
 
 /** The body; `null` when it is longer than allowed, which is noticed while it comes in. */
-export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
+export async function readBytes(
+  request: Request,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // What is left is not cancelled, but read away by whoever sends the refusal.

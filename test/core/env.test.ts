@@ -24,6 +24,17 @@ const assertionKeys = JSON.stringify({
   ],
 });
 
+// As GitHub published it: https://api.github.com/meta/public_keys/secret_scanning
+const scanningKeys = {
+  public_keys: [
+    {
+      key_identifier: 'bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c',
+      key: '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYAGMWO8XgCamYKMJS6jc/qgvSlAd\nAjPuDPRcXU22YxgBrz+zoN19MzuRyW87qEt9/AmtoNP5GrobzUvQSyJFVw==\n-----END PUBLIC KEY-----\n',
+      is_current: true,
+    },
+  ],
+};
+
 type Variables = Readonly<Record<string, unknown>>;
 
 /** An environment that is in order but for what the test says. */
@@ -51,6 +62,42 @@ type RefusedRow = readonly [
 ];
 
 const refused: readonly RefusedRow[] = [
+  // Reports of leaked tokens
+  [
+    'keys of GitHub that are no JSON',
+    { GITHUB_SECRET_SCANNING_KEYS: '-----BEGIN PUBLIC KEY-----' },
+    { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /not a JSON object/ },
+  ],
+  [
+    'keys of GitHub of which there are none',
+    { GITHUB_SECRET_SCANNING_KEYS: { public_keys: [] } },
+    { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /holds no key/ },
+  ],
+  [
+    'a number for keys of GitHub',
+    { GITHUB_SECRET_SCANNING_KEYS: 1 },
+    { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /not a JSON object/ },
+  ],
+  [
+    'an action for leaked keys without keys of GitHub',
+    { LEAKED_KEY_ACTION: 'revoke' },
+    { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /LEAKED_KEY_ACTION is set/ },
+  ],
+  [
+    'an action for leaked CORS keys without keys of GitHub',
+    { LEAKED_CORS_KEY_ACTION: 'report' },
+    { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /LEAKED_CORS_KEY_ACTION is set/ },
+  ],
+  [
+    'another action for leaked keys',
+    { GITHUB_SECRET_SCANNING_KEYS: scanningKeys, LEAKED_KEY_ACTION: 'delete' },
+    { name: 'LEAKED_KEY_ACTION', value: 'delete', reason: /neither "revoke" nor "report"/ },
+  ],
+  [
+    'an action for leaked CORS keys in other letters',
+    { GITHUB_SECRET_SCANNING_KEYS: scanningKeys, LEAKED_CORS_KEY_ACTION: 'Report' },
+    { name: 'LEAKED_CORS_KEY_ACTION', value: 'Report', reason: /neither "revoke" nor "report"/ },
+  ],
   // Bindings
   ['no D1', { DB: undefined }, { name: 'DB', value: null, reason: /binding is missing/ }],
   ['null for D1', { DB: null }, { name: 'DB', value: null, reason: /binding is missing/ }],
@@ -593,3 +640,24 @@ function aRouteList(): fc.Arbitrary<unknown> {
 function expectable(value: string | RegExp | null): string | null {
   return value instanceof RegExp ? expect.stringMatching(value) : value;
 }
+
+describe('what is done about leaked tokens', () => {
+  test('is nothing by default', () => {
+    expect(configOf({}).leaks).toBeNull();
+    expect(configOf({ GITHUB_SECRET_SCANNING_KEYS: '' }).leaks).toBeNull();
+  });
+
+  test.each([
+    [{}, { backend: 'revoke', cors: 'report' }],
+    [{ LEAKED_KEY_ACTION: 'report' }, { backend: 'report', cors: 'report' }],
+    [{ LEAKED_CORS_KEY_ACTION: 'revoke' }, { backend: 'revoke', cors: 'revoke' }],
+  ])('with keys of GitHub and %j is %j', (variables, actions) => {
+    for (const keys of [scanningKeys, JSON.stringify(scanningKeys)]) {
+      const { leaks } = configOf({ GITHUB_SECRET_SCANNING_KEYS: keys, ...variables });
+      expect(leaks?.actions).toEqual(actions);
+      expect(leaks?.keys.map(({ id }) => id)).toEqual([
+        scanningKeys.public_keys[0]?.key_identifier,
+      ]);
+    }
+  });
+});

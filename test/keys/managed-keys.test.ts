@@ -243,6 +243,7 @@ describe('a change of a key', () => {
       before: '{"a":1}',
       after: '{"a":2}',
       requestId: 'request-1',
+      leakUrl: null,
     });
   });
 });

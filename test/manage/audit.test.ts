@@ -58,6 +58,7 @@ describe('GET /audit', () => {
         before,
         after,
         requestId: answer.headers['x-request-id'],
+        leakUrl: null,
       });
     }
     const all = JSON.stringify(lines);

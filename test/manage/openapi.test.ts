@@ -45,6 +45,8 @@ const described = () =>
       .map(([method, operation]) => ({ path, method, operation, item })),
   );
 
+const isSignedByGitHub = ({ security }: Document) => security?.[0].gitHubSignature !== undefined;
+
 describe('the OpenAPI document', () => {
   it('needs no credentials and is of version 3.1', () => {
     expect(api.openapi).toMatch(/^3\.1\.\d$/);
@@ -105,7 +107,7 @@ describe('the OpenAPI document', () => {
       }
       if (operation.requestBody === undefined) continue;
       const { schema, examples } = operation.requestBody.content['application/json'];
-      expect(deref(schema).type).toBe('object');
+      expect(deref(schema).type).toBe(isSignedByGitHub(operation) ? 'array' : 'object');
       expect(examples.example.value).toBeDefined();
     }
   });
@@ -158,7 +160,8 @@ describe('what the OpenAPI document says', () => {
     const id = (await operator('POST', '/keys', { body: { name: 'a' } })).body.id;
     for (const { path, method, operation } of described()) {
       const example = operation.requestBody?.content['application/json'].examples.example.value;
-      if (example === undefined) continue;
+      // What GitHub signs is sent in leaks.test.ts.
+      if (example === undefined || isSignedByGitHub(operation)) continue;
       const body = 'keyId' in example ? { ...example, keyId: id } : example;
       const answer = await operator(method.toUpperCase(), path.replace('{id}', id), { body });
       expect([200, 201], answer.text).toContain(answer.status);

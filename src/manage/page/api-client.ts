@@ -34,6 +34,8 @@ export interface AuditDocument {
   readonly keyId: string;
   readonly before: AuditedKey | null;
   readonly after: AuditedKey | null;
+  /** Where a token of the key was found in public. */
+  readonly leakUrl: string | null;
 }
 
 /** An answer of the API: its document and ETag, or the problem. */

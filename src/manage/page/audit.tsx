@@ -14,6 +14,7 @@ const actions: Readonly<Record<string, string>> = {
   edit: 'Edited',
   roll: 'Rolled',
   revoke: 'Deleted',
+  leak: 'Found in public',
 };
 
 /** The page of what was changed, by whom and when. */
@@ -107,7 +108,9 @@ function KeyOf({ entry }: { entry: AuditDocument }) {
   return <a href={url}>{name}</a>;
 }
 
-function Changes({ before, after }: { before: AuditedKey | null; after: AuditedKey | null }) {
+function Changes({ before, after, leakUrl }: AuditDocument) {
+  // As text: the page was written by whoever published the token, and nobody needs to be led there.
+  if (leakUrl !== null) return <>Token found at {leakUrl}</>;
   if (after === null) return <span class="quiet">–</span>;
   if (before === null) return <span class="quiet">{sayAccess(after)}</span>;
   const changes = changesBetween(before, after);
