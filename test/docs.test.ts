@@ -24,13 +24,16 @@ const files = new Set(
       '../{docs,examples,src,test,bench,scripts,migrations,.github}/**/*',
       '!../**/node_modules/**',
     ]),
-  ).map((path) => path.replace(/^\.\.\//, '')),
+  ).map(fromRoot),
 );
 
 function byPath(modules: Record<string, string>): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(modules).map(([path, text]) => [path.replace(/^\.\.\//, ''), text] as const),
-  );
+  return new Map(Object.entries(modules).map(([path, text]) => [fromRoot(path), text] as const));
+}
+
+/** A path of a glob, which is relative to this file, from the root of the repository. */
+function fromRoot(path: string): string {
+  return path.replace(/^\.\//, 'test/').replace(/^\.\.\//, '');
 }
 
 /** What is wrong with the relative links of a document, one line each. */
@@ -112,10 +115,8 @@ describe('the check of links', () => {
     ['code that looks like a link', '`[x](b.md)`', 0],
     ['a block of code', '```\n[x](b.md)\n```', 0],
   ])('tells about %s', (_, text, count) => {
-    expect(brokenLinks('docs/a.md', text, surroundings).length).toBe(
-      // Anchors are looked for in the document as it is stored.
-      count,
-    );
+    // Anchors are looked for in the document as it is stored.
+    expect(brokenLinks('docs/a.md', text, surroundings)).toHaveLength(count);
   });
 });
 
