@@ -1,14 +1,14 @@
 /** Builds and serves the Workers below `examples/`, as they are configured there. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot, runWrangler } from './build-bundle.ts';
 import { type Edge, type EdgeOptions, serveEdge } from './serve-edge.ts';
 
 /**
- * Serves the example whose `wrangler.toml` is in this folder below `examples/`, bound to the examples
- * in `services`, by the names of their Workers.
+ * Serves the example whose `wrangler.toml` is in this folder below `examples/`, bound to `services`, by
+ * the names of their Workers: other examples, or the source of one module.
  */
 export async function serveExample(
   name: string,
@@ -16,7 +16,7 @@ export async function serveExample(
     services = {},
     ...options
   }: Omit<EdgeOptions, 'worker' | 'services'> & {
-    services?: Record<string, string>;
+    services?: Record<string, string | { source: string }>;
   } = {},
 ): Promise<Edge> {
   const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-example-'));
@@ -24,7 +24,10 @@ export async function serveExample(
     // One after the other: each of them fills a core.
     const built: Record<string, { folder: string }> = {};
     for (const [service, example] of Object.entries(services)) {
-      built[service] = await build(example, join(folder, service));
+      const at = join(folder, service);
+      built[service] = { folder: at };
+      if (typeof example === 'string') await build(example, at);
+      else await writeModule(example.source, at);
     }
     const worker = await build(name, join(folder, 'edge'));
     return await serveEdge({ ...options, worker, services: built });
@@ -32,6 +35,11 @@ export async function serveExample(
     // Miniflare has read the modules by then.
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function writeModule(source: string, folder: string): Promise<void> {
+  await mkdir(folder);
+  await writeFile(join(folder, 'index.js'), source);
 }
 
 async function build(example: string, folder: string) {
