@@ -5,7 +5,7 @@
  * own tools, not by pages of other origins.
  */
 
-import { Hono } from 'hono/tiny';
+import { Hono } from 'hono';
 import { type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Caller } from './authenticate.ts';
