@@ -17,8 +17,9 @@ export const IMPORTED_TOKEN_MIN_LENGTH = 8;
 export const LEAKS_MAX = 1_000;
 export const LEAK_BODY_MAX_BYTES = 1024 * 1024;
 /**
- * Keys that one report revokes. Each takes about 13 queries of D1, and one request has 1,000 of them on
- * the paid plan of Workers: https://developers.cloudflare.com/d1/platform/limits/
+ * Keys that one report revokes. Each takes a read and a batch of up to 8 statements, and then what this
+ * isolate and KV need to follow, while one request has 1,000 queries of D1 on the paid plan of Workers:
+ * https://developers.cloudflare.com/d1/platform/limits/
  */
 export const LEAK_KEYS_REVOKED_MAX = 50;
 
