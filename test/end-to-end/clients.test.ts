@@ -269,6 +269,27 @@ describe('livepeer', () => {
     expect(asked[0]?.url()).toContain(part);
   });
 
+  test('may ask for public views with a key whose rules say so, and for nothing else', async () => {
+    const { token } = await edge.createKey({
+      name: 'views',
+      access: {
+        cors: { allowedOrigins: [pages.origins.app] },
+        rules: [{ methods: ['get'], resources: ['/api/data/views/query/total/:id'] }],
+      },
+    });
+    const [views, task] = await opened.frame.evaluate(
+      async ([edge, key]) => {
+        const livepeer = livepeerExample.livepeerAt(edge, key);
+        const calls = [livepeer.metrics.getPublicViewership('p1'), livepeer.task.get('t1')];
+        return Promise.all(calls.map((call) => call.then(() => null, livepeerExample.refusalOf)));
+      },
+      [edge.url, token] as const,
+    );
+    // The example API has no such endpoint, and so it is the API that says so.
+    expect(views).toMatchObject({ status: 404, code: null });
+    expect(task).toMatchObject({ status: 403, code: 'route_not_allowed' });
+  });
+
   test('does with a restricted key what such keys are for', async () => {
     const done = await opened.frame.evaluate(
       async ([edge, key]) => {

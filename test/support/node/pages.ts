@@ -19,7 +19,10 @@ export type Pages = {
   dispose(): Promise<void>;
 };
 
-/** Serves the pages, and scripts by their paths. Browsers resolve `localhost` and every name below it to this machine. */
+/**
+ * Serves the pages, and scripts by their paths. Browsers resolve `localhost` and every name below it
+ * to this machine.
+ */
 export async function servePages(scripts: Record<string, string> = {}): Promise<Pages> {
   const server = createServer((request, response) => {
     const script = scripts[request.url ?? ''];
