@@ -115,6 +115,9 @@ describe('the life of a key', () => {
     await expect(created.locator('#curl-value').innerText()).resolves.toContain(
       `-H 'Authorization: Bearer ${token}'`,
     );
+    // What has to be filled in before the line can be pasted is said beside it.
+    await expect(created.locator('#curl-value').innerText()).resolves.toContain('/{id}');
+    await created.getByText('Write an id of yours in place of {id}.').waitFor();
     await created.getByRole('button', { name: 'Copy the token' }).click();
     await created.getByText('Copied to the clipboard.').waitFor();
     await expect(page.evaluate(() => navigator.clipboard.readText())).resolves.toBe(token);

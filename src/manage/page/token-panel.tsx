@@ -39,6 +39,11 @@ export function TokenPanel(props: {
         <Copyable id="curl-value" what="command">
           {props.curl}
         </Copyable>
+        {props.curl.includes('{id}') && (
+          <p class="help">
+            Write an id of yours in place of <code>{'{id}'}</code>.
+          </p>
+        )}
       </div>
       <div class="actions">
         <a class="button" href={props.keyUrl}>
