@@ -102,7 +102,7 @@ export interface Env {
    * more; people may, who look for what happened.
    */
   readonly CHANGE_RETENTION_DAYS?: string;
-  /** What restricted keys may call. Default: the table in the README. */
+  /** What restricted keys may call. Default: the table in docs/routes.md. */
   readonly RESTRICTED_ROUTES?: unknown;
   /** What needs no key. Default: none. */
   readonly PUBLIC_ROUTES?: unknown;

@@ -1,7 +1,7 @@
 /**
  * Why a request is refused: every reason, its status, and who may read the refusal.
  *
- * Pure data, no I/O, no clock. The table is the one in the README; adding a code without answering
+ * Pure data, no I/O, no clock. The table is the one in docs/errors.md; adding a code without answering
  * for all its columns does not compile.
  */
 
