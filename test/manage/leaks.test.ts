@@ -13,6 +13,7 @@ import {
   snapshot,
   tryToken,
 } from './client.ts';
+import { signIn } from './page/browser.ts';
 
 const KEY_ID = 'bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c';
 const URL_FOUND = 'https://github.com/octocat/Hello-World/blob/12345600/foo/bar.txt';
@@ -538,6 +539,19 @@ describe('a report', () => {
     const { token, type } = leakOf(key.token);
     expect((await send([{ token, type, severity: 9 }])).status).toBe(200);
     expect(await tryToken(edge, token)).toBe('401 invalid_key');
+  });
+
+  it('is on the page, as text, also where nobody knows the place', async () => {
+    await fresh();
+    const [key, other] = [await create(), await createCors()];
+    await send([leakOf(key.token, `${URL_FOUND}?a=1&b='<i>'`), leakOf(other.token, '')]);
+    const { body } = await (await signIn(edge)).get('/_edge/audit');
+    expect(body).toContain('<strong>Found in public</strong>');
+    expect(body).toContain('<strong>Deleted</strong>');
+    expect(body.match(/github secret scanning/g)).toHaveLength(2);
+    expect(body).toContain(`Token found at ${URL_FOUND}?a=1&amp;b=%27%3Ci%3E%27<`);
+    expect(body.match(/Token found at/g)).toHaveLength(1);
+    expect(body).not.toContain(`href="${URL_FOUND}`);
   });
 
   it('is in the audit of the owner, who did not make it', async () => {

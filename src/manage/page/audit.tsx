@@ -108,10 +108,10 @@ function KeyOf({ entry }: { entry: AuditDocument }) {
   return <a href={url}>{name}</a>;
 }
 
-function Changes({ before, after, leakUrl }: AuditDocument) {
+function Changes({ action, before, after, leakUrl }: AuditDocument) {
   // As text: the page was written by whoever published the token, and nobody needs to be led there.
   if (leakUrl !== null) return <>Token found at {leakUrl}</>;
-  if (after === null) return <span class="quiet">–</span>;
+  if (after === null || action === 'leak') return <span class="quiet">–</span>;
   if (before === null) return <span class="quiet">{sayAccess(after)}</span>;
   const changes = changesBetween(before, after);
   return (
