@@ -149,6 +149,27 @@ describe('a restricted table of the operator', () => {
   });
 });
 
+describe('a table of an operator with many mistakes', () => {
+  it('has each of them in the log, in lines of at most 4 KiB', async () => {
+    const mistakes = 120;
+    const routes = Array.from({ length: mistakes }, (_, index) => ({
+      methods: ['GET'],
+      path: `wrong-${index}-${'x'.repeat(200)}`,
+    }));
+    const edge = await serveEdge({
+      upstreamUrl: upstream.url,
+      vars: { RESTRICTED_ROUTES: JSON.stringify({ routes }) },
+    });
+    expect((await request(edge.port, { target: '/api/task/1' })).status).toBe(503);
+    const told = () => edge.logs.filter((line) => line.includes('configuration_broken')).join('\n');
+    for (const index of [0, 60, mistakes - 1]) {
+      await expect.poll(told).toContain(`routes[${index}].path`);
+    }
+    for (const line of edge.logs) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(4096);
+    await edge.dispose();
+  });
+});
+
 describe('the signed assertion', () => {
   let edge: Edge;
   let key: CreatedKey;

@@ -178,6 +178,16 @@ describe('a deployment that strips tokens', () => {
     expect(authorized).toHaveLength(watched.upstream.requests.length);
   });
 
+  test('logs lines of JSON that name their event, none longer than 4 KiB', () => {
+    // workerd writes there too, about connections that break off; its lines are no JSON.
+    const own = places['the logs']?.filter((line) => line.startsWith('{')) ?? [];
+    expect(own.length).toBeGreaterThan(20);
+    for (const line of own) {
+      expect(JSON.parse(line)).toHaveProperty('event', expect.any(String));
+      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(4096);
+    }
+  });
+
   test('gives no secret away, in whole or in part', () => {
     expect(findSecrets(watched.secrets, places)).toEqual([]);
   });
@@ -460,7 +470,8 @@ async function mistakesOfOperators(
 
 /** Waits until every line was logged, and every key that changed has its copy in KV. */
 async function settle(edge: Edge): Promise<void> {
-  const { headers } = await fetch(`${edge.url}/settled`);
+  // Searching keeps this process busy for so long that a kept connection would be over.
+  const { headers } = await fetch(`${edge.url}/settled`, { headers: { Connection: 'close' } });
   const requestId = headers.get('x-request-id') ?? '';
   await vi.waitUntil(
     async () => {

@@ -127,7 +127,12 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
   const manage: Edge['manage'] = async (method, path, body) => {
     const response = await fetch(`${url}/_edge/v1${path}`, {
       method,
-      headers: { Authorization: `Bearer ${adminToken}`, 'Content-Type': 'application/json' },
+      headers: {
+        Authorization: `Bearer ${adminToken}`,
+        'Content-Type': 'application/json',
+        // A kept connection may be closed by workerd just when the next call writes to it.
+        Connection: 'close',
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
