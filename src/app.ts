@@ -40,7 +40,10 @@ export function createApp(
         return targetTooLong(request, gateway.newRequestId());
       }
       if (!isOwnTarget(target)) {
-        const parts = fetchUpstream === null ? gateway : { ...gateway, fetch: fetchUpstream };
+        const parts =
+          fetchUpstream === null
+            ? gateway
+            : { ...gateway, fetch: fetchUpstream, needsSignal: true };
         return handle(parts, request, target, runInBackground);
       }
       // A detour into our namespace, such as /a/%2e%2e/_edge/v1/keys, is not forwarded and not served.

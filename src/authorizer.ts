@@ -271,6 +271,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       mayFail: (network) => isWithinLimit(env.FAILURE_LIMITER, network),
       mayUse: env.KEY_LIMITER ? (keyId) => isWithinLimit(env.KEY_LIMITER, keyId) : null,
       fetch: (input, init) => fetch(input, init),
+      needsSignal: false,
       now,
       newRequestId: () => crypto.randomUUID(),
       record: createRecorder({

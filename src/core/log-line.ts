@@ -28,5 +28,7 @@ export function toLogLines(line: object): readonly string[] {
 }
 
 function isShort(text: string): boolean {
+  // A character takes three bytes at most in UTF-8, so that most lines need no counting.
+  if (3 * text.length <= LOG_LINE_MAX_BYTES) return true;
   return new TextEncoder().encode(text).byteLength <= LOG_LINE_MAX_BYTES;
 }

@@ -14,15 +14,28 @@ import { type Grant, grantHeaders, PREFLIGHT_VARY, preflightHeaders } from '../c
  * another. https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
  */
 export function setCorsHeaders(headers: Headers, grant: Grant): void {
+  let isVarySaid = false;
   for (const name of [...headers.keys()]) {
     if (name.startsWith('access-control-')) headers.delete(name);
+    else if (name === 'vary') isVarySaid = true;
   }
-  const granted = grantHeaders(grant);
-  for (const name in granted) headers.set(name, granted[name] as string);
-  const vary = headers.get('Vary');
-  if (vary === null || !/(?:^|,)[ \t]*origin[ \t]*(?:,|$)/i.test(vary)) {
+  setGrant(headers, grant);
+  if (!isVarySaid || !variesByOrigin.test(headers.get('Vary') ?? '')) {
     headers.append('Vary', 'Origin');
   }
+}
+
+/** The same for a response that the edge made, which says nothing of CORS yet. */
+export function setOwnCorsHeaders(headers: Headers, grant: Grant): void {
+  setGrant(headers, grant);
+  headers.set('Vary', 'Origin');
+}
+
+const variesByOrigin = /(?:^|,)[ \t]*origin[ \t]*(?:,|$)/i;
+
+function setGrant(headers: Headers, grant: Grant): void {
+  const granted = grantHeaders(grant);
+  for (const name in granted) headers.set(name, granted[name] as string);
 }
 
 /** The headers of every answer to a preflight, granted or not. */

@@ -21,6 +21,8 @@ export interface Forwarding {
   /** Whether the caller's Authorization, Cookie and Origin are passed on. */
   readonly forwardToken: boolean;
   readonly timeoutMs: number;
+  /** Whether the upstream goes on until it is told to stop, as code of this Worker does. */
+  readonly needsSignal: boolean;
   readonly fetch: typeof fetch;
 }
 
@@ -85,6 +87,44 @@ const vouchedPrefix = 'cf-';
  * Redirects are handed back: followed, they would carry credentials to wherever the upstream points.
  */
 export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
+  try {
+    const isPlain = forwarding.request.body === null && !forwarding.needsSignal;
+    const response = isPlain ? await send(forwarding) : await sendWithSignal(forwarding);
+    if (response === null) return failed('upstream_timeout', 'no response headers in time');
+    return { ok: true, response: withoutHopByHop(editable(response)) };
+  } catch (error) {
+    return failed('upstream_unreachable', String(error));
+  }
+}
+
+/**
+ * Sends a request that ends with its headers. `null`: the upstream did not answer in time. Nothing
+ * aborts the fetch then: the runtime drops it with the request that it belongs to. An AbortSignal
+ * would cost every request about as much as finding its key (`bench/README.md`).
+ */
+async function send(forwarding: Forwarding): Promise<Response | null> {
+  const response = forwarding.fetch(forwarding.url, {
+    method: forwarding.request.method,
+    headers: upstreamHeaders(forwarding),
+    redirect: 'manual',
+    cf: neverCached,
+  });
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const timeout = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, forwarding.timeoutMs, null);
+  });
+  try {
+    return await Promise.race([response, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The same for a request that somebody has to be told to stop: the client's body on its way, or a
+ * handler of ours. An upload takes as long as its client and the upstream need.
+ */
+async function sendWithSignal(forwarding: Forwarding): Promise<Response | null> {
   const { request, url, timeoutMs } = forwarding;
   const deadline = createDeadline();
   const body = followUpload(request, {
@@ -100,14 +140,12 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
   deadline.set(timeoutMs + (body === null ? 0 : longestUploadMs(request)));
   try {
     // The body of a GET or HEAD comes along with a whole request only.
-    const response =
-      request.body !== null && body === null
-        ? await forwarding.fetch(new Request(url, request), init)
-        : await forwarding.fetch(url, { ...init, method: request.method, body });
-    return { ok: true, response: withoutHopByHop(editable(response)) };
+    return request.body !== null && body === null
+      ? await forwarding.fetch(new Request(url, request), init)
+      : await forwarding.fetch(url, { ...init, method: request.method, body });
   } catch (error) {
-    const rejection = rejectionFor(deadline.hasPassed());
-    return { ok: false, rejection, error: String(error) };
+    if (deadline.hasPassed()) return null;
+    throw error;
   } finally {
     deadline.end();
   }
@@ -184,53 +222,76 @@ function editable(response: Response): Response {
 
 /** Drops what the upstream declares to be for its own connection; the rest the runtime drops. */
 function withoutHopByHop(response: Response): Response {
-  for (const name of connectionOptions(response.headers.get('connection'))) {
-    response.headers.delete(name);
-  }
+  const connection = response.headers.get('connection');
+  if (connection === null) return response;
+  for (const name of connectionOptions(connection)) response.headers.delete(name);
   return response;
 }
 
 /** The client's headers without those that are not its to send, and ours. */
-function upstreamHeaders(forwarding: Forwarding): Headers {
-  const { request } = forwarding;
+function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Headers {
   const headers = new Headers(request.headers);
-  const named = connectionOptions(request.headers.get('connection'));
+  let connection: string | null = null;
+  let isUpgrade = false;
+  // Each call into the runtime costs as much as a page of our own code, so what a header says is
+  // asked for only when it is there.
   for (const name of request.headers.keys()) {
-    if (isRemoved(name, forwarding.forwardToken) || named.has(name)) headers.delete(name);
+    const fate = fateOf(name);
+    if (fate === 'passed' || (fate === 'credential' && forwardToken)) continue;
+    headers.delete(name);
+    if (name === 'connection') connection = request.headers.get(name);
+    if (name === 'upgrade') isUpgrade = isWebSocketUpgrade(request);
   }
-  // Asked for with another method, the runtime would make the upgrade a GET of the same URL.
-  if (request.method === 'GET' && request.headers.get('upgrade')?.toLowerCase() === 'websocket') {
-    headers.set('upgrade', 'websocket');
+  if (connection !== null) {
+    // Only those that are there: a client may declare anything, and most of it is no name.
+    const named = connectionOptions(connection);
+    for (const name of request.headers.keys()) if (named.has(name)) headers.delete(name);
   }
-  for (const name in forwarding.identity) {
-    headers.set(name, forwarding.identity[name] as string);
-  }
+  if (isUpgrade) headers.set('upgrade', 'websocket');
+  for (const name in identity) headers.set(name, identity[name] as string);
   return headers;
 }
 
+/** Asked for with another method than GET, the runtime would make the upgrade a GET of the same URL. */
+function isWebSocketUpgrade({ method, headers }: Request): boolean {
+  return method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket';
+}
+
+/** What becomes of a header of the client's. A credential is passed where the token is forwarded. */
+type Fate = 'passed' | 'removed' | 'credential';
+
+const knownFates = new Map<string, Fate>();
+/** Far more than clients have names for; what a hostile one makes up is told anew each time. */
+const KNOWN_FATES_MAX = 256;
+
+/** The fate of a header by its name, in lower case. */
+function fateOf(name: string): Fate {
+  const known = knownFates.get(name);
+  if (known !== undefined) return known;
+  const fate = judgeName(name);
+  if (knownFates.size < KNOWN_FATES_MAX) knownFates.set(name, fate);
+  return fate;
+}
+
 /**
- * Whether a header of the client's is not passed on. `name` is in lower case. Every sign is read as
- * `-`, since many an upstream makes one variable of `X-Edge-Owner`, `X_Edge_Owner` and the like:
- * https://www.rfc-editor.org/rfc/rfc3875#section-4.1.18
+ * Every sign is read as `-`, since many an upstream makes one variable of `X-Edge-Owner`,
+ * `X_Edge_Owner` and the like: https://www.rfc-editor.org/rfc/rfc3875#section-4.1.18
  */
-export function isRemoved(name: string, forwardToken: boolean): boolean {
+function judgeName(name: string): Fate {
   const folded = name.replace(/[^a-z0-9-]/g, '-');
-  if (removedHeaders.has(folded)) return true;
-  if (removedPrefixes.some((prefix) => folded.startsWith(prefix))) return true;
-  if (folded === name) return credentialHeaders.has(name) && !forwardToken;
-  return (
-    credentialHeaders.has(folded) || vouchedHeaders.has(folded) || folded.startsWith(vouchedPrefix)
-  );
+  if (removedHeaders.has(folded)) return 'removed';
+  if (removedPrefixes.some((prefix) => folded.startsWith(prefix))) return 'removed';
+  if (folded === name) return credentialHeaders.has(name) ? 'credential' : 'passed';
+  const isAlias =
+    credentialHeaders.has(folded) || vouchedHeaders.has(folded) || folded.startsWith(vouchedPrefix);
+  return isAlias ? 'removed' : 'passed';
 }
 
 /** The headers that Connection declares hop-by-hop, in lower case; never those that frame the body. */
-function connectionOptions(connection: string | null): ReadonlySet<string> {
-  if (connection === null) return none;
+function connectionOptions(connection: string): ReadonlySet<string> {
   const names = connection.split(',').map((name) => name.trim().toLowerCase());
   return new Set(names.filter((name) => name !== 'content-length' && name !== 'host'));
 }
-
-const none: ReadonlySet<string> = new Set();
 
 /**
  * How long the upload of a body may take at most, so that an upstream that stops reading in the
@@ -248,8 +309,10 @@ function bodyLengthBytes({ headers }: Request): number | null {
   return length !== null && Number.isSafeInteger(Number(length)) ? Number(length) : null;
 }
 
-function rejectionFor(timedOut: boolean): Rejection {
-  return timedOut
-    ? reject('upstream_timeout', 'Cannot answer the request: the API did not respond in time')
-    : reject('upstream_unreachable', 'Cannot answer the request: the API could not be reached');
+function failed(code: 'upstream_timeout' | 'upstream_unreachable', error: string): ForwardResult {
+  const detail =
+    code === 'upstream_timeout'
+      ? 'the API did not respond in time'
+      : 'the API could not be reached';
+  return { ok: false, rejection: reject(code, `Cannot answer the request: ${detail}`), error };
 }

@@ -28,6 +28,8 @@ export interface Gateway {
   /** Whether a key may be used once more; never rejects. `null`: keys are not limited. */
   readonly mayUse: ((keyId: string) => Promise<boolean>) | null;
   readonly fetch: typeof fetch;
+  /** Whether what `fetch` asks goes on until its signal says stop: code of this Worker does. */
+  readonly needsSignal: boolean;
   readonly now: () => number;
   readonly newRequestId: () => string;
   /** Logs and counts how a request ended; never throws. */

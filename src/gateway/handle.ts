@@ -103,7 +103,13 @@ async function forwardFor(
   const { config } = gateway;
   gateway.usage.countAllowed(caller.key?.id ?? null, facts.lookup);
   const url = config.upstreamUrl + allowed.path + allowed.query;
-  const identity = await identityHeaders(gateway, facts, caller, url);
+  const identity = identityHeaders(gateway, facts, caller);
+  if (gateway.assertions !== null) {
+    const { nowMs } = facts.lookup;
+    const asserted = { ...caller, method: facts.request.method, url, nowMs };
+    // A request whose assertion cannot be signed is not forwarded: this throws.
+    identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
+  }
   const sentAtMs = gateway.now();
   const forwarded = await forward({
     request: facts.request,
@@ -111,6 +117,7 @@ async function forwardFor(
     identity,
     forwardToken: config.forwardToken,
     timeoutMs: config.upstreamTimeoutMs,
+    needsSignal: gateway.needsSignal,
     fetch: gateway.fetch,
   });
   if (!forwarded.ok) {

@@ -12,16 +12,12 @@ export interface Caller {
   readonly isStale: boolean;
 }
 
-/**
- * The headers for one request to `url`, names in lower case. Rejects when an assertion is wanted and
- * cannot be signed; the request must then not be forwarded.
- */
-export async function identityHeaders(
+/** The headers for one request, without its assertion. Names in lower case. */
+export function identityHeaders(
   gateway: Gateway,
   facts: Facts,
-  { key, isStale }: Caller,
-  url: string,
-): Promise<Record<string, string>> {
+  { key }: Caller,
+): Record<string, string> {
   const { request, target } = facts;
   const { upstreamAuthorization } = gateway.config;
   const identity: Record<string, string> = {
@@ -36,10 +32,5 @@ export async function identityHeaders(
   const clientAddress = request.headers.get('cf-connecting-ip') ?? '';
   if (/^[0-9A-Fa-f.:]+$/.test(clientAddress)) identity['x-forwarded-for'] = clientAddress;
   if (upstreamAuthorization !== null) identity['authorization'] = upstreamAuthorization;
-  if (gateway.assertions !== null) {
-    const { nowMs } = facts.lookup;
-    const asserted = { key, isStale, method: request.method, url, nowMs };
-    identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
-  }
   return identity;
 }

@@ -9,7 +9,7 @@ import { type Rejection, reject, rejectionHeaders, rejectionKinds } from '../cor
 import { isOwnTarget, readTarget } from '../core/request-target.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import { problemResponse } from '../problem.ts';
-import { setCorsHeaders } from './cors-headers.ts';
+import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';
 import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
 import type { Caller } from './identity.ts';
@@ -112,14 +112,13 @@ function refusalResponse(
   grant: Grant,
 ): Response {
   const kind = rejectionKinds[rejection.code];
-  const accept = request.headers.get('accept');
   const response = problemResponse(
     { code: rejection.code, status: kind.status, title: kind.title, detail: rejection.detail },
-    { requestId, accept },
+    { requestId, accept: request.headers.get('accept') },
   );
-  for (const [name, value] of Object.entries(rejectionHeaders(rejection))) {
-    response.headers.set(name, value);
-  }
-  setCorsHeaders(response.headers, grant);
+  const { headers } = response;
+  const own = rejectionHeaders(rejection);
+  for (const name in own) headers.set(name, own[name] as string);
+  setOwnCorsHeaders(headers, grant);
   return response;
 }

@@ -45,8 +45,9 @@ describe('a subrequest', () => {
     expect((await initOf(method, body)).redirect).toBe('manual');
   });
 
-  test.each(asked)('can be given up: %s with the body %j', async (method, body) => {
-    const { signal } = await initOf(method, body);
+  // Without a body, the runtime drops it with the request that it belongs to.
+  test('with a body can be given up', async () => {
+    const { signal } = await initOf('POST', 'abc');
     expect(signal).toBeInstanceOf(AbortSignal);
     expect(signal?.aborted).toBe(false);
   });
