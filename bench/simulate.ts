@@ -4,41 +4,38 @@
  *     npm run simulate
  *     npm run simulate -- --data-centres 300 --isolates 10000 --requests 1000000 --keys 1000000
  *
- * One data centre and one isolate of it are simulated with the real directory, under a clock and by a
- * seed; data centres know nothing of one another, so the whole is a multiple of them.
+ * How the figures come about is in `simulation/estimate.ts`; `test/keys-model/simulation.test.ts` holds
+ * them against a count of small deployments in which nothing is estimated.
  */
 
 import { parseArgs } from 'node:util';
-import { FEED_WINDOW_LINES } from '../src/core/limits.ts';
-import { simulateLookUps } from './simulation/look-ups.ts';
-import { simulatePolls } from './simulation/polls.ts';
-import { DATABASE_READS_PER_SECOND, dollarsPerMillion, PRICES_AS_OF } from './simulation/prices.ts';
+import { type Deployment, estimate } from './simulation/estimate.ts';
+import {
+  DATABASE_READS_PER_SECOND,
+  dollarsPerMillion,
+  PRICES_AS_OF,
+  REPLICA_WRITES_PER_SECOND_AND_KEY,
+} from './simulation/prices.ts';
 import { hashAtOnce, type Load } from './simulation/stores.ts';
 
-/** How large a deployment is. */
-interface Size {
-  readonly dataCentres: number;
-  readonly isolates: number;
-  readonly requestsPerSecond: number;
-  readonly keys: number;
-  /** Lines of the change log in a second. */
-  readonly changesPerSecond: number;
-  readonly hasCache: boolean;
-}
+type Size = Omit<Deployment, 'lifeSeconds'>;
+
+const largest = {
+  dataCentres: 300,
+  isolates: 10_000,
+  requestsPerSecond: 1_000_000,
+  keys: 1_000_000,
+} as const;
 
 const sizes: readonly Size[] = [
   aSize({ dataCentres: 1, isolates: 1, requestsPerSecond: 0.1, keys: 10 }),
   aSize({ dataCentres: 1, isolates: 2, requestsPerSecond: 10, keys: 100 }),
   aSize({ dataCentres: 20, isolates: 100, requestsPerSecond: 1_000, keys: 10_000 }),
   aSize({ dataCentres: 100, isolates: 1_000, requestsPerSecond: 50_000, keys: 100_000 }),
-  aSize({ dataCentres: 300, isolates: 10_000, requestsPerSecond: 1_000_000, keys: 1_000_000 }),
-  aSize({
-    dataCentres: 300,
-    isolates: 10_000,
-    requestsPerSecond: 1_000_000,
-    keys: 1_000_000,
-    hasCache: false,
-  }),
+  aSize(largest),
+  aSize({ ...largest, changesPerSecond: 1 }),
+  aSize({ ...largest, changesPerSecond: 10 }),
+  aSize({ ...largest, hasCache: false }),
 ];
 
 const { values: flags } = parseArgs({
@@ -53,16 +50,20 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '1' },
   },
 });
+/** Requests of isolates' lives that are simulated for one line of the table, about. */
+const REQUESTS_SIMULATED = 400_000;
+/** Rows that are read for a copy of one key: `test/keys/growth.test.ts`. */
+const ROWS_OF_A_COPY = 3;
 const seed = Number(flags.seed);
 const lifeSeconds = Number(flags['life-minutes']) * 60;
 
 hashAtOnce();
-console.log(`Seed ${seed}; isolates live for ${lifeSeconds / 60} minutes. Prices of ${PRICES_AS_OF}, beyond what
+console.log(`Seed ${seed}; isolates live for ${lifeSeconds / 60} minutes on average. Prices of ${PRICES_AS_OF}, beyond what
 the Workers Paid plan includes; a million requests cost $${dollarsPerMillion.requests.toFixed(2)} themselves.
 "delay": from the commit of a revocation to the last request that an isolate allowed.
 `);
 const columns = [
-  ...['data centres', 'isolates', 'requests/s', 'keys', 'cache'],
+  ...['data centres', 'isolates', 'requests/s', 'keys', 'changes/s', 'cache'],
   ...['D1 reads/s', 'D1 rows/s', 'KV reads/s', 'KV writes/s', 'Cache reads/s', '$ per million'],
   ...['delay: median', '99 %', 'longest'],
 ];
@@ -73,44 +74,26 @@ for (const note of notes) console.log(`\n${note}`);
 
 async function simulate(size: Size): Promise<void> {
   const { dataCentres, isolates, requestsPerSecond, keys, changesPerSecond, hasCache } = size;
-  const isolatesInEach = Math.max(1, Math.round(isolates / dataCentres));
-  const polls = await simulatePolls({
-    seed,
-    isolates: isolatesInEach,
-    requestsPerSecondAndIsolate: requestsPerSecond / isolates,
-    changesPerSecond,
-    hasCache,
-  });
-  const lookUps = await simulateLookUps({
-    seed,
-    keys,
-    isolates,
-    requestsPerSecondAndIsolate: requestsPerSecond / isolates,
-    changesPerSecond,
-    lifeSeconds,
-  });
-  const polling = perSecond(polls.load, polls.seconds, dataCentres);
-  const lookingUp = perSecond(lookUps, lifeSeconds, isolates);
-  // A fresh isolate takes the log from a neighbour's poll, or from D1 where nothing is shared.
-  const logsPerSecond = hasCache ? 0 : isolates / lifeSeconds;
+  // Enough lives for steady figures; of busy isolates a few are.
+  const requestsInLife = (requestsPerSecond / isolates) * lifeSeconds;
+  const lives = Math.max(3, Math.min(20, Math.round(REQUESTS_SIMULATED / requestsInLife)));
+  const { perSecond, delaysMs } = await estimate({ ...size, lifeSeconds }, { seed, lives });
+  // Management reads what it copies, and writes it to KV, once for each change.
   const rate: Load = {
-    databaseReads: polling.databaseReads + lookingUp.databaseReads + logsPerSecond,
-    databaseRowsRead:
-      polling.databaseRowsRead + lookingUp.databaseRowsRead + logsPerSecond * FEED_WINDOW_LINES,
-    replicaReads: lookingUp.replicaReads,
-    replicaWrites: lookingUp.replicaWrites,
-    cacheReads: polling.cacheReads,
+    ...perSecond,
+    databaseReads: perSecond.databaseReads + changesPerSecond,
+    databaseRowsRead: perSecond.databaseRowsRead + changesPerSecond * ROWS_OF_A_COPY,
+    replicaWrites: perSecond.replicaWrites + changesPerSecond,
   };
   const dollars =
     (rate.databaseRowsRead * dollarsPerMillion.databaseRowsRead +
       rate.replicaReads * dollarsPerMillion.replicaReads +
       rate.replicaWrites * dollarsPerMillion.replicaWrites) /
     requestsPerSecond;
-  const delays = [...polls.delaysMs].sort((left, right) => left - right);
   const at = (part: number) =>
-    `${((delays[Math.floor(part * (delays.length - 1))] ?? 0) / 1_000).toFixed(1)} s`;
+    `${((delaysMs[Math.floor(part * (delaysMs.length - 1))] ?? 0) / 1_000).toFixed(1)} s`;
   const figures = [
-    ...[dataCentres, isolates, requestsPerSecond, keys].map(short),
+    ...[dataCentres, isolates, requestsPerSecond, keys, changesPerSecond].map(short),
     hasCache ? 'yes' : 'no',
     ...[rate.databaseReads, rate.databaseRowsRead, rate.replicaReads].map(short),
     ...[rate.replicaWrites, rate.cacheReads].map(short),
@@ -119,18 +102,19 @@ async function simulate(size: Size): Promise<void> {
   ];
   console.log(`| ${figures.join(' | ')} |`);
   if (rate.databaseReads > DATABASE_READS_PER_SECOND) notes.push(noteOnDatabase(size, rate));
+  if (rate.replicaWrites / keys > REPLICA_WRITES_PER_SECOND_AND_KEY) {
+    notes.push(
+      `${short(isolates)} isolates put more copies into KV than the ${REPLICA_WRITES_PER_SECOND_AND_KEY} write a second that KV takes for a key. The others are refused, which costs a read of D1 each.`,
+    );
+  }
 }
 
 function noteOnDatabase(size: Size, rate: Load): string {
+  const most = short(DATABASE_READS_PER_SECOND);
   const cure = size.hasCache
-    ? 'Let look-ups of keys read from D1 read replicas that are as new as the log (a session with its bookmark), and leave the polls to the primary; or shard keys over databases by the prefix of their hash, each with a log of its own'
-    : 'Serve from a domain of your own: on workers.dev the Cache API stores nothing, so every isolate polls by itself. Or shard keys over databases by the prefix of their hash, each with a log of its own';
-  return `${short(size.isolates)} isolates${size.hasCache ? '' : ' without a cache'}: ${short(rate.databaseReads)} reads a second are more than the ${short(DATABASE_READS_PER_SECOND)} that one D1 does at 1 ms each. ${cure}.`;
-}
-
-function perSecond(load: Load, seconds: number, times: number): Load {
-  const scaled = Object.entries(load).map(([name, count]) => [name, (count * times) / seconds]);
-  return Object.fromEntries(scaled) as Load;
+    ? 'Change keys less often, or in fewer keys at a time: a copy in KV counts for 2,000 lines of the log. Otherwise shard keys over databases by the prefix of their hash, each with a log of its own; or let look-ups of keys read from D1 read replicas that have reached the line that the isolate knows, and leave the polls to the primary'
+    : 'Serve from a domain of your own: on workers.dev the Cache API stores nothing, so every isolate polls by itself';
+  return `${short(size.isolates)} isolates, ${short(size.changesPerSecond)} changes/s${size.hasCache ? '' : ', no cache'}: ${short(rate.databaseReads)} reads a second are more than the ${most} that one D1 does at 1 ms each. ${cure}.`;
 }
 
 function sizesWanted(): readonly Size[] {

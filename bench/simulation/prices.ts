@@ -23,3 +23,6 @@ export const dollarsPerMillion = {
  * https://developers.cloudflare.com/d1/platform/limits/
  */
 export const DATABASE_READS_PER_SECOND = 1_000;
+
+/** Writes of one KV key that KV takes in a second: https://developers.cloudflare.com/kv/platform/limits/ */
+export const REPLICA_WRITES_PER_SECOND_AND_KEY = 1;

@@ -1,6 +1,5 @@
-/** D1, KV and the cache of one data centre for the simulation: they count, and take their time. */
+/** D1, KV and the caches of data centres for the simulation: they count, and take their time. */
 
-import { createHash } from 'node:crypto';
 import type { StoredKey } from '../../src/core/key.ts';
 import { FEED_CACHE_SECONDS, FEED_WINDOW_LINES } from '../../src/core/limits.ts';
 import {
@@ -9,11 +8,11 @@ import {
   type FeedCache,
   type KeyDatabase,
   type KeyReplica,
-  LOG_START,
+  type LogPosition,
   type SharedPoll,
   tokenSubject,
 } from '../../src/keys/types.ts';
-import type { Random } from '../../test/keys-model/random.ts';
+import { createRandom, type Random } from '../../test/keys-model/random.ts';
 import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 
 /** What was asked of the stores. */
@@ -35,28 +34,37 @@ export type CacheKind = 'shared' | 'none' | 'always warm';
 const tripMs = { database: [20, 250], replica: [5, 60], cache: [1, 10] } as const;
 /** A line of no log. */
 const outdated = { seq: -1, mark: 0 };
+/** How long a data centre's cache of KV answers with what it has: `cacheTtl` in `src/keys/kv.ts`. */
+export const REPLICA_CACHE_SECONDS = 60;
 /** Rows that a read of the log reads beside its lines, and a key's: `test/keys/growth.test.ts`. */
 const ROWS_BESIDE_LINES = 3;
 const ROWS_OF_A_KEY = 2;
 
-/** The stores as the isolates of one data centre see them. */
+/** The stores as isolates see them, of one data centre or of several. */
 export class Stores {
   readonly load: Load = emptyLoad();
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #lines: ChangeLine[] = [];
   readonly #revoked = new Set<string>();
-  readonly #hasFreshCopy: (tokenHash: string) => boolean;
-  #shared: { poll: SharedPoll; untilMs: number } | null = null;
+  readonly #hasFreshCopy: ((tokenHash: string) => boolean) | null;
+  /** What KV holds of each token, where nobody says whether it is fresh. */
+  readonly #copies = new Map<string, LogPosition>();
+  /** By data centre. */
+  readonly #shared = new Map<number, { poll: SharedPoll; untilMs: number }>();
+  readonly #cachedCopies = new Map<string, { at: LogPosition | null; untilMs: number }>();
 
+  /** With `hasFreshCopy`, KV has a copy of every token, which is too old where that says so. */
   constructor(
     time: VirtualTime,
     random: Random,
-    hasFreshCopy: (tokenHash: string) => boolean = () => true,
+    hasFreshCopy: ((tokenHash: string) => boolean) | null = () => true,
   ) {
     this.#time = time;
     this.#random = random;
     this.#hasFreshCopy = hasFreshCopy;
+    // The log is older than the simulation, so that a fresh isolate loads a whole window.
+    for (let line = 0; line <= FEED_WINDOW_LINES; line++) this.changeAnotherKey();
   }
 
   /** A change that is not about any key that is asked for. */
@@ -88,24 +96,27 @@ export class Stores {
     },
   };
 
-  readonly replica: KeyReplica = {
-    getKey: async (tokenHash) => {
-      this.load.replicaReads++;
-      await this.#trip('replica', 1);
-      // Management has written a copy of every key. An old one lies before the window of the log.
-      const at = this.#hasFreshCopy(tokenHash) ? (this.#lines.at(-1) ?? LOG_START) : outdated;
-      return { value: this.#keyOf(tokenHash), at };
-    },
-    putKey: async () => {
-      this.load.replicaWrites++;
-      await this.#trip('replica', 1);
-    },
-    getOrigin: async () => null,
-    putOrigin: async () => {},
-  };
+  /** KV, as the isolates of a data centre see it. */
+  replica(place = 0): KeyReplica {
+    return {
+      getKey: async (tokenHash) => {
+        this.load.replicaReads++;
+        await this.#trip('replica', 1);
+        const at = this.#copyAt(tokenHash, place);
+        return at && { value: this.#keyOf(tokenHash), at };
+      },
+      putKey: async (tokenHash, { at }) => {
+        this.load.replicaWrites++;
+        await this.#trip('replica', 1);
+        if (at.seq > (this.#copies.get(tokenHash)?.seq ?? -1)) this.#copies.set(tokenHash, at);
+      },
+      getOrigin: async () => null,
+      putOrigin: async () => {},
+    };
+  }
 
-  /** The data centre's cache, as this isolate sees it. */
-  feedCache(kind: CacheKind): FeedCache {
+  /** The cache of a data centre. */
+  feedCache(kind: CacheKind, place = 0): FeedCache {
     if (kind === 'none') return { get: async () => null, put: async () => {} };
     if (kind === 'always warm') {
       const feed = () => this.#feedFrom(0);
@@ -118,13 +129,34 @@ export class Stores {
       get: async () => {
         this.load.cacheReads++;
         await this.#trip('cache', 1);
-        return this.#shared && this.#time.nowMs < this.#shared.untilMs ? this.#shared.poll : null;
+        const shared = this.#shared.get(place);
+        return shared && this.#time.nowMs < shared.untilMs ? shared.poll : null;
       },
       put: async (poll) => {
         await this.#trip('cache', 1);
-        this.#shared = { poll, untilMs: this.#time.nowMs + FEED_CACHE_SECONDS * 1000 };
+        const untilMs = this.#time.nowMs + FEED_CACHE_SECONDS * 1000;
+        this.#shared.set(place, { poll, untilMs });
       },
     };
+  }
+
+  /** What KV says at a data centre, whose cache may have what it held a while ago. */
+  #copyAt(tokenHash: string, place: number): LogPosition | null {
+    // Management has written a copy of every key. An old one lies before the window of the log.
+    if (this.#hasFreshCopy) return this.#hasFreshCopy(tokenHash) ? this.#recentLine : outdated;
+    const name = `${place}:${tokenHash}`;
+    const cached = this.#cachedCopies.get(name);
+    if (cached && this.#time.nowMs < cached.untilMs) return cached.at;
+    const at = this.#copies.get(tokenHash) ?? null;
+    const untilMs = this.#time.nowMs + REPLICA_CACHE_SECONDS * 1_000;
+    this.#cachedCopies.set(name, { at, untilMs });
+    return at;
+  }
+
+  /** A line that the window of every isolate holds: not too old, and not newer than what it read. */
+  get #recentLine(): LogPosition {
+    // The log is longer than a window.
+    return this.#lines[this.#lines.length - FEED_WINDOW_LINES / 2]!;
   }
 
   #keyOf(tokenHash: string): StoredKey | null {
@@ -138,10 +170,10 @@ export class Stores {
   }
 
   #feedFrom(fromSeq: number) {
-    const wanted = Math.min(fromSeq, this.#lines.length);
-    const lines = this.#lines.slice(Math.max(0, wanted - 1)).slice(-(FEED_WINDOW_LINES + 1));
-    const isWhole = fromSeq === 0 && (lines[0]?.seq ?? 1) === 1;
-    const after = isWhole ? LOG_START : (lines.shift() ?? LOG_START);
+    // As the SQL does: from the wanted line on, or the newest lines. The log is longer than a window.
+    const from = Math.max(fromSeq, this.#lines.length - FEED_WINDOW_LINES);
+    const after = this.#lines[from - 1]!;
+    const lines = this.#lines.slice(from);
     const head = lines.at(-1) ?? after;
     return { after, head, lines, tagKeyHex: 'ab'.repeat(32), hasImportedTokens: true };
   }
@@ -174,11 +206,16 @@ function emptyLoad(): Load {
 
 /**
  * Makes Web Crypto hash at once. It works beside the event loop, and would be the one thing in the
- * simulation that the seed does not decide.
+ * simulation that the seed does not decide. What it makes is no SHA-256, only as different for
+ * different tokens.
  */
 export function hashAtOnce(): void {
   Object.assign(crypto.subtle, {
-    digest: async (_algorithm: string, data: Uint8Array) =>
-      Uint8Array.from(createHash('sha256').update(data).digest()).buffer,
+    digest: async (_algorithm: string, data: Uint8Array) => {
+      const halves = [31, 16_777_619].map((factor) =>
+        createRandom(data.reduce((sum, byte) => Math.imul(sum ^ byte, factor), 0x811c9dc5)),
+      );
+      return Uint8Array.from({ length: 32 }, (_, at) => halves[at % 2]!() * 256).buffer;
+    },
   });
 }
