@@ -7,7 +7,7 @@ import { type DevKeys, ensureDevKeys } from './keys.ts';
 import { type DevOptions, HOST } from './options.ts';
 import { servePage } from './page-server.ts';
 import { assertPortsAreFree } from './ports.ts';
-import { applySchema, startEdge, startUpstream } from './wrangler.ts';
+import { migrate, startEdge, startUpstream } from './wrangler.ts';
 
 export interface DevSession {
   options: DevOptions;
@@ -51,13 +51,13 @@ export async function startDev(options: DevOptions, stopSignal: AbortSignal): Pr
 
   try {
     const upstream = tracked(startUpstream(options));
-    // The schema first: the edge's runtime must not have the database open meanwhile.
-    const schema = applySchema(options);
+    // D1 first: the edge's runtime must not have the database open meanwhile.
+    const migration = migrate(options);
     const { code } = await Promise.race([
-      tracked(schema.child).exited,
+      tracked(migration.child).exited,
       rejectedWhenAborted(stopSignal),
     ]);
-    if (code !== 0) throw new Error(`Cannot apply schema.sql:\n${schema.output.join('\n')}`);
+    if (code !== 0) throw new Error(`Cannot migrate D1:\n${migration.output.join('\n')}`);
     const edge = tracked(startEdge(options));
     await answers(`${upstreamUrl}/echo`, upstream, stopSignal);
     await answers(`${edgeUrl}/_edge/health`, edge, stopSignal);

@@ -1,4 +1,4 @@
-/** The wrangler processes: one that applies the schema, and one each for the upstream and the edge. */
+/** The wrangler processes: one that migrates D1, and one each for the upstream and the edge. */
 
 import { join } from 'node:path';
 import { type Child, startChild } from './child.ts';
@@ -9,16 +9,16 @@ import { DEFAULT_DEV_VARS_FILE, type DevOptions, HOST, PROJECT_DIR } from './opt
 const WRANGLER = join(PROJECT_DIR, 'node_modules/wrangler/wrangler-dist/cli.js');
 
 /**
- * Creates what is missing in the edge's local D1 and ends. Takes about a second; does no harm when
+ * Brings the edge's local D1 to the schema of today and ends. Takes about a second; does no harm when
  * repeated. Its output is collected rather than shown, as it matters only when it fails.
  */
-export function applySchema(options: DevOptions): { child: Child; output: string[] } {
+export function migrate(options: DevOptions): { child: Child; output: string[] } {
   const output: string[] = [];
   const child = wrangler(
-    'schema',
+    'migrations',
     [
-      ...['d1', 'execute', 'edge-authorizer', '--local', '--yes'],
-      ...['--file', join(PROJECT_DIR, 'schema.sql')],
+      ...['d1', 'migrations', 'apply', 'edge-authorizer', '--local'],
+      ...['--config', join(PROJECT_DIR, 'wrangler.toml')],
       ...['--persist-to', options.stateDir],
     ],
     (line) => output.push(line),
