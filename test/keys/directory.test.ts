@@ -318,9 +318,11 @@ describe('a token that cannot exist', () => {
     expect(edge.takeCalls()).toEqual({});
   });
 
-  test('is refused without a call 10,000 times, whatever tag it has, also without a lease', async () => {
+  test('is refused without a call a million times, whatever tag it has, also without a lease', {
+    timeout: 600_000,
+  }, async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
-    for (let number = 0; number < 10_000; number++) {
+    for (let number = 0; number < 1_000_000; number++) {
       const tag = number.toString(36).padStart(8, 'z');
       const lookup = new Lookup(edge.time.nowMs, (work) => void work);
       const found = await isolate.directory.find(retagged(token, tag), null, lookup);
@@ -391,6 +393,27 @@ describe('what does not exist', () => {
     await maker.directory.refresh();
     expect(await maker.request(aToken(1).token)).toMatchObject({ key: { id: 'key_2' } });
     expect(await maker.preflight('https://new.test')).toBe('registered');
+  });
+
+  test('is remembered within bounds when a million tokens come, and drives out no key in use', {
+    timeout: 600_000,
+  }, async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    // Once something was imported, any token may exist, and each of these has to be looked up.
+    edge.truth.create(aStoredKey({ id: 'key_2' }), (await importedToken()).hash, true);
+    await isolate.directory.refresh();
+    for (let number = 0; number < 1_000_000; number++) {
+      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+      await isolate.directory.find(`flood-${number}`, null, lookup);
+      if (number % 1_000 === 0) await isolate.directory.find(token, null, lookup);
+    }
+    expect(edge.takeCalls().database).toBeGreaterThanOrEqual(1_000_000);
+    const { misses, keys, keyBytes } = isolate.directory.stats();
+    expect(misses).toBeLessThanOrEqual(MISSES_IN_MEMORY);
+    expect(keys).toBe(1);
+    expect(keyBytes).toBeLessThan(10_000);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
   });
 
   test('is remembered within bounds, apart from the keys', async () => {
