@@ -5,6 +5,9 @@
  * the next version's at once.
  */
 
+// For programs that take the edge as a library and do not list its declarations themselves.
+/// <reference path="./text-modules.d.ts" />
+
 import icon from './client/icon.svg' with { type: 'text' };
 import script from './client/script.js' with { type: 'text' };
 import style from './client/style.css' with { type: 'text' };
