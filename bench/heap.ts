@@ -6,7 +6,6 @@
  */
 
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 
 /** Bytes in use by isolate, which is named like its service. */
 export type HeapUsage = Map<string, number>;
@@ -32,17 +31,6 @@ export async function readHeaps(inspectorPort: number, collected: string): Promi
     }
   }
   return usage;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('Cannot find a free port');
-  return address.port;
 }
 
 async function openSession(url: string) {

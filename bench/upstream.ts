@@ -4,12 +4,10 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { otherCores } from './cores.ts';
-import { start, stop } from './processes.ts';
+import { freePort, start, stop } from './processes.ts';
 import { plainWorker, serveWorkerd } from './workerd.ts';
 
 /** A running upstream. */
@@ -103,16 +101,6 @@ async function serveWithWorkerd(folder: string): Promise<Upstream> {
 function nginxVersion(): string | null {
   const { error, stderr } = spawnSync('nginx', ['-v'], { encoding: 'utf8' });
   return error ? null : (/nginx\/(\S+)/.exec(stderr)?.[1] ?? 'of unknown version');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('Cannot find a free port');
-  return address.port;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -4,6 +4,8 @@
  * JWK Set: https://www.rfc-editor.org/rfc/rfc7517#section-5, Ed25519: https://www.rfc-editor.org/rfc/rfc8037#section-2
  */
 
+import { isRecord, parseJson } from './json.ts';
+
 /** A signing key: a private Ed25519 JWK. */
 export interface AssertionKey {
   readonly kty: 'OKP';
@@ -21,7 +23,7 @@ const coordinatePattern = /^[A-Za-z0-9_-]{43}$/;
  * is secret.
  */
 export function readAssertionKeys(json: string): readonly AssertionKey[] | null {
-  const set = parse(json);
+  const set = parseJson(json);
   const keys = isRecord(set) ? set['keys'] : null;
   if (!Array.isArray(keys) || keys.length === 0) return null;
   const read = keys.map(readKey);
@@ -38,16 +40,4 @@ function readKey(jwk: unknown): AssertionKey | null {
   return typeof kid === 'string' && /^[\x21-\x7e]{1,128}$/.test(kid)
     ? { kty, crv, x, d, kid }
     : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
 }

@@ -5,6 +5,7 @@
  * too much in that place. Pure, no I/O.
  */
 
+import { isRecord, parseJson } from './json.ts';
 import type { FieldProblem } from './key-access.ts';
 import type { RouteList, RouteRow } from './route-table.ts';
 
@@ -172,16 +173,4 @@ function isTemplate(path: string): boolean {
 
 function idKindsOf(path: string): readonly string[] {
   return path.split('/').flatMap((segment) => idPattern.exec(segment)?.[1] ?? []);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

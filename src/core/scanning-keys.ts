@@ -7,6 +7,7 @@
  */
 
 import { readBase64 } from './der-signature.ts';
+import { isRecord, parseJson } from './json.ts';
 
 /** A public key, ready to be imported as SPKI for ECDSA over P-256. */
 export interface ScanningKey {
@@ -42,7 +43,7 @@ const curveB = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604
 
 /** Reads keys from the value of a setting: a text of JSON, or what it stands for. Never throws. */
 export function readScanningKeys(value: unknown): ScanningKeysResult {
-  const document = typeof value === 'string' ? parse(value) : value;
+  const document = typeof value === 'string' ? parseJson(value) : value;
   if (!isRecord(document)) return refuse('it is not a JSON object');
   const pems = 'public_keys' in document ? publishedPems(document) : Object.entries(document);
   if (pems === null) {
@@ -101,16 +102,4 @@ function toNumber(bytes: Uint8Array): bigint {
 
 function refuse(reason: string): ScanningKeysResult {
   return { ok: false, reason };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
 }

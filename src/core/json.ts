@@ -1,0 +1,15 @@
+/** Reading JSON that somebody else wrote. Pure, no I/O. */
+
+/** The value of a JSON text; `undefined`, which no JSON text has, when it does not parse. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value is a JSON object, and neither a list nor `null`. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
