@@ -77,6 +77,14 @@ export const SLOWEST_UPLOAD_BYTES_PER_MS = 16;
 
 /** How long a signed assertion is valid, in seconds. The upstream's clock must be this good. */
 export const ASSERTION_SECONDS = 30;
+
+/**
+ * Names of headers whose fate is remembered, and what they take together in memory: far more than honest
+ * clients have names for. A hostile one that makes names up drives out none that is in use.
+ */
+export const HEADER_NAMES_IN_MEMORY = 256;
+export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;
+
 /** Assertions that one isolate remembers where they are signed once per key. */
 export const ASSERTIONS_IN_MEMORY = 10_000;
 

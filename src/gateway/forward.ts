@@ -7,8 +7,14 @@
  * ASCII. The body is handed through untouched: a stream in between would lose its Content-Length.
  */
 
-import { LONGEST_UPLOAD_MS, SLOWEST_UPLOAD_BYTES_PER_MS } from '../core/limits.ts';
+import {
+  HEADER_NAMES_IN_MEMORY,
+  HEADER_NAMES_IN_MEMORY_BYTES,
+  LONGEST_UPLOAD_MS,
+  SLOWEST_UPLOAD_BYTES_PER_MS,
+} from '../core/limits.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
+import { BoundedMap } from '../keys/bounded-map.ts';
 
 /** What to forward, and what to tell the upstream about it. */
 export interface Forwarding {
@@ -87,9 +93,13 @@ const vouchedPrefix = 'cf-';
  * Redirects are handed back: followed, they would carry credentials to wherever the upstream points.
  */
 export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
+  // Before anything that may fail for the upstream's sake: what goes wrong here is ours.
+  const headers = upstreamHeaders(forwarding);
+  const isPlain = forwarding.request.body === null && !forwarding.needsSignal;
   try {
-    const isPlain = forwarding.request.body === null && !forwarding.needsSignal;
-    const response = isPlain ? await send(forwarding) : await sendWithSignal(forwarding);
+    const response = isPlain
+      ? await send(forwarding, headers)
+      : await sendWithSignal(forwarding, headers);
     if (response === null) return failed('upstream_timeout', 'no response headers in time');
     return { ok: true, response: withoutHopByHop(editable(response)) };
   } catch (error) {
@@ -99,13 +109,13 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
 
 /**
  * Sends a request that ends with its headers. `null`: the upstream did not answer in time. Nothing
- * aborts the fetch then: the runtime drops it with the request that it belongs to. An AbortSignal
- * would cost every request about as much as finding its key (`bench/README.md`).
+ * aborts the fetch then: the runtime drops it with the request that it belongs to. What an AbortSignal
+ * would cost every request is in `bench/README.md`.
  */
-async function send(forwarding: Forwarding): Promise<Response | null> {
+async function send(forwarding: Forwarding, headers: Headers): Promise<Response | null> {
   const response = forwarding.fetch(forwarding.url, {
     method: forwarding.request.method,
-    headers: upstreamHeaders(forwarding),
+    headers,
     redirect: 'manual',
     cf: neverCached,
   });
@@ -124,7 +134,7 @@ async function send(forwarding: Forwarding): Promise<Response | null> {
  * The same for a request that somebody has to be told to stop: the client's body on its way, or a
  * handler of ours. An upload takes as long as its client and the upstream need.
  */
-async function sendWithSignal(forwarding: Forwarding): Promise<Response | null> {
+async function sendWithSignal(forwarding: Forwarding, headers: Headers): Promise<Response | null> {
   const { request, url, timeoutMs } = forwarding;
   const deadline = createDeadline();
   const body = followUpload(request, {
@@ -132,7 +142,7 @@ async function sendWithSignal(forwarding: Forwarding): Promise<Response | null> 
     onBrokenOff: () => deadline.cancel(new Error('the body of the request broke off')),
   });
   const init: RequestInit = {
-    headers: upstreamHeaders(forwarding),
+    headers,
     redirect: 'manual',
     signal: deadline.signal,
     cf: neverCached,
@@ -260,16 +270,14 @@ function isWebSocketUpgrade({ method, headers }: Request): boolean {
 /** What becomes of a header of the client's. A credential is passed where the token is forwarded. */
 type Fate = 'passed' | 'removed' | 'credential';
 
-const knownFates = new Map<string, Fate>();
-/** Far more than clients have names for; what a hostile one makes up is told anew each time. */
-const KNOWN_FATES_MAX = 256;
+const knownFates = new BoundedMap<Fate>(HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES);
 
 /** The fate of a header by its name, in lower case. */
 function fateOf(name: string): Fate {
   const known = knownFates.get(name);
   if (known !== undefined) return known;
   const fate = judgeName(name);
-  if (knownFates.size < KNOWN_FATES_MAX) knownFates.set(name, fate);
+  knownFates.set(name, fate, name.length);
   return fate;
 }
 
