@@ -1,11 +1,14 @@
 /**
  * Secrets stay where they belong. Good, bad and hostile requests with known secrets go through the
  * production bundle, with upstreams and databases that fail; then everything that came out of it is
- * searched: every log line, every response, every header that the upstream received, every row of D1
- * and every value in KV.
+ * searched: every log line, every response, every header that the upstream received, every row of D1,
+ * every value in KV, every entry of the Cache API, and the files of all stores, which hold what was
+ * overwritten and deleted, too.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findSecrets, type Places, type Secrets } from '../support/node/find-secrets.ts';
 import { chunk, type RawRequest, request } from '../support/node/raw-http.ts';
@@ -28,6 +31,8 @@ interface Watched {
   edge: Edge;
   upstream: Upstream;
   secrets: Secrets;
+  /** Entries of the Cache API that were seen. They go within seconds. */
+  cached: string[];
   /** Sends a request and keeps what comes back. */
   send(rawRequest: RawRequest, meant?: Meant): Promise<string>;
   /** Calls the management API and keeps what comes back. Returns the JSON, `null` without any. */
@@ -63,6 +68,7 @@ async function watch(
   );
   const edge = await serveEdge({ upstreamUrl: upstream.url, ...options });
   const responses: string[] = [];
+  const cached: string[] = [];
 
   const send: Watched['send'] = async (rawRequest, meant = () => []) => {
     const response = await request(edge.port, rawRequest, { timeoutMs: 20_000 });
@@ -91,6 +97,7 @@ async function watch(
     edge,
     upstream,
     secrets,
+    cached,
     send,
     manage,
     async collect() {
@@ -104,6 +111,8 @@ async function watch(
         'a header to the upstream': received.map((header) => header.join(': ')),
         D1: await dumpDatabase(edge),
         KV: await dumpReplica(edge),
+        'the Cache API': [...cached, ...(await dumpCache(edge))],
+        ...(await dumpFiles(edge)),
       };
     },
     async dispose() {
@@ -138,17 +147,28 @@ describe('a deployment that strips tokens', () => {
     watched.secrets['the key of the tags'] = results[0]?.value ?? '';
     await sampleOfTraffic(watched);
     await usageIsCounted(watched.edge);
-    places = await watched.collect();
-    // Where it is meant to be.
-    places = { ...places, D1: places['D1']?.filter((row) => !row.includes('token_tag_key')) ?? [] };
+    await sharedPoll(watched, 'token:');
+    places = withoutTagKey(await watched.collect(), watched.secrets['the key of the tags']);
   });
   afterAll(() => watched.dispose());
 
   test('was seen doing all there is to see', () => {
     expect(Object.keys(watched.secrets).length).toBeGreaterThan(15);
-    for (const [place, texts] of Object.entries(places)) {
-      expect([place, texts.length]).toEqual([place, expect.toSatisfy((count) => count > 5)]);
-    }
+    const moreThan = (bytes: number) => expect.toSatisfy((size) => size > bytes);
+    const sizes = Object.entries(places).map(([place, texts]) => [place, texts.join('').length]);
+    expect(Object.fromEntries(sizes)).toEqual({
+      'a response': moreThan(100_000),
+      'the logs': moreThan(20_000),
+      'a header to the upstream': moreThan(5_000),
+      D1: moreThan(10_000),
+      KV: moreThan(1_000),
+      'the Cache API': moreThan(500),
+      'the files of cache': moreThan(50_000),
+      'the files of d1': moreThan(500_000),
+      'the files of kv': moreThan(50_000),
+      // Limiters count in memory, and Queues hold their messages there.
+      'the files of ratelimit': moreThan(10_000),
+    });
     const reasons = places['a response']?.flatMap((text) => {
       const [, reason] = /x-edge-reason: (\w+)/i.exec(text) ?? [];
       return reason ?? [];
@@ -199,6 +219,10 @@ describe('a deployment that strips tokens', () => {
     expect(findSecrets(planted, await watched.collect())).toEqual([]);
 
     const created = await watched.edge.createKey({ name: text, owner: text });
+    // The change log, which goes through the Cache API, names tokens by hashes, but origins in full.
+    const cors = { allowedOrigins: [`https://page.${text}.example`] };
+    await watched.edge.createKey({ name: 'of a planted origin', access: { cors } });
+    await sharedPoll(watched, text);
     await watched.send({ target: '/api/any', headers: [bearer(created.token), ['X-Own', text]] });
     await watched.send({
       method: 'OPTIONS',
@@ -215,6 +239,10 @@ describe('a deployment that strips tokens', () => {
       'the planted secret in a header to the upstream',
       'the planted secret in D1',
       'the planted secret in KV',
+      'the planted secret in the Cache API',
+      'the planted secret in the files of cache',
+      'the planted secret in the files of d1',
+      'the planted secret in the files of kv',
     ]);
   });
 });
@@ -484,6 +512,25 @@ async function settle(edge: Edge): Promise<void> {
   );
 }
 
+/**
+ * What is left when the key of the tags is cut out where it is meant to be, by the name that it has
+ * there: a row of D1, which isolates read with the change log, and their shared poll of that log.
+ */
+function withoutTagKey(places: Places, tagKey = ''): Places {
+  const inPoll = `"tagKeyHex":"${tagKey}"`;
+  const meant: Record<string, string> = {
+    D1: `"name":"token_tag_key","value":"${tagKey}"`,
+    'the files of d1': `token_tag_key${tagKey}`,
+    'the Cache API': inPoll,
+    'the files of cache': inPoll,
+  };
+  const rest = Object.entries(places).map(([place, texts]) => {
+    const spelling = meant[place];
+    return [place, spelling ? texts.map((text) => text.replaceAll(spelling, '')) : texts];
+  });
+  return Object.fromEntries(rest);
+}
+
 /** Waits until D1 holds what was counted of the requests, and the origins that were refused. */
 async function usageIsCounted({ db }: Edge): Promise<void> {
   const counted =
@@ -522,6 +569,66 @@ async function dumpReplica(edge: Edge): Promise<string[]> {
     cursor = page.list_complete ? undefined : page.cursor;
   } while (cursor !== undefined);
   return texts;
+}
+
+/**
+ * Waits until isolates share a poll of the change log that holds this text, through the Cache API, and
+ * keeps that entry. Requests are sent meanwhile that no isolate can answer without a poll.
+ */
+async function sharedPoll({ edge, cached, send }: Watched, text: string): Promise<void> {
+  await vi.waitUntil(
+    async () => {
+      await send({
+        method: 'OPTIONS',
+        target: '/api/any',
+        headers: [
+          ['Origin', `https://${randomUUID()}.example`],
+          ['Access-Control-Request-Method', 'GET'],
+        ],
+      });
+      cached.push(...(await dumpCache(edge)));
+      return cached.some((entry) => entry.includes(text));
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+}
+
+/** Every entry that the Cache API still answers with, under the address that its files name. */
+async function dumpCache({ caches, storageFolder }: Edge): Promise<string[]> {
+  const files = await dumpFolder(join(storageFolder, 'cache'));
+  const addresses = files.flatMap(
+    (file) => file.match(/https:\/\/feed\.[\w.-]+\/v2\/[\da-f-]{36}/g) ?? [],
+  );
+  const cache = await caches.open('edge-authorizer');
+  const entries = await Promise.all(
+    [...new Set(addresses)].map(async (address) => {
+      const response = await cache.match(address);
+      return response ? [`${address} ${await response.text()}`] : [];
+    }),
+  );
+  return entries.flat();
+}
+
+/** Every file that the stores keep, by the name of the store's folder. */
+async function dumpFiles({ storageFolder }: Edge): Promise<Places> {
+  const stores = (await readdir(storageFolder)).sort();
+  const places = stores.map(async (store) => {
+    return [`the files of ${store}`, await dumpFolder(join(storageFolder, store))] as const;
+  });
+  return Object.fromEntries(await Promise.all(places));
+}
+
+/** The files below a folder: where each is, and its bytes as Latin-1. */
+async function dumpFolder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const texts = files.map(async ({ parentPath, name }) => {
+    const path = join(parentPath, name);
+    // A value's file goes when another value takes its place.
+    const bytes = await readFile(path, 'latin1').catch(() => null);
+    return bytes === null ? [] : [`${relative(folder, path)}\n${bytes}`];
+  });
+  return (await Promise.all(texts)).flat();
 }
 
 /** A secret that is not like any other text. */

@@ -1,9 +1,10 @@
 /**
  * Looks for secrets where none may be. A secret counts as found when any dozen of its characters in a
- * row are there, in any case, so that half of one does, and so does one in base64 or hexadecimal.
+ * row are there, in any case, so that half of one does, and so does one in base64, in hexadecimal, or
+ * one in hexadecimal as the bytes that it stands for.
  */
 
-/** What is searched, by the name under which a find is reported. */
+/** What is searched, by the name under which a find is reported. Bytes are given as Latin-1. */
 export type Places = Record<string, readonly string[]>;
 
 /** Secrets by the name under which they are reported. */
@@ -16,20 +17,35 @@ const windowLength = 12;
  * around it. Throws when a secret is too short to be told from other text.
  */
 export function findSecrets(secrets: Secrets, places: Places): string[] {
-  const found: string[] = [];
-  for (const [placeName, texts] of Object.entries(places)) {
-    for (const [secretName, secret] of Object.entries(secrets)) {
-      const pieces = piecesOf(secretName, secret);
-      for (const text of texts) {
-        const at = indexOfAny(text.toLowerCase(), pieces);
-        if (at === -1) continue;
-        const excerpt = JSON.stringify(text.slice(Math.max(0, at - 40), at + 40));
-        found.push(`${secretName} in ${placeName}: ${excerpt}`);
-        break;
+  const namesOfPieces = indexPieces(secrets);
+  return Object.entries(places).flatMap(([placeName, texts]) => {
+    const finds = new Map<string, string>();
+    for (const text of texts) {
+      // One pass for all secrets: files are large, and there are thousands of pieces.
+      const lowerCase = text.toLowerCase();
+      for (let at = 0; at + windowLength <= lowerCase.length; at++) {
+        for (const name of namesOfPieces.get(lowerCase.slice(at, at + windowLength)) ?? []) {
+          if (finds.has(name)) continue;
+          finds.set(name, JSON.stringify(text.slice(Math.max(0, at - 40), at + 40)));
+        }
       }
     }
+    return Object.keys(secrets).flatMap((name) => {
+      const excerpt = finds.get(name);
+      return excerpt === undefined ? [] : [`${name} in ${placeName}: ${excerpt}`];
+    });
+  });
+}
+
+/** The names of the secrets that a piece of text belongs to, by the piece in lower case. */
+function indexPieces(secrets: Secrets): Map<string, Set<string>> {
+  const namesOfPieces = new Map<string, Set<string>>();
+  for (const [name, secret] of Object.entries(secrets)) {
+    for (const piece of piecesOf(name, secret)) {
+      namesOfPieces.set(piece, (namesOfPieces.get(piece) ?? new Set()).add(name));
+    }
   }
-  return found;
+  return namesOfPieces;
 }
 
 function piecesOf(name: string, secret: string): string[] {
@@ -37,19 +53,17 @@ function piecesOf(name: string, secret: string): string[] {
   const hidden = secret.replace(/^[a-z][a-z0-9]{0,15}_(?:sk|pk)_.{4}/, '');
   if (hidden.length < 2 * windowLength) throw new Error(`Cannot look for ${name}: it is too short`);
   const bytes = Buffer.from(hidden);
-  const spellings = [hidden, bytes.toString('base64url'), bytes.toString('hex')];
+  const spellings = [
+    hidden,
+    bytes.toString('hex'),
+    // Base64 takes three bytes at a time, so it looks different behind one or two others.
+    ...[0, 1, 2].map((before) => bytes.subarray(before).toString('base64url')),
+    ...(/^(?:[0-9a-f]{2})+$/i.test(hidden) ? [Buffer.from(hidden, 'hex').toString('latin1')] : []),
+  ];
   return spellings.flatMap((spelling) => {
-    const count = spelling.length - windowLength + 1;
+    const count = Math.max(0, spelling.length - windowLength + 1);
     return Array.from({ length: count }, (_, start) =>
       spelling.slice(start, start + windowLength).toLowerCase(),
     );
   });
-}
-
-function indexOfAny(text: string, pieces: string[]): number {
-  for (const piece of pieces) {
-    const at = text.indexOf(piece);
-    if (at !== -1) return at;
-  }
-  return -1;
 }

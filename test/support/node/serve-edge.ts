@@ -5,7 +5,8 @@
  * else wrangler.toml binds are Miniflare's real ones.
  */
 
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import {
   convertV4MiniflareOptions,
@@ -54,6 +55,9 @@ export type Edge = {
   logs: string[];
   db: D1;
   kv: Kv;
+  caches: Caches;
+  /** Where the stores keep their files, a folder for each kind. It goes with the edge. */
+  storageFolder: string;
   /** Calls the management API, `path` below `/_edge/v1`, as the administrator. */
   manage(method: string, path: string, body?: unknown): Promise<ManagementAnswer>;
   /** Creates a key. Throws with the answer when that is not a 201. */
@@ -63,6 +67,7 @@ export type Edge = {
 
 export type D1 = Awaited<ReturnType<Miniflare['getD1Database']>>;
 export type Kv = Awaited<ReturnType<Miniflare['getKVNamespace']>>;
+export type Caches = Awaited<ReturnType<Miniflare['getCaches']>>;
 
 /** An answer of the management API; `json` is `null` when the body is empty. */
 export type ManagementAnswer = { status: number; headers: Headers; json: unknown };
@@ -112,12 +117,21 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
       ...(await Promise.all(services)),
     ],
   });
-  const miniflare = new Miniflare({ ...instanceOptions(logs), workers });
+  const storageFolder = await mkdtemp(join(tmpdir(), 'edge-authorizer-storage-'));
+  const miniflare = new Miniflare({
+    ...instanceOptions(logs),
+    resourcePersistencePath: storageFolder,
+    workers,
+  });
+  const dispose = async () => {
+    await miniflare.dispose();
+    await rm(storageFolder, { recursive: true, force: true });
+  };
   await miniflare.ready;
 
   const db = await miniflare.getD1Database('DB', names[0]);
   await applySchema(db).catch(async (error) => {
-    await miniflare.dispose();
+    await dispose();
     throw error;
   });
   const ports = await Promise.all(names.map((name) => directPort(miniflare, name)));
@@ -150,6 +164,8 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
     logs,
     db,
     kv: await miniflare.getKVNamespace('KEYS', names[0]),
+    caches: await miniflare.getCaches(),
+    storageFolder,
     manage,
     async createKey(body) {
       const { status, json } = await manage('POST', '/keys', body);
@@ -158,7 +174,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
       }
       return json;
     },
-    dispose: () => miniflare.dispose(),
+    dispose,
   };
 }
 
