@@ -2,13 +2,15 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { hashToken } from '../src/core/token.ts';
 import { bundleWorker, projectRoot } from './bundle.ts';
 import { coreUnderTest } from './cores.ts';
 import { bundledModules, prepareWorker } from './prepare.ts';
 import { cpuSecondsOf, start, stop } from './processes.ts';
+import { listedOrigin } from './rows.ts';
 import { plainWorker, type Server, serveWorkerd } from './workerd.ts';
 
 /** A running contender, and the token that it accepts. */
@@ -28,18 +30,45 @@ export function installPackages(): void {
   });
 }
 
-/** An afternoon with Hono: `contenders/recipe.ts`. */
+const recipeToken = 'recipe-token-0123456789-0123456789-0123456789';
+
+/** An afternoon with Hono, its keys in KV: `contenders/recipe.ts`. */
 export async function serveRecipe(options: ContenderOptions): Promise<Contender> {
-  const bundleFolder = join(options.folder, 'bundle');
-  await bundleWorker(bundleFolder, join(contenders, 'recipe.ts'), options.compatibilityDate);
-  const source = await readFile(join(bundleFolder, 'recipe.js'), 'utf8');
+  const bundleFolder = await bundleRecipe(options);
+  const { config } = await prepareWorker({
+    folder: join(options.folder, 'prepared'),
+    worker: {
+      ...(await bundledModules(bundleFolder)),
+      compatibilityDate: options.compatibilityDate,
+      bindings: { UPSTREAM_URL: options.upstreamUrl },
+      kvNamespaces: { KEYS: 'recipe' },
+    },
+    async fill({ miniflare, name }) {
+      const keys = await miniflare.getKVNamespace('KEYS', name);
+      const key = { id: 'key_recipe', owner: 'acct_bench', origins: [listedOrigin] };
+      await keys.put(await hashToken(recipeToken), JSON.stringify(key));
+    },
+  });
+  const server = await serveWorkerd(join(options.folder, 'workerd'), config);
+  return { server, token: recipeToken };
+}
+
+/** The same with its keys in memory. */
+export async function serveRecipeInMemory(options: ContenderOptions): Promise<Contender> {
+  const source = await readFile(join(await bundleRecipe(options), 'index.js'), 'utf8');
   const config = plainWorker(source, options.compatibilityDate, {
     UPSTREAM_URL: options.upstreamUrl,
   });
-  return {
-    server: await serveWorkerd(join(options.folder, 'workerd'), config),
-    token: 'recipe-token-0123456789-0123456789-0123456789',
-  };
+  const server = await serveWorkerd(join(options.folder, 'workerd'), config);
+  return { server, token: recipeToken };
+}
+
+async function bundleRecipe({ folder, compatibilityDate }: ContenderOptions): Promise<string> {
+  const bundleFolder = join(folder, 'bundle');
+  await bundleWorker(bundleFolder, join(contenders, 'recipe.ts'), compatibilityDate);
+  // The name by which bundles are read. wrangler calls it after its source.
+  await rename(join(bundleFolder, 'recipe.js'), join(bundleFolder, 'index.js'));
+  return bundleFolder;
 }
 
 /** better-auth on D1: `contenders/better-auth.js`. */

@@ -5,13 +5,19 @@
 
 import type { LoadRequest } from './load.ts';
 
-/** The servers that rows name. `edge` holds a few keys, `edgeFull` 100,000 keys and origins. */
+/**
+ * The servers that rows name. `edge` holds a few keys, `edgeFull` 100,000 keys and origins; the two
+ * that assert sign for the upstream, `ASSERTION=key` and `ASSERTION=request`.
+ */
 export type ServerName =
   | 'passthrough'
   | 'constant'
   | 'edge'
   | 'edgeFull'
+  | 'edgeAssertsKey'
+  | 'edgeAssertsRequest'
   | 'recipe'
+  | 'recipeInMemory'
   | 'betterAuth'
   | 'studio';
 
@@ -36,7 +42,10 @@ export type RowGroup = { title: string; explanation: string; rows: Row[] };
 export type Credentials = {
   edge: EdgeTokens;
   edgeFull: { rotating: readonly string[]; origins: readonly string[] };
+  edgeAssertsKey: string;
+  edgeAssertsRequest: string;
   recipe: string;
+  recipeInMemory: string;
   betterAuth: string;
   studio: string;
 };
@@ -63,7 +72,10 @@ export const noCredentials: Credentials = {
     invented: '',
   },
   edgeFull: { rotating: [], origins: [] },
+  edgeAssertsKey: '',
+  edgeAssertsRequest: '',
   recipe: '',
+  recipeInMemory: '',
   betterAuth: '',
   studio: '',
 };
@@ -117,6 +129,12 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
         ),
         forward('hot key without Origin', edge.restricted, {}),
         forward('full-access key with Origin', edge.full, crossOrigin),
+        forward('hot key with Origin, ASSERTION=key', tokens.edgeAssertsKey, crossOrigin, {
+          server: 'edgeAssertsKey',
+        }),
+        forward('hot key with Origin, ASSERTION=request', tokens.edgeAssertsRequest, crossOrigin, {
+          server: 'edgeAssertsRequest',
+        }),
       ],
     },
     {
@@ -139,7 +157,9 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
         'A request with a key and an Origin, forwarded to the same upstream. The others are in `bench/contenders`.',
       rows: (
         [
-          ['recipe', 'an afternoon with Hono', 1.8, [8, 64]],
+          ['recipe', 'an afternoon with Hono, keys in KV', 1.8, [8, 64]],
+          // 1.8 times of this one would be more than the Worker that only forwards.
+          ['recipeInMemory', 'the same with keys in memory for ever', 1, [8, 64]],
           // At 64, a request to it takes longer than a round.
           ['betterAuth', 'better-auth on D1', 5, [8]],
           ['studio', 'Express in Node', 5, [8, 64]],
@@ -190,13 +210,17 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
     title: string,
     token: string,
     headers: Record<string, string>,
-    { connections = 8, isQuick = false } = {},
+    {
+      connections = 8,
+      isQuick = false,
+      server = 'edge',
+    }: { connections?: number; isQuick?: boolean; server?: ServerName } = {},
   ): Row {
     const request = get(withToken(token, headers));
     return {
       title,
       baseline: { server: 'passthrough', request },
-      contender: { server: 'edge', request },
+      contender: { server, request },
       connections,
       isQuick,
       wanted: forwarding,

@@ -13,6 +13,8 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { unstable_readConfig as readConfig } from 'wrangler';
+import { newAssertionKeys } from '../src/cli/assertion-keys.ts';
+import type { AssertionMode } from '../src/gateway/assertion.ts';
 import { bundleEdge, projectRoot } from './bundle.ts';
 import { measureCold, measureStartUp, sizesOf } from './cold.ts';
 import { pinning } from './cores.ts';
@@ -24,6 +26,7 @@ import {
   installPackages,
   serveBetterAuth,
   serveRecipe,
+  serveRecipeInMemory,
   serveStudio,
 } from './others.ts';
 import {
@@ -94,9 +97,10 @@ async function bench(wrk: string): Promise<void> {
       compatibilityDate,
       { UPSTREAM_URL: upstream.url },
     );
-  const prepare = (name: string, copies: number) =>
+  const prepare = (name: string, copies: number, vars: Record<string, string> = {}) =>
     prepareEdge({
       root,
+      vars,
       folder: join(folder, name),
       bundleFolder,
       upstreamUrl: upstream.url,
@@ -110,6 +114,11 @@ async function bench(wrk: string): Promise<void> {
     passthrough: await plain('passthrough'),
     constant: await plain('constant'),
     prepareFull: () => prepare('edge-full', 100_000),
+    prepareAsserting: async (mode) =>
+      prepare(`edge-asserts-${mode}`, 0, {
+        ASSERTION: mode,
+        ASSERTION_KEYS: JSON.stringify(await newAssertionKeys(undefined)),
+      }),
     contender: (name) => ({
       folder: join(folder, name),
       upstreamUrl: upstream.url,
@@ -163,6 +172,7 @@ async function startServers(
     passthrough: WorkerdConfig;
     constant: WorkerdConfig;
     prepareFull: () => Promise<PreparedEdge>;
+    prepareAsserting: (mode: AssertionMode) => Promise<PreparedEdge>;
     contender: (name: ServerName) => ContenderOptions;
   },
 ): Promise<{ servers: Map<ServerName, Server>; tokens: Credentials }> {
@@ -176,8 +186,23 @@ async function startServers(
   }
   if (names.has('edge')) servers.set('edge', await serve('edge', parts.edge.config));
 
-  const starts = { recipe: serveRecipe, betterAuth: serveBetterAuth, studio: serveStudio };
-  for (const name of ['recipe', 'betterAuth', 'studio'] as const) {
+  for (const [name, mode] of [
+    ['edgeAssertsKey', 'key'],
+    ['edgeAssertsRequest', 'request'],
+  ] as const) {
+    if (!names.has(name)) continue;
+    const { config, keys } = await parts.prepareAsserting(mode);
+    servers.set(name, await serve(name, config));
+    tokens[name] = keys.restricted;
+  }
+
+  const starts = {
+    recipe: serveRecipe,
+    recipeInMemory: serveRecipeInMemory,
+    betterAuth: serveBetterAuth,
+    studio: serveStudio,
+  };
+  for (const name of ['recipe', 'recipeInMemory', 'betterAuth', 'studio'] as const) {
     if (!names.has(name)) continue;
     installPackages();
     const { server, token } = await starts[name](parts.contender(name));
@@ -265,7 +290,6 @@ async function circumstances(startedAt: Date, wrk: string, upstream: string) {
     Runtime: `${await workerdVersion()}, Node.js ${process.version}`,
     Load: `wrk ${wrk}, one thread; ${rhythm.rounds} rounds of ${rhythm.seconds} s a side`,
     Upstream: upstream,
-    'Not measured': 'assertions that are bound to the request or to the key (`ASSERTION`)',
   };
 }
 
