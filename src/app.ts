@@ -7,7 +7,7 @@
 
 import { Hono } from 'hono';
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
-import { isOwnTarget, readTarget } from './core/request-target.ts';
+import { isOwnTarget, type RequestTarget, readTarget } from './core/request-target.ts';
 import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
@@ -24,7 +24,7 @@ export interface App {
     request: Request,
     runInBackground: (work: Promise<unknown>) => void,
     fetchUpstream: typeof fetch | null,
-  ): Promise<Response>;
+  ): Response | Promise<Response>;
 }
 
 /** Builds the app from its parts. */
@@ -33,28 +33,32 @@ export function createApp(
   management: (runInBackground: (work: Promise<unknown>) => void) => Management,
   dashboard: DashboardParts,
 ): App {
+  async function serveOwn(
+    request: Request,
+    target: RequestTarget,
+    runInBackground: (work: Promise<unknown>) => void,
+  ): Promise<Response> {
+    // A detour into our namespace, such as /a/%2e%2e/_edge/v1/keys, is not forwarded and not served.
+    const isServed = target.isPlain && target.path.startsWith('/_edge');
+    const requestId = gateway.newRequestId();
+    if (!isServed) return notFound(request, requestId);
+    const { assertions } = gateway;
+    const routes = createOwnRoutes(management(runInBackground), dashboard, assertions, requestId);
+    const response = await routes.fetch(request);
+    await discardBody(request);
+    return response;
+  }
+
   return {
-    async fetch(request, runInBackground, fetchUpstream) {
+    fetch(request, runInBackground, fetchUpstream) {
       const target = readTarget(request.url);
       if (!target.isPlain && target.path.length > ODD_PATH_MAX_LENGTH) {
         return targetTooLong(request, gateway.newRequestId());
       }
-      if (!isOwnTarget(target)) {
-        const parts =
-          fetchUpstream === null
-            ? gateway
-            : { ...gateway, fetch: fetchUpstream, needsSignal: true };
-        return handle(parts, request, target, runInBackground);
-      }
-      // A detour into our namespace, such as /a/%2e%2e/_edge/v1/keys, is not forwarded and not served.
-      const isServed = target.isPlain && target.path.startsWith('/_edge');
-      const requestId = gateway.newRequestId();
-      if (!isServed) return notFound(request, requestId);
-      const { assertions } = gateway;
-      const routes = createOwnRoutes(management(runInBackground), dashboard, assertions, requestId);
-      const response = await routes.fetch(request);
-      await discardBody(request);
-      return response;
+      if (isOwnTarget(target)) return serveOwn(request, target, runInBackground);
+      const parts =
+        fetchUpstream === null ? gateway : { ...gateway, fetch: fetchUpstream, needsSignal: true };
+      return handle(parts, request, target, runInBackground);
     },
   };
 }

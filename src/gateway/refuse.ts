@@ -4,8 +4,14 @@
 
 import { type Grant, grantOnRefusal, grantTo } from '../core/grant.ts';
 import type { Registration } from '../core/preflight.ts';
-import { clientNetwork } from '../core/rate-limit.ts';
-import { type Rejection, reject, rejectionHeaders, rejectionKinds } from '../core/rejection.ts';
+import { clientNetwork, type RateLimitPolicy } from '../core/rate-limit.ts';
+import {
+  type GrantScope,
+  type Rejection,
+  reject,
+  rejectionHeaders,
+  rejectionKinds,
+} from '../core/rejection.ts';
 import { isOwnTarget, readTarget } from '../core/request-target.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import { problemResponse } from '../problem.ts';
@@ -31,39 +37,57 @@ export async function refuse(
     { code, keyId: key?.id ?? null, origin: facts.origin?.value ?? null },
     facts.lookup,
   );
-  const grant = await grantFor(gateway, facts, rejection, caller);
-  await discardBody(facts.request);
-  return refusalResponse(facts.request, facts.requestId, rejection, grant);
+  const { origin, request } = facts;
+  const scope = grantScopeOf(rejection, caller);
+  const isRegistrationAsked = scope === 'registered' && origin !== null;
+  const registration = isRegistrationAsked ? await registrationOf(gateway, facts, origin) : null;
+  if (request.body !== null) await discardBody(request);
+  return refusalResponse(
+    request,
+    facts.requestId,
+    rejection,
+    grantOnRefusal(scope, origin, registration),
+  );
 }
 
 /** Refuses credentials; a client that keeps failing is told to wait instead. Never rejects. */
-export async function refuseCredentials(
+export function refuseCredentials(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
 ): Promise<Response> {
   const { failureLimit } = gateway.config;
-  const network = clientNetwork(facts.request.headers.get('cf-connecting-ip') ?? '');
-  if (failureLimit === null || network === null || (await gateway.mayFail(network))) {
-    return refuse(gateway, facts, rejection, null);
-  }
+  const address = facts.request.headers.get('cf-connecting-ip');
+  const network = address === null ? null : clientNetwork(address);
+  return failureLimit === null || network === null
+    ? refuse(gateway, facts, rejection, null)
+    : refuseWithinLimit(gateway, facts, rejection, { network, limit: failureLimit });
+}
+
+async function refuseWithinLimit(
+  gateway: Gateway,
+  facts: Facts,
+  rejection: Rejection,
+  { network, limit }: { readonly network: string; readonly limit: RateLimitPolicy },
+): Promise<Response> {
+  if (await gateway.mayFail(network)) return refuse(gateway, facts, rejection, null);
   const limited = reject(
     'rate_limited',
     'Cannot try so many API keys from one address. Wait, then send the right one',
-    { cause: rejection.code, limit: failureLimit },
+    { cause: rejection.code, limit },
   );
   return refuse(gateway, facts, limited, null);
 }
 
 /** Whether some live key lists an origin. Never rejects. */
-export async function registrationOf(
+export function registrationOf(
   gateway: Gateway,
   facts: Facts,
   origin: WebOrigin,
-): Promise<Registration> {
+): Registration | Promise<Registration> {
   return (
     gateway.directory.recallOrigin(origin, facts.lookup) ??
-    (await gateway.directory.findOrigin(origin, facts.lookup))
+    gateway.directory.findOrigin(origin, facts.lookup)
   );
 }
 
@@ -90,19 +114,10 @@ const failureDetails = {
   unavailable: 'Cannot answer the request at the moment. Try again shortly',
 } as const;
 
-async function grantFor(
-  gateway: Gateway,
-  facts: Facts,
-  rejection: Rejection,
-  caller: Caller | null,
-): Promise<Grant> {
-  const { origin } = facts;
-  if (origin === null) return null;
-  const { grantScope } = rejectionKinds[rejection.code];
+function grantScopeOf({ code }: Rejection, caller: Caller | null): GrantScope {
+  const { grantScope } = rejectionKinds[code];
   // Without a caller, no key has admitted the origin.
-  const scope = grantScope === 'key' && caller === null ? 'registered' : grantScope;
-  const registration = scope === 'registered' ? await registrationOf(gateway, facts, origin) : null;
-  return grantOnRefusal(scope, origin, registration);
+  return grantScope === 'key' && caller === null ? 'registered' : grantScope;
 }
 
 function refusalResponse(
