@@ -13,17 +13,21 @@ export type HeapUsage = Map<string, number>;
 const answerTimeoutMs = 10_000;
 
 /**
- * Reads the heap of every isolate that runs. That of the service `collected` is read after a full
- * collection of its garbage; the others hold some. Buffers outside V8's heap count, too.
+ * Reads the heap of every isolate that runs. Those of the services `collected` are read after a full
+ * collection of their garbage, which they have to be busy for: an idle isolate collects only once an
+ * event arrives. The others hold some. Buffers outside V8's heap count, too.
  */
-export async function readHeaps(inspectorPort: number, collected: string): Promise<HeapUsage> {
+export async function readHeaps(
+  inspectorPort: number,
+  collected: readonly string[],
+): Promise<HeapUsage> {
   const usage: HeapUsage = new Map();
   const list = await fetch(`http://127.0.0.1:${inspectorPort}/json`);
   const targets = (await list.json()) as { id: string; webSocketDebuggerUrl: string }[];
   for (const { id, webSocketDebuggerUrl } of targets) {
     const session = await openSession(webSocketDebuggerUrl);
     try {
-      if (id === collected) await session.call('HeapProfiler.collectGarbage');
+      if (collected.includes(id)) await session.call('HeapProfiler.collectGarbage');
       const heap = await session.call('Runtime.getHeapUsage');
       usage.set(id, Number(heap['usedSize']) + Number(heap['backingStorageSize']));
     } finally {

@@ -1,14 +1,15 @@
 /**
  * Mixed load for a long time, under a limit on memory: `npm run soak`, or `npm run soak -- --minutes 2`.
- * First against the production bundle under `workerd serve`, on D1, KV and a Queue, then the same load
- * against a Worker that only forwards, so that growth of memory can be told to be ours or the
- * runtime's. `--only edge` or `--only control` leaves one out.
+ * First against the production bundle under `workerd serve`, with the simulators of D1, KV, the Queue
+ * and the Cache API in a process of their own, then the same load against a Worker that only forwards,
+ * so that growth of memory can be told to be ours, the simulators' or the runtime's. `--only edge` or
+ * `--only control` leaves one out.
  *
  * The limit: V8 may give each isolate as much heap as Cloudflare does, and the run fails, and ends,
- * when the whole process holds more than `--limit-mib` of memory. It fails, too, when an answer is not
- * the expected one, when the usage that is counted is less than what arrived at the upstream or more
- * than what was sent, or when what our isolate holds after a collection of garbage goes on growing
- * after the warm-up.
+ * when the process of the Worker holds more than `--limit-mib` of memory. It fails, too, when an answer
+ * is not the expected one, when the usage that is counted is less than what arrived at the upstream or
+ * more than what was sent, or when what our isolate holds after a collection of garbage goes on
+ * growing after the warm-up.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,7 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import buildBundle, { bundleFolder } from '../test/support/node/build-bundle.ts';
-import { residentBytes } from '../test/support/node/process-memory.ts';
+import { anonymousBytes, residentBytes } from '../test/support/node/process-memory.ts';
 import { sink, stream } from '../test/support/node/upstream-answers.ts';
 import { startUpstream } from '../test/support/node/upstream-server.ts';
 import { bundleWorker, projectRoot } from './bundle.ts';
@@ -28,13 +29,14 @@ import { bundledModules, prepareWorker } from './prepare.ts';
 import { freePort } from './processes.ts';
 import { listedOrigin } from './rows.ts';
 import { type LoadResult, largeBytes, largeTarget, runLoad } from './soak-load.ts';
-import { serveWorkerd, type WorkerdConfig } from './workerd.ts';
+import { separateStores } from './soak-stores.ts';
+import { type Server, serveWorkerd, type WorkerdConfig } from './workerd.ts';
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     only: { type: 'string' },
-    'limit-mib': { type: 'string', default: '768' },
+    'limit-mib': { type: 'string', default: '384' },
   },
 });
 const durationMs = Number(values.minutes) * 60_000;
@@ -49,20 +51,41 @@ const HEAP_GROWTH_MAX = 1.1;
 const HEAP_NOISE_BYTES = 2 ** 20;
 /** The last counts are handed over by the isolate, then by the Queue, then merged. */
 const COUNTED_WITHIN_MS = 60_000;
+/** Connections that the load left behind are closed by then. */
+const REST_MS = 20_000;
 
 const mainService = 'core:user:worker';
+const busyStores = ['d1:db:entry', 'd1:db'];
 /** No cores of its own: the soak is not about speed. */
 const anyCore = { command: 'env', arguments: [] };
 
 type Sample = { atMs: number; bytes: number };
 
+/** A process, where its isolates can be asked about their heaps, and which of them work all the time. */
+type Watched = Server & { inspectorPort: number; busy: readonly string[] };
+
+/** The time since the load began, and whether it is over. */
+type Look = { atMs: () => number; isOver: () => boolean };
+
+type ProcessMemory = {
+  /** All that the process holds, every second, whatever garbage is in it. */
+  resident: Sample[];
+  /** What is not of files, just after a collection of garbage in the busy isolates. */
+  allocated: Sample[];
+  /** The heap of the Worker, and of all isolates together, after the collection. */
+  ours: Sample[];
+  heaps: Sample[];
+  /** The same some time after the load. NaN when the run did not get there. */
+  atRestBytes: number;
+};
+
 type Outcome = {
   load: LoadResult;
   /** Requests that the upstream received. */
   arrived: number;
-  resident: Sample[];
-  ours: Sample[];
-  others: Sample[];
+  worker: ProcessMemory;
+  /** `null` where there are none. */
+  stores: ProcessMemory | null;
   /** `null` where nothing is counted. */
   counted: number | null;
   isOverLimit: boolean;
@@ -125,45 +148,18 @@ async function prepareControl(): Promise<WorkerdConfig> {
 
 async function soak(name: string, config: WorkerdConfig): Promise<Outcome> {
   const isEdge = name === 'edge';
-  const inspectorPort = await freePort();
-  const server = await serveWorkerd(
-    join(folder, `workerd-${name}`),
-    { ...config, v8Flags: [`--max-old-space-size=${ISOLATE_HEAP_MIB}`] },
-    anyCore,
-    [`--inspector-addr=127.0.0.1:${inspectorPort}`],
-  );
+  const separate = isEdge ? await separateStores(config, mainService) : null;
+  const stores = separate && (await serve(`${name}-stores`, separate.stores, busyStores));
+  const worker = await serve(name, separate?.worker ?? config, [mainService]);
   arrivals = 0;
   const startedAtMs = Date.now();
-  const isOver = () => Date.now() - startedAtMs > durationMs;
-  const resident: Sample[] = [];
-  const ours: Sample[] = [];
-  const others: Sample[] = [];
   let isOverLimit = false;
-
-  const watchProcess = async () => {
-    while (!isOver() && !isOverLimit) {
-      const bytes = await residentBytes(server.pid);
-      resident.push({ atMs: Date.now() - startedAtMs, bytes });
-      if (bytes > limitBytes) {
-        isOverLimit = true;
-        await server.dispose();
-      }
-      await sleep(SAMPLE_MS);
-    }
+  const look: Look = {
+    atMs: () => Date.now() - startedAtMs,
+    isOver: () => isOverLimit || Date.now() - startedAtMs > durationMs,
   };
-  const watchHeaps = async () => {
-    while (!isOver() && !isOverLimit) {
-      const heaps = await readHeaps(inspectorPort, mainService);
-      const atMs = Date.now() - startedAtMs;
-      const bytes = heaps.get(mainService) ?? 0;
-      const total = [...heaps.values()].reduce((sum, size) => sum + size, 0);
-      ours.push({ atMs, bytes });
-      others.push({ atMs, bytes: total - bytes });
-      await sleep(durationMs * HEAP_SAMPLE_SHARE);
-    }
-  };
-  const { port } = new URL(server.url);
-  const [load] = await Promise.all([
+  const { port } = new URL(worker.url);
+  const [load, workerMemory, storesMemory] = await Promise.all([
     runLoad({
       port: Number(port),
       token: edge.keys.full,
@@ -172,12 +168,81 @@ async function soak(name: string, config: WorkerdConfig): Promise<Outcome> {
       isEdge,
       durationMs,
     }),
-    watchProcess(),
-    watchHeaps(),
+    watch(worker, look, async (bytes) => {
+      if (bytes <= limitBytes) return;
+      isOverLimit = true;
+      await worker.dispose();
+    }),
+    stores && watch(stores, look),
   ]);
-  const counted = isEdge && !isOverLimit ? await countedBy(server.url, load, arrivals) : null;
-  await server.dispose();
-  return { load, arrived: arrivals, resident, ours, others, counted, isOverLimit };
+  const counted = isEdge && !isOverLimit ? await countedBy(worker.url, load, arrivals) : null;
+  if (!isOverLimit) await sleep(REST_MS);
+  for (const [server, memory] of [
+    [worker, workerMemory],
+    [stores, storesMemory],
+  ] as const) {
+    if (server === null || memory === null) continue;
+    if (!isOverLimit) memory.atRestBytes = await anonymousBytes(server.pid);
+    await server.dispose();
+  }
+  return {
+    load,
+    arrived: arrivals,
+    worker: workerMemory,
+    stores: storesMemory,
+    counted,
+    isOverLimit,
+  };
+}
+
+async function serve(
+  name: string,
+  config: WorkerdConfig,
+  busy: readonly string[],
+): Promise<Watched> {
+  const inspectorPort = await freePort();
+  const server = await serveWorkerd(
+    join(folder, `workerd-${name}`),
+    { ...config, v8Flags: [`--max-old-space-size=${ISOLATE_HEAP_MIB}`] },
+    anyCore,
+    [`--inspector-addr=127.0.0.1:${inspectorPort}`],
+  );
+  return { ...server, inspectorPort, busy };
+}
+
+/** Looks at a process until the load is over. `onResident` is told what it holds, every second. */
+async function watch(
+  server: Watched,
+  { atMs, isOver }: Look,
+  onResident: (bytes: number) => Promise<void> = async () => undefined,
+): Promise<ProcessMemory> {
+  const memory: ProcessMemory = {
+    resident: [],
+    allocated: [],
+    ours: [],
+    heaps: [],
+    atRestBytes: Number.NaN,
+  };
+  const watchProcess = async () => {
+    while (!isOver()) {
+      const bytes = await residentBytes(server.pid);
+      memory.resident.push({ atMs: atMs(), bytes });
+      await onResident(bytes);
+      await sleep(SAMPLE_MS);
+    }
+  };
+  const watchHeaps = async () => {
+    while (!isOver()) {
+      const heaps = await readHeaps(server.inspectorPort, server.busy);
+      const bytes = [...heaps.values()].reduce((sum, size) => sum + size, 0);
+      memory.ours.push({ atMs: atMs(), bytes: heaps.get(mainService) ?? 0 });
+      memory.heaps.push({ atMs: atMs(), bytes });
+      memory.allocated.push({ atMs: atMs(), bytes: await anonymousBytes(server.pid) });
+      await sleep(durationMs * HEAP_SAMPLE_SHARE);
+    }
+  };
+  await Promise.all([watchProcess(), watchHeaps()]);
+  return memory;
 }
 
 /** How many allowed requests the edge counted for the key, as soon as that is all of them. */
@@ -207,8 +272,8 @@ async function countedBy(url: string, { allowed }: LoadResult, arrived: number):
   }
 }
 
-function isGood({ load, arrived, ours, counted, isOverLimit }: Outcome): boolean {
-  const heap = thirdsOf(ours);
+function isGood({ load, arrived, worker, counted, isOverLimit }: Outcome): boolean {
+  const heap = thirdsOf(worker.ours);
   const isFlat = heap.last <= heap.first * HEAP_GROWTH_MAX + HEAP_NOISE_BYTES;
   // Whatever arrived was counted. A client that went away before its head was read was no request.
   const isCounted = counted === null || (counted <= load.allowed && counted >= arrived);
@@ -227,9 +292,18 @@ function report(): void {
     const { first, last, most } = thirdsOf(samples);
     return `${mebibytes(first)} -> ${mebibytes(last)}, at most ${mebibytes(most)}`;
   };
-  rowOf('the process, first -> last third', ({ resident }) => span(resident));
-  rowOf('heap of the Worker, garbage collected', ({ ours }) => span(ours));
-  rowOf('heaps of all other isolates', ({ others }) => span(others));
+  rowOf('heap of the Worker, first -> last third', ({ worker }) => span(worker.ours));
+  for (const process of ['worker', 'stores'] as const) {
+    const ofProcess = (name: string, cell: (memory: ProcessMemory) => string) =>
+      rowOf(`${process}: ${name}`, (outcome) => {
+        const memory = outcome[process];
+        return memory === null ? 'has none' : cell(memory);
+      });
+    ofProcess('heaps of all isolates', ({ heaps }) => span(heaps));
+    ofProcess('allocated, garbage collected', ({ allocated }) => span(allocated));
+    ofProcess('the same at rest', ({ atRestBytes }) => mebibytes(atRestBytes));
+    ofProcess('resident', ({ resident }) => span(resident));
+  }
   rowOf('over the limit', ({ isOverLimit }) => (isOverLimit ? 'yes' : 'no'));
   rowOf('requests', ({ load }) =>
     String([...load.counts.values()].reduce((sum, count) => sum + count, 0)),
@@ -241,8 +315,8 @@ function report(): void {
     ({ arrived, counted }) => `${arrived}, ${counted ?? 'nothing is'}`,
   );
   rowOf('verdict', (outcome) => (isGood(outcome) ? 'good' : 'BAD'));
-  console.log(`${values.minutes} minutes each, limit ${values['limit-mib']} MiB in all and`);
-  console.log(`${ISOLATE_HEAP_MIB} MiB of heap for an isolate`);
+  console.log(`${values.minutes} minutes each, limit ${values['limit-mib']} MiB for the process of the Worker,`);
+  console.log(`${ISOLATE_HEAP_MIB} MiB of heap for each isolate`);
   console.log(table.toString());
   for (const [name, { load }] of outcomes) {
     console.log(name, Object.fromEntries([...load.counts].sort()));

@@ -29,6 +29,7 @@ export type Server = {
 /** workerd's configuration as JSON: the fields of `workerd.capnp` by their names. */
 export type WorkerdConfig = {
   services: Service[];
+  /** The first one is the one that `serveWorkerd` tells the URL of. */
   sockets: { name: string; address: string; service: { name: string }; http: object }[];
   extensions?: unknown[];
   v8Flags?: string[];
@@ -115,7 +116,7 @@ export async function serveWorkerd(
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     if (errors.length < 100) errors.push(text);
   });
-  const port = await listeningPort(child).catch((error) => {
+  const port = await listeningPort(child, config.sockets[0]?.name).catch((error) => {
     throw new Error(`${error}\n${errors.join('')}`);
   });
   const pid = child.pid as number;
@@ -127,15 +128,16 @@ export async function serveWorkerd(
   };
 }
 
-async function listeningPort(child: ChildProcess): Promise<number> {
+async function listeningPort(child: ChildProcess, socket = 'http'): Promise<number> {
   const exited = once(child, 'exit').then(() => {
     throw new Error('Cannot start workerd: it exited');
   });
   const lines = createInterface(child.stdio[3] as Readable);
   const listening = (async () => {
     for await (const line of lines) {
-      const event = JSON.parse(line) as { event: string; port?: number };
-      if (event.event === 'listen' && event.port !== undefined) return event.port;
+      const event = JSON.parse(line) as { event: string; socket?: string; port?: number };
+      const isIt = event.event === 'listen' && event.socket === socket;
+      if (isIt && event.port !== undefined) return event.port;
     }
     throw new Error('Cannot start workerd: it does not listen');
   })();
@@ -160,7 +162,7 @@ const loopback = {
 };
 
 /** A service and all that it names, directly or not. */
-function servicesReachedFrom(entry: string, services: Map<string, Service>): Set<Service> {
+export function servicesReachedFrom(entry: string, services: Map<string, Service>): Set<Service> {
   const reached = new Set<Service>();
   const visit = (value: unknown) => {
     if (typeof value === 'string') {

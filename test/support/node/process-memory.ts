@@ -53,6 +53,16 @@ export async function residentBytes(processId: number): Promise<number> {
   return inBytes(await ps(['-o', 'rss=', '-p', String(processId)]));
 }
 
+/**
+ * The part of it that is not of files, such as the program's own: what the process allocated. NaN
+ * where there is no `/proc`. https://docs.kernel.org/filesystems/proc.html#process-specific-subdirectories
+ */
+export async function anonymousBytes(processId: number): Promise<number> {
+  if (process.platform !== 'linux') return Number.NaN;
+  const status = await readFile(`/proc/${processId}/status`, 'utf8');
+  return inBytes(/^RssAnon:\s*(\d+) kB$/m.exec(status)?.[1]);
+}
+
 interface ProcessLine {
   id: number;
   parentId: number;
