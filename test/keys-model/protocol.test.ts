@@ -73,6 +73,29 @@ const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
       { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
     ],
   },
+  {
+    // The poll that the neighbour shared is over its age by the clock of the isolate that reads it.
+    what: 'a shared poll is found too old to count, and D1 is out of reach',
+    seed: 0,
+    isPopulated: true,
+    steps: [
+      { do: 'roll', slot: 0, graceMs: 0, copies: 'at once' },
+      { do: 'health', place: 0, store: 'database', health: 'slow' },
+      { do: 'wait', ms: 10_100 },
+      { do: 'request', isolate: 1, slot: 0, token: 1, call: 0 },
+      { do: 'wait', ms: 200_000 },
+      { do: 'wait', ms: 200_000 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'wait', ms: 3_100 },
+      { do: 'requests', isolate: 1, call: 0 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'health', place: 0, store: 'database', health: 'well' },
+      { do: 'preflight', isolate: 0, origin: 0 },
+      { do: 'health', place: 0, store: 'database', health: 'failing' },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+    ],
+  },
 ];
 
 describe('the directory keeps every promise when', () => {

@@ -8,6 +8,7 @@
 import { compileKey, isLive, type Key, type StoredKey } from '../../src/core/key.ts';
 import {
   DATABASE_TIMEOUT_MS,
+  FEED_CACHE_MARGIN_MS,
   FEED_CACHE_TIMEOUT_MS,
   REPLICA_TIMEOUT_MS,
 } from '../../src/core/limits.ts';
@@ -260,7 +261,9 @@ export class World {
   async #readShared(isolate: Isolate, feedCache: FeedCache) {
     const beginMs = this.time.nowMs - SHARED_POLL_AGE_MS;
     const poll = await feedCache.get();
-    if (poll) {
+    // What is older than a cache should hand out is not taken for news, so it tells nothing.
+    const oldestMs = isolate.now() - (SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS);
+    if (poll && poll.startedAtMs >= oldestMs) {
       const version = this.truth.versions.findLastIndex((version) => isHead(version, poll));
       this.#tell(isolate, { version, isShared: true, beginMs, endMs: this.time.nowMs });
     }
