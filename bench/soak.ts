@@ -315,7 +315,9 @@ function report(): void {
     ({ arrived, counted }) => `${arrived}, ${counted ?? 'nothing is'}`,
   );
   rowOf('verdict', (outcome) => (isGood(outcome) ? 'good' : 'BAD'));
-  console.log(`${values.minutes} minutes each, limit ${values['limit-mib']} MiB for the process of the Worker,`);
+  console.log(
+    `${values.minutes} minutes each, limit ${values['limit-mib']} MiB for the process of the Worker,`,
+  );
   console.log(`${ISOLATE_HEAP_MIB} MiB of heap for each isolate`);
   console.log(table.toString());
   for (const [name, { load }] of outcomes) {
