@@ -1,18 +1,16 @@
 /**
  * Mounts the parts: everything under `/_edge/` is ours, everything else is the gateway's.
  *
- * Hono routes only our own namespace. The gateway is called directly, so that nothing stands between
- * a request target as it was received and the rules that judge it.
+ * Hono routes only management. The gateway is called directly, so that nothing stands between a request
+ * target as it was received and the rules that judge it.
  */
 
-import { Hono } from 'hono';
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, type RequestTarget, readTarget } from './core/request-target.ts';
 import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
-import { createManagementApi } from './manage/api.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
 import { problemResponse } from './problem.ts';
@@ -30,7 +28,7 @@ export interface App {
 /** Builds the app from its parts. */
 export function createApp(
   gateway: Gateway,
-  management: (runInBackground: (work: Promise<unknown>) => void) => Management,
+  management: (runInBackground: (work: Promise<unknown>) => void) => Promise<Management>,
   dashboard: DashboardParts,
 ): App {
   async function serveOwn(
@@ -42,11 +40,29 @@ export function createApp(
     const isServed = target.isPlain && target.path.startsWith('/_edge');
     const requestId = gateway.newRequestId();
     if (!isServed) return notFound(request, requestId);
-    const { assertions } = gateway;
-    const routes = createOwnRoutes(management(runInBackground), dashboard, assertions, requestId);
-    const response = await routes.fetch(request);
+    const response =
+      (await serveStatus(request, target.path, gateway.assertions)) ??
+      (await serveManagement(request, requestId, runInBackground));
     await discardBody(request);
-    return response;
+    response.headers.set('X-Request-Id', requestId);
+    return request.method === 'HEAD' ? new Response(null, response) : response;
+  }
+
+  async function serveManagement(
+    request: Request,
+    requestId: string,
+    runInBackground: (work: Promise<unknown>) => void,
+  ): Promise<Response> {
+    // Loaded when somebody asks for it: an isolate that only serves the API starts in less time. Each
+    // request imports by itself, because the runtime lets none wait for what another one began.
+    const { createManagementRoutes } = await import('./manage/routes.ts');
+    const routes = createManagementRoutes({
+      management: await management(runInBackground),
+      dashboard,
+      requestId,
+      notFound,
+    });
+    return routes.fetch(request);
   }
 
   return {
@@ -63,45 +79,25 @@ export function createApp(
   };
 }
 
-function createOwnRoutes(
-  management: Management,
-  dashboard: DashboardParts,
+/**
+ * Answers what programs ask for often: whether the edge is there, and the keys that verify its
+ * assertions. `null` for everything else.
+ */
+async function serveStatus(
+  { method }: Request,
+  path: string,
   assertions: AssertionSigner | null,
-  requestId: string,
-) {
-  const routes = new Hono<{ Variables: { requestId: string } }>();
-  routes.use(async (context, next) => {
-    context.set('requestId', requestId);
-    await next();
-    context.header('X-Request-Id', requestId);
-  });
-  routes.get('/_edge/health', (context) =>
-    context.json({ status: 'ok' }, 200, { 'Cache-Control': 'no-store' }),
-  );
-  routes.get('/_edge/jwks.json', async (context) => {
-    if (assertions === null) return context.notFound();
+): Promise<Response | null> {
+  if (method !== 'GET' && method !== 'HEAD') return null;
+  if (path === '/_edge/health') {
+    return Response.json({ status: 'ok' }, { headers: { 'Cache-Control': 'no-store' } });
+  }
+  if (path === '/_edge/jwks.json' && assertions !== null) {
     // Short, so that a new key is known to verifiers soon after it begins to sign.
-    return context.json(await assertions.publicKeys(), 200, { 'Cache-Control': 'max-age=60' });
-  });
-  routes.get('/_edge/errors', async () => {
-    const { errorsPageResponse } = await import('./manage/errors-page.tsx');
-    return errorsPageResponse();
-  });
-  routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
-  routes.route('/_edge/v1', createManagementApi(management));
-  // Everything above is for programs. Loaded when somebody asks for it, because the gateway does not.
-  routes.all('/_edge/*', async (context) => {
-    const { servePage } = await import('./manage/page/page.tsx');
-    const handleApi = async (request: Request) => routes.fetch(request);
-    const page = { ...dashboard, management, handleApi, requestId };
-    return (await servePage(page, context.req.raw)) ?? context.notFound();
-  });
-  routes.notFound((context) => notFound(context.req.raw, requestId));
-  // Nothing is caught here: `authorizer.ts` answers for every failure, once.
-  routes.onError((error) => {
-    throw error;
-  });
-  return routes;
+    const headers = { 'Cache-Control': 'max-age=60' };
+    return Response.json(await assertions.publicKeys(), { headers });
+  }
+  return null;
 }
 
 function targetTooLong(request: Request, requestId: string): Response {

@@ -25,7 +25,7 @@ import { createManagedKeys } from './keys/managed-keys.ts';
 import { type ReplicationOptions, repairReplica, replicateToken } from './keys/replication.ts';
 import { createEndedSessions, trimEndedSessions } from './manage/page/ended-sessions.ts';
 import { createIsolateLimiter } from './manage/page/sign-in-limit.ts';
-import { createPeople } from './manage/people.ts';
+import type { People } from './manage/people.ts';
 import { consumeUsage } from './usage/consumer.ts';
 import { createUsageCounter } from './usage/counter.ts';
 import {
@@ -255,9 +255,14 @@ function buildIsolate(env: Env, config: Config): Isolate {
   });
   const restrictedTable = compileRoutes(restrictedRoutes);
   const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
-  const people =
-    config.people &&
-    createPeople(config.people, { fetch: (input, init) => fetch(input, init), now });
+  let people: People | null = null;
+  /** Those who sign in, remembered for the keys of their issuer. Loaded like the rest of management. */
+  const loadPeople = async () => {
+    if (config.people === null) return null;
+    const { createPeople } = await import('./manage/people.ts');
+    people ??= createPeople(config.people, { fetch: (input, init) => fetch(input, init), now });
+    return people;
+  };
   const app = createApp(
     {
       config,
@@ -282,7 +287,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
         random: Math.random,
       }),
     },
-    (runInBackground) => ({
+    async (runInBackground) => ({
       store: createManagedKeys(env.DB),
       database: store,
       usage: {
@@ -290,7 +295,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
         refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
       },
       adminToken: config.adminToken,
-      people,
+      people: await loadPeople(),
       leaks: config.leaks,
       tokenPrefix: config.tokenPrefix,
       restrictedRoutes,

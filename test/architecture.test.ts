@@ -20,7 +20,7 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   },
   app: {
     areas: ['core', 'keys', 'usage', 'gateway', 'manage', 'problem', 'env'],
-    packages: ['hono'],
+    packages: [],
   },
   authorizer: {
     areas: ['core', 'keys', 'usage', 'gateway', 'manage', 'problem', 'env', 'app'],

@@ -1,0 +1,50 @@
+/**
+ * The paths of management: its API for programs, its page for people, and what explains both.
+ *
+ * With all that it imports, it is loaded with the first request for one of them, so that the gateway
+ * does not pay for it.
+ */
+
+import { Hono } from 'hono';
+import { createManagementApi } from './api.ts';
+import type { Management } from './operation.ts';
+import type { DashboardParts } from './page/dashboard.ts';
+
+/** What routes are made of, for one request. */
+export interface ManagementRoutesOptions {
+  readonly management: Management;
+  readonly dashboard: DashboardParts;
+  readonly requestId: string;
+  readonly notFound: (request: Request, requestId: string) => Response;
+}
+
+/** Routes everything under `/_edge`. Rejects when a handler does: `authorizer.ts` answers for it. */
+export function createManagementRoutes(
+  options: ManagementRoutesOptions,
+): Hono<{ Variables: { requestId: string } }> {
+  const { management, dashboard, requestId, notFound } = options;
+  const routes = new Hono<{ Variables: { requestId: string } }>();
+  routes.use((context, next) => {
+    context.set('requestId', requestId);
+    return next();
+  });
+  routes.get('/_edge/errors', async () => {
+    const { errorsPageResponse } = await import('./errors-page.tsx');
+    return errorsPageResponse();
+  });
+  routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
+  routes.route('/_edge/v1', createManagementApi(management));
+  // Everything above is for programs, which do not need the page.
+  routes.all('/_edge/*', async (context) => {
+    const { servePage } = await import('./page/page.tsx');
+    const handleApi = async (request: Request) => routes.fetch(request);
+    const page = { ...dashboard, management, handleApi, requestId };
+    return (await servePage(page, context.req.raw)) ?? context.notFound();
+  });
+  routes.notFound((context) => notFound(context.req.raw, requestId));
+  // Nothing is caught here: `authorizer.ts` answers for every failure, once.
+  routes.onError((error) => {
+    throw error;
+  });
+  return routes;
+}

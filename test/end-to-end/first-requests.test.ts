@@ -1,0 +1,51 @@
+/**
+ * The first requests of an isolate, all at once: management is loaded by whoever asks for it first, and
+ * the runtime ends a request that waits for what another one began.
+ */
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
+
+const ISOLATES = 3;
+const ROUNDS = 6;
+
+let edge: Edge;
+beforeAll(async () => {
+  edge = await serveEdge({
+    upstreamUrl: 'http://127.0.0.1:9',
+    isolates: ISOLATES,
+    vars: {
+      MANAGE_JWT_ISSUER: 'https://issuer.example',
+      MANAGE_JWT_AUDIENCE: 'edge',
+      MANAGE_JWT_JWKS_URL: 'https://issuer.example/jwks.json',
+    },
+  });
+});
+afterAll(() => edge.dispose());
+
+test('many first requests for management at once are all answered', async () => {
+  const authorization = `Bearer ${edge.adminToken}`;
+  const asked = [
+    ['/_edge/v1/keys', 200, authorization],
+    ['/_edge/v1/openapi.json', 200, null],
+    ['/_edge/v1/keys', 401, null],
+    ['/_edge/errors', 200, null],
+    ['/_edge/', 303, null],
+    ['/_edge/nothing', 404, null],
+    ['/_edge/health', 200, null],
+  ] as const;
+  for (const port of edge.ports) {
+    const requests = Array.from({ length: ROUNDS }, () => asked).flat();
+    const statuses = await Promise.all(
+      requests.map(async ([path, , credentials]) => {
+        const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+          headers: credentials === null ? {} : { Authorization: credentials },
+          redirect: 'manual',
+        });
+        await response.arrayBuffer();
+        return `${path} ${response.status}`;
+      }),
+    );
+    expect(statuses).toEqual(requests.map(([path, status]) => `${path} ${status}`));
+  }
+});
