@@ -5,11 +5,10 @@
  * own tools, not by pages of other origins.
  */
 
-import { Hono } from 'hono';
+import type { HonoBase } from 'hono/hono-base';
 import { type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Caller } from './authenticate.ts';
-
 import { explainOperations } from './explain.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
@@ -17,6 +16,7 @@ import { gitHubSecretScanning, leakOperations } from './leaks.ts';
 import { describeApi } from './openapi.ts';
 import type { Call, Management, Operation, Outcome } from './operation.ts';
 import { problem } from './problems.ts';
+import { createRouter } from './router.ts';
 import { usageOperations } from './usage.ts';
 
 /** What each request brings along. */
@@ -41,8 +41,8 @@ export const OPENAPI_PATH = '/openapi.json';
 const NO_STORE = { 'Cache-Control': 'no-store' } as const;
 
 /** The routes of the API, to be mounted at `/_edge/v1`. */
-export function createManagementApi(management: Management): Hono<{ Variables: Variables }> {
-  const api = new Hono<{ Variables: Variables }>();
+export function createManagementApi(management: Management): HonoBase<{ Variables: Variables }> {
+  const api = createRouter<{ Variables: Variables }>();
   const isOff = management.adminToken === null && management.people === null;
 
   // Before everything else: GitHub is nobody who signs in, and needs no management to be there.

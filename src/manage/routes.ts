@@ -5,10 +5,11 @@
  * does not pay for it.
  */
 
-import { Hono } from 'hono';
+import type { HonoBase } from 'hono/hono-base';
 import { createManagementApi } from './api.ts';
 import type { Management } from './operation.ts';
 import type { DashboardParts } from './page/dashboard.ts';
+import { createRouter } from './router.ts';
 
 /** What routes are made of, for one request. */
 export interface ManagementRoutesOptions {
@@ -21,9 +22,9 @@ export interface ManagementRoutesOptions {
 /** Routes everything under `/_edge`. Rejects when a handler does: `authorizer.ts` answers for it. */
 export function createManagementRoutes(
   options: ManagementRoutesOptions,
-): Hono<{ Variables: { requestId: string } }> {
+): HonoBase<{ Variables: { requestId: string } }> {
   const { management, dashboard, requestId, notFound } = options;
-  const routes = new Hono<{ Variables: { requestId: string } }>();
+  const routes = createRouter<{ Variables: { requestId: string } }>();
   routes.use((context, next) => {
     context.set('requestId', requestId);
     return next();

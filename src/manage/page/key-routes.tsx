@@ -5,7 +5,8 @@
  * and audits. What it refuses is shown where it was asked for.
  */
 
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import type { HonoBase } from 'hono/hono-base';
 import type { KeyDocument } from '../documents.ts';
 import type { ApiAnswer, ApiProblem } from './api-client.ts';
 import type { Dashboard } from './dashboard.ts';
@@ -54,7 +55,7 @@ export function newFormState(): KeyFormState {
 }
 
 /** Adds the routes. */
-export function mountKeyRoutes(page: Hono, guards: Guards, dashboard: Dashboard): void {
+export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashboard): void {
   const { management } = dashboard;
 
   page.get(

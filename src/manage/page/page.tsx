@@ -9,10 +9,11 @@
  * does not pay for it.
  */
 
-import { Hono } from 'hono';
+import type { HonoBase } from 'hono/hono-base';
 import { canonicalizeOriginPattern, originWarnings } from '../../core/origin-pattern.ts';
 import { DAY_MS, dayOf } from '../../usage/batch.ts';
 import type { KeyDocument } from '../documents.ts';
+import { createRouter } from '../router.ts';
 import type { AuditDocument } from './api-client.ts';
 import { ASSETS_PATH, assetResponse } from './assets.ts';
 import { AuditPage } from './audit.tsx';
@@ -43,10 +44,10 @@ export async function servePage(dashboard: Dashboard, request: Request): Promise
 /** Tells "there is no such page" from "there is no such key"; never sent. */
 const NO_PAGE_HEADER = 'X-No-Page';
 
-function createPage(dashboard: Dashboard): Hono {
+function createPage(dashboard: Dashboard): HonoBase {
   const { management } = dashboard;
   const guards = createGuards(dashboard);
-  const page = new Hono();
+  const page = createRouter();
 
   page.get(ASSETS_PATH, (context) => {
     return assetResponse(context.req.param('file')) ?? context.notFound();

@@ -2,7 +2,8 @@
  * Signing in with the admin token, and out again.
  */
 
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import type { HonoBase } from 'hono/hono-base';
 import { isSameSecret } from '../authenticate.ts';
 import type { Dashboard } from './dashboard.ts';
 import { isFromOwnPage } from './forgery.ts';
@@ -14,7 +15,7 @@ import { SignInPage, safeDestination } from './sign-in.tsx';
 import { addressOf, SIGN_IN_RETRY_SECONDS } from './sign-in-limit.ts';
 
 /** Adds the routes. Without an admin token there is nothing to sign in with, so none. */
-export function mountSignIn(page: Hono, guards: Guards, dashboard: Dashboard): void {
+export function mountSignIn(page: HonoBase, guards: Guards, dashboard: Dashboard): void {
   const { management, signInLimiter, endedSessions } = dashboard;
   const { adminToken, log } = management;
 
