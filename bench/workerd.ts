@@ -48,9 +48,17 @@ export async function workerdVersion(): Promise<string> {
   return output.trim();
 }
 
+/** A file beside the configuration, which workerd reads as it is: no text of it has to be parsed. */
+export class EmbeddedFile {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 /** The configuration of a Worker that has no bindings but texts. */
 export function plainWorker(
-  source: string,
+  source: string | EmbeddedFile,
   compatibilityDate: string,
   texts: Record<string, string> = {},
 ): WorkerdConfig {
@@ -186,6 +194,7 @@ function toCapnp(config: WorkerdConfig): string {
 function toValue(value: unknown): string {
   if (typeof value === 'string') return toText(value);
   if (value === null) return 'void';
+  if (value instanceof EmbeddedFile) return `embed ${toText(value.name)}`;
   if (Array.isArray(value)) return `[${value.map(toValue).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);
