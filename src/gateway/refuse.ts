@@ -4,14 +4,8 @@
 
 import { type Grant, grantOnRefusal, grantTo } from '../core/grant.ts';
 import type { Registration } from '../core/preflight.ts';
-import { clientNetwork, type RateLimitPolicy } from '../core/rate-limit.ts';
-import {
-  type GrantScope,
-  type Rejection,
-  reject,
-  rejectionHeaders,
-  rejectionKinds,
-} from '../core/rejection.ts';
+import { clientNetwork } from '../core/rate-limit.ts';
+import { type Rejection, reject, rejectionHeaders, rejectionKinds } from '../core/rejection.ts';
 import { isOwnTarget, readTarget } from '../core/request-target.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import { problemResponse } from '../problem.ts';
@@ -37,57 +31,39 @@ export async function refuse(
     { code, keyId: key?.id ?? null, origin: facts.origin?.value ?? null },
     facts.lookup,
   );
-  const { origin, request } = facts;
-  const scope = grantScopeOf(rejection, caller);
-  const isRegistrationAsked = scope === 'registered' && origin !== null;
-  const registration = isRegistrationAsked ? await registrationOf(gateway, facts, origin) : null;
-  if (request.body !== null) await discardBody(request);
-  return refusalResponse(
-    request,
-    facts.requestId,
-    rejection,
-    grantOnRefusal(scope, origin, registration),
-  );
+  const grant = await grantFor(gateway, facts, rejection, caller);
+  await discardBody(facts.request);
+  return refusalResponse(facts.request, facts.requestId, rejection, grant);
 }
 
 /** Refuses credentials; a client that keeps failing is told to wait instead. Never rejects. */
-export function refuseCredentials(
+export async function refuseCredentials(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
 ): Promise<Response> {
   const { failureLimit } = gateway.config;
-  const address = facts.request.headers.get('cf-connecting-ip');
-  const network = address === null ? null : clientNetwork(address);
-  return failureLimit === null || network === null
-    ? refuse(gateway, facts, rejection, null)
-    : refuseWithinLimit(gateway, facts, rejection, { network, limit: failureLimit });
-}
-
-async function refuseWithinLimit(
-  gateway: Gateway,
-  facts: Facts,
-  rejection: Rejection,
-  { network, limit }: { readonly network: string; readonly limit: RateLimitPolicy },
-): Promise<Response> {
-  if (await gateway.mayFail(network)) return refuse(gateway, facts, rejection, null);
+  const network = clientNetwork(facts.request.headers.get('cf-connecting-ip') ?? '');
+  if (failureLimit === null || network === null || (await gateway.mayFail(network))) {
+    return refuse(gateway, facts, rejection, null);
+  }
   const limited = reject(
     'rate_limited',
     'Cannot try so many API keys from one address. Wait, then send the right one',
-    { cause: rejection.code, limit },
+    { cause: rejection.code, limit: failureLimit },
   );
   return refuse(gateway, facts, limited, null);
 }
 
 /** Whether some live key lists an origin. Never rejects. */
-export function registrationOf(
+export async function registrationOf(
   gateway: Gateway,
   facts: Facts,
   origin: WebOrigin,
-): Registration | Promise<Registration> {
+): Promise<Registration> {
   return (
     gateway.directory.recallOrigin(origin, facts.lookup) ??
-    gateway.directory.findOrigin(origin, facts.lookup)
+    (await gateway.directory.findOrigin(origin, facts.lookup))
   );
 }
 
@@ -114,10 +90,19 @@ const failureDetails = {
   unavailable: 'Cannot answer the request at the moment. Try again shortly',
 } as const;
 
-function grantScopeOf({ code }: Rejection, caller: Caller | null): GrantScope {
-  const { grantScope } = rejectionKinds[code];
+async function grantFor(
+  gateway: Gateway,
+  facts: Facts,
+  rejection: Rejection,
+  caller: Caller | null,
+): Promise<Grant> {
+  const { origin } = facts;
+  if (origin === null) return null;
+  const { grantScope } = rejectionKinds[rejection.code];
   // Without a caller, no key has admitted the origin.
-  return grantScope === 'key' && caller === null ? 'registered' : grantScope;
+  const scope = grantScope === 'key' && caller === null ? 'registered' : grantScope;
+  const registration = scope === 'registered' ? await registrationOf(gateway, facts, origin) : null;
+  return grantOnRefusal(scope, origin, registration);
 }
 
 function refusalResponse(

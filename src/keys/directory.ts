@@ -80,8 +80,8 @@ export interface StorageEvent {
 /** See the file's head. */
 export interface KeyDirectory {
   /**
-   * What memory knows of a token, or its characters say, at no cost; `undefined` when it must be
-   * looked up. This is the whole price of a hot key, and of a mistyped one.
+   * What memory knows of a token, at no cost; `undefined` when it must be looked up. This is the
+   * whole price of a hot key.
    */
   recall(token: string, lookup: Lookup): KeyLookup | undefined;
   /**
@@ -328,23 +328,18 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
     };
   }
 
-  function refuteForm(token: string, lookup: Lookup): KeyLookup | undefined {
-    return refuted(gate.refuteForm(token, !isLeaseOver()), lookup);
-  }
-
   async function refute(token: string, lookup: Lookup): Promise<KeyLookup | undefined> {
-    return refuteForm(token, lookup) ?? refuted(await gate.refuteTag(token), lookup);
-  }
-
-  function refuted(cause: string | null, lookup: Lookup): KeyLookup | undefined {
+    const nowMs = now();
+    const isLogCurrent = feed.ageMs(nowMs) < maxStalenessMs;
+    const cause = await gate.refute(token, isLogCurrent);
     if (cause === null) return undefined;
     // Somebody has to read the log even where nothing but invented tokens comes in.
-    if (feed.isKnown && isLeaseOver()) reader.pollInBackground(now(), lookup.runInBackground);
+    if (feed.isKnown && !isLogCurrent) reader.pollInBackground(nowMs, lookup.runInBackground);
     return { outcome: 'unknown', cause };
   }
 
   return {
-    recall: (token, lookup) => recallKey(token, lookup) ?? refuteForm(token, lookup),
+    recall: recallKey,
     recallOrigin,
 
     async find(token, origin, lookup) {

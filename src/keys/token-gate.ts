@@ -11,21 +11,21 @@ import type { ChangeFeed } from './change-feed.ts';
 /** Tells tokens that cannot exist, without any look-up. */
 export interface TokenGate {
   /**
-   * Why a token cannot exist, by its characters alone, for the log; `null` when they do not say.
-   * `isLogCurrent` says whether the log is known well enough to tell that no token of another form
-   * than ours was imported.
+   * Why a token cannot exist, for the log; `null` when it has to be looked up. `isLogCurrent` says
+   * whether the log is known well enough to tell that no token of another form than ours was
+   * imported.
    */
-  refuteForm(token: string, isLogCurrent: boolean): string | null;
-  /** The same by its tag, of a token that `refuteForm` let through; `null` when it has to be looked up. */
-  refuteTag(token: string): Promise<string | null>;
+  refute(token: string, isLogCurrent: boolean): Promise<string | null>;
 }
 
 /** A gate for one isolate. */
 export function createTokenGate(feed: ChangeFeed): TokenGate {
   let tagKey: { readonly hex: string; readonly key: CryptoKey } | null = null;
   return {
-    refuteForm(token, isLogCurrent) {
-      switch (readTokenForm(token).form) {
+    async refute(token, isLogCurrent) {
+      const form = readTokenForm(token);
+      const hex = feed.tagKeyHex;
+      switch (form.form) {
         case 'oversized':
           return 'too long';
         case 'mistyped':
@@ -33,16 +33,10 @@ export function createTokenGate(feed: ChangeFeed): TokenGate {
         case 'foreign':
           return isLogCurrent && !feed.hasImportedTokens ? 'not of our form' : null;
         case 'ours':
-          return null;
+          if (hex === null) return null;
+          if (tagKey?.hex !== hex) tagKey = { hex, key: await importTagKey(hex) };
+          return (await hasValidTag(form, tagKey.key)) ? null : 'wrong tag';
       }
-    },
-
-    async refuteTag(token) {
-      const form = readTokenForm(token);
-      const hex = feed.tagKeyHex;
-      if (form.form !== 'ours' || hex === null) return null;
-      if (tagKey?.hex !== hex) tagKey = { hex, key: await importTagKey(hex) };
-      return (await hasValidTag(form, tagKey.key)) ? null : 'wrong tag';
     },
   };
 }
