@@ -44,8 +44,13 @@ export const CLOCK_STEP_MS = 5_000;
 
 /** How long D1 may take to answer a look-up before it counts as out of reach. */
 export const DATABASE_TIMEOUT_MS = 1_500;
-/** After D1 failed to answer in time, how long known keys go on without waiting for it again. */
-export const DATABASE_BACKOFF_MS = 4_000;
+/** When to try again what cannot be known at the moment, as `Retry-After` says it. */
+export const RETRY_AFTER_SECONDS = 5;
+/**
+ * After D1 failed to answer in time, how long known keys go on without waiting for it again. A read
+ * that failed is forgotten by the time its caller was told to come back.
+ */
+export const DATABASE_BACKOFF_MS = RETRY_AFTER_SECONDS * 1000 - DATABASE_TIMEOUT_MS;
 /** How long KV may take before D1 is asked instead. */
 export const REPLICA_TIMEOUT_MS = 250;
 /** KV copies that one isolate knows it has left, and how long it does not leave them again. */

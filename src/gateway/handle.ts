@@ -20,6 +20,7 @@ import {
 import { readBearer } from '../core/bearer.ts';
 import { privateCacheControl } from '../core/cache-control.ts';
 import { grantTo } from '../core/grant.ts';
+import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import { decidePreflight, isPreflight } from '../core/preflight.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 import type { RequestTarget } from '../core/request-target.ts';
@@ -29,7 +30,7 @@ import { preflightResponse, preflightVary, setCorsHeaders } from './cors-headers
 import { forward } from './forward.ts';
 import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
 import { type Caller, identityHeaders } from './identity.ts';
-import { RETRY_AFTER_SECONDS, refuse, refuseCredentials, registrationOf } from './refuse.ts';
+import { refuse, refuseCredentials, registrationOf } from './refuse.ts';
 
 /**
  * Answers a request that is not for `/_edge/`. `target` is its URL, read by the caller, which has

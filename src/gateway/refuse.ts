@@ -3,6 +3,7 @@
  */
 
 import { type Grant, grantOnRefusal, grantTo } from '../core/grant.ts';
+import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import type { Registration } from '../core/preflight.ts';
 import { clientNetwork } from '../core/rate-limit.ts';
 import { type Rejection, reject, rejectionHeaders, rejectionKinds } from '../core/rejection.ts';
@@ -13,9 +14,6 @@ import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';
 import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
 import type { Caller } from './identity.ts';
-
-/** When to try again what cannot be known at the moment, in seconds. */
-export const RETRY_AFTER_SECONDS = 5;
 
 /** Refuses a request; `caller` is who sent it, where that is known. Never rejects. */
 export async function refuse(

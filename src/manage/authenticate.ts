@@ -6,6 +6,7 @@
  */
 
 import { readBearer } from '../core/bearer.ts';
+import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import type { Problem } from '../problem.ts';
 import type { People } from './people.ts';
 import { problem } from './problems.ts';
@@ -39,7 +40,6 @@ export const operator: Caller = { actor: 'operator', owner: null };
 
 /** Cloudflare Access puts its token here. https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/ */
 const ACCESS_HEADER = 'cf-access-jwt-assertion';
-const RETRY_AFTER_SECONDS = 5;
 
 const encoder = new TextEncoder();
 

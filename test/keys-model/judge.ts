@@ -23,7 +23,7 @@ import {
 } from './world.ts';
 
 /** How long the failure of a read of D1 may be held against it, from that read's begin. */
-const FAILURE_REMEMBERED_MS = 5_500;
+const FAILURE_REMEMBERED_MS = 5_000;
 
 interface Answered {
   readonly isolate: Isolate;

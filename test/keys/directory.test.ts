@@ -5,7 +5,6 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
-  DATABASE_BACKOFF_MS,
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_SECONDS,
@@ -14,6 +13,7 @@ import {
   MISSES_IN_MEMORY,
   OUTAGE_GRACE_RESTRICTED_SECONDS,
   REPLICA_TIMEOUT_MS,
+  RETRY_AFTER_SECONDS,
 } from '../../src/core/limits.ts';
 import { checksumOf } from '../../src/core/token.ts';
 import { SHARED_POLL_AGE_MS } from '../../src/keys/log-reader.ts';
@@ -593,7 +593,7 @@ describe('with D1 out of reach', () => {
     expect(await isolate.request(token)).toEqual({ outcome: 'unavailable' });
     edge.health.database = well;
     edge.shared = null;
-    await edge.time.advance(DATABASE_TIMEOUT_MS + DATABASE_BACKOFF_MS);
+    await edge.time.advance(RETRY_AFTER_SECONDS * 1000);
     expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
     edge.takeCalls();
     await isolate.request(token);
