@@ -6,7 +6,7 @@
  * `htm` and `htu` as in DPoP: https://www.rfc-editor.org/rfc/rfc9449#section-4.2
  */
 
-import { calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK, SignJWT } from 'jose';
+import { CompactSign, calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK } from 'jose';
 import type { AssertionKey } from '../core/assertion-keys.ts';
 import type { Key } from '../core/key.ts';
 import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from '../core/limits.ts';
@@ -47,6 +47,8 @@ export interface AssertionSigner {
   publicKeys(): Promise<JSONWebKeySet>;
 }
 
+const encoder = new TextEncoder();
+
 /** A signer for one deployment. Keys are imported on first use. */
 export function createAssertionSigner(options: AssertionOptions): AssertionSigner {
   const remembered = new BoundedMap<{ readonly jwt: string; readonly signedAtMs: number }>(
@@ -54,37 +56,40 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
   );
   let signingKey: { readonly kid: string; readonly key: CryptoKey } | null = null;
 
-  async function signClaims(request: AssertedRequest, claims: Record<string, unknown>) {
+  async function signJwt(request: AssertedRequest, binding: { htm: string; htu: string } | null) {
     signingKey ??= await importSigningKey(options.keys[0]);
     const issuedAtSeconds = Math.floor(request.nowMs / 1000);
     const { key } = request;
-    const jwt = new SignJWT({
-      ...(key === null ? {} : { key_id: key.id }),
+    // Those that are undefined are not in the JSON.
+    const claims = {
+      iss: options.issuer,
+      aud: options.audience,
+      sub: key?.owner ?? undefined,
+      key_id: key?.id,
       access: key?.access ?? 'public',
       stale: request.isStale,
-      ...claims,
-    })
+      ...binding,
+      jti: options.newId(),
+      iat: issuedAtSeconds,
+      exp: issuedAtSeconds + ASSERTION_SECONDS,
+    };
+    // Less work than `SignJWT`, which copies the claims and checks what is known to be right here.
+    return new CompactSign(encoder.encode(JSON.stringify(claims)))
       .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: signingKey.kid })
-      .setIssuer(options.issuer)
-      .setAudience(options.audience)
-      .setJti(options.newId())
-      .setIssuedAt(issuedAtSeconds)
-      .setExpirationTime(issuedAtSeconds + ASSERTION_SECONDS);
-    if (key !== null && key.owner !== null) jwt.setSubject(key.owner);
-    return jwt.sign(signingKey.key);
+      .sign(signingKey.key);
   }
 
   return {
     async sign(request) {
       if (options.mode === 'request') {
-        return signClaims(request, { htm: request.method, htu: withoutQuery(request.url) });
+        return signJwt(request, { htm: request.method, htu: withoutQuery(request.url) });
       }
       // An entry says the same for half of its life, so that what arrives is valid for a while.
       const { key, isStale, nowMs } = request;
       const name = `${key?.id} ${key?.owner} ${key?.access} ${isStale}`;
       const entry = remembered.get(name);
       if (entry && nowMs - entry.signedAtMs < (ASSERTION_SECONDS * 1000) / 2) return entry.jwt;
-      const jwt = await signClaims(request, {});
+      const jwt = await signJwt(request, null);
       remembered.set(name, { jwt, signedAtMs: nowMs });
       return jwt;
     },
