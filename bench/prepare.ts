@@ -12,12 +12,14 @@ import {
   Miniflare,
   type V4MiniflareOptions,
 } from 'miniflare';
-import { type WorkerdConfig, withoutMiniflare } from './workerd.ts';
+import { serviceOf, type WorkerdConfig, withoutMiniflare } from './workerd.ts';
 
 /** A Worker while Miniflare runs it: for filling its storage. */
 export type Filling = { miniflare: Miniflare; name: string; url: URL };
 
 const name = 'worker';
+/** The service of a Worker that was made ready here. */
+export const mainService = serviceOf(name);
 
 /**
  * Runs a Worker in Miniflare once, fills its storage, and returns how plain workerd serves it on.

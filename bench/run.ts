@@ -17,7 +17,7 @@ import { newAssertionKeys } from '../src/cli/assertion-keys.ts';
 import type { AssertionMode } from '../src/gateway/assertion.ts';
 import { bundleEdge, projectRoot } from './bundle.ts';
 import { measureCold, measureStartUp, sizesOf } from './cold.ts';
-import { pinning } from './cores.ts';
+import { otherCores, pinning } from './cores.ts';
 import { type PreparedEdge, prepareEdge } from './edge.ts';
 import { check, warm, wrkVersion } from './load.ts';
 import { compare } from './measure.ts';
@@ -29,6 +29,7 @@ import {
   serveRecipeInMemory,
   serveStudio,
 } from './others.ts';
+import { mainService } from './prepare.ts';
 import {
   type ColdReport,
   coldLines,
@@ -47,6 +48,7 @@ import {
   rowGroups,
   type ServerName,
 } from './rows.ts';
+import { separateStores } from './stores.ts';
 import { serveUpstream } from './upstream.ts';
 import {
   plainWorker,
@@ -184,7 +186,7 @@ async function startServers(
   for (const name of ['passthrough', 'constant'] as const) {
     if (names.has(name)) servers.set(name, await serve(name, parts[name]));
   }
-  if (names.has('edge')) servers.set('edge', await serve('edge', parts.edge.config));
+  if (names.has('edge')) servers.set('edge', await serveEdge('edge', parts.edge.config));
 
   for (const [name, mode] of [
     ['edgeAssertsKey', 'key'],
@@ -192,7 +194,7 @@ async function startServers(
   ] as const) {
     if (!names.has(name)) continue;
     const { config, keys } = await parts.prepareAsserting(mode);
-    servers.set(name, await serve(name, config));
+    servers.set(name, await serveEdge(name, config));
     tokens[name] = keys.restricted;
   }
 
@@ -213,12 +215,29 @@ async function startServers(
   if (names.has('edgeFull')) {
     console.log('filling a D1 with 100,000 keys and origins, and an isolate with the keys\n');
     const { config, keys } = await parts.prepareFull();
-    const server = await serve('edgeFull', config);
+    const server = await serveEdge('edgeFull', config);
     await warm(server.url, keys.rotating);
     servers.set('edgeFull', server);
     tokens.edgeFull = { rotating: keys.rotating, origins: keys.registeredOrigins };
   }
   return { servers, tokens };
+}
+
+/**
+ * Serves the edge alone on the core under test: its D1, KV and Queue are beside the load generator, for
+ * on Cloudflare they are not in the Worker's process either.
+ */
+async function serveEdge(name: ServerName, config: WorkerdConfig): Promise<Server> {
+  const apart = await separateStores(config, mainService);
+  const stores = await serveWorkerd(join(folder, `${name}-stores`), apart.stores, otherCores);
+  const worker = await serveWorkerd(join(folder, `${name}-workerd`), apart.worker);
+  return {
+    ...worker,
+    async dispose() {
+      await worker.dispose();
+      await stores.dispose();
+    },
+  };
 }
 
 async function measureGroups(

@@ -25,11 +25,11 @@ import { startUpstream } from '../test/support/node/upstream-server.ts';
 import { bundleWorker, projectRoot } from './bundle.ts';
 import { adminToken, prepareEdge } from './edge.ts';
 import { readHeaps } from './heap.ts';
-import { bundledModules, prepareWorker } from './prepare.ts';
+import { bundledModules, mainService, prepareWorker } from './prepare.ts';
 import { freePort } from './processes.ts';
 import { listedOrigin } from './rows.ts';
 import { type LoadResult, largeBytes, largeTarget, runLoad } from './soak-load.ts';
-import { separateStores } from './soak-stores.ts';
+import { separateStores } from './stores.ts';
 import { type Server, serveWorkerd, type WorkerdConfig } from './workerd.ts';
 
 const { values } = parseArgs({
@@ -54,7 +54,6 @@ const COUNTED_WITHIN_MS = 60_000;
 /** Connections that the load left behind are closed by then. */
 const REST_MS = 20_000;
 
-const mainService = 'core:user:worker';
 const busyStores = ['d1:db:entry', 'd1:db'];
 /** No cores of its own: the soak is not about speed. */
 const anyCore = { command: 'env', arguments: [] };

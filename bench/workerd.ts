@@ -79,6 +79,11 @@ export function plainWorker(
   };
 }
 
+/** What Miniflare calls the service of a Worker. */
+export function serviceOf(workerName: string): string {
+  return `core:user:${workerName}`;
+}
+
 /**
  * What Miniflare would hand to workerd, without what stands around the Worker: sockets lead to it
  * alone, `fetch` goes to the network alone, and nothing is left that talks to Miniflare.
@@ -91,7 +96,7 @@ export function withoutMiniflare(dump: WorkerdConfig, workerName: string): Worke
   const services = new Map(dump.services.map((service) => [service.name, service]));
   for (const service of own) services.set(service.name, service);
 
-  const entry = `core:user:${workerName}`;
+  const entry = serviceOf(workerName);
   const worker = services.get(entry)?.['worker'] as Record<string, unknown> | undefined;
   if (worker === undefined) throw new Error(`Cannot find the service "${entry}" in the dump`);
   worker['globalOutbound'] = { name: 'internet' };

@@ -18,7 +18,7 @@ type Designator = { name: string; props?: unknown };
 
 const compatibilityDate = '2026-10-01';
 // The Cache API's simulator goes by the whole URL.
-const http = { forwardedProtoHeader: 'Soak-Proto', cfBlobHeader: 'Soak-Cf' };
+const http = { forwardedProtoHeader: 'Stores-Proto', cfBlobHeader: 'Stores-Cf' };
 
 /** Takes one Worker's configuration apart. `workerService` is its service. */
 export async function separateStores(
