@@ -8,6 +8,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-client.ts';
 import { newAssertionKeys } from './assertion-keys.ts';
 import { importKeys } from './import-keys.ts';
+import { editFrom, type KeyDocument, type KeyEditOptions } from './key-edit.ts';
 import { explanationText, keyTable, keyText, usageTable } from './tables.ts';
 
 /** What a run is given, so that a test can be the process. */
@@ -135,7 +136,7 @@ function createProgram(surroundings: Surroundings): Command {
     .option('--never-expires', 'let it not stop by itself')
     .option('--disable', 'switch it off')
     .option('--enable', 'switch it on again')
-    .action(async (id: string, options: EditOptions) => {
+    .action(async (id: string, options: CommonOptions & KeyEditOptions) => {
       const api = client(options);
       const path = `/keys/${encodeURIComponent(id)}`;
       const { json: current, etag } = await api.send('GET', path);
@@ -230,31 +231,12 @@ interface ListOptions extends CommonOptions {
   search?: string;
   limit: number;
 }
-interface EditOptions extends CommonOptions {
-  name?: string;
-  origin?: string[];
-  addOrigin?: string[];
-  removeOrigin?: string[];
-  fullAccess?: boolean;
-  expiresAt?: string;
-  neverExpires?: boolean;
-  disable?: boolean;
-  enable?: boolean;
-}
 interface ExplainOptions extends CommonOptions {
   key: string;
   path: string;
   method: string;
   origin?: string;
 }
-interface KeyDocument {
-  name: string;
-  access: {
-    cors?: { allowedOrigins: string[]; fullAccess: boolean };
-    rules?: unknown;
-  } | null;
-}
-
 function connect(options: CommonOptions, { env, fetch }: Surroundings): ApiClient {
   const url = options.url ?? env[URL_VARIABLE];
   if (url === undefined || !URL.canParse(url)) {
@@ -305,32 +287,6 @@ async function accessFrom(options: CreateOptions): Promise<unknown> {
   }
   const cors = { allowedOrigins: options.origin, fullAccess: options.fullAccess === true };
   return rules === undefined ? { cors } : { cors, rules };
-}
-
-/** What PATCH is sent: the fields that options change, and nothing else. */
-function editFrom(current: KeyDocument, options: EditOptions): Record<string, unknown> {
-  const edit: Record<string, unknown> = {};
-  if (options.name !== undefined) edit['name'] = options.name;
-  if (options.expiresAt !== undefined) edit['expiresAt'] = options.expiresAt;
-  if (options.neverExpires) edit['expiresAt'] = null;
-  if (options.disable) edit['enabled'] = false;
-  if (options.enable) edit['enabled'] = true;
-  const changesOrigins = options.origin ?? options.addOrigin ?? options.removeOrigin;
-  if (changesOrigins !== undefined || options.fullAccess !== undefined) {
-    const cors = current.access?.cors ?? { allowedOrigins: [], fullAccess: false };
-    const removed = new Set(options.removeOrigin ?? []);
-    edit['access'] = {
-      ...current.access,
-      cors: {
-        allowedOrigins: [
-          ...(options.origin ?? cors.allowedOrigins).filter((origin) => !removed.has(origin)),
-          ...(options.addOrigin ?? []),
-        ],
-        fullAccess: options.fullAccess ?? cors.fullAccess,
-      },
-    };
-  }
-  return edit;
 }
 
 async function readJsonFile(file: string): Promise<unknown> {
