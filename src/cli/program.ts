@@ -4,7 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-client.ts';
 import { newAssertionKeys } from './assertion-keys.ts';
 import { importKeys } from './import-keys.ts';
@@ -127,7 +127,12 @@ function createProgram(surroundings: Surroundings): Command {
 
   command('edit <id>', 'Changes a key')
     .option('--name <name>', 'a new name')
-    .option('--origin <origin...>', 'replace the allowed origins by these')
+    .addOption(
+      new Option('--origin <origin...>', 'replace the allowed origins by these').conflicts([
+        'addOrigin',
+        'removeOrigin',
+      ]),
+    )
     .option('--add-origin <origin...>', 'allow these origins too')
     .option('--remove-origin <origin...>', 'do not allow these origins any more')
     .option('--full-access', 'let the key call the whole API')

@@ -156,6 +156,32 @@ describe('the life of a key', () => {
     expect((await run(['keys', 'show', id])).exitCode).toBe(4);
   });
 
+  it('loses an origin however it is written, and none that it does not list', async () => {
+    const { id } = await edge.createKey({
+      name: 'page',
+      access: { cors: { allowedOrigins: ['https://app.example', 'https://b.example'] } },
+    });
+    const edited = await runJson([
+      'keys',
+      'edit',
+      id,
+      '--remove-origin',
+      'HTTPS://App.Example:443/',
+    ]);
+    expect(edited['access']).toMatchObject({ cors: { allowedOrigins: ['https://b.example'] } });
+    for (const typo of ['https://app.example', 'b.example']) {
+      expect(await run(['keys', 'edit', id, '--remove-origin', typo])).toMatchObject({
+        exitCode: 2,
+        stderr: `Cannot remove origin "${typo}": the key does not list it. It lists https://b.example\n`,
+      });
+    }
+    const replaced = ['--origin', 'https://c.example', '--add-origin', 'https://d.example'];
+    expect(await run(['keys', 'edit', id, ...replaced])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('cannot be used with'),
+    });
+  });
+
   it('is listed by owner and name, over several pages', async () => {
     for (let count = 0; count < 3; count++) {
       await edge.createKey({ name: `listed ${count}`, owner: 'acct_list' });
