@@ -6,7 +6,10 @@
  */
 
 import { raw } from 'hono/html';
+import type { Child } from 'hono/jsx';
 import { type RejectionCode, rejectionKinds } from '../core/rejection.ts';
+import type { RouteList } from '../core/route-table.ts';
+import { EndpointList } from './endpoint-list.tsx';
 import { problemKinds } from './problems.ts';
 import { rejectionHelp } from './rejection-help.ts';
 
@@ -21,9 +24,9 @@ code { font-size: 1.05em; overflow-wrap: anywhere; }
 a { color: inherit; }
 `;
 
-/** The response with the page. */
-export async function errorsPageResponse(): Promise<Response> {
-  return new Response(`<!doctype html>${<ErrorsPage />}`, {
+/** The response with the page, which lists the routes that a restricted key may call. */
+export async function errorsPageResponse(restrictedRoutes: RouteList): Promise<Response> {
+  return new Response(`<!doctype html>${<ErrorsPage restrictedRoutes={restrictedRoutes} />}`, {
     headers: {
       'Content-Type': 'text/html; charset=utf-8',
       'Content-Security-Policy': `default-src 'none'; style-src '${await hashOf(style)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
@@ -34,7 +37,7 @@ export async function errorsPageResponse(): Promise<Response> {
   });
 }
 
-function ErrorsPage() {
+function ErrorsPage({ restrictedRoutes }: { restrictedRoutes: RouteList }) {
   const managementOnly = Object.entries(problemKinds).filter(([code]) => !(code in rejectionKinds));
   return (
     <html lang="en">
@@ -55,7 +58,16 @@ function ErrorsPage() {
           <h2>Requests to the API</h2>
           {Object.entries(rejectionHelp).map(([code, help]) => {
             const { status, title } = rejectionKinds[code as RejectionCode];
-            return <Code code={code} status={status} title={title} {...help} />;
+            return (
+              <Code code={code} status={status} title={title} {...help}>
+                {code === 'route_not_allowed' && (
+                  <EndpointList
+                    summary="What a restricted key may call here"
+                    table={restrictedRoutes}
+                  />
+                )}
+              </Code>
+            );
           })}
           <h2>Management of keys</h2>
           {managementOnly.map(([code, kind]) => (
@@ -73,6 +85,7 @@ function Code(props: {
   readonly title: string;
   readonly meaning: string;
   readonly remedy: string;
+  readonly children?: Child;
 }) {
   return (
     <section id={props.code} aria-labelledby={`${props.code}-title`}>
@@ -84,6 +97,7 @@ function Code(props: {
       </h3>
       <p>{props.meaning}</p>
       <p>{props.remedy}</p>
+      {props.children}
     </section>
   );
 }

@@ -31,7 +31,7 @@ export function createManagementRoutes(
   });
   routes.get('/_edge/errors', async () => {
     const { errorsPageResponse } = await import('./errors-page.tsx');
-    return errorsPageResponse();
+    return errorsPageResponse(management.restrictedRoutes);
   });
   routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
   routes.route('/_edge/v1', createManagementApi(management));

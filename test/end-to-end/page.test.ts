@@ -672,12 +672,15 @@ describe('every view', () => {
     }
     await dialog.getByText('Origin "*" admits every website').waitFor();
     await dialog.getByText('is on the machine of whoever opens it').waitFor();
+    await dialog.getByText('Which endpoints?').click();
+    await dialog.getByText('GET, PATCH /api/stream/{id}').waitFor();
     await examine('create');
 
     await dashboard.go('/_edge/keys/new');
     await examine('create-page');
     await dashboard.go(`/_edge/keys/${player.id}`);
     await page.getByText('Figures by day and outcome').click();
+    await page.locator('#settings').getByText('Which endpoints?').click();
     await examine('key');
     const question = new URLSearchParams({
       method: 'GET',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rejectionKinds } from '../../src/core/rejection.ts';
+import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
 import { problemKinds } from '../../src/manage/problems.ts';
 import type { Answer, Deployment } from '../conformance/deployment.ts';
 import { deploy } from '../support/workers.ts';
@@ -27,6 +28,23 @@ describe('the page of error codes', () => {
       expect(section.match(/<p>[^<]{10,}<\/p>/g)).toHaveLength(2);
     },
   );
+
+  it('lists what a restricted key may call, for whoever was refused', async () => {
+    const listOf = ({ body }: Answer) => {
+      const [, section = ''] = body.split('<section id="route_not_allowed"');
+      const list = section.split('</section>')[0] ?? '';
+      return [...list.matchAll(/<li><code>(.*?)<\/code>/g)].map(([, line]) => line);
+    };
+    expect(listOf(page)).toHaveLength(restrictedRoutes.routes.length);
+    expect(listOf(page)).toContain('GET, PATCH /api/stream/{id}');
+
+    const other = await deploy({
+      vars: { RESTRICTED_ROUTES: { routes: [{ methods: ['GET'], path: '/v2/thing/{thing}' }] } },
+    });
+    const answer = await other.call({ target: '/_edge/errors' });
+    await other.dispose();
+    expect(listOf(answer)).toEqual(['GET /v2/thing/{id}']);
+  });
 
   it('allows nothing but its own style', async () => {
     expect(page.status).toBe(200);

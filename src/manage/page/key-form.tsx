@@ -8,6 +8,8 @@
 
 import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../core/key-access.ts';
+import type { RouteList } from '../../core/route-table.ts';
+import { EndpointList } from '../endpoint-list.tsx';
 import type { RuleDocument } from './api-client.ts';
 import type { CreateValues, KeyValues } from './key-values.ts';
 import { FormToken } from './layout.tsx';
@@ -36,6 +38,7 @@ const expiryChoices = [
 export function CreateForm(props: {
   readonly visitor: Visitor;
   readonly state: KeyFormState;
+  readonly restrictedRoutes: RouteList;
   readonly inDialog?: boolean;
 }) {
   const { visitor, state, inDialog = false } = props;
@@ -108,7 +111,11 @@ export function CreateForm(props: {
           </div>
           <div class="revealed inset stack">
             <OriginsField id="create-origins" value={values.origins} problems={problems.origins} />
-            <FullAccessField id="create-full" isChecked={values.fullAccess} />
+            <FullAccessField
+              id="create-full"
+              isChecked={values.fullAccess}
+              restrictedRoutes={props.restrictedRoutes}
+            />
           </div>
         </div>
         <Field
@@ -159,6 +166,7 @@ export function EditFields(props: {
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
   readonly rules: readonly RuleDocument[] | null;
+  readonly restrictedRoutes: RouteList;
 }) {
   const { values } = props;
   const problems = sortProblems(props.problems);
@@ -187,7 +195,13 @@ export function EditFields(props: {
       ) : (
         <>
           <OriginsField id="edit-origins" value={values.origins} problems={problems.origins} />
-          {props.rules === null && <FullAccessField id="edit-full" isChecked={values.fullAccess} />}
+          {props.rules === null && (
+            <FullAccessField
+              id="edit-full"
+              isChecked={values.fullAccess}
+              restrictedRoutes={props.restrictedRoutes}
+            />
+          )}
         </>
       )}
       {props.rules !== null && <Rules rules={props.rules} />}
@@ -245,7 +259,12 @@ function OriginsField(props: {
   );
 }
 
-function FullAccessField({ id, isChecked }: { id: string; isChecked: boolean }) {
+function FullAccessField(props: {
+  readonly id: string;
+  readonly isChecked: boolean;
+  readonly restrictedRoutes: RouteList;
+}) {
+  const { id, isChecked } = props;
   return (
     <div class="reveals">
       <div class="check">
@@ -261,6 +280,9 @@ function FullAccessField({ id, isChecked }: { id: string; isChecked: boolean }) 
           CORS-enabled API keys have restricted access to the API by default: they are only allowed
           to call some specific endpoints.
         </p>
+        <div class="help">
+          <EndpointList summary="Which endpoints?" table={props.restrictedRoutes} />
+        </div>
       </div>
       <div class="revealed notice warn" role="note">
         <p>

@@ -9,6 +9,7 @@ import type { Child } from 'hono/jsx';
 import type { Explanation } from '../../core/explain.ts';
 import type { FieldProblem } from '../../core/key-access.ts';
 import { canonicalizeOriginPattern } from '../../core/origin-pattern.ts';
+import type { RouteList } from '../../core/route-table.ts';
 import type { KeyDocument } from '../documents.ts';
 import type { ApiProblem, RefusedOriginDocument } from './api-client.ts';
 import { ExplainPanel, type ExplainQuery } from './explain-panel.tsx';
@@ -53,6 +54,7 @@ const graceChoices = [
 export function KeyPage(props: {
   readonly visitor: Visitor;
   readonly state: KeyPageState;
+  readonly restrictedRoutes: RouteList;
   readonly nowMs: number;
 }) {
   const { visitor, state, nowMs } = props;
@@ -108,6 +110,7 @@ export function KeyPage(props: {
                 values={state.values}
                 problems={state.problems ?? []}
                 rules={key.access?.rules ?? null}
+                restrictedRoutes={props.restrictedRoutes}
               />
               <div class="actions">
                 <button type="submit" class="primary">

@@ -212,6 +212,27 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     });
   }
 
+  function showCreateForm(
+    { visitor }: Visit,
+    context: Context,
+    state: KeyFormState,
+    status = 200,
+  ): Response {
+    return toResponse(
+      context,
+      <Layout title="Create API key" section="keys" visitor={visitor}>
+        <div class="panel padded narrow">
+          <CreateForm
+            visitor={visitor}
+            state={state}
+            restrictedRoutes={management.restrictedRoutes}
+          />
+        </div>
+      </Layout>,
+      status,
+    );
+  }
+
   /** Shows the key's page after something was not done. */
   function showRefusal(
     visit: Visit,
@@ -257,6 +278,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
           ...(editValues ? { values: editValues(key) } : {}),
           ...(outdated ? { changes: changesBetween(outdated, key) } : {}),
         }}
+        restrictedRoutes={management.restrictedRoutes}
         nowMs={management.now()}
       />,
       status,
@@ -304,23 +326,6 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
       what === 'created' ? 201 : 200,
     );
   }
-}
-
-function showCreateForm(
-  { visitor }: Visit,
-  context: Context,
-  state: KeyFormState,
-  status = 200,
-): Response {
-  return toResponse(
-    context,
-    <Layout title="Create API key" section="keys" visitor={visitor}>
-      <div class="panel padded narrow">
-        <CreateForm visitor={visitor} state={state} />
-      </div>
-    </Layout>,
-    status,
-  );
 }
 
 function showMissing(context: Context, problem: ApiProblem): Response {

@@ -2,6 +2,7 @@
  * The list of keys, and the dialog that makes one.
  */
 
+import type { RouteList } from '../../core/route-table.ts';
 import type { KeyDocument } from '../documents.ts';
 import { iconUrl } from './assets.ts';
 import { CreateForm, type KeyFormState } from './key-form.tsx';
@@ -31,6 +32,7 @@ export function ListPage(props: {
   /** Why there is no list; `null`: there is one. */
   readonly failure: string | null;
   readonly form: KeyFormState;
+  readonly restrictedRoutes: RouteList;
   readonly nowMs: number;
 }) {
   const { visitor, query, keys } = props;
@@ -112,7 +114,12 @@ export function ListPage(props: {
         </nav>
       )}
       <dialog id="create" aria-labelledby="create-title">
-        <CreateForm visitor={visitor} state={props.form} inDialog />
+        <CreateForm
+          visitor={visitor}
+          state={props.form}
+          restrictedRoutes={props.restrictedRoutes}
+          inDialog
+        />
       </dialog>
     </Layout>
   );

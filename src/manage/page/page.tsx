@@ -93,6 +93,7 @@ function createPage(dashboard: Dashboard): HonoBase {
             }
             failure={list.ok ? null : list.problem.detail}
             form={newFormState()}
+            restrictedRoutes={management.restrictedRoutes}
             nowMs={nowMs}
           />,
         ),

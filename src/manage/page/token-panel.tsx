@@ -4,6 +4,7 @@
 
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../core/route-table.ts';
+import { pathOf } from '../endpoint-list.tsx';
 
 /** A new token, shown this once, with the line to try it. */
 export function TokenPanel(props: {
@@ -74,11 +75,7 @@ export function curlFor(options: {
 /** An endpoint that every key may call, for the example. */
 export function exampleEndpoint({ routes }: RouteList): { method: string; path: string } {
   const row = routes.find(({ methods }) => methods.includes('GET'));
-  // An id is named in the table by its kind, which nobody outside knows.
-  return {
-    method: 'GET',
-    path: row === undefined ? '/' : row.path.replaceAll(/\{[^}]*\}/g, '{id}'),
-  };
+  return { method: 'GET', path: row === undefined ? '/' : pathOf(row) };
 }
 
 function Copyable({ id, what, children }: { id: string; what: string; children: string }) {

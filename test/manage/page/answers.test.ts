@@ -385,6 +385,27 @@ describe('an action on a key', () => {
   });
 });
 
+describe('the choice of full access', () => {
+  it('lists what a key may call without it, for a new key and for one that has the choice', async () => {
+    const line = 'GET, PATCH /api/stream/{id}</code>';
+    const page = await corsKey('Page', ['https://a.example']);
+    for (const path of ['/_edge/', '/_edge/keys/new', `/_edge/keys/${page.id}`]) {
+      expect((await operator.get(path)).body, path).toContain(line);
+    }
+    const ruled = await edge.createKey({
+      name: 'Ruled',
+      access: {
+        cors: { allowedOrigins: ['https://a.example'] },
+        rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }],
+      },
+    });
+    const backend = await edge.createKey({ name: 'Backend' });
+    for (const { id } of [ruled, backend]) {
+      expect((await operator.get(`/_edge/keys/${id}`)).body).not.toContain(line);
+    }
+  });
+});
+
 describe('a form for a new key', () => {
   it('is not larger than a form can be', async () => {
     const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
