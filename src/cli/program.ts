@@ -9,7 +9,7 @@ import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-
 import { newAssertionKeys } from './assertion-keys.ts';
 import { importKeys } from './import-keys.ts';
 import { editFrom, type KeyDocument, type KeyEditOptions } from './key-edit.ts';
-import { explanationText, keyTable, keyText, usageTable } from './tables.ts';
+import { explanationText, keyTable, keyText, rolledKeyText, usageTable } from './tables.ts';
 
 /** What a run is given, so that a test can be the process. */
 export interface Surroundings {
@@ -21,6 +21,9 @@ export interface Surroundings {
 
 const URL_VARIABLE = 'EDGE_AUTHORIZER_URL';
 const TOKEN_VARIABLE = 'EDGE_AUTHORIZER_TOKEN';
+
+/** What the page proposes, too. At once would be an outage for whoever has not got the new token yet. */
+const GRACE_SECONDS = 24 * 60 * 60;
 
 const ASSERTION_HELP = `
 To begin:   npx edge-authorizer assertion-keys | npx wrangler secret put ASSERTION_KEYS
@@ -158,12 +161,20 @@ function createProgram(surroundings: Surroundings): Command {
     });
 
   command('roll <id>', 'Gives a key a new token, and prints it, this once')
-    .option('--grace-seconds <number>', 'how long the old token goes on', wholeNumber, 0)
+    .addOption(
+      new Option(
+        '--grace-seconds <number>',
+        'how long the old token goes on; 0 ends it at once, for when it has leaked',
+      )
+        .argParser(wholeNumber)
+        .default(GRACE_SECONDS, 'a day'),
+    )
     .action(async (id: string, options: CommonOptions & { graceSeconds: number }) => {
       const { json } = await client(options).send('POST', `/keys/${encodeURIComponent(id)}/roll`, {
         body: { graceSeconds: options.graceSeconds },
       });
-      print(options, json, () => keyText(json));
+      const graceEndMs = Date.now() + options.graceSeconds * 1000;
+      print(options, json, () => rolledKeyText(json, graceEndMs));
     });
 
   command('revoke <id>', 'Revokes a key for good')

@@ -54,6 +54,15 @@ export function keyText(key: unknown): string {
   return `${table.toString()}\n\nThe token, shown this once:\n\n${row.token}`;
 }
 
+/** A key with its new token, and what became of the token before it. */
+export function rolledKeyText(key: unknown, graceEndMs: number): string {
+  const { expiresAt } = key as KeyRow;
+  // No token outlives its key.
+  const endMs = Math.min(graceEndMs, expiresAt === null ? graceEndMs : Date.parse(expiresAt));
+  const fate = endMs > Date.now() ? `works until ${new Date(endMs).toISOString()}` : 'has ended';
+  return `${keyText(key)}\n\nThe token before it ${fate}`;
+}
+
 /** Requests by day and outcome, newest day first, with the sums. */
 export function usageTable(document: unknown): string {
   const { usage, totals } = document as {

@@ -156,6 +156,25 @@ describe('the life of a key', () => {
     expect((await run(['keys', 'show', id])).exitCode).toBe(4);
   });
 
+  it('is rolled with a day for the token before, unless it should end at once', async () => {
+    const { id, token } = await edge.createKey({ name: 'backend' });
+    const rolled = await run(['keys', 'roll', id]);
+    const [, end = ''] = /^The token before it works until (\S+)$/m.exec(rolled.stdout) ?? [];
+    const hoursLeft = (Date.parse(end) - Date.now()) / (60 * 60 * 1000);
+    expect(hoursLeft).toBeGreaterThan(23.9);
+    expect(hoursLeft).toBeLessThanOrEqual(24);
+    expect(await statusWith(token)).toBe(200);
+
+    const leaked = await run(['keys', 'roll', id, '--grace-seconds', '0']);
+    expect(leaked.stdout).toMatch(/^The token before it has ended$/m);
+    expect(await statusWith(token)).toBe(401);
+
+    const expiresAt = new Date(Date.now() + 60 * 60 * 1000).toISOString();
+    await runJson(['keys', 'edit', id, '--expires-at', expiresAt]);
+    const expiring = await run(['keys', 'roll', id]);
+    expect(expiring.stdout).toContain(`The token before it works until ${expiresAt}`);
+  });
+
   it('loses an origin however it is written, and none that it does not list', async () => {
     const { id } = await edge.createKey({
       name: 'page',
