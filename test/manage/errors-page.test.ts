@@ -38,9 +38,8 @@ describe('the page of error codes', () => {
     expect(listOf(page)).toHaveLength(restrictedRoutes.routes.length);
     expect(listOf(page)).toContain('GET, PATCH /api/stream/{id}');
 
-    const other = await deploy({
-      vars: { RESTRICTED_ROUTES: { routes: [{ methods: ['GET'], path: '/v2/thing/{thing}' }] } },
-    });
+    const routes = [{ methods: ['GET'], path: '/v2/thing/{thing}' }];
+    const other = await deploy({ vars: { RESTRICTED_ROUTES: JSON.stringify({ routes }) } });
     const answer = await other.call({ target: '/_edge/errors' });
     await other.dispose();
     expect(listOf(answer)).toEqual(['GET /v2/thing/{id}']);
