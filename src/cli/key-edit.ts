@@ -12,6 +12,8 @@ export interface KeyEditOptions {
   addOrigin?: string[];
   removeOrigin?: string[];
   fullAccess?: boolean;
+  /** A file; `false`: the key shall have none of its own. */
+  rules?: string | false;
   expiresAt?: string;
   neverExpires?: boolean;
   disable?: boolean;
@@ -29,30 +31,55 @@ export interface KeyDocument {
 
 /**
  * What PATCH is sent: the fields that options change, and nothing else. Throws a `CommandError` for
- * options that mean nothing for this key.
+ * options that mean nothing for this key. `rules` is what the file of `--rules` holds.
  */
-export function editFrom(current: KeyDocument, options: KeyEditOptions): Record<string, unknown> {
+export function editFrom(
+  current: KeyDocument,
+  options: KeyEditOptions,
+  rules: unknown,
+): Record<string, unknown> {
   const edit: Record<string, unknown> = {};
   if (options.name !== undefined) edit['name'] = options.name;
   if (options.expiresAt !== undefined) edit['expiresAt'] = options.expiresAt;
   if (options.neverExpires) edit['expiresAt'] = null;
   if (options.disable) edit['enabled'] = false;
   if (options.enable) edit['enabled'] = true;
-  const changesOrigins = options.origin ?? options.addOrigin ?? options.removeOrigin;
-  if (changesOrigins !== undefined || options.fullAccess !== undefined) {
-    const cors = current.access?.cors ?? { allowedOrigins: [], fullAccess: false };
-    edit['access'] = {
-      ...current.access,
-      cors: {
-        allowedOrigins: [
-          ...(options.origin ?? withoutOrigins(cors.allowedOrigins, options.removeOrigin ?? [])),
-          ...(options.addOrigin ?? []),
-        ],
-        fullAccess: options.fullAccess ?? cors.fullAccess,
-      },
+  const access = accessFrom(current.access, options, rules);
+  if (access !== undefined) edit['access'] = access;
+  return edit;
+}
+
+/** The whole access after the edit, because PATCH replaces it as a whole; `undefined`: it stays. */
+function accessFrom(
+  current: KeyDocument['access'],
+  options: KeyEditOptions,
+  rules: unknown,
+): Record<string, unknown> | undefined {
+  const { origin, addOrigin, removeOrigin, fullAccess } = options;
+  const changesOrigins = (origin ?? addOrigin ?? removeOrigin) !== undefined;
+  if (!changesOrigins && fullAccess === undefined && options.rules === undefined) return undefined;
+  const isBackend = current?.cors === undefined;
+  if (isBackend && !changesOrigins && fullAccess !== undefined) {
+    const message = fullAccess
+      ? 'Cannot give a backend key full access: it calls everything anyway, unless it has rules, which --no-rules removes'
+      : 'Cannot restrict a backend key by --no-full-access: it calls everything, unless --rules says what';
+    throw new CommandError(message, exitCodes.usage);
+  }
+  const access: Record<string, unknown> = {};
+  // A backend key is sent the origins that were asked for too: the API says best why it gets none.
+  if (!isBackend || changesOrigins) {
+    const cors = current?.cors ?? { allowedOrigins: [], fullAccess: false };
+    access['cors'] = {
+      allowedOrigins: [
+        ...(origin ?? withoutOrigins(cors.allowedOrigins, removeOrigin ?? [])),
+        ...(addOrigin ?? []),
+      ],
+      fullAccess: fullAccess ?? cors.fullAccess,
     };
   }
-  return edit;
+  const rulesAfter = options.rules === undefined ? current?.rules : rules;
+  if (options.rules !== false && rulesAfter !== undefined) access['rules'] = rulesAfter;
+  return access;
 }
 
 /**

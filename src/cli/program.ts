@@ -140,15 +140,23 @@ function createProgram(surroundings: Surroundings): Command {
     .option('--remove-origin <origin...>', 'do not allow these origins any more')
     .option('--full-access', 'let the key call the whole API')
     .option('--no-full-access', 'restrict the key again')
-    .option('--expires-at <time>', 'when it stops, in ISO 8601')
+    .option(
+      '--rules <file>',
+      'a JSON file with the access rules of the key, in place of its present ones',
+    )
+    .option('--no-rules', 'remove the access rules of the key')
+    .addOption(
+      new Option('--expires-at <time>', 'when it stops, in ISO 8601').conflicts('neverExpires'),
+    )
     .option('--never-expires', 'let it not stop by itself')
-    .option('--disable', 'switch it off')
+    .addOption(new Option('--disable', 'switch it off').conflicts('enable'))
     .option('--enable', 'switch it on again')
     .action(async (id: string, options: CommonOptions & KeyEditOptions) => {
       const api = client(options);
+      const rules = options.rules ? await readJsonList(options.rules) : undefined;
       const path = `/keys/${encodeURIComponent(id)}`;
       const { json: current, etag } = await api.send('GET', path);
-      const body = editFrom(current as KeyDocument, options);
+      const body = editFrom(current as KeyDocument, options, rules);
       if (Object.keys(body).length === 0) {
         throw new CommandError(
           'Cannot edit the key: say what to change, see --help',
@@ -202,10 +210,7 @@ function createProgram(surroundings: Surroundings): Command {
 
   command('import <file>', 'Imports existing tokens from a JSON file, a list of keys').action(
     async (file: string, options: CommonOptions) => {
-      const rows = await readJsonFile(file);
-      if (!Array.isArray(rows)) {
-        throw new CommandError(`Cannot import ${file}: it is not a JSON list`, exitCodes.usage);
-      }
+      const rows = await readJsonList(file);
       const imported = await importKeys(client(options), rows, stderr);
       print(options, { keys: imported }, () => `Imported ${imported.length} keys`);
     },
@@ -291,7 +296,7 @@ async function listKeys(api: ApiClient, options: ListOptions): Promise<unknown[]
 }
 
 async function accessFrom(options: CreateOptions): Promise<unknown> {
-  const rules = options.rules === undefined ? undefined : await readJsonFile(options.rules);
+  const rules = options.rules === undefined ? undefined : await readJsonList(options.rules);
   if (options.origin === undefined) {
     if (options.fullAccess) {
       throw new CommandError(
@@ -305,13 +310,17 @@ async function accessFrom(options: CreateOptions): Promise<unknown> {
   return rules === undefined ? { cors } : { cors, rules };
 }
 
-async function readJsonFile(file: string): Promise<unknown> {
+/** A list in a file. A file that says `null` is none: taken for rules, it would remove them. */
+async function readJsonList(file: string): Promise<readonly unknown[]> {
+  let document: unknown;
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    document = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(`Cannot read ${file}: ${reason}`, exitCodes.usage);
   }
+  if (Array.isArray(document)) return document;
+  throw new CommandError(`Cannot use ${file}: it is not a JSON list`, exitCodes.usage);
 }
 
 function wholeNumber(text: string): number {

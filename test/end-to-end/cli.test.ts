@@ -83,6 +83,13 @@ describe('a command that fails', () => {
       2,
       '--origin',
     ],
+    [
+      'an expiry and none',
+      ['keys', 'edit', 'key_x', '--never-expires', '--expires-at', '2030-01-31T12:00:00Z'],
+      2,
+      'cannot be used with',
+    ],
+    ['on and off', ['keys', 'edit', 'key_x', '--enable', '--disable'], 2, 'cannot be used with'],
     ['a file that is not there', ['keys', 'import', '/nowhere.json'], 2, '/nowhere.json'],
   ])('%s', async (_name, args, exitCode, words) => {
     const result = await run(args);
@@ -199,6 +206,46 @@ describe('the life of a key', () => {
       exitCode: 2,
       stderr: expect.stringContaining('cannot be used with'),
     });
+  });
+
+  it('gets rules of its own and loses them, beside its origins', async () => {
+    const page = await edge.createKey({
+      name: 'page',
+      access: { cors: { allowedOrigins: ['https://a.example'], fullAccess: true } },
+    });
+    const rules = [{ methods: ['get'], resources: ['/api/asset/:id'] }];
+    const file = await jsonFile(rules);
+    const wide = await run(['keys', 'edit', page.id, '--rules', file]);
+    expect(wide).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('full access') });
+    const cors = { allowedOrigins: ['https://a.example'], fullAccess: false };
+    const ruled = ['keys', 'edit', page.id, '--rules', file, '--no-full-access'];
+    expect(await runJson(ruled)).toMatchObject({ access: { cors, rules } });
+    expect(await runJson(['keys', 'edit', page.id, '--add-origin', '*'])).toMatchObject({
+      access: { cors: { allowedOrigins: ['https://a.example', '*'] }, rules },
+    });
+    const opened = await runJson(['keys', 'edit', page.id, '--no-rules', '--full-access']);
+    expect(opened['access']).toEqual({
+      cors: { allowedOrigins: ['https://a.example', '*'], fullAccess: true },
+    });
+
+    const backend = await edge.createKey({ name: 'backend' });
+    const none = await run(['keys', 'edit', backend.id, '--rules', await jsonFile(null)]);
+    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('not a JSON list') });
+    expect(await runJson(['keys', 'edit', backend.id, '--rules', file])).toMatchObject({
+      access: { rules },
+    });
+    expect(await runJson(['keys', 'edit', backend.id, '--no-rules'])).toMatchObject({
+      access: null,
+    });
+    for (const option of ['--full-access', '--no-full-access']) {
+      const refused = await run(['keys', 'edit', backend.id, option]);
+      expect(refused).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringMatching(/a backend key/),
+      });
+    }
+    const turned = await run(['keys', 'edit', backend.id, '--add-origin', 'https://a.example']);
+    expect(turned).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('backends') });
   });
 
   it('is listed by owner and name, over several pages', async () => {
