@@ -9,6 +9,7 @@ import { run } from './program.ts';
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   fetch,
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
 });

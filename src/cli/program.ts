@@ -4,6 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-client.ts';
 import { newAssertionKeys } from './assertion-keys.ts';
@@ -15,6 +16,7 @@ import { explanationText, keyTable, keyText, rolledKeyText, usageTable } from '.
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof fetch;
+  readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
 }
@@ -217,7 +219,13 @@ function createProgram(surroundings: Surroundings): Command {
   );
 
   command('explain', 'Says which rule decides a request, step by step')
-    .requiredOption('--key <id>', 'the key that the request carries')
+    .option('--key <id>', 'the key that the request carries')
+    .addOption(
+      new Option(
+        '--token-stdin',
+        'in place of --key: read the token that the request carries from standard input',
+      ).conflicts('key'),
+    )
     .requiredOption('--path <path>', 'for example /api/stream/abc')
     .option('--method <method>', 'of the request', 'GET')
     .option('--origin <origin>', 'of the page that sends it')
@@ -225,7 +233,7 @@ function createProgram(surroundings: Surroundings): Command {
       const body = {
         method: options.method.toUpperCase(),
         path: options.path,
-        keyId: options.key,
+        ...(await keyChoice(options, surroundings)),
         ...(options.origin === undefined ? {} : { origin: options.origin }),
       };
       const { json } = await client(options).send('POST', '/explain', { body });
@@ -253,7 +261,8 @@ interface ListOptions extends CommonOptions {
   limit: number;
 }
 interface ExplainOptions extends CommonOptions {
-  key: string;
+  key?: string;
+  tokenStdin?: boolean;
   path: string;
   method: string;
   origin?: string;
@@ -274,6 +283,24 @@ function connect(options: CommonOptions, { env, fetch }: Surroundings): ApiClien
     );
   }
   return createApiClient({ url, token, fetch });
+}
+
+/** Says to the API which key a request carries. The token is never an argument: arguments show in ps. */
+async function keyChoice(
+  { key, tokenStdin }: ExplainOptions,
+  { stdin, stderr }: Surroundings,
+): Promise<{ keyId: string } | { token: string }> {
+  if (key !== undefined) return { keyId: key };
+  if (!tokenStdin) {
+    throw new CommandError(
+      'Cannot tell which key the request carries: give --key <id>, or --token-stdin',
+      exitCodes.usage,
+    );
+  }
+  if (stdin.isTTY) stderr.write('The token, then Enter and Ctrl-D:\n');
+  const token = (await text(stdin)).trim();
+  if (token !== '') return { token };
+  throw new CommandError('Cannot read a token: standard input holds none', exitCodes.usage);
 }
 
 /** Reads pages until there are as many keys as wanted. */

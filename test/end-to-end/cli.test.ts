@@ -31,10 +31,10 @@ interface Run {
   stderr: string;
 }
 
-function run(args: string[], env: Record<string, string> = {}): Promise<Run> {
+function run(args: string[], env: Record<string, string> = {}, stdin = ''): Promise<Run> {
   const program = join(projectRoot, 'src/cli/main.ts');
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [program, ...args],
       { env: { EDGE_AUTHORIZER_URL: edge.url, EDGE_AUTHORIZER_TOKEN: edge.adminToken, ...env } },
@@ -43,6 +43,7 @@ function run(args: string[], env: Record<string, string> = {}): Promise<Run> {
         resolve({ exitCode, stdout, stderr });
       },
     );
+    child.stdin?.end(stdin);
   });
 }
 
@@ -90,6 +91,19 @@ describe('a command that fails', () => {
       'cannot be used with',
     ],
     ['on and off', ['keys', 'edit', 'key_x', '--enable', '--disable'], 2, 'cannot be used with'],
+    ['a request without a key', ['keys', 'explain', '--path', '/'], 2, '--token-stdin'],
+    [
+      'a token that is missing',
+      ['keys', 'explain', '--path', '/', '--token-stdin'],
+      2,
+      'holds none',
+    ],
+    [
+      'a key and a token',
+      ['keys', 'explain', '--path', '/', '--token-stdin', '--key', 'key_x'],
+      2,
+      'cannot be used with',
+    ],
     ['a file that is not there', ['keys', 'import', '/nowhere.json'], 2, '/nowhere.json'],
   ])('%s', async (_name, args, exitCode, words) => {
     const result = await run(args);
@@ -274,6 +288,12 @@ describe('the life of a key', () => {
     const refused = await run(['keys', 'explain', '--key', key.id, '--path', '/api/stream']);
     expect(refused.stdout).toMatch(/NO +route/);
     expect(refused.stdout).toContain('Refused: 403 route_not_allowed');
+    const asked = ['keys', 'explain', '--token-stdin', '--path', '/api/stream'];
+    const byToken = await run([...asked, '--json'], {}, `${key.token}\n`);
+    expect(JSON.parse(byToken.stdout)).toMatchObject({ keyId: key.id, code: 'route_not_allowed' });
+    const cutShort = await run(asked, {}, `${key.token.slice(0, -1)}\n`);
+    expect(cutShort.stdout).toContain('no key has this token');
+    expect(cutShort.stdout).not.toContain(key.token.slice(0, -1));
     await statusWith(key.token);
     await expect
       .poll(async () => (await run(['keys', 'usage', key.id])).stdout, {
