@@ -27,6 +27,9 @@ const TOKEN_VARIABLE = 'EDGE_AUTHORIZER_TOKEN';
 /** What the page proposes, too. At once would be an outage for whoever has not got the new token yet. */
 const GRACE_SECONDS = 24 * 60 * 60;
 
+/** The width of a terminal that does not say how wide it is, or of a file. */
+const COLUMNS = 80;
+
 const ASSERTION_HELP = `
 To begin:   npx edge-authorizer assertion-keys | npx wrangler secret put ASSERTION_KEYS
 To rotate:  set ASSERTION_KEYS in the environment to the present value first. The new key signs,
@@ -237,7 +240,7 @@ function createProgram(surroundings: Surroundings): Command {
         ...(options.origin === undefined ? {} : { origin: options.origin }),
       };
       const { json } = await client(options).send('POST', '/explain', { body });
-      print(options, json, () => explanationText(json));
+      print(options, json, () => explanationText(json, stdout.columns || COLUMNS));
     });
 
   return program;

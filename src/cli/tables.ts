@@ -4,6 +4,11 @@
 
 import Table from 'cli-table3';
 
+/** Blanks between two columns. */
+const GAP = 2;
+/** Narrower than this, sentences are harder to read than lines that the terminal breaks. */
+const SENTENCE_MIN_WIDTH = 30;
+
 interface KeyRow {
   id: string;
   name: string;
@@ -32,7 +37,7 @@ export function keyTable(keys: readonly unknown[]): string {
       key.lastUsedAt ?? 'never',
     ]);
   }
-  return table.toString();
+  return drawn(table);
 }
 
 /** One key, with its token where it was just made. */
@@ -50,8 +55,8 @@ export function keyText(key: unknown): string {
     ['expires', row.expiresAt ?? 'never'],
     ['last used', row.lastUsedAt ?? 'never'],
   );
-  if (row.token === undefined) return table.toString();
-  return `${table.toString()}\n\nThe token, shown this once:\n\n${row.token}`;
+  if (row.token === undefined) return drawn(table);
+  return `${drawn(table)}\n\nThe token, shown this once:\n\n${row.token}`;
 }
 
 /** A key with its new token, and what became of the token before it. */
@@ -77,7 +82,7 @@ export function usageTable(document: unknown): string {
   for (const [outcome, requests] of Object.entries(totals)) {
     table.push(['total', outcome, String(requests)]);
   }
-  return table.toString();
+  return drawn(table);
 }
 
 interface Explanation {
@@ -90,15 +95,20 @@ interface Explanation {
 
 const outcomeMarks = { passed: 'ok', failed: 'NO', skipped: '-' } as const;
 
-/** The steps of an explanation, and what comes of them. */
-export function explanationText(document: unknown): string {
+/** The steps of an explanation within so many columns, and what comes of them. */
+export function explanationText(document: unknown, columns: number): string {
   const { allowed, status, code, detail, steps } = document as Explanation;
-  const table = plainTable(['', 'RULE', 'WHAT IT SAYS']);
+  const markWidth = 2 + GAP;
+  const ruleWidth = Math.max(...steps.map(({ step }) => step.length)) + GAP;
+  const sentenceWidth = Math.max(columns - markWidth - ruleWidth, SENTENCE_MIN_WIDTH);
+  const table = plainTable(['', 'RULE', 'WHAT IT SAYS'], [markWidth, ruleWidth, sentenceWidth]);
   for (const step of steps) {
-    table.push([outcomeMarks[step.outcome], step.step, clean(step.detail)]);
+    const sentence = breakable(clean(step.detail), sentenceWidth - GAP);
+    table.push([outcomeMarks[step.outcome], step.step, sentence]);
   }
   const result = allowed ? 'Allowed: forwarded to the API' : `Refused: ${status} ${code}`;
-  return `${table.toString()}\n\n${result}\n${clean(detail)}`;
+  const isSaid = steps.some((step) => step.detail.includes(detail));
+  return [drawn(table), '', result, ...(isSaid ? [] : [clean(detail)])].join('\n');
 }
 
 function accessText({ access }: KeyRow): string {
@@ -112,16 +122,29 @@ function stateText(key: KeyRow): string {
   return key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now() ? 'expired' : 'live';
 }
 
+/** The text with a blank in each word that is longer than a line, where the table would cut it off. */
+function breakable(text: string, width: number): string {
+  return text.replace(new RegExp(`\\S{${width}}(?=\\S)`, 'gu'), '$& ');
+}
+
 /** Names are anybody's text; control characters could move a terminal's cursor. */
 function clean(text: string): string {
   return text.replace(/\p{C}/gu, '\u{fffd}');
 }
 
-function plainTable(head: string[] = []): Table.Table {
+/** The table as text, without the blanks that would widen each row to the longest. */
+function drawn(table: Table.Table): string {
+  return table.toString().replace(/ +$/gm, '');
+}
+
+/** A table without lines; text that is longer than the width of its column goes on in the next line. */
+function plainTable(head: string[] = [], widths: number[] = []): Table.Table {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' };
   return new Table({
     head,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
+    colWidths: widths,
+    wordWrap: true,
     chars: {
       ...none,
       bottom: '',

@@ -288,6 +288,10 @@ describe('the life of a key', () => {
     const refused = await run(['keys', 'explain', '--key', key.id, '--path', '/api/stream']);
     expect(refused.stdout).toMatch(/NO +route/);
     expect(refused.stdout).toContain('Refused: 403 route_not_allowed');
+    const missed = ['--path', `/api/stream/${'x'.repeat(100)}/nothing`];
+    const { stdout } = await run(['keys', 'explain', '--key', key.id, ...missed]);
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(stdout.replace(/\s+/g, ' ').match(/Call this one from a backend/g)).toHaveLength(1);
     const asked = ['keys', 'explain', '--token-stdin', '--path', '/api/stream'];
     const byToken = await run([...asked, '--json'], {}, `${key.token}\n`);
     expect(JSON.parse(byToken.stdout)).toMatchObject({ keyId: key.id, code: 'route_not_allowed' });
