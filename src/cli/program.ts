@@ -122,7 +122,7 @@ function createProgram(surroundings: Surroundings): Command {
   command('list', 'Lists keys, newest first')
     .option('--owner <owner>', 'keys of this account')
     .option('--search <text>', 'keys whose name holds this text')
-    .option('--limit <number>', 'at most so many keys', wholeNumber, 50)
+    .option('--limit <number>', 'at most so many keys', atLeastOne, 50)
     .action(async (options: ListOptions) => {
       const found = await listKeys(client(options), options);
       print(options, { keys: found }, () => keyTable(found));
@@ -356,4 +356,9 @@ async function readJsonList(file: string): Promise<readonly unknown[]> {
 function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function atLeastOne(text: string): number {
+  if (/^0*[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of at least 1.');
 }

@@ -71,6 +71,7 @@ describe('a command that fails', () => {
     ['an unknown option', ['keys', 'list', '--toke', 'x'], 2, 'unknown option'],
     ['a missing name', ['keys', 'create'], 2, '--name'],
     ['a limit that is no number', ['keys', 'list', '--limit', 'x'], 2, 'whole number'],
+    ['a limit of nothing', ['keys', 'list', '--limit', '0'], 2, 'of at least 1.'],
     ['a key that is not there', ['keys', 'show', 'key_nothing'], 4, 'Cannot find'],
     [
       'an origin that is none',
