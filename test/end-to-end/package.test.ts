@@ -1,0 +1,67 @@
+/**
+ * The package as a program's dependency: packed, and put below `node_modules`, where Node runs no
+ * TypeScript. A link to the checkout would not tell, since its real path is not below any.
+ */
+
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { projectRoot } from '../support/node/build-bundle.ts';
+
+const run = promisify(execFile);
+let program: string;
+let installed: string;
+
+beforeAll(async () => {
+  program = await mkdtemp(join(tmpdir(), 'edge-authorizer-package-'));
+  installed = join(program, 'node_modules/edge-authorizer');
+  await mkdir(installed, { recursive: true });
+  const npm = ['pack', '--json', '--pack-destination', program];
+  const { stdout } = await run('npm', npm, { cwd: projectRoot });
+  const filename = /"filename": "([^"]+)"/.exec(stdout)?.[1] ?? '';
+  await run('tar', ['-xzf', join(program, filename), '--strip-components=1', '-C', installed]);
+
+  const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+  for (const name of Object.keys(dependencies)) {
+    const link = join(program, 'node_modules', name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(projectRoot, 'node_modules', name), link);
+  }
+});
+afterAll(() => rm(program, { recursive: true, force: true }));
+
+test('its command runs', async () => {
+  const { bin } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+  const command = join(installed, bin['edge-authorizer']);
+  const { stdout } = await run(process.execPath, [command, 'keys', '--help']);
+  expect(stdout).toContain('create [options]');
+});
+
+test('its client is imported by a program', async () => {
+  const file = join(program, 'program.mjs');
+  await writeFile(
+    file,
+    `import { createClient } from 'edge-authorizer/client';
+     const edge = createClient({ url: 'http://127.0.0.1:9', token: 'x' });
+     console.log(Object.keys(edge).filter((name) => name === name.toUpperCase()).sort().join(' '));`,
+  );
+  const { stdout } = await run(process.execPath, [file]);
+  expect(stdout.split(/\s+/)).toEqual(expect.arrayContaining(['DELETE', 'GET', 'PATCH', 'POST']));
+});
+
+test('TypeScript in the same place does not run, so that these tests can fail', async () => {
+  const command = join(installed, 'src/cli/main.ts');
+  await expect(run(process.execPath, [command, '--help'])).rejects.toMatchObject({
+    stderr: expect.stringContaining('ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING'),
+  });
+});
+
+test('what a Worker needs of it is there', async () => {
+  const { exports } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+  const files = [exports['.'], exports['./env'], 'migrations/0001_keys.sql', 'schema.sql'];
+  for (const file of files) await readFile(join(installed, file));
+  await readFile(join(installed, exports['./client'].types));
+});
