@@ -73,6 +73,12 @@ export interface Key {
    * The last allowed request, a few seconds late.
    */
   lastUsedAt: string | null;
+  /**
+   * The tokens from before a roll whose grace goes on, the one that ends last first. They stop with the key, if that is earlier.
+   */
+  retiringTokens: {
+    endsAt: string;
+  }[];
 }
 /**
  * A key with its token, which is shown this once.
@@ -102,6 +108,12 @@ export interface KeyWithToken {
    * The last allowed request, a few seconds late.
    */
   lastUsedAt: string | null;
+  /**
+   * The tokens from before a roll whose grace goes on, the one that ends last first. They stop with the key, if that is earlier.
+   */
+  retiringTokens: {
+    endsAt: string;
+  }[];
   /**
    * Shown this once, and stored nowhere.
    */

@@ -24,6 +24,12 @@ export interface ManagedKey extends StoredKey {
   readonly version: number;
 }
 
+/** A key with what is left of the tokens that it had before it was rolled. */
+export interface ShownKey extends ManagedKey {
+  /** When those tokens end whose grace is not over, the last one first. */
+  readonly retiringEndsMs: readonly number[];
+}
+
 /** A place in the list of keys, newest first. */
 export interface ListCursor {
   readonly createdAtMs: number;
@@ -100,8 +106,11 @@ export interface ImportedKey {
 
 /** Everything here reads and writes D1's primary, and rejects when it cannot be reached. */
 export interface ManagedKeys {
-  /** `null` when there is no such key, or it was revoked. */
-  find(id: string): Promise<ManagedKey | null>;
+  /**
+   * `null` when there is no such key, or it was revoked. Of the tokens from before a roll, those that
+   * end after `nowMs` are told; all of them, unless it is given.
+   */
+  find(id: string, nowMs?: number): Promise<ShownKey | null>;
   /** `null` when no key, not even a dead one, has this token. */
   findByToken(tokenHash: string): Promise<KeyOfToken | null>;
   /** The same for many tokens in one read, by their hashes. Those that no key has are left out. */
@@ -114,7 +123,8 @@ export interface ManagedKeys {
     readonly search: string | null;
     readonly cursor: ListCursor | null;
     readonly limit: number;
-  }): Promise<readonly ManagedKey[]>;
+    readonly nowMs: number;
+  }): Promise<readonly ShownKey[]>;
   /** Which of these hashes belong to a key, alive or dead. */
   knownAmong(tokenHashes: readonly string[]): Promise<ReadonlySet<string>>;
   /** How many tokens of a key work, or will when it is enabled. */
@@ -183,9 +193,11 @@ const isUnchanged = `
   EXISTS (SELECT 1 FROM keys WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL)`;
 
 const sql = {
-  managedKey: `
+  shownKey: `
     SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
-           expires_at_ms, enabled, last_used_at_ms, version
+           expires_at_ms, enabled, last_used_at_ms, version,
+           (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
+             WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms
       FROM keys`,
   keyOfToken: `
     SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
@@ -308,6 +320,7 @@ type ManagedKeyRow = KeyRow & {
   last_used_at_ms: number | null;
   version: number;
 };
+type ShownKeyRow = ManagedKeyRow & { retiring_ends_ms: string };
 type KeyOfTokenRow = ManagedKeyRow & {
   token_hash: string;
   revoked_at_ms: number | null;
@@ -457,12 +470,12 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
   }
 
   return {
-    async find(id) {
+    async find(id, nowMs = 0) {
       const row = await primary()
-        .prepare(`${sql.managedKey} WHERE id = ?1 AND revoked_at_ms IS NULL`)
-        .bind(id)
-        .first<ManagedKeyRow>();
-      return row && toManagedKey(row);
+        .prepare(`${sql.shownKey} WHERE id = ?2 AND revoked_at_ms IS NULL`)
+        .bind(nowMs, id)
+        .first<ShownKeyRow>();
+      return row && toShownKey(row);
     },
 
     async findByToken(tokenHash) {
@@ -481,7 +494,7 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
       return new Map(results.map((row) => [row.token_hash, toKeyOfToken(row)]));
     },
 
-    async list({ owner, search, cursor, limit }) {
+    async list({ owner, search, cursor, limit, nowMs }) {
       const { where, values } = conditions([
         ['revoked_at_ms IS NULL'],
         ['owner = ?', owner],
@@ -490,10 +503,10 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
         ['(created_at_ms, id) < (?, ?)', cursor?.createdAtMs ?? null, cursor?.id ?? null],
       ]);
       const { results } = await primary()
-        .prepare(`${sql.managedKey} ${where} ORDER BY created_at_ms DESC, id DESC LIMIT ?`)
-        .bind(...values, limit)
-        .all<ManagedKeyRow>();
-      return results.map(toManagedKey);
+        .prepare(`${sql.shownKey} ${where} ORDER BY created_at_ms DESC, id DESC LIMIT ?`)
+        .bind(nowMs, ...values, limit)
+        .all<ShownKeyRow>();
+      return results.map(toShownKey);
     },
 
     async knownAmong(tokenHashes) {
@@ -688,6 +701,11 @@ function toManagedKey(row: ManagedKeyRow): ManagedKey {
     lastUsedAtMs: row.last_used_at_ms,
     version: row.version,
   };
+}
+
+function toShownKey(row: ShownKeyRow): ShownKey {
+  const ends: number[] = JSON.parse(row.retiring_ends_ms);
+  return { ...toManagedKey(row), retiringEndsMs: ends.sort((left, right) => right - left) };
 }
 
 function toKeyOfToken(row: KeyOfTokenRow): KeyOfToken {

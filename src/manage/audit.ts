@@ -17,7 +17,7 @@ const auditQuerySchema = v.strictObject({
   limit: limitSchema,
 });
 
-const { lastUsedAt: _, ...auditedEntries } = keySchema.entries;
+const { lastUsedAt: _used, retiringTokens: _retiring, ...auditedEntries } = keySchema.entries;
 const auditedKeySchema = v.object(auditedEntries);
 
 const auditLineSchema = v.object({

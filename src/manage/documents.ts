@@ -14,7 +14,7 @@ import {
   type KeyAccess,
   type RequestedAccess,
 } from '../core/key-access.ts';
-import type { ManagedKey } from '../keys/managed-keys.ts';
+import type { ManagedKey, ShownKey } from '../keys/managed-keys.ts';
 import { because, type Reading, readDocument, wanted } from './field-problems.ts';
 import { GRACE_MAX_SECONDS } from './limits.ts';
 
@@ -206,6 +206,12 @@ export const keySchema = v.object({
     v.nullable(outgoingTime),
     v.description('The last allowed request, a few seconds late.'),
   ),
+  retiringTokens: v.pipe(
+    v.array(v.object({ endsAt: outgoingTime })),
+    v.description(
+      'The tokens from before a roll whose grace goes on, the one that ends last first. They stop with the key, if that is earlier.',
+    ),
+  ),
 });
 
 /** A key with its token, which is shown this once. */
@@ -220,6 +226,8 @@ export const keyWithTokenSchema = v.object({
 
 /** See `keySchema`. */
 export type KeyDocument = v.InferOutput<typeof keySchema>;
+/** See `toAuditDocument`. */
+export type AuditedKey = Omit<KeyDocument, 'lastUsedAt' | 'retiringTokens'>;
 
 /** A checked request for a new key. */
 export interface NewKey {
@@ -302,7 +310,20 @@ export function readRoll(document: unknown): Reading<v.InferOutput<typeof rollKe
 }
 
 /** A key as the API shows it. */
-export function toKeyDocument(key: ManagedKey): KeyDocument {
+export function toKeyDocument(key: ShownKey): KeyDocument {
+  return {
+    ...toAuditedKey(key),
+    lastUsedAt: key.lastUsedAtMs === null ? null : toTime(key.lastUsedAtMs),
+    retiringTokens: key.retiringEndsMs.map((endMs) => ({ endsAt: toTime(endMs) })),
+  };
+}
+
+/** A key as the audit keeps it: what people decide about it, without what follows from use and time. */
+export function toAuditDocument(key: ManagedKey): string {
+  return JSON.stringify(toAuditedKey(key));
+}
+
+function toAuditedKey(key: ManagedKey): AuditedKey {
   return {
     id: key.id,
     name: key.name,
@@ -312,14 +333,7 @@ export function toKeyDocument(key: ManagedKey): KeyDocument {
     createdAt: toTime(key.createdAtMs),
     expiresAt: key.expiresAtMs === null ? null : toTime(key.expiresAtMs),
     enabled: key.enabled,
-    lastUsedAt: key.lastUsedAtMs === null ? null : toTime(key.lastUsedAtMs),
   };
-}
-
-/** A key as the audit keeps it: what people decide about it, without when it was used. */
-export function toAuditDocument(key: ManagedKey): string {
-  const { lastUsedAt: _, ...document } = toKeyDocument(key);
-  return JSON.stringify(document);
 }
 
 /** A time as the API writes it. */
@@ -359,7 +373,16 @@ function problemsOf(reading: Reading<unknown>): readonly FieldProblem[] {
 }
 
 /** Fields of a key that nobody can change, so that they are no misspelling. */
-const fixedFields = ['id', 'owner', 'kind', 'hint', 'createdAt', 'lastUsedAt', 'token'];
+const fixedFields = [
+  'id',
+  'owner',
+  'kind',
+  'hint',
+  'createdAt',
+  'lastUsedAt',
+  'retiringTokens',
+  'token',
+];
 
 function namingFixedFields(problem: FieldProblem): FieldProblem {
   if (!fixedFields.includes(problem.path)) return problem;

@@ -2,8 +2,9 @@
  * Versions of a key as ETags, so that an edit that was made on an old view of it is refused instead of
  * undoing what somebody else did.
  *
- * The tag names the version of what can be edited; when a key was used last is not part of it. Conditional
- * requests: https://www.rfc-editor.org/rfc/rfc9110#section-13
+ * The tag names the version of what can be edited. When a key was used last is not part of it, nor is
+ * which of its old tokens go on: a roll makes a new version anyway, and a grace that has run out since is
+ * nobody's edit that an If-Match could overlook. Conditional requests: https://www.rfc-editor.org/rfc/rfc9110#section-13
  */
 
 import type { Problem } from '../problem.ts';

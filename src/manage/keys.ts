@@ -14,7 +14,7 @@ import {
   makeToken,
   randomBase62,
 } from '../core/token.ts';
-import type { ChangeNote, ListCursor, ManagedKey } from '../keys/managed-keys.ts';
+import type { ChangeNote, ListCursor, ShownKey } from '../keys/managed-keys.ts';
 import {
   createKeySchema,
   editKeySchema,
@@ -185,7 +185,7 @@ async function createKey(call: Call): Promise<Outcome> {
 
     const { name, owner, access, expiresAtMs } = reading.value;
     const token = await newToken(call, access.kind);
-    const key: ManagedKey = {
+    const key: ShownKey = {
       id: newKeyId(call),
       name,
       owner: caller.owner ?? owner,
@@ -196,6 +196,7 @@ async function createKey(call: Call): Promise<Outcome> {
       enabled: true,
       lastUsedAtMs: null,
       version: 1,
+      retiringEndsMs: [],
     };
     const created = answer(
       201,
@@ -226,13 +227,14 @@ async function listKeys({ management, caller, query }: Call): Promise<Outcome> {
     search,
     cursor: readCursor(cursor),
     limit: limit + 1,
+    nowMs: management.now(),
   });
   const page = keys.slice(0, limit);
   const last = page.at(-1);
   return listOf(page, keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null);
 }
 
-function listOf(keys: readonly ManagedKey[], nextCursor: string | null): Outcome {
+function listOf(keys: readonly ShownKey[], nextCursor: string | null): Outcome {
   return answer(200, { keys: keys.map(toKeyDocument), nextCursor });
 }
 
@@ -305,12 +307,22 @@ async function rollKey(call: Call): Promise<Outcome> {
 
       const token = await newToken(call, key.kind);
       const tokenHash = await hashToken(token);
-      const rolled = { ...key, hint: hintOf(token), version: key.version + 1 };
+      const olderExpireAtMs = nowMs + graceSeconds * 1000;
+      const rolled = {
+        ...key,
+        hint: hintOf(token),
+        version: key.version + 1,
+        // The token so far, and those that were on their way out before.
+        retiringEndsMs:
+          graceSeconds === 0
+            ? []
+            : [olderExpireAtMs, ...key.retiringEndsMs.map((ms) => Math.min(ms, olderExpireAtMs))],
+      };
       const shownOnce = answer(200, { ...toKeyDocument(rolled), token }, { ETag: etagOf(rolled) });
       const tokenHashes = await management.store.roll(
         key,
         rolled,
-        { tokenHash, olderExpireAtMs: nowMs + graceSeconds * 1000 },
+        { tokenHash, olderExpireAtMs },
         {
           ...noteOf(call, nowMs),
           before: toAuditDocument(key),
@@ -331,7 +343,7 @@ async function rollKey(call: Call): Promise<Outcome> {
  */
 export async function changeKey(
   call: Call,
-  change: (key: ManagedKey) => Promise<Outcome | null>,
+  change: (key: ShownKey) => Promise<Outcome | null>,
 ): Promise<Outcome> {
   for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt++) {
     const key = await findKey(call, call.id);
@@ -351,15 +363,15 @@ export async function changeKey(
 export async function findKey(
   { management, caller }: Context,
   id: string,
-): Promise<ManagedKey | null> {
+): Promise<ShownKey | null> {
   // Nothing else was ever an id.
   if (!/^key_[0-9A-Za-z]{22}$/.test(id)) return null;
-  const key = await management.store.find(id);
+  const key = await management.store.find(id, management.now());
   return key !== null && isVisible(key, caller) ? key : null;
 }
 
 /** Whether a caller may know that there is this key. */
-export function isVisible(key: Pick<ManagedKey, 'owner'>, caller: Context['caller']): boolean {
+export function isVisible(key: Pick<ShownKey, 'owner'>, caller: Context['caller']): boolean {
   return caller.owner === null || key.owner === caller.owner;
 }
 
@@ -403,16 +415,16 @@ async function newToken({ management }: Context, kind: KeyKind): Promise<string>
   });
 }
 
-function shown(key: ManagedKey): Outcome {
+function shown(key: ShownKey): Outcome {
   return answer(200, toKeyDocument(key), { ETag: etagOf(key) });
 }
 
-function applyEdit(key: ManagedKey, { access, ...rest }: KeyEdit): ManagedKey {
+function applyEdit(key: ShownKey, { access, ...rest }: KeyEdit): ShownKey {
   return { ...key, ...access, ...rest, version: key.version + 1 };
 }
 
 /** Whether an edit changes nothing, so that there is nothing to write. */
-function isSameState(left: ManagedKey, right: ManagedKey): boolean {
+function isSameState(left: ShownKey, right: ShownKey): boolean {
   return toAuditDocument(left) === toAuditDocument(right);
 }
 

@@ -185,7 +185,7 @@ describe('a change of a key', () => {
     expect(await keys.update(before, after, aNote({ atMs: NOW + 1 }))).toEqual(['t1']);
     expect([...(await logAfter(seq))].sort()).toEqual([...logged].sort());
     expect(await index()).toEqual(indexed);
-    expect(await keys.find(before.id)).toEqual({ ...after, version: 2 });
+    expect(await keys.find(before.id)).toEqual({ ...after, version: 2, retiringEndsMs: [] });
     expect(await rows('SELECT * FROM replica_writes')).toEqual([
       { token_hash: 't1', due_seq: await head(), due_at_ms: NOW + 1 },
     ]);
@@ -201,6 +201,26 @@ describe('a change of a key', () => {
     expect(await rows('SELECT * FROM tokens')).toEqual([
       { token_hash: 't1', key_id: page().id, created_at_ms: NOW, expires_at_ms: null, imported: 0 },
     ]);
+  });
+
+  it('that rolls it tells of the old tokens until they end, the last one first', async () => {
+    await keys.insert(page(), 't1', aNote());
+    const roll = (version: number, tokenHash: string, olderExpireAtMs: number) =>
+      keys.roll(page({ version }), page(), { tokenHash, olderExpireAtMs }, aNote());
+    await roll(1, 't2', NOW + MINUTE);
+    await roll(2, 't3', NOW + 2 * MINUTE);
+    const found = async (nowMs: number) => (await keys.find(page().id, nowMs))?.retiringEndsMs;
+    expect(await found(NOW)).toEqual([NOW + 2 * MINUTE, NOW + MINUTE]);
+    expect(await found(NOW + MINUTE)).toEqual([NOW + 2 * MINUTE]);
+    const [listed] = await keys.list({
+      owner: 'acct_1',
+      search: 'KEY',
+      cursor: { createdAtMs: 2, id: '' },
+      limit: 9,
+      nowMs: NOW + MINUTE,
+    });
+    expect(listed?.retiringEndsMs).toEqual([NOW + 2 * MINUTE]);
+    expect(await found(NOW + 2 * MINUTE)).toEqual([]);
   });
 
   it('that revokes it logs every live token and every origin, and empties the index', async () => {
@@ -352,13 +372,15 @@ describe('an import', () => {
       ),
       aNote(),
     );
-    expect(await keys.list({ owner: null, search: null, cursor: null, limit: 9 })).toEqual(
+    expect(
+      await keys.list({ owner: null, search: null, cursor: null, limit: 9, nowMs: NOW }),
+    ).toEqual(
       imported(3, (index) =>
         index === 0
           ? { expiresAtMs: 9, owner: 'acct_1' }
           : { allowedOrigins: [A, `https://n${index}.example`], fullAccess: index === 2 },
       )
-        .map(({ key }) => key)
+        .map(({ key }) => ({ ...key, retiringEndsMs: [] }))
         .reverse(),
     );
     expect([...(await logAfter(0))].sort()).toEqual(

@@ -270,6 +270,7 @@ describe('POST /keys/import', () => {
       expiresAt: '2099-01-01T00:00:00.000Z',
       enabled: true,
       lastUsedAt: null,
+      retiringTokens: [],
     });
     const stored = JSON.stringify([await snapshot(edge), await edge.copies(), edge.logs]);
     for (const token of [UUID, 'some-legacy-token']) expect(stored).not.toContain(token);

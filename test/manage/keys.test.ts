@@ -267,6 +267,7 @@ describe('POST /keys', () => {
       expiresAt: '2099-01-31T12:00:00.000Z',
       enabled: true,
       lastUsedAt: null,
+      retiringTokens: [],
     });
     expect(token).toMatch(/^ea_pk_/);
     expect(answer.headers).toMatchObject({
@@ -443,14 +444,21 @@ describe('PATCH /keys/{id}', () => {
             hint: 'z',
             createdAt: null,
             lastUsedAt: null,
+            retiringTokens: [],
             token: 's',
             kind: 'cors',
           },
           Object.fromEntries(
-            ['id', 'owner', 'hint', 'createdAt', 'lastUsedAt', 'token', 'kind'].map((name) => [
-              name,
-              { value: null, reason: 'it cannot be changed' },
-            ]),
+            [
+              'id',
+              'owner',
+              'hint',
+              'createdAt',
+              'lastUsedAt',
+              'retiringTokens',
+              'token',
+              'kind',
+            ].map((name) => [name, { value: null, reason: 'it cannot be changed' }]),
           ),
         ],
         [
@@ -662,6 +670,51 @@ describe('POST /keys/{id}/roll', () => {
       expect(await tryToken(edge, token)).toBe('401 invalid_key');
     }
     expect(await tryToken(edge, fourth)).toBe('200');
+  });
+
+  it('tells in every document which old tokens go on, and until when', async () => {
+    const { id, retiringTokens } = await create();
+    expect(retiringTokens).toEqual([]);
+    const roll = async (graceSeconds: number) =>
+      (await operator('POST', `/keys/${id}/roll`, { body: { graceSeconds } })).body.retiringTokens;
+    const ends = async () => {
+      const rows = await edge.query(
+        'SELECT expires_at_ms FROM tokens WHERE key_id = ? AND expires_at_ms > ? ORDER BY 1 DESC',
+        id,
+        Date.now(),
+      );
+      return rows.map((row) => ({
+        endsAt: new Date(row['expires_at_ms'] as number).toISOString(),
+      }));
+    };
+    expect(await roll(3600)).toEqual(await ends());
+    expect(await roll(60)).toEqual(await ends());
+    expect(await roll(7200)).toEqual(await ends());
+    const expected = await ends();
+    expect(expected).toHaveLength(3);
+
+    const read = await operator('GET', `/keys/${id}`);
+    expect(read.body.retiringTokens).toEqual(expected);
+    const edited = await operator('PATCH', `/keys/${id}`, { body: { name: 'edited' } });
+    expect(edited.body.retiringTokens).toEqual(expected);
+    const listed = (await operator('GET', '/keys')).body.keys;
+    expect(listed.find((key: Document) => key.id === id).retiringTokens).toEqual(expected);
+    // What the audit keeps is what somebody decided, and not what time does.
+    const [line] = (await operator('GET', `/audit?keyId=${id}&limit=1`)).body.entries;
+    expect(line.after).not.toHaveProperty('retiringTokens');
+
+    // An end that comes by itself changes the document and not its version.
+    await edge.query(
+      'UPDATE tokens SET expires_at_ms = ? WHERE key_id = ? AND expires_at_ms = ?',
+      Date.now() - 1,
+      id,
+      Date.parse(expected[0]?.endsAt ?? ''),
+    );
+    const later = await operator('GET', `/keys/${id}`);
+    expect(later.body.retiringTokens).toEqual(expected.slice(1));
+    expect(later.headers['etag']).toBe(edited.headers['etag']);
+    expect(await roll(0)).toEqual([]);
+    expect((await operator('GET', `/keys/${id}`)).body.retiringTokens).toEqual([]);
   });
 
   it('refuses a grace while ten tokens work, and takes none', async () => {

@@ -7,7 +7,7 @@
 
 import type { FieldProblem } from '../../core/key-access.ts';
 import type { Problem } from '../../problem.ts';
-import type { KeyDocument } from '../documents.ts';
+import type { AuditedKey, KeyDocument } from '../documents.ts';
 
 /** What of a key decides about pages. `null`: a backend key without rules of its own. */
 export type AccessDocument = KeyDocument['access'];
@@ -22,9 +22,6 @@ export interface RefusedOriginDocument {
   readonly lastAt: string;
   readonly count: number;
 }
-
-/** A key as the audit keeps it. */
-export type AuditedKey = Omit<KeyDocument, 'lastUsedAt'>;
 
 /** A line of the audit; `null` where the key did not exist yet, or not any more. */
 export interface AuditDocument {

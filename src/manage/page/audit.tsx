@@ -2,7 +2,8 @@
  * Who changed what, and when.
  */
 
-import type { AuditDocument, AuditedKey } from './api-client.ts';
+import type { AuditedKey } from '../documents.ts';
+import type { AuditDocument } from './api-client.ts';
 import { changesBetween } from './key-values.ts';
 import { Layout } from './layout.tsx';
 import type { Visitor } from './visitor.ts';

@@ -24,6 +24,7 @@ const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({
   expiresAt: null,
   enabled: true,
   lastUsedAt: null,
+  retiringTokens: [],
   ...overrides,
 });
 const valuesOf = (overrides: Partial<KeyValues>): KeyValues => ({
