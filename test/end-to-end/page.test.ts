@@ -733,7 +733,7 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
   if (!player || !development) throw new Error('Cannot fill the world: it has no keys');
   await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
   await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
-  await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 60 });
+  await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 24 * 60 * 60 });
 
   const dayMs = 24 * 60 * 60 * 1000;
   const today = Date.now();

@@ -18,7 +18,7 @@ import { type Change, type KeyValues, writeEditable } from './key-values.ts';
 import { FormToken, Layout } from './layout.tsx';
 import { type DailyUsage, UsageChart } from './usage-chart.tsx';
 import type { Visitor } from './visitor.ts';
-import { Access, count, State, stateOf, Time } from './words.tsx';
+import { Access, count, ExactTime, State, stateOf, Time } from './words.tsx';
 
 /** What the page shows of a key. */
 export interface KeyPageState {
@@ -129,6 +129,7 @@ export function KeyPage(props: {
               Makes a new token for this key. The present one can go on for a while, so that nothing
               breaks while you replace it.
             </p>
+            <Retiring tokens={key.retiringTokens} nowMs={nowMs} />
             <Action {...action('roll')}>
               <input type="hidden" name="idempotency_key" value={crypto.randomUUID()} />
               <div class="stack">
@@ -261,6 +262,26 @@ function Changes({ changes }: { changes: readonly Change[] }) {
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** Which old tokens still work, so that who looks after a leak knows whether the leaked one does. */
+function Retiring(props: {
+  readonly tokens: KeyDocument['retiringTokens'];
+  readonly nowMs: number;
+}) {
+  const { tokens, nowMs } = props;
+  if (tokens.length === 0) return null;
+  return (
+    <div class="notice warn" role="note">
+      {tokens.map(({ endsAt }, index) => (
+        <p>
+          {index === 0 ? 'The token before the last roll' : 'One from before that'} can be used
+          until <ExactTime value={endsAt} nowMs={nowMs} />.
+        </p>
+      ))}
+      <p>To end it now, roll again and stop the present token at once.</p>
+    </div>
   );
 }
 

@@ -32,6 +32,7 @@ import { loadKeyPage } from './load.ts';
 import { NoticePage } from './sign-in.tsx';
 import { curlFor, exampleEndpoint, TokenPanel } from './token-panel.tsx';
 import type { Visit } from './visitor.ts';
+import { ExactTime } from './words.tsx';
 
 type KeyWithToken = KeyDocument & { readonly token: string };
 
@@ -294,6 +295,8 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     what: 'created' | 'rolled',
   ): Response {
     const title = what === 'created' ? 'API key created' : 'Token rolled';
+    // The latest to end is the one that was just replaced.
+    const [replaced] = key.retiringTokens;
     return toResponse(
       context,
       <Layout title={title} section="keys" visitor={visitor}>
@@ -316,7 +319,15 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
                 </>
               ) : (
                 <>
-                  This is the new token of <strong>{key.name}</strong>.
+                  This is the new token of <strong>{key.name}</strong>.{' '}
+                  {replaced === undefined ? (
+                    'Every earlier one stops within seconds, everywhere.'
+                  ) : (
+                    <>
+                      The one before can be used until{' '}
+                      <ExactTime value={replaced.endsAt} nowMs={management.now()} />.
+                    </>
+                  )}
                 </>
               )}
             </p>

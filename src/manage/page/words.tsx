@@ -25,6 +25,15 @@ export function Time({ value, nowMs }: { value: string; nowMs: number }) {
   );
 }
 
+/** A time on which something depends: "2030-01-31 12:00 UTC (in 3 days)". */
+export function ExactTime({ value, nowMs }: { value: string; nowMs: number }) {
+  return (
+    <>
+      <time datetime={value}>{inUtc(value)}</time> ({sayRelative(Date.parse(value), nowMs)})
+    </>
+  );
+}
+
 /** "in 3 days", "yesterday", "5 minutes ago", "just now". */
 export function sayRelative(timeMs: number, nowMs: number): string {
   const seconds = (timeMs - nowMs) / 1000;

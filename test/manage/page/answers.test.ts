@@ -331,6 +331,18 @@ describe('an action on a key', () => {
     await expect(snapshot(edge)).resolves.toEqual(before);
   });
 
+  it('that rolls says until when the token before can be used, there and on its page', async () => {
+    const rolled = await operator.submit(page(), `${page()}/roll`, { grace: '86400' });
+    const [row] = await edge.query('SELECT expires_at_ms FROM tokens WHERE expires_at_ms > 0');
+    const end = `<time datetime="${new Date(Number(row?.['expires_at_ms'])).toISOString()}">`;
+    for (const body of [rolled.body, (await operator.get(page())).body]) {
+      expect(body).toContain(`can be used until ${end}`);
+    }
+    const ended = await operator.submit(page(), `${page()}/roll`, { grace: '0' });
+    expect(ended.body).toContain('Every earlier one stops within seconds');
+    expect((await operator.get(page())).body).not.toContain('can be used until');
+  });
+
   it('deletes only when its name was typed', async () => {
     for (const confirmation of ['', 'player', 'Playe', 'Player 2']) {
       const answer = await operator.submit(page(), `${page()}/delete`, { confirmation });
