@@ -31,16 +31,24 @@ export class CommandError extends Error {
   }
 }
 
+/** What is sent, and how its answer is told from an answer of something else at that address. */
+export interface SendOptions {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A member that the answer has; `null`: it has no body. */
+  readonly expected: string | null;
+}
+
 /** Sends requests to the API below `/_edge/v1`. */
 export interface ApiClient {
   /**
    * The JSON of a successful answer, `null` when it has no body, and its ETag. Throws a
-   * `CommandError` for everything else.
+   * `CommandError` for everything else, an answer of something that is no edge included.
    */
   send(
     method: string,
     path: string,
-    options?: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
+    options: SendOptions,
   ): Promise<{ readonly json: unknown; readonly etag: string | null }>;
 }
 
@@ -51,12 +59,18 @@ export function createApiClient(options: {
   readonly fetch: typeof fetch;
 }): ApiClient {
   return {
-    async send(method, path, { body, headers } = {}) {
-      const response = await request(options, method, path, body, headers);
-      const text = await response.text();
+    async send(method, path, { body, headers, expected }) {
+      const { response, text } = await request(options, method, path, body, headers);
       const json = parse(text);
-      if (response.ok) return { json, etag: response.headers.get('etag') };
-      throw failure(response, json);
+      if (hasMember(json, response.ok ? expected : 'code')) {
+        if (response.ok) return { json, etag: response.headers.get('etag') };
+        throw failure(response, json);
+      }
+      const type = response.headers.get('content-type') ?? 'nothing';
+      throw new CommandError(
+        `No edge answers at ${new URL(options.url).origin}: ${method} /_edge/v1${path.replace(/\?.*/, '')} was answered with ${response.status} and ${type}, not as an edge does it. Check the URL`,
+        exitCodes.unavailable,
+      );
     },
   };
 }
@@ -67,10 +81,10 @@ async function request(
   path: string,
   body: unknown,
   headers: Readonly<Record<string, string>> | undefined,
-): Promise<Response> {
+): Promise<{ readonly response: Response; readonly text: string }> {
   const url = new URL(`/_edge/v1${path}`, options.url);
   try {
-    return await options.fetch(url, {
+    const response = await options.fetch(url, {
       method,
       headers: {
         Authorization: `Bearer ${options.token}`,
@@ -81,6 +95,7 @@ async function request(
       redirect: 'error',
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+    return { response, text: await response.text() };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -126,10 +141,17 @@ function problemIn(json: unknown) {
   };
 }
 
+/** Whether a document has this member; `null`: whether there is none. */
+function hasMember(json: unknown, name: string | null): boolean {
+  if (name === null) return json === null;
+  return typeof json === 'object' && json !== null && name in json;
+}
+
+/** The JSON of a body; `null` when it is empty, `undefined` when it is something else. */
 function parse(text: string): unknown {
   try {
     return text === '' ? null : JSON.parse(text);
   } catch {
-    return null;
+    return undefined;
   }
 }

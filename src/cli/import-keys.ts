@@ -38,7 +38,7 @@ export async function importKeys(
 
 async function sendRows(api: ApiClient, keys: readonly unknown[], start: number) {
   try {
-    return await api.send('POST', '/keys/import', { body: { keys } });
+    return await api.send('POST', '/keys/import', { body: { keys }, expected: 'keys' });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new CommandError(

@@ -115,7 +115,10 @@ function createProgram(surroundings: Surroundings): Command {
         access: await accessFrom(options),
         expiresAt: options.expiresAt ?? null,
       };
-      const { json } = await client(options).send('POST', '/keys', { body });
+      const { json } = await client(options).send('POST', '/keys', {
+        body,
+        expected: 'token',
+      });
       print(options, json, () => keyText(json));
     });
 
@@ -129,7 +132,9 @@ function createProgram(surroundings: Surroundings): Command {
     });
 
   command('show <id>', 'Prints one key').action(async (id: string, options: CommonOptions) => {
-    const { json } = await client(options).send('GET', `/keys/${encodeURIComponent(id)}`);
+    const { json } = await client(options).send('GET', `/keys/${encodeURIComponent(id)}`, {
+      expected: 'access',
+    });
     print(options, json, () => keyText(json));
   });
 
@@ -160,7 +165,7 @@ function createProgram(surroundings: Surroundings): Command {
       const api = client(options);
       const rules = options.rules ? await readJsonList(options.rules) : undefined;
       const path = `/keys/${encodeURIComponent(id)}`;
-      const { json: current, etag } = await api.send('GET', path);
+      const { json: current, etag } = await api.send('GET', path, { expected: 'access' });
       const body = editFrom(current as KeyDocument, options, rules);
       if (Object.keys(body).length === 0) {
         throw new CommandError(
@@ -169,7 +174,7 @@ function createProgram(surroundings: Surroundings): Command {
         );
       }
       const headers = etag === null ? {} : { 'If-Match': etag };
-      const { json } = await api.send('PATCH', path, { body, headers });
+      const { json } = await api.send('PATCH', path, { body, headers, expected: 'access' });
       print(options, json, () => keyText(json));
     });
 
@@ -185,6 +190,7 @@ function createProgram(surroundings: Surroundings): Command {
     .action(async (id: string, options: CommonOptions & { graceSeconds: number }) => {
       const { json } = await client(options).send('POST', `/keys/${encodeURIComponent(id)}/roll`, {
         body: { graceSeconds: options.graceSeconds },
+        expected: 'token',
       });
       const graceEndMs = Date.now() + options.graceSeconds * 1000;
       print(options, json, () => rolledKeyText(json, graceEndMs));
@@ -195,13 +201,14 @@ function createProgram(surroundings: Surroundings): Command {
     .action(async (id: string, options: CommonOptions & { name: string }) => {
       const api = client(options);
       const path = `/keys/${encodeURIComponent(id)}`;
-      const { json, etag } = await api.send('GET', path);
+      const { json, etag } = await api.send('GET', path, { expected: 'access' });
       const { name } = json as KeyDocument;
       if (name !== options.name) {
         const message = `Cannot revoke key ${id}: its name is ${JSON.stringify(name)}, not ${JSON.stringify(options.name)}`;
         throw new CommandError(message, exitCodes.refused);
       }
-      await api.send('DELETE', path, { headers: etag === null ? {} : { 'If-Match': etag } });
+      const headers = etag === null ? {} : { 'If-Match': etag };
+      await api.send('DELETE', path, { headers, expected: null });
       print(options, { id, revoked: true }, () => `Revoked ${id} (${name})`);
     });
 
@@ -209,7 +216,7 @@ function createProgram(surroundings: Surroundings): Command {
     .option('--days <number>', 'how many days back', wholeNumber, 30)
     .action(async (id: string, options: CommonOptions & { days: number }) => {
       const path = `/keys/${encodeURIComponent(id)}/usage?days=${options.days}`;
-      const { json } = await client(options).send('GET', path);
+      const { json } = await client(options).send('GET', path, { expected: 'usage' });
       print(options, json, () => usageTable(json));
     });
 
@@ -239,7 +246,7 @@ function createProgram(surroundings: Surroundings): Command {
         ...(await keyChoice(options, surroundings)),
         ...(options.origin === undefined ? {} : { origin: options.origin }),
       };
-      const { json } = await client(options).send('POST', '/explain', { body });
+      const { json } = await client(options).send('POST', '/explain', { body, expected: 'steps' });
       print(options, json, () => explanationText(json, stdout.columns || COLUMNS));
     });
 
@@ -317,7 +324,7 @@ async function listKeys(api: ApiClient, options: ListOptions): Promise<unknown[]
     if (options.owner !== undefined) query.set('owner', options.owner);
     if (options.search !== undefined) query.set('search', options.search);
     if (cursor !== null) query.set('cursor', cursor);
-    const { json } = await api.send('GET', `/keys?${query}`);
+    const { json } = await api.send('GET', `/keys?${query}`, { expected: 'keys' });
     const page = json as { keys: unknown[]; nextCursor: string | null };
     found.push(...page.keys);
     cursor = page.nextCursor;

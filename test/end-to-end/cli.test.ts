@@ -2,6 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -128,6 +130,29 @@ describe('a command that fails', () => {
     // Reserved for documentation and never in use: https://www.rfc-editor.org/rfc/rfc863
     const nowhere = await run(['keys', 'list', '--url', 'http://127.0.0.1:9']);
     expect(nowhere).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Cannot reach') });
+  });
+
+  it('with the address of something else says so, whatever that answers', async () => {
+    const answers: readonly [status: number, type: string, body: string][] = [
+      [404, 'text/html', '<h1>Not Found</h1>'],
+      [404, 'application/json', '{"errors":["Not found"]}'],
+      [401, 'text/plain', 'Who are you'],
+      [200, 'application/json', '{"headers":{}}'],
+      [200, 'text/html', ''],
+    ];
+    for (const [status, type, body] of answers) {
+      const other = createServer((_, response) => {
+        response.writeHead(status, { 'Content-Type': type }).end(body);
+      });
+      await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening));
+      const origin = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      const result = await run(['keys', 'list', '--url', origin]);
+      other.close();
+      expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+      expect(result.stderr).toBe(
+        `No edge answers at ${origin}: GET /_edge/v1/keys was answered with ${status} and ${type}, not as an edge does it. Check the URL\n`,
+      );
+    }
   });
 
   it('prints the problem as JSON where that was asked for, and nothing of the token', async () => {
