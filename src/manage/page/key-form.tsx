@@ -6,11 +6,11 @@
  * field they are about.
  */
 
-import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../core/key-access.ts';
 import type { RouteList } from '../../core/route-table.ts';
 import { EndpointList } from '../endpoint-list.tsx';
 import type { RuleDocument } from './api-client.ts';
+import { Field, sayProblem } from './field.tsx';
 import type { CreateValues, KeyValues } from './key-values.ts';
 import { FormToken } from './layout.tsx';
 import type { Visitor } from './visitor.ts';
@@ -349,62 +349,6 @@ function Rules({ rules }: { rules: readonly RuleDocument[] }) {
   );
 }
 
-interface ControlAttributes {
-  readonly id: string;
-  readonly 'aria-describedby'?: string;
-  readonly 'aria-invalid'?: 'true';
-  readonly 'data-focus'?: true;
-  readonly autofocus?: true;
-}
-
-/** A label, its control, what to know about it, and what is wrong with it. */
-function Field(props: {
-  readonly id: string;
-  readonly label: Child;
-  readonly optional?: boolean;
-  readonly help?: Child;
-  readonly problems?: readonly FieldProblem[];
-  readonly children: (attributes: ControlAttributes) => Child;
-}) {
-  const { id, problems = [], help } = props;
-  const isWrong = problems.length > 0;
-  const describedBy = [isWrong && `${id}-error`, help !== undefined && `${id}-help`].filter(
-    Boolean,
-  );
-  return (
-    <div class="field">
-      <label for={id}>
-        {props.label}
-        {props.optional && <span class="optional"> (optional)</span>}
-      </label>
-      {props.children({
-        id,
-        ...(describedBy.length > 0 ? { 'aria-describedby': describedBy.join(' ') } : {}),
-        // On a page of its own by the attribute, in the dialog by the script: the first that is wrong.
-        ...(isWrong
-          ? {
-              'aria-invalid': 'true' as const,
-              'data-focus': true as const,
-              autofocus: true as const,
-            }
-          : {}),
-      })}
-      {isWrong && (
-        <ul class="error" id={`${id}-error`}>
-          {problems.map((problem) => (
-            <li>{sayProblem(problem)}</li>
-          ))}
-        </ul>
-      )}
-      {help !== undefined && (
-        <p class="help" id={`${id}-help`}>
-          {help}
-        </p>
-      )}
-    </div>
-  );
-}
-
 function Failure({ state, problems }: { state: KeyFormState; problems: SortedProblems }) {
   if (state.failure === null && state.problems.length === 0) return null;
   return (
@@ -445,10 +389,4 @@ function sortProblems(problems: readonly FieldProblem[]): SortedProblems {
   const sorted = Object.groupBy(problems, fieldOf);
   const none: readonly FieldProblem[] = [];
   return { name: none, owner: none, origins: none, expiry: none, others: none, ...sorted };
-}
-
-/** "Cannot allow origin "app.io": the scheme is missing. Write "https://app.io"." */
-function sayProblem({ reason, fix }: FieldProblem): string {
-  const sentence = `${reason}. ${fix}.`;
-  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
