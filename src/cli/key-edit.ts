@@ -20,9 +20,10 @@ export interface KeyEditOptions {
   enable?: boolean;
 }
 
-/** What of a key decides about an edit. */
+/** What commands read of a key. */
 export interface KeyDocument {
   name: string;
+  expiresAt: string | null;
   access: {
     cors?: { allowedOrigins: string[]; fullAccess: boolean };
     rules?: unknown;

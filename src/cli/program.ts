@@ -119,6 +119,13 @@ function createProgram(surroundings: Surroundings): Command {
         body,
         expected: 'token',
       });
+      const { expiresAt } = json as KeyDocument;
+      // Taken on purpose, by the API too: somebody may prepare a key. A mistaken year looks the same.
+      if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {
+        stderr.write(
+          `This key has expired already, at ${expiresAt}: its token is refused until the expiry is changed\n`,
+        );
+      }
       print(options, json, () => keyText(json));
     });
 

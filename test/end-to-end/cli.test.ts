@@ -222,6 +222,19 @@ describe('the life of a key', () => {
     expect(expiring.stdout).toContain(`The token before it works until ${expiresAt}`);
   });
 
+  it('is said to have expired already where it is made so', async () => {
+    const create = ['keys', 'create', '--name', 'x', '--expires-at'];
+    const past = await run([...create, '2020-01-31T12:00:00Z', '--json']);
+    expect(past).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining(
+        'has expired already, at 2020-01-31T12:00:00.000Z: its token',
+      ),
+    });
+    expect(await statusWith(JSON.parse(past.stdout).token)).toBe(401);
+    expect((await run([...create, '2099-01-31T12:00:00Z'])).stderr).toBe('');
+  });
+
   it('loses an origin however it is written, and none that it does not list', async () => {
     const { id } = await edge.createKey({
       name: 'page',
