@@ -186,6 +186,8 @@ describe('the life of a key', () => {
     await page.getByRole('button', { name: 'Delete this key' }).click();
     await page.getByText('The key was not deleted').waitFor();
     expectComplaints(dashboard, failedToLoad(422));
+    await expect(page.locator(':focus').getAttribute('id')).resolves.toBe('confirmation');
+    await dashboard.screenshot('delete-refused');
     await expect(call(rolled)).resolves.toMatchObject({ status: 200 });
     await page.getByLabel('Type Web player to confirm').fill('Web player');
     await page.getByRole('button', { name: 'Delete this key' }).click();

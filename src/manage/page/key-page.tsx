@@ -13,6 +13,7 @@ import type { RouteList } from '../../core/route-table.ts';
 import type { KeyDocument } from '../documents.ts';
 import type { ApiProblem, RefusedOriginDocument } from './api-client.ts';
 import { ExplainPanel, type ExplainQuery } from './explain-panel.tsx';
+import { Field } from './field.tsx';
 import { EditFields } from './key-form.tsx';
 import { type Change, type KeyValues, writeEditable } from './key-values.ts';
 import { FormToken, Layout } from './layout.tsx';
@@ -36,6 +37,8 @@ export interface KeyPageState {
   /** What was not done, and why. */
   readonly failure?: string | undefined;
   readonly problems?: readonly FieldProblem[] | undefined;
+  /** What was typed to confirm that the key is deleted, and is not its name. */
+  readonly confirmation?: string | undefined;
   /** What somebody else changed while the form was open; absent: the form was up to date. */
   readonly changes?: readonly Change[] | undefined;
 }
@@ -156,20 +159,28 @@ export function KeyPage(props: {
             </p>
             <Action {...action('delete')}>
               <div class="stack">
-                <div class="field">
-                  <label for="confirmation">
-                    Type <strong>{key.name}</strong> to confirm
-                  </label>
-                  <input
-                    id="confirmation"
-                    type="text"
-                    name="confirmation"
-                    required
-                    autocomplete="off"
-                    autocapitalize="off"
-                    spellcheck={false}
-                  />
-                </div>
+                <Field
+                  id="confirmation"
+                  label={
+                    <>
+                      Type <strong>{key.name}</strong> to confirm
+                    </>
+                  }
+                  problems={confirmationProblems(key.name, state.confirmation)}
+                >
+                  {(attributes) => (
+                    <input
+                      {...attributes}
+                      type="text"
+                      name="confirmation"
+                      value={state.confirmation ?? ''}
+                      required
+                      autocomplete="off"
+                      autocapitalize="off"
+                      spellcheck={false}
+                    />
+                  )}
+                </Field>
                 <div>
                   <button type="submit" class="danger">
                     Delete this key
@@ -182,6 +193,21 @@ export function KeyPage(props: {
       </div>
     </Layout>
   );
+}
+
+function confirmationProblems(
+  name: string,
+  confirmation: string | undefined,
+): readonly FieldProblem[] {
+  if (confirmation === undefined) return [];
+  return [
+    {
+      path: 'confirmation',
+      value: confirmation,
+      reason: 'the key was not deleted, since this is not its name',
+      fix: `Type "${name}", exactly like that`,
+    },
+  ];
 }
 
 interface ActionProps {

@@ -180,13 +180,9 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     guards.action(async (visit, form, context) => {
       const was = readEditable(textOf(form, 'was'));
       if (was === null) return refuseForm(context);
-      if (textOf(form, 'confirmation').trim() !== was.name.trim()) {
-        return showKey(
-          visit,
-          context,
-          { failure: `The key was not deleted: to confirm, type its name exactly: ${was.name}` },
-          422,
-        );
+      const confirmation = textOf(form, 'confirmation');
+      if (confirmation.trim() !== was.name.trim()) {
+        return showKey(visit, context, { confirmation }, 422);
       }
       const deleted = await visit.api<null>({
         method: 'DELETE',
@@ -253,7 +249,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
   async function showKey(
     visit: Visit,
     context: Context,
-    more: Pick<KeyPageState, 'notice' | 'failure' | 'problems'> & {
+    more: Pick<KeyPageState, 'notice' | 'failure' | 'problems' | 'confirmation'> & {
       /** The key as it was when the form was shown, where it has changed since. */
       readonly outdated?: Editable;
       /** What the fields show instead of what the key says. */

@@ -348,6 +348,17 @@ describe('an action on a key', () => {
       const answer = await operator.submit(page(), `${page()}/delete`, { confirmation });
       expect(answer.status, confirmation).toBe(422);
       expect(await stored()).toMatchObject({ revoked_at_ms: null });
+      // Said at the field, with what was typed still in it, and nowhere else.
+      const [field = ''] = /<input id="confirmation"[^>]*>/.exec(answer.body) ?? [];
+      for (const attribute of [
+        'aria-invalid="true"',
+        'aria-describedby="confirmation-error"',
+        'autofocus=""',
+        `value="${confirmation}"`,
+      ]) {
+        expect(field).toContain(attribute);
+      }
+      expect(answer.body.match(/key was not deleted/g)).toHaveLength(1);
     }
     const answer = await operator.submit(page(), `${page()}/delete`, { confirmation: 'Player' });
     expect(answer.headers['location']).toBe('/_edge/?deleted');
