@@ -68,7 +68,7 @@ export function rolledKeyText(key: unknown, graceEndMs: number): string {
   return `${keyText(key)}\n\nThe token before it ${fate}`;
 }
 
-/** Requests by day and outcome, newest day first, with the sums. */
+/** Requests by day and outcome, newest day first and outcomes by name, with the sums below. */
 export function usageTable(document: unknown): string {
   const { usage, totals } = document as {
     usage: { day: string; outcome: string; requests: number }[];
@@ -76,12 +76,12 @@ export function usageTable(document: unknown): string {
   };
   if (usage.length === 0) return 'Not used in this time';
   const table = plainTable(['DAY', 'OUTCOME', 'REQUESTS']);
-  for (const { day, outcome, requests } of usage.toReversed()) {
-    table.push([day, outcome, String(requests)]);
-  }
-  for (const [outcome, requests] of Object.entries(totals)) {
-    table.push(['total', outcome, String(requests)]);
-  }
+  const rows = usage.toSorted(
+    (left, right) => compare(right.day, left.day) || compare(left.outcome, right.outcome),
+  );
+  for (const { day, outcome, requests } of rows) table.push([day, outcome, String(requests)]);
+  const sums = Object.entries(totals).toSorted(([left], [right]) => compare(left, right));
+  for (const [outcome, requests] of sums) table.push(['total', outcome, String(requests)]);
   return drawn(table);
 }
 
@@ -120,6 +120,11 @@ function accessText({ access }: KeyRow): string {
 function stateText(key: KeyRow): string {
   if (!key.enabled) return 'disabled';
   return key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now() ? 'expired' : 'live';
+}
+
+function compare(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
 }
 
 /** The text with a blank in each word that is longer than a line, where the table would cut it off. */

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { usageTable } from '../../src/cli/tables.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -344,6 +345,30 @@ describe('the life of a key', () => {
         interval: 1000,
       })
       .toContain('allowed');
+  });
+});
+
+describe('usageTable()', () => {
+  it('lists the outcomes of every day and of the sums in one order', () => {
+    const document = {
+      usage: [
+        { day: '2030-01-30', outcome: 'denied:invalid_key', requests: 1 },
+        { day: '2030-01-31', outcome: 'allowed', requests: 2 },
+        { day: '2030-01-31', outcome: 'denied:invalid_key', requests: 3 },
+      ],
+      totals: { 'denied:invalid_key': 4, allowed: 2 },
+    };
+    const rows = usageTable(document)
+      .split('\n')
+      .map((line) => line.split(/ +/));
+    expect(rows).toEqual([
+      ['DAY', 'OUTCOME', 'REQUESTS'],
+      ['2030-01-31', 'allowed', '2'],
+      ['2030-01-31', 'denied:invalid_key', '3'],
+      ['2030-01-30', 'denied:invalid_key', '1'],
+      ['total', 'allowed', '2'],
+      ['total', 'denied:invalid_key', '4'],
+    ]);
   });
 });
 
