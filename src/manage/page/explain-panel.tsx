@@ -4,6 +4,7 @@
 
 import type { ExplainStep, Explanation } from '../../core/explain.ts';
 import type { ApiProblem } from './api-client.ts';
+import { Field } from './field.tsx';
 
 /** What is asked about. */
 export interface ExplainQuery {
@@ -13,6 +14,7 @@ export interface ExplainQuery {
   readonly origin: string;
 }
 
+const fieldNames = ['method', 'path', 'origin'] as const;
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 /** The form that asks which rule decides about a request, and its answer. */
@@ -22,6 +24,10 @@ export function ExplainPanel(props: {
   readonly result: Explanation | ApiProblem | null;
 }) {
   const { query, result } = props;
+  const failure = result !== null && !('steps' in result) ? result : null;
+  const problemsOf = (name: keyof ExplainQuery) =>
+    (failure?.problems ?? []).filter(({ path }) => path === name);
+  const isSaidAtFields = fieldNames.some((name) => problemsOf(name).length > 0);
   return (
     <section class="panel padded stack" aria-labelledby="explain-heading" id="explain">
       <div>
@@ -30,51 +36,60 @@ export function ExplainPanel(props: {
       </div>
       <form method="get" action={`/_edge/keys/${props.keyId}#explain`} class="stack">
         <div class="explain-fields">
-          <div class="field">
-            <label for="explain-method">Method</label>
-            <select id="explain-method" name="method">
-              {methods.map((method) => (
-                <option selected={method === query.method}>{method}</option>
-              ))}
-            </select>
-          </div>
-          <div class="field">
-            <label for="explain-path">Path</label>
-            <input
-              id="explain-path"
-              type="text"
-              name="path"
-              class="mono-input"
-              required
-              value={query.path}
-              placeholder="/api/asset/abc123"
-              autocapitalize="off"
-              spellcheck={false}
-            />
-          </div>
-          <div class="field">
-            <label for="explain-origin">
-              Origin <span class="optional">(empty: from a backend)</span>
-            </label>
-            <input
-              id="explain-origin"
-              type="text"
-              name="origin"
-              class="mono-input"
-              inputmode="url"
-              value={query.origin}
-              placeholder="https://app.example.com"
-              autocapitalize="off"
-              spellcheck={false}
-            />
-          </div>
+          <Field id="explain-method" label="Method" problems={problemsOf('method')}>
+            {(attributes) => (
+              <select {...attributes} name="method">
+                {methods.map((method) => (
+                  <option selected={method === query.method}>{method}</option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field id="explain-path" label="Path" problems={problemsOf('path')}>
+            {(attributes) => (
+              <input
+                {...attributes}
+                type="text"
+                name="path"
+                class="mono-input"
+                required
+                value={query.path}
+                placeholder="/api/asset/abc123"
+                autocapitalize="off"
+                spellcheck={false}
+              />
+            )}
+          </Field>
+          <Field
+            id="explain-origin"
+            label={
+              <>
+                Origin <span class="optional">(empty: from a backend)</span>
+              </>
+            }
+            problems={problemsOf('origin')}
+          >
+            {(attributes) => (
+              <input
+                {...attributes}
+                type="text"
+                name="origin"
+                class="mono-input"
+                inputmode="url"
+                value={query.origin}
+                placeholder="https://app.example.com"
+                autocapitalize="off"
+                spellcheck={false}
+              />
+            )}
+          </Field>
         </div>
         <div>
           <button type="submit">Explain</button>
         </div>
       </form>
-      {result !== null &&
-        ('steps' in result ? <Answer {...result} /> : <Problem problem={result} />)}
+      {result !== null && 'steps' in result && <Answer {...result} />}
+      {failure !== null && !isSaidAtFields && <Problem problem={failure} />}
     </section>
   );
 }

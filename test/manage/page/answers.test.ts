@@ -404,7 +404,12 @@ describe('an action on a key', () => {
     expect(allowed.body.toLowerCase()).toContain('access-control-allow-origin');
     const malformed = await operator.get(`${page()}?method=GET&path=api`);
     expect(malformed.status).toBe(200);
-    expect(malformed.body).toContain('it does not begin with a slash');
+    // At the field that it is about, by no name that the page does not show.
+    expect(malformed.body).toMatch(
+      /<input id="explain-path" aria-describedby="explain-path-error" aria-invalid="true"/,
+    );
+    expect(malformed.body).toContain('<li>It does not begin with a slash. Write it like');
+    expect(malformed.body).not.toContain('path: it does not');
   });
 });
 
