@@ -384,17 +384,30 @@ describe('import', () => {
     expect(await statusWith(rows[500]?.token ?? '')).toBe(200);
   });
 
-  it('says how far it came when a later call is refused', async () => {
+  it('says how far it came when a call is refused, and which rows are at fault', async () => {
     const rows = Array.from({ length: 501 }, (_, index) => ({
       name: 'second import',
       token: `second-store-token-of-decent-length-${String(index).padStart(4, '0')}`,
     }));
-    const broken = [...rows.slice(0, 500), { name: '', token: 'short' }];
-    const result = await run(['keys', 'import', await jsonFile(broken)]);
-    expect(result).toMatchObject({
-      exitCode: 5,
-      stderr: expect.stringContaining('Imported 500 keys, then stopped'),
+    const broken = { name: '', token: 'short' };
+    const first = await run(['keys', 'import', await jsonFile([rows[0], broken])]);
+    expect(first.exitCode).toBe(5);
+    expect(first.stderr).toContain(
+      'Imported nothing: the edge refused rows 1 to 2. Below, keys[0] is row 1 of the file\n',
+    );
+    expect(first.stderr).toContain('keys[1].name');
+    const later = await run(['keys', 'import', await jsonFile([...rows.slice(0, 500), broken])]);
+    expect(later.exitCode).toBe(5);
+    expect(later.stderr).toContain(
+      'Imported rows 1 to 500 of 501: the edge refused row 501. Below, keys[0] is row 501 of the file\n',
+    );
+    expect(later.stderr).not.toContain('short"');
+
+    const lost = ['--url', 'http://127.0.0.1:9'];
+    const unknown = await run(['keys', 'import', await jsonFile([rows[500]]), ...lost]);
+    expect(unknown).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^Cannot tell whether the edge took row 1\nCannot reach/),
     });
-    expect(result.stderr).not.toContain('short"');
   });
 });
