@@ -106,7 +106,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     '/_edge/keys/:id',
     guards.action(async (visit, form, context) => {
       const was = readEditable(textOf(form, 'was'));
-      if (was === null) return refuseForm(context);
+      if (was === null) return refuseForm(visit, context);
       const values = readKeyValues(form, was);
       const patch = toPatch(values, was);
       if (Object.keys(patch).length === 0) return done(context, 'unchanged');
@@ -143,7 +143,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     '/_edge/keys/:id/allow-origin',
     guards.action(async (visit, form, context) => {
       const was = readEditable(textOf(form, 'was'));
-      if (!was?.access?.cors) return refuseForm(context);
+      if (!was?.access?.cors) return refuseForm(visit, context);
       const { allowedOrigins, fullAccess } = was.access.cors;
       const edited = await change(visit, form, context, {
         access: {
@@ -179,7 +179,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     '/_edge/keys/:id/delete',
     guards.action(async (visit, form, context) => {
       const was = readEditable(textOf(form, 'was'));
-      if (was === null) return refuseForm(context);
+      if (was === null) return refuseForm(visit, context);
       const confirmation = textOf(form, 'confirmation');
       if (confirmation.trim() !== was.name.trim()) {
         return showKey(visit, context, { confirmation }, 422);
@@ -262,7 +262,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
       context.req.param('id') ?? '',
       explainQueryOf(context),
     );
-    if (!loaded.ok) return showMissing(context, loaded.problem);
+    if (!loaded.ok) return showMissing(visit, context, loaded.problem);
     const { outdated, editValues, ...rest } = more;
     const { key } = loaded.state;
     return toResponse(
@@ -335,12 +335,13 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
   }
 }
 
-function showMissing(context: Context, problem: ApiProblem): Response {
+function showMissing({ visitor }: Visit, context: Context, problem: ApiProblem): Response {
   const id = context.req.param('id') ?? '';
   return toResponse(
     context,
     <NoticePage
       title={problem.title}
+      visitor={visitor}
       back={{ href: `/_edge/audit?keyId=${encodeURIComponent(id)}`, label: 'Look into the audit' }}
     >
       {problem.detail}.
@@ -350,10 +351,10 @@ function showMissing(context: Context, problem: ApiProblem): Response {
 }
 
 /** For a form whose hidden fields are not what we put into them. */
-function refuseForm(context: Context): Response {
+function refuseForm({ visitor }: Visit, context: Context): Response {
   return toResponse(
     context,
-    <NoticePage title="Form not understood">
+    <NoticePage title="Form not understood" visitor={visitor}>
       Nothing was changed: the form lacks something that the page put into it. Open the key again.
     </NoticePage>,
     400,

@@ -3,7 +3,8 @@
  */
 
 import type { Child } from 'hono/jsx';
-import { BareLayout, Brand } from './layout.tsx';
+import { BareLayout, Brand, Layout } from './layout.tsx';
+import type { Visitor } from './visitor.ts';
 
 /** Asks for the admin token. `to` is where to go afterwards: a path below `/_edge/`. */
 export function SignInPage(props: {
@@ -63,20 +64,32 @@ export function NoticePage(props: {
   readonly back?: { readonly href: string; readonly label: string };
   /** Where the browser goes by itself. */
   readonly refreshTo?: string;
+  /** Somebody who is signed in, and gets the frame of every other page. */
+  readonly visitor?: Visitor;
 }) {
-  const { back = { href: '/_edge/', label: 'Go to the API keys' }, refreshTo } = props;
+  const { title, back = { href: '/_edge/', label: 'Go to the API keys' }, refreshTo } = props;
+  const notice = (
+    <div class="panel padded stack">
+      <h1>{title}</h1>
+      <p>{props.children}</p>
+      <p>
+        <a class="button" href={refreshTo ?? back.href}>
+          {back.label}
+        </a>
+      </p>
+    </div>
+  );
+  if (props.visitor !== undefined) {
+    return (
+      <Layout title={title} section={null} visitor={props.visitor}>
+        {notice}
+      </Layout>
+    );
+  }
   return (
-    <BareLayout title={props.title} {...(refreshTo === undefined ? {} : { refreshTo })}>
+    <BareLayout title={title} {...(refreshTo === undefined ? {} : { refreshTo })}>
       <Brand />
-      <div class="panel padded stack">
-        <h1>{props.title}</h1>
-        <p>{props.children}</p>
-        <p>
-          <a class="button" href={refreshTo ?? back.href}>
-            {back.label}
-          </a>
-        </p>
-      </div>
+      {notice}
     </BareLayout>
   );
 }

@@ -366,6 +366,9 @@ describe('an action on a key', () => {
     const gone = await operator.get(page());
     expect(gone.status).toBe(404);
     expect(gone.body).toContain(`/_edge/audit?keyId=${key.id}`);
+    // With the way to everything else, as on every page of somebody who is signed in.
+    expect(gone.body).toContain('<nav aria-label="Sections">');
+    expect(gone.body).toContain('action="/_edge/sign-out"');
     expect((await operator.get(`/_edge/audit?keyId=${key.id}`)).body).toContain('Deleted');
   });
 
