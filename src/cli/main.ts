@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `edge-authorizer keys ...`. Talks to the management API only, by `--url` and the
+ * The command line: `edge-authorizer keys ...` and its like. Talks to the management API only, by `--url` and the
  * token in the environment, so that it can do what its caller may do and nothing else.
  */
 

@@ -10,7 +10,15 @@ import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-
 import { newAssertionKeys } from './assertion-keys.ts';
 import { importKeys } from './import-keys.ts';
 import { editFrom, type KeyDocument, type KeyEditOptions } from './key-edit.ts';
-import { explanationText, keyTable, keyText, rolledKeyText, usageTable } from './tables.ts';
+import { readPages } from './pages.ts';
+import {
+  auditTable,
+  explanationText,
+  keyTable,
+  keyText,
+  rolledKeyText,
+  usageTable,
+} from './tables.ts';
 
 /** What a run is given, so that a test can be the process. */
 export interface Surroundings {
@@ -87,9 +95,9 @@ function createProgram(surroundings: Surroundings): Command {
     });
   const keys = program.command('keys').description('Makes, reads and changes keys');
 
-  /** A command of `keys` with the options that all have. */
-  function command(name: string, description: string): Command {
-    return keys
+  /** A command that calls the API, with the options that all of them have. */
+  function command(name: string, description: string, parent = keys): Command {
+    return parent
       .command(name)
       .description(description)
       .option('--url <url>', 'where the edge is, for example https://edge.example')
@@ -100,6 +108,19 @@ function createProgram(surroundings: Surroundings): Command {
   const print = (options: CommonOptions, json: unknown, text: () => string) => {
     stdout.write(options.json ? `${JSON.stringify(json)}\n` : `${text()}\n`);
   };
+
+  command('audit', 'Lists who changed which key, newest first', program)
+    .option('--key <id>', 'changes of this key, which may be revoked')
+    .option('--limit <number>', 'at most so many changes', atLeastOne, 50)
+    .action(async (options: AuditOptions) => {
+      const entries = await readPages(client(options), {
+        path: '/audit',
+        member: 'entries',
+        filters: { keyId: options.key },
+        limit: options.limit,
+      });
+      print(options, { entries }, () => auditTable(entries));
+    });
 
   command('create', 'Makes a key and prints its token, this once')
     .requiredOption('--name <name>', 'what you call it')
@@ -134,7 +155,12 @@ function createProgram(surroundings: Surroundings): Command {
     .option('--search <text>', 'keys whose name holds this text')
     .option('--limit <number>', 'at most so many keys', atLeastOne, 50)
     .action(async (options: ListOptions) => {
-      const found = await listKeys(client(options), options);
+      const found = await readPages(client(options), {
+        path: '/keys',
+        member: 'keys',
+        filters: { owner: options.owner, search: options.search },
+        limit: options.limit,
+      });
       print(options, { keys: found }, () => keyTable(found));
     });
 
@@ -264,6 +290,10 @@ interface CommonOptions {
   url?: string;
   json?: boolean;
 }
+interface AuditOptions extends CommonOptions {
+  key?: string;
+  limit: number;
+}
 interface CreateOptions extends CommonOptions {
   name: string;
   owner?: string;
@@ -318,25 +348,6 @@ async function keyChoice(
   const token = (await text(stdin)).trim();
   if (token !== '') return { token };
   throw new CommandError('Cannot read a token: standard input holds none', exitCodes.usage);
-}
-
-/** Reads pages until there are as many keys as wanted. */
-async function listKeys(api: ApiClient, options: ListOptions): Promise<unknown[]> {
-  const found: unknown[] = [];
-  let cursor: string | null = null;
-  do {
-    const query = new URLSearchParams({
-      limit: String(Math.min(100, options.limit - found.length)),
-    });
-    if (options.owner !== undefined) query.set('owner', options.owner);
-    if (options.search !== undefined) query.set('search', options.search);
-    if (cursor !== null) query.set('cursor', cursor);
-    const { json } = await api.send('GET', `/keys?${query}`, { expected: 'keys' });
-    const page = json as { keys: unknown[]; nextCursor: string | null };
-    found.push(...page.keys);
-    cursor = page.nextCursor;
-  } while (cursor !== null && found.length < options.limit);
-  return found;
 }
 
 async function accessFrom(options: CreateOptions): Promise<unknown> {

@@ -1,5 +1,5 @@
 /**
- * What the command line prints for people: keys, usage and explanations as text.
+ * What the command line prints for people: keys, their changes, usage and explanations as text.
  */
 
 import Table from 'cli-table3';
@@ -36,6 +36,31 @@ export function keyTable(keys: readonly unknown[]): string {
       stateText(key),
       key.lastUsedAt ?? 'never',
     ]);
+  }
+  return drawn(table);
+}
+
+interface AuditEntry {
+  at: string;
+  actor: string;
+  action: string;
+  keyId: string;
+  before: { name: string } | null;
+  after: { name: string } | null;
+  leakUrl: string | null;
+}
+
+/** Changes of keys. Where a token was found in public is shown where that is known of any. */
+export function auditTable(changes: readonly unknown[]): string {
+  const entries = changes as AuditEntry[];
+  if (entries.length === 0) return 'No changes';
+  const hasLeaks = entries.some(({ leakUrl }) => leakUrl !== null);
+  const head = ['AT', 'CHANGE', 'KEY', 'NAME', 'BY', ...(hasLeaks ? ['FOUND IN PUBLIC AT'] : [])];
+  const table = plainTable(head);
+  for (const { at, action, keyId, before, after, actor, leakUrl } of entries) {
+    const name = after?.name ?? before?.name ?? '-';
+    const leak = hasLeaks ? [clean(leakUrl ?? '')] : [];
+    table.push([at, action, keyId, clean(name), clean(actor), ...leak]);
   }
   return drawn(table);
 }

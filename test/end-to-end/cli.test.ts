@@ -313,6 +313,22 @@ describe('the life of a key', () => {
     expect(found.stdout).not.toContain('listed 1');
   });
 
+  it('leaves its changes in the audit, newest first and over several pages', async () => {
+    const { id } = await edge.createKey({ name: 'audited' });
+    for (let count = 1; count <= 100; count++) {
+      await edge.manage('PATCH', `/keys/${id}`, { name: `audited ${count}` });
+    }
+    expect((await run(['keys', 'revoke', id, '--name', 'audited 100'])).exitCode).toBe(0);
+    const { entries } = await runJson(['audit', '--key', id, '--limit', '101']);
+    const actions = (entries as { action: string }[]).map(({ action }) => action);
+    expect(actions).toEqual(['revoke', ...Array.from({ length: 100 }, () => 'edit')]);
+    const newest = await run(['audit', '--limit', '1']);
+    expect(newest.stdout).toMatch(
+      new RegExp(`^AT .*\\n[0-9TZ:.-]+ +revoke +${id} +audited 100 +operator\\n$`),
+    );
+    expect((await run(['audit', '--key', `key_${'0'.repeat(22)}`])).stdout).toBe('No changes\n');
+  });
+
   it('is explained and counted', async () => {
     const key = await edge.createKey({
       name: 'page',
