@@ -225,8 +225,7 @@ function createProgram(surroundings: Surroundings): Command {
         body: { graceSeconds: options.graceSeconds },
         expected: 'token',
       });
-      const graceEndMs = Date.now() + options.graceSeconds * 1000;
-      print(options, json, () => rolledKeyText(json, graceEndMs));
+      print(options, json, () => rolledKeyText(json));
     });
 
   command('revoke <id>', 'Revokes a key for good')

@@ -19,6 +19,7 @@ interface KeyRow {
   expiresAt: string | null;
   enabled: boolean;
   lastUsedAt: string | null;
+  retiringTokens: { endsAt: string }[];
   token?: string;
 }
 
@@ -79,18 +80,17 @@ export function keyText(key: unknown): string {
     ['created', row.createdAt],
     ['expires', row.expiresAt ?? 'never'],
     ['last used', row.lastUsedAt ?? 'never'],
+    ...retiringEnds(row).map((end) => ['older token', `until ${end}`]),
   );
   if (row.token === undefined) return drawn(table);
   return `${drawn(table)}\n\nThe token, shown this once:\n\n${row.token}`;
 }
 
 /** A key with its new token, and what became of the token before it. */
-export function rolledKeyText(key: unknown, graceEndMs: number): string {
-  const { expiresAt } = key as KeyRow;
-  // No token outlives its key.
-  const endMs = Math.min(graceEndMs, expiresAt === null ? graceEndMs : Date.parse(expiresAt));
-  const fate = endMs > Date.now() ? `works until ${new Date(endMs).toISOString()}` : 'has ended';
-  return `${keyText(key)}\n\nThe token before it ${fate}`;
+export function rolledKeyText(key: unknown): string {
+  // None ends later than the one that has just been replaced.
+  const [end] = retiringEnds(key as KeyRow);
+  return `${keyText(key)}\n\nThe token before it ${end === undefined ? 'has ended' : `works until ${end}`}`;
 }
 
 /** Requests by day and outcome, newest day first and outcomes by name, with the sums below. */
@@ -140,6 +140,15 @@ function accessText({ access }: KeyRow): string {
   if (access?.rules) return 'rules';
   if (!access?.cors) return 'backend';
   return access.cors.fullAccess ? 'full' : 'restricted';
+}
+
+/** When the tokens from before a roll end that have not, the last one first. */
+function retiringEnds({ retiringTokens, expiresAt }: KeyRow): string[] {
+  const ends = retiringTokens.map(({ endsAt }) =>
+    // No token outlives its key.
+    expiresAt !== null && Date.parse(expiresAt) < Date.parse(endsAt) ? expiresAt : endsAt,
+  );
+  return ends.filter((end) => Date.parse(end) > Date.now());
 }
 
 function stateText(key: KeyRow): string {

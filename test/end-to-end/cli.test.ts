@@ -212,9 +212,11 @@ describe('the life of a key', () => {
     expect(hoursLeft).toBeGreaterThan(23.9);
     expect(hoursLeft).toBeLessThanOrEqual(24);
     expect(await statusWith(token)).toBe(200);
+    expect((await run(['keys', 'show', id])).stdout).toContain(`older token  until ${end}\n`);
 
     const leaked = await run(['keys', 'roll', id, '--grace-seconds', '0']);
     expect(leaked.stdout).toMatch(/^The token before it has ended$/m);
+    expect(leaked.stdout).not.toContain('older token');
     expect(await statusWith(token)).toBe(401);
 
     const expiresAt = new Date(Date.now() + 60 * 60 * 1000).toISOString();
