@@ -39,7 +39,7 @@ const GRACE_SECONDS = 24 * 60 * 60;
 const COLUMNS = 80;
 
 const ASSERTION_HELP = `
-To begin:   npx edge-authorizer assertion-keys | npx wrangler secret put ASSERTION_KEYS
+To begin:   npx --no-install edge-authorizer assertion-keys | npx wrangler secret put ASSERTION_KEYS
 To rotate:  set ASSERTION_KEYS in the environment to the present value first. The new key signs,
             and the one before it stays published for what it has signed.`;
 
