@@ -127,6 +127,8 @@ export interface ManagedKeys {
   }): Promise<readonly ShownKey[]>;
   /** Which of these hashes belong to a key, alive or dead. */
   knownAmong(tokenHashes: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Which of these keys are there, whoever owns them: not revoked. */
+  livingAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** How many tokens of a key work, or will when it is enabled. */
   countTokens(id: string, nowMs: number): Promise<number>;
 
@@ -206,6 +208,9 @@ const sql = {
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`,
   knownTokens: `
     SELECT token_hash FROM tokens WHERE token_hash IN (SELECT value FROM json_each(?1))`,
+  livingKeys: `
+    SELECT id FROM keys
+     WHERE revoked_at_ms IS NULL AND id IN (SELECT value FROM json_each(?1))`,
   countTokens: `
     SELECT count(*) AS count FROM tokens
      WHERE key_id = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?2)`,
@@ -515,6 +520,14 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
         .bind(JSON.stringify(tokenHashes))
         .all<{ token_hash: string }>();
       return new Set(results.map((row) => row.token_hash));
+    },
+
+    async livingAmong(ids) {
+      const { results } = await primary()
+        .prepare(sql.livingKeys)
+        .bind(JSON.stringify(ids))
+        .all<{ id: string }>();
+      return new Set(results.map((row) => row.id));
     },
 
     async countTokens(id, nowMs) {

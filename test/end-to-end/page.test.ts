@@ -693,6 +693,14 @@ describe('every view', () => {
     await page.getByText('This request is refused.').waitFor();
     for (const summary of await page.locator('#explain summary').all()) await summary.click();
     await examine('key-explained');
+    await page.getByLabel('Path').fill('api/stream');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.getByText('It does not begin with a slash.').waitFor();
+    await page.getByLabel('Type Web player to confirm').fill('Web');
+    await page.getByRole('button', { name: 'Delete this key' }).click();
+    await page.getByText('The key was not deleted').waitFor();
+    await examine('key-not-deleted');
+    expectComplaints(dashboard, failedToLoad(422));
 
     await dashboard.go('/_edge/audit');
     await examine('audit');
@@ -733,6 +741,8 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
   const player = keys.at(-1);
   const development = keys.at(-2);
   if (!player || !development) throw new Error('Cannot fill the world: it has no keys');
+  const gone = await world.createKey({ name: 'Trial', owner: 'acct_2' });
+  await world.manage('DELETE', `/keys/${gone.id}`);
   await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
   await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
   await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 24 * 60 * 60 });

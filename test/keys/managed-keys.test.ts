@@ -221,6 +221,7 @@ describe('a change of a key', () => {
     });
     expect(listed?.retiringEndsMs).toEqual([NOW + 2 * MINUTE]);
     expect(await found(NOW + 2 * MINUTE)).toEqual([]);
+    expect(await keys.livingAmong([page().id, 'key_other'])).toEqual(new Set([page().id]));
   });
 
   it('that revokes it logs every live token and every origin, and empties the index', async () => {
@@ -232,6 +233,7 @@ describe('a change of a key', () => {
     expect([...(await logAfter(seq))].sort()).toEqual([A, B, 't1', 't2'].sort());
     expect(await index()).toEqual([]);
     expect(await keys.find(page().id)).toBeNull();
+    expect(await keys.livingAmong([page().id])).toEqual(new Set());
   });
 
   it('logs no token that has ended, save one that a slow clock may still take', async () => {

@@ -22,6 +22,8 @@ const actions: Readonly<Record<string, string>> = {
 export function AuditPage(props: {
   readonly visitor: Visitor;
   readonly entries: readonly AuditDocument[];
+  /** Those of their keys that have a page. */
+  readonly livingKeys: ReadonlySet<string>;
   readonly nextCursor: string | null;
   readonly keyId: string | null;
   /** Why there is nothing to see; `null`: there is nothing in the way. */
@@ -68,7 +70,11 @@ export function AuditPage(props: {
                     <strong>{actions[entry.action] ?? entry.action}</strong>
                   </th>
                   <td data-label="Key">
-                    <KeyOf entry={entry} />
+                    <KeyOf
+                      entry={entry}
+                      isGone={!props.livingKeys.has(entry.keyId)}
+                      isAlone={keyId !== null}
+                    />
                   </td>
                   <td data-label="Changes">
                     <Changes {...entry} />
@@ -99,14 +105,26 @@ export function AuditPage(props: {
   );
 }
 
-function KeyOf({ entry }: { entry: AuditDocument }) {
-  const name = entry.after?.name ?? entry.before?.name ?? entry.keyId;
+function KeyOf(props: {
+  readonly entry: AuditDocument;
+  readonly isGone: boolean;
+  /** Whether the lines of this key alone are shown. */
+  readonly isAlone: boolean;
+}) {
+  const { keyId, before, after } = props.entry;
+  const name = after?.name ?? before?.name ?? keyId;
+  if (!props.isGone) return <a href={`/_edge/keys/${keyId}`}>{name}</a>;
   // A deleted key has no page any more, but its lines can still be read together.
-  const url =
-    entry.action === 'revoke'
-      ? `/_edge/audit?keyId=${encodeURIComponent(entry.keyId)}`
-      : `/_edge/keys/${entry.keyId}`;
-  return <a href={url}>{name}</a>;
+  return (
+    <span>
+      {props.isAlone ? (
+        name
+      ) : (
+        <a href={`/_edge/audit?keyId=${encodeURIComponent(keyId)}`}>{name}</a>
+      )}{' '}
+      <span class="quiet">(deleted)</span>
+    </span>
+  );
 }
 
 function Changes({ action, before, after, leakUrl }: AuditDocument) {

@@ -111,11 +111,15 @@ function createPage(dashboard: Dashboard): HonoBase {
         path: '/audit',
         query: { keyId, cursor: query.get('cursor'), limit: String(AUDIT_LINES_PER_PAGE) },
       });
+      const entries = audit.ok ? audit.document.entries : [];
       return context.html(
         toHtml(
           <AuditPage
             visitor={visitor}
-            entries={audit.ok ? audit.document.entries : []}
+            entries={entries}
+            livingKeys={
+              await management.store.livingAmong([...new Set(entries.map((entry) => entry.keyId))])
+            }
             nextCursor={audit.ok ? audit.document.nextCursor : null}
             keyId={keyId}
             failure={audit.ok ? null : audit.problem.detail}

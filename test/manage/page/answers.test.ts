@@ -372,6 +372,22 @@ describe('an action on a key', () => {
     expect((await operator.get(`/_edge/audit?keyId=${key.id}`)).body).toContain('Deleted');
   });
 
+  it('that deletes it leaves no link to its page, in none of its lines', async () => {
+    const other = await corsKey('Other', ['https://a.example']);
+    await operator.submit(page(), `${page()}/disable`);
+    const link = `href="${page()}"`;
+    expect((await operator.get('/_edge/audit')).body.split(link)).toHaveLength(3);
+    await operator.submit(page(), `${page()}/delete`, { confirmation: 'Player' });
+    const all = (await operator.get('/_edge/audit')).body;
+    expect(all).not.toContain(link);
+    expect(all.match(/\(deleted\)/g)).toHaveLength(3);
+    expect(all).toContain(`href="/_edge/audit?keyId=${key.id}"`);
+    expect(all).toContain(`href="/_edge/keys/${other.id}"`);
+    const alone = (await operator.get(`/_edge/audit?keyId=${key.id}`)).body;
+    expect(alone).not.toContain(key.id);
+    expect(alone.match(/\(deleted\)/g)).toHaveLength(3);
+  });
+
   const broken: readonly (readonly [name: string, fields: Record<string, string>])[] = [
     ['no memory of the key', { was: '' }],
     ['a memory that is no JSON', { was: '{' }],
