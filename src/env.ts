@@ -421,7 +421,7 @@ export function readConfig(env: Env): ConfigResult {
     if (keys === null) {
       const reason = 'it is not a JWK Set of private Ed25519 keys';
       const fix =
-        'Set it as a secret, from: npx edge-authorizer assertion-keys; or set ASSERTION to "off"';
+        'Set it as a secret, from: npx --no-install edge-authorizer assertion-keys; or set ASSERTION to "off"';
       problem('ASSERTION_KEYS', null, keysText === '' ? 'it is missing' : reason, fix);
       return null;
     }

@@ -23,7 +23,7 @@ export const rejectionHelp: Readonly<
     meaning:
       'The token is not one of a key that works: it was mistyped, or its key was revoked, disabled or rolled, or has expired. Which of these it is, is not told to whoever shows the token.',
     remedy:
-      'Check that it was copied whole. Whoever manages the key can see its state, and ask "explain" about the token.',
+      'Check that it was copied whole. Whoever manages the key can see its state, and ask "explain" about the token: "keys explain --token-stdin" on the command line.',
   },
   invalid_origin: {
     meaning: 'The Origin header holds something that no browser sends, or several origins.',
