@@ -20,6 +20,7 @@ h1 { line-height: 1.2; }
 section { border-top: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding-block: 0.5rem; }
 section:target { background: color-mix(in srgb, #fc0 18%, transparent); padding-inline: 1rem; }
 h3 { margin-bottom: 0; }
+ul { margin-block: 0.5rem; padding-left: 1.25rem; }
 code { font-size: 1.05em; overflow-wrap: anywhere; }
 a { color: inherit; }
 `;
