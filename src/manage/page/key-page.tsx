@@ -302,11 +302,14 @@ function Retiring(props: {
     <div class="notice warn" role="note">
       {tokens.map(({ endsAt }, index) => (
         <p>
-          {index === 0 ? 'The token before the last roll' : 'One from before that'} can be used
-          until <ExactTime value={endsAt} nowMs={nowMs} />.
+          {index === 0 ? 'The token before the last roll' : 'An earlier one'} can be used until{' '}
+          <ExactTime value={endsAt} nowMs={nowMs} />.
         </p>
       ))}
-      <p>To end it now, roll again and stop the present token at once.</p>
+      <p>
+        To end {tokens.length === 1 ? 'it' : 'them'} now, roll again and stop the present token at
+        once.
+      </p>
     </div>
   );
 }
