@@ -12,6 +12,8 @@ import type { LoadRequest } from './load.ts';
 export type ServerName =
   | 'passthrough'
   | 'constant'
+  | 'bare'
+  | 'refusing'
   | 'edge'
   | 'edgeFull'
   | 'edgeAssertsKey'
@@ -152,6 +154,35 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
       ],
     },
     {
+      title: 'What deciding costs: against Workers that do the rest for everybody',
+      explanation:
+        'The rest is what the contract asks: headers both ways, the time-out and no cache; or the body, headers and log line of a refusal.',
+      rows: [
+        ...[8, 64].map((connections) => ({
+          title: 'hot key with Origin, to forwarding with the same headers',
+          baseline: {
+            server: 'bare' as const,
+            request: get(withToken(edge.restricted, crossOrigin)),
+          },
+          contender: {
+            server: 'edge' as const,
+            request: get(withToken(edge.restricted, crossOrigin)),
+          },
+          connections,
+          isQuick: false,
+          wanted: { throughput: 0.9 },
+        })),
+        {
+          title: '401, wrong checksum, to saying and logging the same',
+          baseline: { server: 'refusing', request: refusedWith(edge.mistyped) },
+          contender: { server: 'edge', request: refusedWith(edge.mistyped) },
+          connections: 8,
+          isQuick: false,
+          wanted: { throughput: 0.9 },
+        },
+      ],
+    },
+    {
       title: 'Against others, on the same work',
       explanation:
         'A request with a key and an Origin, forwarded to the same upstream. The others are in `bench/contenders`.',
@@ -205,6 +236,10 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
       ],
     },
   ];
+
+  function refusedWith(token: string): LoadRequest {
+    return { ...get(withToken(token, crossOrigin)), status: 401 };
+  }
 
   function forward(
     title: string,

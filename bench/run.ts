@@ -71,6 +71,10 @@ const rhythm = options.quick
   ? { seconds: 1, rounds: 5, warmUpSeconds: 0 }
   : { seconds: 3, rounds: 7, warmUpSeconds: 2 };
 
+/** Workers of one file without bindings, in `bench/contenders`. */
+const plainNames = ['passthrough', 'constant', 'bare', 'refusing'] as const;
+type PlainName = (typeof plainNames)[number];
+
 const wrk = wrkVersion();
 if (wrk === null) {
   console.error(
@@ -93,7 +97,7 @@ async function bench(wrk: string): Promise<void> {
   const bundleFolder = join(folder, 'bundle');
   await bundleEdge(bundleFolder, root);
 
-  const plain = async (name: 'passthrough' | 'constant') =>
+  const plain = async (name: PlainName) =>
     plainWorker(
       await readFile(join(projectRoot, `bench/contenders/${name}.js`), 'utf8'),
       compatibilityDate,
@@ -113,8 +117,7 @@ async function bench(wrk: string): Promise<void> {
 
   const { servers, tokens } = await startServers(serversOf(chosenGroups(noCredentials)), {
     edge,
-    passthrough: await plain('passthrough'),
-    constant: await plain('constant'),
+    plain,
     prepareFull: () => prepare('edge-full', 100_000),
     prepareAsserting: async (mode) =>
       prepare(`edge-asserts-${mode}`, 0, {
@@ -171,8 +174,7 @@ async function startServers(
   names: ReadonlySet<ServerName>,
   parts: {
     edge: PreparedEdge;
-    passthrough: WorkerdConfig;
-    constant: WorkerdConfig;
+    plain: (name: PlainName) => Promise<WorkerdConfig>;
     prepareFull: () => Promise<PreparedEdge>;
     prepareAsserting: (mode: AssertionMode) => Promise<PreparedEdge>;
     contender: (name: ServerName) => ContenderOptions;
@@ -183,8 +185,8 @@ async function startServers(
   const serve = (name: ServerName, config: WorkerdConfig) =>
     serveWorkerd(join(folder, `${name}-workerd`), config);
 
-  for (const name of ['passthrough', 'constant'] as const) {
-    if (names.has(name)) servers.set(name, await serve(name, parts[name]));
+  for (const name of plainNames) {
+    if (names.has(name)) servers.set(name, await serve(name, await parts.plain(name)));
   }
   if (names.has('edge')) servers.set('edge', await serveEdge('edge', parts.edge.config));
 

@@ -1,0 +1,42 @@
+/** What a refusal of the edge is made of, and no decision: the same body, headers and log line for everybody. */
+
+const detail = 'The API key is not valid. Check that it was copied whole, or make a new one';
+const exposed =
+  'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
+
+export default {
+  fetch(request) {
+    const requestId = crypto.randomUUID();
+    const origin = request.headers.get('origin');
+    const line = {
+      event: 'refused',
+      code: 'invalid_key',
+      cause: 'mistyped',
+      requestId,
+      method: request.method,
+      origin,
+      durationMs: 0,
+    };
+    console.log(JSON.stringify(line));
+    const body = {
+      type: '/_edge/errors#invalid_key',
+      title: 'API key not valid',
+      status: 401,
+      detail,
+      code: 'invalid_key',
+      errors: [detail],
+      requestId,
+    };
+    const response = new Response(JSON.stringify(body), { status: 401 });
+    const { headers } = response;
+    headers.set('Content-Type', 'application/json');
+    headers.set('Cache-Control', 'no-store');
+    headers.set('X-Edge-Reason', 'invalid_key');
+    headers.set('X-Request-Id', requestId);
+    headers.set('WWW-Authenticate', 'Bearer error="invalid_token"');
+    headers.set('Access-Control-Allow-Origin', origin);
+    headers.set('Access-Control-Expose-Headers', exposed);
+    headers.set('Vary', 'Origin');
+    return response;
+  },
+};
