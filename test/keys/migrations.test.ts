@@ -252,10 +252,10 @@ describe.each(ages)('a database made by $age', ({ make, holds }) => {
     ]);
   });
 
-  test.runIf(holds.usage)('still shows the usage that it had counted', async () => {
+  test('still shows the usage that it had counted, where it counted', async () => {
     const answer = await manage('GET', `/keys/${idOf('backend')}/usage?days=30`);
     expect(answer.status).toBe(200);
-    expect(answer.body).toContain('"requests":7');
+    expect(answer.body.includes('"requests":7')).toBe(holds.usage);
   });
 
   function call(token: string | undefined, origin: string | undefined) {
