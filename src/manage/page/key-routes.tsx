@@ -291,8 +291,9 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     what: 'created' | 'rolled',
   ): Response {
     const title = what === 'created' ? 'API key created' : 'Token rolled';
-    // The latest to end is the one that was just replaced.
-    const [replaced] = key.retiringTokens;
+    // The latest to end is the one that was just replaced. An answer kept by an earlier version of the
+    // Worker, for a form that is sent again, has no such member.
+    const [replaced] = key.retiringTokens ?? [];
     return toResponse(
       context,
       <Layout title={title} section="keys" visitor={visitor}>
