@@ -85,7 +85,8 @@ export const ASSERTION_SECONDS = 30;
 
 /**
  * Names of headers whose fate is remembered, and what they take together in memory: far more than honest
- * clients have names for. A hostile one that makes names up drives out none that is in use.
+ * clients have names for. A hostile one that makes names up drives out none that is in use. The same for
+ * values of `Connection`.
  */
 export const HEADER_NAMES_IN_MEMORY = 256;
 export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;

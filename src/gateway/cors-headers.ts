@@ -9,23 +9,13 @@
 import { type Grant, grantHeaders, PREFLIGHT_VARY, preflightHeaders } from '../core/grant.ts';
 
 /**
- * Makes the CORS headers of a response ours: whatever the upstream said is dropped, the grant is set
- * where there is one, and `Vary` always holds Origin, so that no cache hands one origin's answer to
- * another. https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
+ * Sets the grant, where there is one, on a response of the upstream that says nothing of CORS any more.
+ * `Vary`, which says `vary` until now, always holds Origin from then on, so that no cache hands one
+ * origin's answer to another. https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
  */
-export function setCorsHeaders(headers: Headers, grant: Grant): void {
-  const foreign: string[] = [];
-  let isVarySaid = false;
-  // One call into the runtime for all names, where an iterator makes one for each.
-  headers.forEach((_, name) => {
-    if (name.startsWith('access-control-')) foreign.push(name);
-    else if (name === 'vary') isVarySaid = true;
-  });
-  for (const name of foreign) headers.delete(name);
+export function setCorsHeaders(headers: Headers, grant: Grant, vary: string | null): void {
   setGrant(headers, grant);
-  if (!isVarySaid || !variesByOrigin.test(headers.get('Vary') ?? '')) {
-    headers.append('Vary', 'Origin');
-  }
+  if (vary === null || !variesByOrigin.test(vary)) headers.append('Vary', 'Origin');
 }
 
 /** The same for a response that the edge made, which says nothing of CORS yet. */

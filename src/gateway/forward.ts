@@ -15,6 +15,7 @@ import {
 } from '../core/limits.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 import { BoundedMap } from '../keys/bounded-map.ts';
+import { connectionOptions } from './connection-options.ts';
 
 /** What to forward, and what to tell the upstream about it. */
 export interface Forwarding {
@@ -101,7 +102,7 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
       ? await send(forwarding, headers)
       : await sendWithSignal(forwarding, headers);
     if (response === null) return failed('upstream_timeout', 'no response headers in time');
-    return { ok: true, response: withoutHopByHop(editable(response)) };
+    return { ok: true, response: editable(response) };
   } catch (error) {
     return failed('upstream_unreachable', String(error));
   }
@@ -230,14 +231,6 @@ function editable(response: Response): Response {
   }
 }
 
-/** Drops what the upstream declares to be for its own connection; the rest the runtime drops. */
-function withoutHopByHop(response: Response): Response {
-  const connection = response.headers.get('connection');
-  if (connection === null) return response;
-  for (const name of connectionOptions(connection)) response.headers.delete(name);
-  return response;
-}
-
 /** The client's headers without those that are not its to send, and ours. */
 function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Headers {
   const headers = new Headers(request.headers);
@@ -293,12 +286,6 @@ function judgeName(name: string): Fate {
   const isAlias =
     credentialHeaders.has(folded) || vouchedHeaders.has(folded) || folded.startsWith(vouchedPrefix);
   return isAlias ? 'removed' : 'passed';
-}
-
-/** The headers that Connection declares hop-by-hop, in lower case; never those that frame the body. */
-function connectionOptions(connection: string): ReadonlySet<string> {
-  const names = connection.split(',').map((name) => name.trim().toLowerCase());
-  return new Set(names.filter((name) => name !== 'content-length' && name !== 'host'));
 }
 
 /**

@@ -18,15 +18,15 @@ import {
   matchRoute,
 } from '../core/authorize.ts';
 import { readBearer } from '../core/bearer.ts';
-import { privateCacheControl } from '../core/cache-control.ts';
 import { grantTo } from '../core/grant.ts';
 import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import { decidePreflight, isPreflight } from '../core/preflight.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 import type { RequestTarget } from '../core/request-target.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
+import { makeOurs } from './upstream-response.ts';
 import { Lookup, type RunInBackground } from '../keys/lookup.ts';
-import { preflightResponse, preflightVary, setCorsHeaders } from './cors-headers.ts';
+import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
 import { type Caller, identityHeaders } from './identity.ts';
@@ -127,11 +127,8 @@ async function forwardFor(
 
   const { response } = forwarded;
   const { headers } = response;
-  setCorsHeaders(headers, grantTo(facts.origin));
-  headers.delete('X-Edge-Reason');
-  headers.set('X-Request-Id', facts.requestId);
-  // An answer to one key must not reach another from a cache that both pass through.
-  if (caller.key !== null) keepPrivate(headers);
+  const isPrivate = caller.key !== null;
+  makeOurs(headers, { grant: grantTo(facts.origin), requestId: facts.requestId, isPrivate });
   if (config.serverTiming) {
     const edgeMs = sentAtMs - facts.lookup.nowMs;
     headers.append('Server-Timing', `edge;dur=${edgeMs}, upstream;dur=${gateway.now() - sentAtMs}`);
@@ -139,12 +136,6 @@ async function forwardFor(
   const { key, isStale } = caller;
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });
   return response;
-}
-
-function keepPrivate(headers: Headers): void {
-  const said = headers.get('Cache-Control');
-  const becomes = privateCacheControl(said);
-  if (becomes !== said) headers.set('Cache-Control', becomes);
 }
 
 /** Nobody in particular: the caller of a public route. */
