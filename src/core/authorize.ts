@@ -22,8 +22,8 @@ export interface AuthorizationRequest {
   readonly key: Key;
   readonly method: string;
   readonly target: RequestTarget;
-  /** The row of the restricted table that the request fits; `null` when it fits none. */
-  readonly restrictedRoute: RouteMatch | null;
+  /** What a restricted key may call. */
+  readonly restrictedRoutes: Routes;
   /** `null` when the request carries no Origin. */
   readonly origin: WebOrigin | null;
   readonly nowMs: number;
@@ -88,15 +88,18 @@ function decideRoute(request: AuthorizationRequest): Decision {
       route: null,
     };
   }
-  const route = key.routes ? matchRoute(key.routes, method, target) : request.restrictedRoute;
+  const route = matchRoute(key.routes ?? request.restrictedRoutes, method, target);
   if (!route || !isRestrictedQuery(target.query)) return deny(routeNotAllowed(request));
   // The path comes from the row and the captured ids, never from the request.
   return { allowed: true, path: route.path, query: target.query, route: route.template };
 }
 
+/** What `RouteTable` can be asked. */
+type Routes = Pick<RouteTable, 'match'>;
+
 /** The row of a table that a request fits; `null` for any path that is not plain. */
 export function matchRoute(
-  table: { match(method: string, path: string): RouteMatch | null },
+  table: Routes,
   method: string,
   target: RequestTarget,
 ): RouteMatch | null {

@@ -12,7 +12,6 @@ import {
   invalidKey,
   invalidOrigin,
   matchPublicRoute,
-  matchRoute,
 } from './authorize.ts';
 import {
   type Grant,
@@ -136,8 +135,7 @@ function decide(request: ExplainedRequest, origin: WebOrigin | null): Decision {
   const publicRoute = findPublicRoute(request);
   if (publicRoute !== null) return { allowed: true, ...publicRoute };
   if ('missing' in key) return refused(invalidKey(key.missing));
-  const restrictedRoute = matchRoute(restrictedRoutes, method, target);
-  return authorize({ key, method, target, restrictedRoute, origin, nowMs });
+  return authorize({ key, method, target, restrictedRoutes, origin, nowMs });
 }
 
 function findPublicRoute({ publicRoutes, method, target }: ExplainedRequest) {

@@ -3,20 +3,14 @@
  *
  *     read facts -> preflight?  -> 204 with grant | 403
  *                -> public?     -> forward, any origin may read it
- *                -> route match -> find key -> authorize -> forward, then add the grant
- *                                                        -> refuse, with the grant where one is due
+ *                -> find key -> authorize, by origin and route -> forward, then add the grant
+ *                                                              -> refuse, with the grant where one is due
  *
  * This file holds the branches and their order; the parts compute and return. Nothing is forwarded
  * that was not authorised, so a failure here ends in a refusal (never `passThroughOnException`).
  */
 
-import {
-  authorize,
-  invalidKey,
-  invalidOrigin,
-  matchPublicRoute,
-  matchRoute,
-} from '../core/authorize.ts';
+import { authorize, invalidKey, invalidOrigin, matchPublicRoute } from '../core/authorize.ts';
 import { readBearer } from '../core/bearer.ts';
 import { grantTo } from '../core/grant.ts';
 import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
@@ -55,18 +49,16 @@ export async function handle(
     return refuse(gateway, facts, invalidOrigin(), null);
   }
 
-  const requestedMethod = request.headers.get('access-control-request-method');
-  if (
-    facts.origin &&
-    isPreflight({ method: request.method, origin: facts.origin, requestedMethod })
-  ) {
+  const { method } = request;
+  const requestedMethod =
+    method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null;
+  if (facts.origin && isPreflight({ method, origin: facts.origin, requestedMethod })) {
     return answerPreflight(gateway, facts, facts.origin, requestedMethod ?? '');
   }
 
-  const publicRoute = matchPublicRoute(gateway.publicRoutes, request.method, target);
+  const publicRoute = matchPublicRoute(gateway.publicRoutes, method, target);
   if (publicRoute) return forwardFor(gateway, facts, noKey, publicRoute);
 
-  const restrictedRoute = matchRoute(gateway.restrictedRoutes, request.method, target);
   const bearer = readBearer(request.headers.get('authorization'));
   if (!bearer.ok) return refuseCredentials(gateway, facts, bearer.rejection);
 
@@ -79,9 +71,9 @@ export async function handle(
 
   const decision = authorize({
     key: found.key,
-    method: request.method,
+    method,
     target,
-    restrictedRoute,
+    restrictedRoutes: gateway.restrictedRoutes,
     origin: facts.origin,
     nowMs: facts.lookup.nowMs,
   });
