@@ -22,7 +22,8 @@ export interface Problem {
 
 /** Where the meaning of a code is explained, as a reference relative to the edge. */
 export function problemType(code: string): string {
-  return `/_edge/errors#${code}`;
+  // Joined, because JSON.stringify is slower with a text that was put together by `+` or a template.
+  return ['/_edge/errors#', code].join('');
 }
 
 /**

@@ -91,6 +91,10 @@ export const ASSERTION_SECONDS = 30;
 export const HEADER_NAMES_IN_MEMORY = 256;
 export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;
 
+/** Origin headers that are remembered as they were read, and what they take together in memory. */
+export const ORIGINS_READ_IN_MEMORY = 1_000;
+export const ORIGINS_READ_IN_MEMORY_BYTES = 64 * 1024;
+
 /** Assertions that one isolate remembers where they are signed once per key. */
 export const ASSERTIONS_IN_MEMORY = 10_000;
 

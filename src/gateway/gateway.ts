@@ -3,11 +3,13 @@
  */
 
 import type { Key } from '../core/key.ts';
+import { ORIGINS_READ_IN_MEMORY, ORIGINS_READ_IN_MEMORY_BYTES } from '../core/limits.ts';
 import type { RejectionCode } from '../core/rejection.ts';
 import type { RequestTarget } from '../core/request-target.ts';
 import type { RouteTable } from '../core/route-table.ts';
-import type { WebOrigin } from '../core/web-origin.ts';
+import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import type { Config } from '../env.ts';
+import { BoundedMap } from '../keys/bounded-map.ts';
 import type { KeyDirectory } from '../keys/directory.ts';
 import type { Lookup } from '../keys/lookup.ts';
 import type { UsageCounter } from '../usage/counter.ts';
@@ -57,6 +59,20 @@ export interface Outcome {
   /** The row of a route table that allowed the request; `null` for none. */
   readonly route: string | null;
   readonly isStale?: boolean;
+}
+
+const knownOrigins = new BoundedMap<WebOrigin>(
+  ORIGINS_READ_IN_MEMORY,
+  ORIGINS_READ_IN_MEMORY_BYTES,
+);
+
+/** What an Origin header says, as `parseOrigin()`, which is asked once for those that come again. */
+export function readOrigin(header: string): WebOrigin | null {
+  const known = knownOrigins.get(header);
+  if (known !== undefined) return known;
+  const origin = parseOrigin(header);
+  if (origin !== null) knownOrigins.set(header, origin, header.length);
+  return origin;
 }
 
 /**

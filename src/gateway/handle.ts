@@ -17,14 +17,14 @@ import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import { decidePreflight, isPreflight } from '../core/preflight.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 import type { RequestTarget } from '../core/request-target.ts';
-import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
-import { makeOurs } from './upstream-response.ts';
+import type { WebOrigin } from '../core/web-origin.ts';
 import { Lookup, type RunInBackground } from '../keys/lookup.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
-import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
+import { type Facts, type Gateway, readOrigin, readOriginHeader } from './gateway.ts';
 import { type Caller, identityHeaders } from './identity.ts';
 import { refuse, refuseCredentials, registrationOf } from './refuse.ts';
+import { makeOurs } from './upstream-response.ts';
 
 /**
  * Answers a request that is not for `/_edge/`. `target` is its URL, read by the caller, which has
@@ -41,7 +41,7 @@ export async function handle(
     request,
     requestId: gateway.newRequestId(),
     target,
-    origin: originHeader === null ? null : parseOrigin(originHeader),
+    origin: originHeader === null ? null : readOrigin(originHeader),
     lookup: new Lookup(gateway.now(), runInBackground),
   };
   // Before any look-up: a malformed origin is never echoed, logged or searched for.
