@@ -14,19 +14,21 @@ const CHUNK_BYTES = 64 * 1024;
 /**
  * Reads a body to its end, or until it is too large or too slow to be worth it. Does nothing for a
  * body that is not there, is being forwarded, or waits for our word (`Expect: 100-continue`). Never
- * rejects.
+ * rejects; `undefined` where there is nothing to wait for.
  */
-export async function discardBody(request: Request): Promise<void> {
-  const { body, headers } = request;
-  if (body === null || body.locked || headers.has('expect')) return;
-  if (Number(headers.get('content-length')) > REFUSED_BODY_MAX_BYTES) return;
-  const reader = body.getReader({ mode: 'byob' });
-  const timer = setTimeout(() => reader.cancel().catch(ignore), REFUSED_BODY_MAX_MS);
-  await readAway(reader).catch(ignore);
-  clearTimeout(timer);
+export function discardBody({ body, headers }: Request): Promise<void> | undefined {
+  if (body === null || body.locked || headers.has('expect')) return undefined;
+  if (Number(headers.get('content-length')) > REFUSED_BODY_MAX_BYTES) return undefined;
+  return readAway(body.getReader({ mode: 'byob' }));
 }
 
 async function readAway(reader: ReadableStreamBYOBReader): Promise<void> {
+  const timer = setTimeout(() => reader.cancel().catch(ignore), REFUSED_BODY_MAX_MS);
+  await readToEnd(reader).catch(ignore);
+  clearTimeout(timer);
+}
+
+async function readToEnd(reader: ReadableStreamBYOBReader): Promise<void> {
   let buffer = new ArrayBuffer(CHUNK_BYTES);
   for (let readBytes = 0; readBytes < REFUSED_BODY_MAX_BYTES; ) {
     const { done, value } = await reader.readAtLeast(CHUNK_BYTES, new Uint8Array(buffer));

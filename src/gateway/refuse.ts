@@ -6,7 +6,13 @@ import { type Grant, grantOnRefusal, grantTo } from '../core/grant.ts';
 import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import type { Registration } from '../core/preflight.ts';
 import { clientNetwork } from '../core/rate-limit.ts';
-import { type Rejection, reject, rejectionHeaders, rejectionKinds } from '../core/rejection.ts';
+import {
+  type GrantScope,
+  type Rejection,
+  reject,
+  rejectionHeaders,
+  rejectionKinds,
+} from '../core/rejection.ts';
 import { isOwnTarget, readTarget } from '../core/request-target.ts';
 import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
 import { problemResponse } from '../problem.ts';
@@ -29,39 +35,40 @@ export async function refuse(
     { code, keyId: key?.id ?? null, origin: facts.origin?.value ?? null },
     facts.lookup,
   );
-  const grant = await grantFor(gateway, facts, rejection, caller);
+  const registration = await registrationFor(gateway, facts, rejection, caller);
   await discardBody(facts.request);
+  const grant = grantOnRefusal(scopeOf(rejection, caller), facts.origin, registration);
   return refusalResponse(facts.request, facts.requestId, rejection, grant);
 }
 
 /** Refuses credentials; a client that keeps failing is told to wait instead. Never rejects. */
-export async function refuseCredentials(
+export function refuseCredentials(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
 ): Promise<Response> {
   const { failureLimit } = gateway.config;
   const network = clientNetwork(facts.request.headers.get('cf-connecting-ip') ?? '');
-  if (failureLimit === null || network === null || (await gateway.mayFail(network))) {
-    return refuse(gateway, facts, rejection, null);
-  }
-  const limited = reject(
-    'rate_limited',
-    'Cannot try so many API keys from one address. Wait, then send the right one',
-    { cause: rejection.code, limit: failureLimit },
-  );
-  return refuse(gateway, facts, limited, null);
+  if (failureLimit === null || network === null) return refuse(gateway, facts, rejection, null);
+  return gateway.mayFail(network).then((mayFail) => {
+    const limited = reject(
+      'rate_limited',
+      'Cannot try so many API keys from one address. Wait, then send the right one',
+      { cause: rejection.code, limit: failureLimit },
+    );
+    return refuse(gateway, facts, mayFail ? rejection : limited, null);
+  });
 }
 
 /** Whether some live key lists an origin. Never rejects. */
-export async function registrationOf(
+export function registrationOf(
   gateway: Gateway,
   facts: Facts,
   origin: WebOrigin,
-): Promise<Registration> {
+): Registration | Promise<Registration> {
   return (
     gateway.directory.recallOrigin(origin, facts.lookup) ??
-    (await gateway.directory.findOrigin(origin, facts.lookup))
+    gateway.directory.findOrigin(origin, facts.lookup)
   );
 }
 
@@ -88,19 +95,22 @@ const failureDetails = {
   unavailable: 'Cannot answer the request at the moment. Try again shortly',
 } as const;
 
-async function grantFor(
+/** The registration that the grant depends on; `null` where it depends on none. */
+function registrationFor(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
   caller: Caller | null,
-): Promise<Grant> {
+): Registration | null | Promise<Registration> {
   const { origin } = facts;
-  if (origin === null) return null;
-  const { grantScope } = rejectionKinds[rejection.code];
-  // Without a caller, no key has admitted the origin.
-  const scope = grantScope === 'key' && caller === null ? 'registered' : grantScope;
-  const registration = scope === 'registered' ? await registrationOf(gateway, facts, origin) : null;
-  return grantOnRefusal(scope, origin, registration);
+  if (origin === null || scopeOf(rejection, caller) !== 'registered') return null;
+  return registrationOf(gateway, facts, origin);
+}
+
+/** Without a caller, no key has admitted the origin. */
+function scopeOf({ code }: Rejection, caller: Caller | null): GrantScope {
+  const { grantScope } = rejectionKinds[code];
+  return grantScope === 'key' && caller === null ? 'registered' : grantScope;
 }
 
 function refusalResponse(

@@ -5,7 +5,7 @@
  * The tag's key arrives with the change log; before that, tokens have to be looked up.
  */
 
-import { hasValidTag, importTagKey, readTokenForm } from '../core/token.ts';
+import { hasValidTag, importTagKey, readTokenForm, type TokenForm } from '../core/token.ts';
 import type { ChangeFeed } from './change-feed.ts';
 
 /** Tells tokens that cannot exist, without any look-up. */
@@ -15,14 +15,20 @@ export interface TokenGate {
    * whether the log is known well enough to tell that no token of another form than ours was
    * imported.
    */
-  refute(token: string, isLogCurrent: boolean): Promise<string | null>;
+  refute(token: string, isLogCurrent: boolean): string | null | Promise<string | null>;
 }
 
 /** A gate for one isolate. */
 export function createTokenGate(feed: ChangeFeed): TokenGate {
   let tagKey: { readonly hex: string; readonly key: CryptoKey } | null = null;
+
+  async function refuteTag(form: TokenForm & { form: 'ours' }, hex: string) {
+    if (tagKey?.hex !== hex) tagKey = { hex, key: await importTagKey(hex) };
+    return (await hasValidTag(form, tagKey.key)) ? null : 'wrong tag';
+  }
+
   return {
-    async refute(token, isLogCurrent) {
+    refute(token, isLogCurrent) {
       const form = readTokenForm(token);
       const hex = feed.tagKeyHex;
       switch (form.form) {
@@ -33,9 +39,7 @@ export function createTokenGate(feed: ChangeFeed): TokenGate {
         case 'foreign':
           return isLogCurrent && !feed.hasImportedTokens ? 'not of our form' : null;
         case 'ours':
-          if (hex === null) return null;
-          if (tagKey?.hex !== hex) tagKey = { hex, key: await importTagKey(hex) };
-          return (await hasValidTag(form, tagKey.key)) ? null : 'wrong tag';
+          return hex === null ? null : refuteTag(form, hex);
       }
     },
   };
