@@ -91,9 +91,11 @@ export const ASSERTION_SECONDS = 30;
 export const HEADER_NAMES_IN_MEMORY = 256;
 export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;
 
-/** Origin headers that are remembered as they were read, and what they take together in memory. */
-export const ORIGINS_READ_IN_MEMORY = 1_000;
-export const ORIGINS_READ_IN_MEMORY_BYTES = 64 * 1024;
+/** Origin headers that are remembered, and what they take together in memory. */
+export const ORIGIN_HEADERS_IN_MEMORY = 1_000;
+export const ORIGIN_HEADERS_IN_MEMORY_BYTES = 64 * 1024;
+/** A longer one is read anew each time. Nearly all names of hosts are far shorter. */
+export const ORIGIN_HEADER_MAX_REMEMBERED = 128;
 
 /** Assertions that one isolate remembers where they are signed once per key. */
 export const ASSERTIONS_IN_MEMORY = 10_000;

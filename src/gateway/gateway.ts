@@ -1,15 +1,13 @@
 /**
- * What the gateway is made of, and what it reads off a request. Types and one reader; no decisions.
+ * What the gateway is made of, and what it reads off a request. Types alone.
  */
 
 import type { Key } from '../core/key.ts';
-import { ORIGINS_READ_IN_MEMORY, ORIGINS_READ_IN_MEMORY_BYTES } from '../core/limits.ts';
 import type { RejectionCode } from '../core/rejection.ts';
 import type { RequestTarget } from '../core/request-target.ts';
 import type { RouteTable } from '../core/route-table.ts';
-import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
+import type { WebOrigin } from '../core/web-origin.ts';
 import type { Config } from '../env.ts';
-import { BoundedMap } from '../keys/bounded-map.ts';
 import type { KeyDirectory } from '../keys/directory.ts';
 import type { Lookup } from '../keys/lookup.ts';
 import type { UsageCounter } from '../usage/counter.ts';
@@ -59,29 +57,4 @@ export interface Outcome {
   /** The row of a route table that allowed the request; `null` for none. */
   readonly route: string | null;
   readonly isStale?: boolean;
-}
-
-const knownOrigins = new BoundedMap<WebOrigin>(
-  ORIGINS_READ_IN_MEMORY,
-  ORIGINS_READ_IN_MEMORY_BYTES,
-);
-
-/** What an Origin header says, as `parseOrigin()`, which is asked once for those that come again. */
-export function readOrigin(header: string): WebOrigin | null {
-  const known = knownOrigins.get(header);
-  if (known !== undefined) return known;
-  const origin = parseOrigin(header);
-  if (origin !== null) knownOrigins.set(header, origin, header.length);
-  return origin;
-}
-
-/**
- * The Origin header without the blanks that the runtime leaves behind it; `null` when there is none,
- * or an empty one. Counted from the end: a pattern for them would try every run of blanks.
- */
-export function readOriginHeader(request: Request): string | null {
-  const value = request.headers.get('origin') ?? '';
-  let length = value.length;
-  while (value[length - 1] === ' ' || value[length - 1] === '\t') length--;
-  return length === 0 ? null : value.slice(0, length);
 }

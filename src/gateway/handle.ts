@@ -21,8 +21,9 @@ import type { WebOrigin } from '../core/web-origin.ts';
 import { Lookup, type RunInBackground } from '../keys/lookup.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
-import { type Facts, type Gateway, readOrigin, readOriginHeader } from './gateway.ts';
+import type { Facts, Gateway } from './gateway.ts';
 import { type Caller, identityHeaders } from './identity.ts';
+import { readOrigin } from './origin-header.ts';
 import { refuse, refuseCredentials, registrationOf } from './refuse.ts';
 import { makeOurs } from './upstream-response.ts';
 
@@ -36,24 +37,22 @@ export async function handle(
   target: RequestTarget,
   runInBackground: RunInBackground,
 ): Promise<Response> {
-  const originHeader = readOriginHeader(request);
+  const origin = readOrigin(request);
   const facts: Facts = {
     request,
     requestId: gateway.newRequestId(),
     target,
-    origin: originHeader === null ? null : readOrigin(originHeader),
+    origin: origin === 'malformed' ? null : origin,
     lookup: new Lookup(gateway.now(), runInBackground),
   };
   // Before any look-up: a malformed origin is never echoed, logged or searched for.
-  if (originHeader !== null && facts.origin === null) {
-    return refuse(gateway, facts, invalidOrigin(), null);
-  }
+  if (origin === 'malformed') return refuse(gateway, facts, invalidOrigin(), null);
 
   const { method } = request;
   const requestedMethod =
     method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null;
-  if (facts.origin && isPreflight({ method, origin: facts.origin, requestedMethod })) {
-    return answerPreflight(gateway, facts, facts.origin, requestedMethod ?? '');
+  if (origin && isPreflight({ method, origin, requestedMethod })) {
+    return answerPreflight(gateway, facts, origin, requestedMethod ?? '');
   }
 
   const publicRoute = matchPublicRoute(gateway.publicRoutes, method, target);
@@ -64,7 +63,7 @@ export async function handle(
 
   const found =
     gateway.directory.recall(bearer.token, facts.lookup) ??
-    (await gateway.directory.find(bearer.token, facts.origin, facts.lookup));
+    (await gateway.directory.find(bearer.token, origin, facts.lookup));
   if (found.outcome === 'unavailable') return refuse(gateway, facts, unavailable(), null);
   if (found.outcome === 'unknown')
     return refuseCredentials(gateway, facts, invalidKey(found.cause));
@@ -74,7 +73,7 @@ export async function handle(
     method,
     target,
     restrictedRoutes: gateway.restrictedRoutes,
-    origin: facts.origin,
+    origin,
     nowMs: facts.lookup.nowMs,
   });
   if (!decision.allowed) return refuse(gateway, facts, decision.rejection, found);

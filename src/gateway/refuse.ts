@@ -14,12 +14,13 @@ import {
   rejectionKinds,
 } from '../core/rejection.ts';
 import { isOwnTarget, readTarget } from '../core/request-target.ts';
-import { parseOrigin, type WebOrigin } from '../core/web-origin.ts';
+import type { WebOrigin } from '../core/web-origin.ts';
 import { problemResponse } from '../problem.ts';
 import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';
-import { type Facts, type Gateway, readOriginHeader } from './gateway.ts';
+import type { Facts, Gateway } from './gateway.ts';
 import type { Caller } from './identity.ts';
+import { readOrigin } from './origin-header.ts';
 
 /** Refuses a request; `caller` is who sent it, where that is known. Never rejects. */
 export async function refuse(
@@ -81,9 +82,8 @@ export function failureResponse(
   requestId: string,
   code: 'internal_error' | 'unavailable',
 ): Response {
-  const origin = isOwnTarget(readTarget(request.url))
-    ? null
-    : parseOrigin(readOriginHeader(request) ?? '');
+  const read = isOwnTarget(readTarget(request.url)) ? null : readOrigin(request);
+  const origin = read === 'malformed' ? null : read;
   const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
   const rejection = reject(code, failureDetails[code], retry);
   return refusalResponse(request, requestId, rejection, grantTo(origin));
