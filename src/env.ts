@@ -304,7 +304,7 @@ export function readConfig(env: Env): ConfigResult {
       'ADMIN_TOKEN',
       null,
       'it holds a character that no Bearer token may have',
-      'Use letters, digits and - . _ ~ + / only, for example from: openssl rand -base64 32',
+      'Use letters, digits and - . _ ~ + / only, and = at the end, for example from: openssl rand -base64 32',
     );
   }
   if (adminToken !== null && adminToken.length > TOKEN_MAX_LENGTH) {

@@ -92,7 +92,8 @@ export function failureResponse(
 const failureDetails = {
   internal_error:
     'Cannot answer the request: something went wrong at the edge. Tell the operator the request id',
-  unavailable: 'Cannot answer the request at the moment. Try again shortly',
+  unavailable:
+    'Cannot answer the request: the edge is not set up rightly. Its operator finds the reason in the log, under the request id',
 } as const;
 
 /** The registration that the grant depends on; `null` where it depends on none. */

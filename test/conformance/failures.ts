@@ -83,7 +83,8 @@ function describeBrokenConfigurations(deploy: Deploy): void {
 
     const unavailable: Omit<ExpectedRefusal, 'grant'> = {
       code: 'unavailable',
-      detail: 'Cannot answer the request at the moment. Try again shortly',
+      detail:
+        'Cannot answer the request: the edge is not set up rightly. Its operator finds the reason in the log, under the request id',
     };
 
     test.each([...anyOrigin, ...noOrigin])(
