@@ -13,7 +13,10 @@ interface KeyRow {
   id: string;
   name: string;
   owner: string | null;
-  access: { cors?: { allowedOrigins: string[]; fullAccess: boolean }; rules?: unknown[] } | null;
+  access: {
+    cors?: { allowedOrigins: string[]; fullAccess: boolean };
+    rules?: RuleRow[];
+  } | null;
   hint: string;
   createdAt: string;
   expiresAt: string | null;
@@ -21,6 +24,11 @@ interface KeyRow {
   lastUsedAt: string | null;
   retiringTokens: { endsAt: string }[];
   token?: string;
+}
+
+interface RuleRow {
+  methods: string[];
+  resources: string[];
 }
 
 /** A list of keys. */
@@ -76,6 +84,7 @@ export function keyText(key: unknown): string {
     ['owner', clean(row.owner ?? '-')],
     ['access', accessText(row)],
     ...(row.access?.cors ? [['origins', row.access.cors.allowedOrigins.join('\n')]] : []),
+    ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
     ['state', stateText(row)],
     ['created', row.createdAt],
     ['expires', row.expiresAt ?? 'never'],
@@ -140,6 +149,12 @@ function accessText({ access }: KeyRow): string {
   if (access?.rules) return 'rules';
   if (!access?.cors) return 'backend';
   return access.cors.fullAccess ? 'full' : 'restricted';
+}
+
+/** A rule as the page shows it. */
+function ruleText({ methods, resources }: RuleRow): string {
+  const names = methods.map((method) => method.toUpperCase());
+  return `${names.join(', ')} ${resources.join(', ')}`;
 }
 
 /** When the tokens from before a roll end that have not, the last one first. */

@@ -304,6 +304,24 @@ describe('the life of a key', () => {
     expect(turned).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('backends') });
   });
 
+  it('is shown with its rules, one a line', async () => {
+    const rules = [
+      { methods: ['get', 'patch'], resources: ['/api/asset/:id', '/api/stream/:id'] },
+      { methods: ['*'], resources: ['/files/*'] },
+    ];
+    const created = ['keys', 'create', '--name', 'ruled', '--rules', await jsonFile(rules)];
+    const lines = [
+      'access     rules',
+      'rules      GET, PATCH /api/asset/:id, /api/stream/:id',
+      '           * /files/*',
+      'state      live',
+    ].join('\n');
+    expect((await run(created)).stdout).toContain(`\n${lines}\n`);
+    const { id } = await runJson(created);
+    expect((await run(['keys', 'show', String(id)])).stdout).toContain(`\n${lines}\n`);
+    expect(await runJson(['keys', 'show', String(id)])).toMatchObject({ access: { rules } });
+  });
+
   it('is listed by owner and name, over several pages', async () => {
     for (let count = 0; count < 3; count++) {
       await edge.createKey({ name: `listed ${count}`, owner: 'acct_list' });
