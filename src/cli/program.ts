@@ -171,7 +171,7 @@ function createProgram(surroundings: Surroundings): Command {
     print(options, json, () => keyText(json));
   });
 
-  command('edit <id>', 'Changes a key')
+  const edit = command('edit <id>', 'Changes a key')
     .option('--name <name>', 'a new name')
     .addOption(
       new Option('--origin <origin...>', 'replace the allowed origins by these').conflicts([
@@ -210,6 +210,8 @@ function createProgram(surroundings: Surroundings): Command {
       const { json } = await api.send('PATCH', path, { body, headers, expected: 'access' });
       print(options, json, () => keyText(json));
     });
+
+  refuseContradictions(edit);
 
   command('roll <id>', 'Gives a key a new token, and prints it, this once')
     .addOption(
@@ -313,6 +315,30 @@ interface ExplainOptions extends CommonOptions {
   method: string;
   origin?: string;
 }
+
+/**
+ * Refuses each option together with its `--no-` form. The parser keeps both as one value, so that its
+ * `conflicts` sees no second option, and the last one would win.
+ */
+function refuseContradictions(command: Command): void {
+  for (const negated of command.options.filter(({ negate }) => negate)) {
+    const plain = command.options.find(
+      (option) => !option.negate && option.attributeName() === negated.attributeName(),
+    );
+    if (plain === undefined) continue;
+    const given = new Set<Option>();
+    for (const option of [plain, negated]) {
+      command.on(`option:${option.name()}`, () => {
+        if (given.add(option).size === 1) return;
+        // In the words of the parser for the conflicts that it sees.
+        command.error(
+          `error: option '${negated.flags}' cannot be used with option '${plain.flags}'`,
+        );
+      });
+    }
+  }
+}
+
 function connect(options: CommonOptions, { env, fetch }: Surroundings): ApiClient {
   const url = options.url ?? env[URL_VARIABLE];
   if (url === undefined || !URL.canParse(url)) {

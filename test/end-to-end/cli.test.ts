@@ -95,6 +95,30 @@ describe('a command that fails', () => {
       'cannot be used with',
     ],
     ['on and off', ['keys', 'edit', 'key_x', '--enable', '--disable'], 2, 'cannot be used with'],
+    [
+      'full access and none',
+      ['keys', 'edit', 'key_x', '--full-access', '--no-full-access'],
+      2,
+      "option '--no-full-access' cannot be used with option '--full-access'",
+    ],
+    [
+      'no full access and full',
+      ['keys', 'edit', 'key_x', '--no-full-access', '--full-access'],
+      2,
+      "option '--no-full-access' cannot be used with option '--full-access'",
+    ],
+    [
+      'full access, and none, which a new key has anyway',
+      ['keys', 'create', '--name', 'x', '--full-access', '--no-full-access'],
+      2,
+      "unknown option '--no-full-access'",
+    ],
+    [
+      'rules and none',
+      ['keys', 'edit', 'key_x', '--rules', '/nowhere.json', '--no-rules'],
+      2,
+      "option '--no-rules' cannot be used with option '--rules <file>'",
+    ],
     ['a request without a key', ['keys', 'explain', '--path', '/'], 2, '--token-stdin'],
     [
       'a token that is missing',
