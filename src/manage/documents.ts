@@ -14,6 +14,7 @@ import {
   type KeyAccess,
   type RequestedAccess,
 } from '../core/key-access.ts';
+import { nameFault } from '../core/key-name.ts';
 import type { ManagedKey, ShownKey } from '../keys/managed-keys.ts';
 import { because, type Reading, readDocument, wanted } from './field-problems.ts';
 import { GRACE_MAX_SECONDS } from './limits.ts';
@@ -25,12 +26,11 @@ const ownerPattern = /^[\x21-\x7e]+$/;
 const nameFix = `Use 1 to ${NAME_MAX_LENGTH} visible characters`;
 const nameSchema = v.pipe(
   v.string(),
-  v.check((name) => name.trim() !== '', because('it is empty', nameFix)),
-  v.maxLength(NAME_MAX_LENGTH, because(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix)),
   v.check(
-    (name) => !/\p{Cc}|\p{Cs}/u.test(name),
-    because('it holds a control character, or half of one', nameFix),
+    (name) => nameFault(name) === null,
+    ({ input }) => because(nameFault(input) ?? '', nameFix),
   ),
+  v.maxLength(NAME_MAX_LENGTH, because(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix)),
   v.description('What its owner calls the key. Need not be unique.'),
   v.examples(['Production web player']),
   wanted('a string, such as "Production web player"'),

@@ -78,6 +78,16 @@ describe('POST /keys', () => {
         { name: { reason: 'it holds a control character, or half of one' } },
       ],
       [
+        'whose name shows nothing',
+        { name: '\u200b' },
+        { name: { reason: 'it has no visible character: U+200B shows nothing' } },
+      ],
+      [
+        'whose name turns around what stands beside it',
+        { name: 'a\u202eb' },
+        { name: { reason: 'it holds U+202E, which directs the text around it' } },
+      ],
+      [
         'whose owner cannot travel in a header',
         { name: 'a', owner: 'a b' },
         {
