@@ -7,6 +7,7 @@
 
 import type { Context } from 'hono';
 import type { HonoBase } from 'hono/hono-base';
+import { shownName } from '../../core/key-name.ts';
 import type { KeyDocument } from '../documents.ts';
 import type { ApiAnswer, ApiProblem } from './api-client.ts';
 import type { Dashboard } from './dashboard.ts';
@@ -181,7 +182,8 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
       const was = readEditable(textOf(form, 'was'));
       if (was === null) return refuseForm(visit, context);
       const confirmation = textOf(form, 'confirmation');
-      if (confirmation.trim() !== was.name.trim()) {
+      // What does not show cannot be typed, and what shows is all that people compare.
+      if (shownName(confirmation) !== shownName(was.name)) {
         return showKey(visit, context, { confirmation }, 422);
       }
       const deleted = await visit.api<null>({

@@ -372,6 +372,22 @@ describe('an action on a key', () => {
     expect((await operator.get(`/_edge/audit?keyId=${key.id}`)).body).toContain('Deleted');
   });
 
+  it('deletes when what shows of its name was typed, blanks and all that is invisible apart', async () => {
+    await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'Web\u00a0 player\u00ad \u2764\ufe0f',
+    });
+    const [row] = await edge.query("SELECT id FROM keys WHERE name LIKE 'Web%'");
+    const address = `/_edge/keys/${row?.['id']}`;
+    const refused = await operator.submit(address, `${address}/delete`, {
+      confirmation: 'Webplayer \u2764',
+    });
+    expect(refused.status).toBe(422);
+    const answer = await operator.submit(address, `${address}/delete`, {
+      confirmation: ' Web player \u2764',
+    });
+    expect(answer.headers['location']).toBe('/_edge/?deleted');
+  });
+
   it('that deletes it leaves no link to its page, in none of its lines', async () => {
     const other = await corsKey('Other', ['https://a.example']);
     await operator.submit(page(), `${page()}/disable`);
