@@ -254,13 +254,13 @@ function createProgram(surroundings: Surroundings): Command {
       print(options, json, () => usageTable(json));
     });
 
-  command('import <file>', 'Imports existing tokens from a JSON file, a list of keys').action(
-    async (file: string, options: CommonOptions) => {
-      const rows = await readJsonList(file);
+  command('import', 'Imports existing tokens from a JSON file, a list of keys')
+    .argument('<file>', 'the file; "-" reads standard input')
+    .action(async (file: string, options: CommonOptions) => {
+      const rows = await readRows(file, surroundings);
       const imported = await importKeys(client(options), rows, stderr);
       print(options, { keys: imported }, () => `Imported ${imported.length} keys`);
-    },
-  );
+    });
 
   command('explain', 'Says which rule decides a request, step by step')
     .option('--key <id>', 'the key that the request carries')
@@ -390,17 +390,35 @@ async function accessFrom(options: CreateOptions): Promise<unknown> {
   return rules === undefined ? { cors } : { cors, rules };
 }
 
+/** The rows of an import: tokens that need not be in a file can come from whatever exports them. */
+async function readRows(
+  file: string,
+  { stdin, stderr }: Surroundings,
+): Promise<readonly unknown[]> {
+  if (file !== '-') return readJsonList(file);
+  if (stdin.isTTY) stderr.write('The list of keys as JSON, then Enter and Ctrl-D:\n');
+  return readJsonList('standard input', () => text(stdin));
+}
+
 /** A list in a file. A file that says `null` is none: taken for rules, it would remove them. */
-async function readJsonList(file: string): Promise<readonly unknown[]> {
+async function readJsonList(
+  source: string,
+  read = () => readFile(source, 'utf8'),
+): Promise<readonly unknown[]> {
   let document: unknown;
   try {
-    document = JSON.parse(await readFile(file, 'utf8'));
+    document = JSON.parse(await read());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`Cannot read ${file}: ${reason}`, exitCodes.usage);
+    throw new CommandError(`Cannot read ${source}: ${withoutExcerpt(reason)}`, exitCodes.usage);
   }
   if (Array.isArray(document)) return document;
-  throw new CommandError(`Cannot use ${file}: it is not a JSON list`, exitCodes.usage);
+  throw new CommandError(`Cannot use ${source}: it is not a JSON list`, exitCodes.usage);
+}
+
+/** Why JSON cannot be parsed, without what V8 quotes of the text there: it may be a token. */
+function withoutExcerpt(reason: string): string {
+  return reason.replace(/, (?:\.\.\.)?".*is not valid JSON$/s, '');
 }
 
 function wholeNumber(text: string): number {

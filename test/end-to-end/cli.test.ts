@@ -444,6 +444,34 @@ describe('import', () => {
     expect(await statusWith(rows[500]?.token ?? '')).toBe(200);
   });
 
+  it('reads the file from standard input where it is called "-"', async () => {
+    const token = 'piped-store-token-of-decent-length';
+    const piped = JSON.stringify([{ name: 'piped', token }]);
+    const result = await run(['keys', 'import', '-'], {}, piped);
+    expect(result).toMatchObject({ exitCode: 0, stdout: 'Imported 1 keys\n' });
+    expect(await statusWith(token)).toBe(200);
+    const help = await run(['keys', 'import', '--help']);
+    expect(help.stdout).toContain('"-" reads standard input');
+  });
+
+  it.each([
+    ['nothing', '', 'Cannot read standard input: Unexpected end of JSON input'],
+    ['a token', 'store-token-1', "Cannot read standard input: Unexpected token 's'"],
+    [
+      'a list with a token in no quotes',
+      '[{"name":"piped","token":store-token-1}]',
+      "Cannot read standard input: Unexpected token 's'",
+    ],
+    [
+      'one key',
+      '{"name":"piped","token":"store-token-1"}',
+      'Cannot use standard input: it is not a JSON list',
+    ],
+  ])('refuses standard input that holds %s, without repeating it', async (_, piped, message) => {
+    const result = await run(['keys', 'import', '-'], {}, piped);
+    expect(result).toMatchObject({ exitCode: 2, stdout: '', stderr: `${message}\n` });
+  });
+
   it('says how far it came when a call is refused, and which rows are at fault', async () => {
     const rows = Array.from({ length: 501 }, (_, index) => ({
       name: 'second import',
