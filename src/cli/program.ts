@@ -58,7 +58,7 @@ Exit codes:
  */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { stdout, stderr } = surroundings;
-  const program = createProgram(surroundings);
+  const program = createProgram(surroundings, await readVersion());
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCodes.ok;
@@ -75,10 +75,18 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   }
 }
 
-function createProgram(surroundings: Surroundings): Command {
+/** The version of the package, whose file is as far from here when this is JavaScript in `lib`. */
+async function readVersion(): Promise<string> {
+  const file = new URL('../../package.json', import.meta.url);
+  const { version }: { version: string } = JSON.parse(await readFile(file, 'utf8'));
+  return version;
+}
+
+function createProgram(surroundings: Surroundings, version: string): Command {
   const { stdout, stderr } = surroundings;
   const program = new Command('edge-authorizer')
     .description('Manages the API keys of an edge-authorizer')
+    .version(version, '--version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => stdout.write(text),

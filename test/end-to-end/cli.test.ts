@@ -1,7 +1,7 @@
 /** The command line as its users run it: a process of its own against a real edge. */
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -66,6 +66,14 @@ async function statusWith(token: string): Promise<number | undefined> {
   const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
   return (await request(edge.port, { target: '/api/task/1', headers })).status;
 }
+
+describe('--version', () => {
+  it('prints the version of the package, and needs no edge', async () => {
+    const { version } = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
+    const result = await run(['--version'], { EDGE_AUTHORIZER_URL: '', EDGE_AUTHORIZER_TOKEN: '' });
+    expect(result).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  });
+});
 
 describe('a command that fails', () => {
   it.each([

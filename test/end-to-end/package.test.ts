@@ -40,6 +40,13 @@ test('its command runs', async () => {
   expect(stdout).toContain('create [options]');
 });
 
+test('its command knows its version', async () => {
+  const { bin, version } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+  const command = join(installed, bin['edge-authorizer']);
+  const { stdout } = await run(process.execPath, [command, '--version']);
+  expect(stdout).toBe(`${version}\n`);
+});
+
 test('its client is imported by a program', async () => {
   const file = join(program, 'program.mjs');
   await writeFile(
