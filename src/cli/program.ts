@@ -35,6 +35,9 @@ const TOKEN_VARIABLE = 'EDGE_AUTHORIZER_TOKEN';
 /** What the page proposes, too. At once would be an outage for whoever has not got the new token yet. */
 const GRACE_SECONDS = 24 * 60 * 60;
 
+/** The most days that the API takes. */
+const USAGE_DAYS_MAX = 366;
+
 /** The width of a terminal that does not say how wide it is, or of a file. */
 const COLUMNS = 80;
 
@@ -255,7 +258,7 @@ function createProgram(surroundings: Surroundings, version: string): Command {
     });
 
   command('usage <id>', 'Prints how often a key was used, by day and outcome')
-    .option('--days <number>', 'how many days back', wholeNumber, 30)
+    .option('--days <number>', `how many days back, at most ${USAGE_DAYS_MAX}`, usageDays, 30)
     .action(async (id: string, options: CommonOptions & { days: number }) => {
       const path = `/keys/${encodeURIComponent(id)}/usage?days=${options.days}`;
       const { json } = await client(options).send('GET', path, { expected: 'usage' });
@@ -355,6 +358,12 @@ function connect(options: CommonOptions, { env, fetch }: Surroundings): ApiClien
       exitCodes.usage,
     );
   }
+  if (!/^https?:$/.test(new URL(url).protocol)) {
+    throw new CommandError(
+      `Cannot use ${JSON.stringify(url)} as the URL of the edge: it must begin with http:// or https://`,
+      exitCodes.usage,
+    );
+  }
   const token = env[TOKEN_VARIABLE];
   if (!token) {
     throw new CommandError(
@@ -432,6 +441,12 @@ function withoutExcerpt(reason: string): string {
 function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function usageDays(text: string): number {
+  const days = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (days >= 1 && days <= USAGE_DAYS_MAX) return days;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${USAGE_DAYS_MAX}.`);
 }
 
 function atLeastOne(text: string): number {

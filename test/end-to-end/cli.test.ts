@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { usageTable } from '../../src/cli/tables.ts';
+import { USAGE_DAYS_MAX } from '../../src/manage/limits.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -126,6 +127,31 @@ describe('a command that fails', () => {
       ['keys', 'edit', 'key_x', '--rules', '/nowhere.json', '--no-rules'],
       2,
       "option '--no-rules' cannot be used with option '--rules <file>'",
+    ],
+    ['usage of no days', ['keys', 'usage', 'key_x', '--days', '0'], 2, 'from 1 to 366.'],
+    [
+      'usage of more days than are kept',
+      ['keys', 'usage', 'key_x', '--days', String(USAGE_DAYS_MAX + 1)],
+      2,
+      'from 1 to 366.',
+    ],
+    [
+      'usage of as many days as are kept, of a key that is not there',
+      ['keys', 'usage', 'key_nothing', '--days', String(USAGE_DAYS_MAX)],
+      4,
+      'Cannot find',
+    ],
+    [
+      'an edge that does not speak HTTP',
+      ['keys', 'list', '--url', 'ftp://edge.example'],
+      2,
+      'Cannot use "ftp://edge.example" as the URL of the edge: it must begin with http:// or https://',
+    ],
+    [
+      'an edge without a scheme',
+      ['keys', 'list', '--url', 'localhost:8787'],
+      2,
+      'Cannot use "localhost:8787" as the URL of the edge: it must begin with http:// or https://',
     ],
     ['a request without a key', ['keys', 'explain', '--path', '/'], 2, '--token-stdin'],
     [
