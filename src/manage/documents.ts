@@ -55,6 +55,7 @@ const timeFix = 'Write it like "2030-01-31T12:00:00Z"';
 export const timeSchema = v.pipe(
   v.string(),
   v.check(isTime, because('it is not an ISO 8601 time with a zone', timeFix)),
+  v.check(isInFourDigits, because('in UTC it is not in the years 0000 to 9999', timeFix)),
   v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
   wanted('a time as a string, such as "2030-01-31T12:00:00Z"'),
 );
@@ -453,4 +454,9 @@ function isTime(text: string): boolean {
   if (match === null || Number.isNaN(Date.parse(text))) return false;
   const midnightMs = Date.parse(`${match[1]}T00:00:00Z`);
   return !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(match[1] ?? '');
+}
+
+/** Whether a time can be written with a year of four digits in UTC, as all of ours are. */
+function isInFourDigits(time: string): boolean {
+  return /^\d{4}-/.test(new Date(time).toISOString());
 }

@@ -133,6 +133,16 @@ describe('POST /keys', () => {
             { expiresAt: { value: expiresAt, reason: 'it is not an ISO 8601 time with a zone' } },
           ] as const,
       ),
+      ...['9999-12-31T23:59:59-14:00', '0000-01-01T00:00:00+14:00'].map(
+        (expiresAt) =>
+          [
+            `that expires at ${expiresAt}, in a year of five digits or before the year 0`,
+            { name: 'a', expiresAt },
+            {
+              expiresAt: { value: expiresAt, reason: 'in UTC it is not in the years 0000 to 9999' },
+            },
+          ] as const,
+      ),
       [
         'that expires at a number',
         { name: 'a', expiresAt: 1 },
@@ -298,6 +308,14 @@ describe('POST /keys', () => {
       expect(await tryToken(edge, key.token, { path: '/anything' })).toBe('200');
     },
   );
+
+  it.each([
+    ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+    ['9999-12-31T23:59:59+14:00', '9999-12-31T09:59:59.000Z'],
+    ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
+  ])('makes a key that expires at %s', async (expiresAt, expected) => {
+    expect(await create({ expiresAt })).toMatchObject({ expiresAt: expected });
+  });
 
   it('stores neither the token nor anything that it can be made from', async () => {
     await fresh();
