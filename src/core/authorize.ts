@@ -15,6 +15,7 @@ import {
   queryThatFetchSends,
 } from './request-target.ts';
 import type { RouteMatch, RouteTable } from './route-table.ts';
+import { beginningOf } from './text.ts';
 import { admitsOrigin, type WebOrigin } from './web-origin.ts';
 
 /** The request as the rules see it. */
@@ -143,7 +144,7 @@ function originNotAllowed(origin: WebOrigin): Rejection {
 }
 
 function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
-  const endpoint = JSON.stringify(`${method} ${target.path}`.slice(0, 200));
+  const endpoint = JSON.stringify(beginningOf(`${method} ${target.path}`, 200));
   const limit =
     key.access === 'restricted'
       ? 'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access'

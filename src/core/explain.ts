@@ -32,6 +32,7 @@ import {
 } from './rejection.ts';
 import { isOwnTarget, type RequestTarget } from './request-target.ts';
 import type { RouteTable } from './route-table.ts';
+import { beginningOf } from './text.ts';
 import { parseOrigin, patternsAdmitting, type WebOrigin } from './web-origin.ts';
 
 /** A request, and all that the rules ask about it. */
@@ -314,5 +315,5 @@ function refused(rejection: Rejection): Decision {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 200));
+  return JSON.stringify(beginningOf(text, 200));
 }

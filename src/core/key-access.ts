@@ -8,6 +8,7 @@
 import type { AccessRule } from './key.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from './limits.ts';
 import { canonicalizeOriginPatterns } from './origin-pattern.ts';
+import { shorten } from './text.ts';
 
 /** One thing that is wrong with a document, in words for its author. */
 export interface FieldProblem {
@@ -43,6 +44,7 @@ export type AccessResult =
   | { readonly ok: true; readonly access: KeyAccess }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
+// Values are quoted back, but never so much that an answer grows with the request.
 const QUOTE_MAX_LENGTH = 200;
 const RESOURCE_MAX_LENGTH = 512;
 const methods = ['*', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'];
@@ -94,7 +96,12 @@ function checkOrigins(values: readonly string[], problems: FieldProblem[]): read
   }
   const result = canonicalizeOriginPatterns(values);
   for (const { index, value, reason, fix } of result.problems) {
-    problems.push({ path: `${path}[${index}]`, value: shorten(value), reason, fix });
+    problems.push({
+      path: `${path}[${index}]`,
+      value: shorten(value, QUOTE_MAX_LENGTH),
+      reason,
+      fix,
+    });
   }
   return result.patterns;
 }
@@ -112,7 +119,7 @@ function checkRules(
       if (methods.includes(method.toLowerCase())) return;
       problems.push({
         path: `${path}.methods[${place}]`,
-        value: shorten(method),
+        value: shorten(method, QUOTE_MAX_LENGTH),
         reason: 'it is not a method that a rule can name',
         fix: `Use one of ${methods.join(', ')}`,
       });
@@ -121,7 +128,7 @@ function checkRules(
       if (isResource(resource)) return;
       problems.push({
         path: `${path}.resources[${place}]`,
-        value: shorten(resource),
+        value: shorten(resource, QUOTE_MAX_LENGTH),
         reason:
           'it is not a path of plain segments: letters, digits and - . _ ~, ":name" for one id, and "*" as the last segment',
         fix: 'Write it like "/api/asset/:id", with a leading and without a trailing slash',
@@ -142,11 +149,6 @@ function isResource(resource: string): boolean {
     !/\/\.+(?:\/|$)/.test(resource) &&
     !/^\/_edge(?:\/|$)/i.test(resource)
   );
-}
-
-/** Values are quoted back, but never so much that an answer grows with the request. */
-function shorten(value: string): string {
-  return value.length > QUOTE_MAX_LENGTH ? `${value.slice(0, QUOTE_MAX_LENGTH)}…` : value;
 }
 
 function checkCount(

@@ -8,6 +8,7 @@
 import { isRecord, parseJson } from './json.ts';
 import type { FieldProblem } from './key-access.ts';
 import type { RouteList, RouteRow } from './route-table.ts';
+import { beginningOf } from './text.ts';
 
 /** The list, or everything that is wrong with it. */
 export type RouteListResult =
@@ -37,7 +38,7 @@ export function readRouteList(configured: unknown): RouteListResult {
   if (!isRecord(document)) {
     problem(
       '',
-      typeof configured === 'string' ? configured.slice(0, 100) : null,
+      typeof configured === 'string' ? beginningOf(configured, 100) : null,
       'it is not a JSON object',
       'Write {"routes": [{"methods": ["GET"], "path": "/api/task/{task}"}]}',
     );

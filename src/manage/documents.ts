@@ -17,9 +17,8 @@ import {
 import { nameFault } from '../core/key-name.ts';
 import type { ManagedKey, ShownKey } from '../keys/managed-keys.ts';
 import { because, type Reading, readDocument, wanted } from './field-problems.ts';
-import { GRACE_MAX_SECONDS } from './limits.ts';
+import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
 
-const NAME_MAX_LENGTH = 200;
 const OWNER_MAX_LENGTH = 128;
 const ownerPattern = /^[\x21-\x7e]+$/;
 
@@ -30,7 +29,10 @@ const nameSchema = v.pipe(
     (name) => nameFault(name) === null,
     ({ input }) => because(nameFault(input) ?? '', nameFix),
   ),
-  v.maxLength(NAME_MAX_LENGTH, because(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix)),
+  v.maxCodePoints(
+    NAME_MAX_LENGTH,
+    because(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix),
+  ),
   v.description('What its owner calls the key. Need not be unique.'),
   v.examples(['Production web player']),
   wanted('a string, such as "Production web player"'),
@@ -41,7 +43,7 @@ const ownerFix = `Use 1 to ${OWNER_MAX_LENGTH} visible ASCII characters without 
 const ownerSchema = v.pipe(
   v.string(),
   v.regex(ownerPattern, because('it holds something else than visible ASCII characters', ownerFix)),
-  v.maxLength(
+  v.maxCodePoints(
     OWNER_MAX_LENGTH,
     because(`it is longer than ${OWNER_MAX_LENGTH} characters`, ownerFix),
   ),

@@ -45,7 +45,7 @@ const explainSchema = v.pipe(
         /^\//,
         because('it does not begin with a slash', 'Write it like "/api/asset/abc?x=1"'),
       ),
-      v.maxLength(
+      v.maxCodePoints(
         PATH_MAX_LENGTH,
         because(`it is longer than ${PATH_MAX_LENGTH} characters`, 'Send a shorter one'),
       ),
@@ -57,7 +57,7 @@ const explainSchema = v.pipe(
       v.nullish(
         v.pipe(
           v.string(),
-          v.maxLength(
+          v.maxCodePoints(
             ORIGIN_MAX_LENGTH,
             because(`it is longer than ${ORIGIN_MAX_LENGTH} characters`, 'Send a shorter one'),
           ),

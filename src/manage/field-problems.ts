@@ -9,6 +9,7 @@
 
 import * as v from 'valibot';
 import type { FieldProblem } from '../core/key-access.ts';
+import { shorten } from '../core/text.ts';
 import type { Problem } from '../problem.ts';
 import { QUOTE_MAX_LENGTH } from './limits.ts';
 import { problem } from './problems.ts';
@@ -127,7 +128,7 @@ function findMisfits(schema: Schema, value: unknown, path: string): FieldProblem
     return Object.entries(value).flatMap(([name, entry]) => {
       const entrySchema = Object.hasOwn(place.entries, name) ? place.entries[name] : undefined;
       return entrySchema === undefined
-        ? [unknownField(pathOf(path, shorten(name)), Object.keys(place.entries))]
+        ? [unknownField(pathOf(path, shorten(name, QUOTE_MAX_LENGTH)), Object.keys(place.entries))]
         : findMisfits(entrySchema, entry, pathOf(path, name));
     });
   }
@@ -194,7 +195,7 @@ function isSecret(schema: Schema): boolean {
 function quotable(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
-      return shorten(value);
+      return shorten(value, QUOTE_MAX_LENGTH);
     case 'number':
     case 'boolean':
       return value;
@@ -219,8 +220,4 @@ function nameOfType(type: string | null): string {
     Object: 'an object',
   };
   return names[type ?? ''] ?? 'another value';
-}
-
-function shorten(text: string): string {
-  return text.length > QUOTE_MAX_LENGTH ? `${text.slice(0, QUOTE_MAX_LENGTH)}…` : text;
 }

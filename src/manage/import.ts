@@ -58,7 +58,7 @@ const rowSchema = v.pipe(
             'Create a new key instead',
           ),
         ),
-        v.maxLength(
+        v.maxCodePoints(
           TOKEN_MAX_LENGTH,
           because(
             `it is longer than ${TOKEN_MAX_LENGTH} characters, which is more than is looked up`,
@@ -94,7 +94,7 @@ const rowSchema = v.pipe(
     hint: v.optional(
       v.pipe(
         v.string(),
-        v.maxLength(
+        v.maxCodePoints(
           HINT_MAX_LENGTH,
           because(`it is longer than ${HINT_MAX_LENGTH} characters`, 'Use a few characters'),
         ),

@@ -6,6 +6,7 @@
 
 import * as v from 'valibot';
 import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
+import { beginningOf } from '../core/text.ts';
 import {
   hashToken,
   hintOf,
@@ -51,7 +52,7 @@ const listQuerySchema = v.strictObject({
   search: v.optional(
     v.pipe(
       v.string(),
-      v.maxLength(
+      v.maxCodePoints(
         SEARCH_MAX_LENGTH,
         because(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
       ),
@@ -379,7 +380,7 @@ export function isVisible(key: Pick<ShownKey, 'owner'>, caller: Context['caller'
 export function noSuchKey(id: string) {
   return problem(
     'not_found',
-    `Cannot find key ${JSON.stringify(id.slice(0, 100))}: there is no such key, or it was revoked`,
+    `Cannot find key ${JSON.stringify(beginningOf(id, 100))}: there is no such key, or it was revoked`,
   );
 }
 

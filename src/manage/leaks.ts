@@ -50,7 +50,7 @@ const reportsSchema = v.pipe(
       ),
       type: v.pipe(
         v.string(),
-        v.maxLength(TYPE_MAX_LENGTH),
+        v.maxCodePoints(TYPE_MAX_LENGTH),
         v.description('The name that the pattern was registered under.'),
       ),
       url: v.pipe(v.optional(v.string(), ''), v.description('Where it was found; may be empty.')),

@@ -26,6 +26,8 @@ export const LEAK_KEYS_REVOKED_MAX = 50;
 /** Keys, or lines of the audit, on one page of a list. */
 export const PAGE_LIMIT_DEFAULT = 50;
 export const PAGE_LIMIT_MAX = 100;
+/** Longest name of a key, in characters. */
+export const NAME_MAX_LENGTH = 200;
 /** Longest text that is searched for in names, in characters. */
 export const SEARCH_MAX_LENGTH = 200;
 

@@ -88,6 +88,10 @@ const conversion: NonNullable<Parameters<typeof toJsonSchema>[1]> = {
   // What rules say beyond a pattern or a length is in the descriptions.
   errorMode: 'ignore',
   overrideAction({ valibotAction, jsonSchema }) {
+    // The library knows the lengths that JavaScript counts; those of JSON Schema are code points.
+    if (valibotAction.type === 'max_code_points' && 'requirement' in valibotAction) {
+      return { ...jsonSchema, maxLength: Number(valibotAction.requirement) };
+    }
     if (valibotAction.type !== 'metadata') return null;
     // By then, the library has copied the metadata into the schema as it is.
     const {

@@ -229,6 +229,13 @@ describe('checkAccess() refuses', () => {
     expect(problemsOf({ rules: [aRule({ methods: [method] })] })[0]?.value).toBe(method);
   });
 
+  test('a value that is too long without half of a surrogate pair at its end', () => {
+    const method = '\u{1f511}'.repeat(201);
+    expect(problemsOf({ rules: [aRule({ methods: [method] })] })[0]?.value).toBe(
+      `${'\u{1f511}'.repeat(200)}…`,
+    );
+  });
+
   test('everything at once', () => {
     const paths = problemsOf({
       cors: {

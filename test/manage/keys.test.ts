@@ -317,6 +317,16 @@ describe('POST /keys', () => {
     expect(await create({ expiresAt })).toMatchObject({ expiresAt: expected });
   });
 
+  it('counts characters, however many code units they take', async () => {
+    const { name } = await create({ name: '\u{1f511}'.repeat(200) });
+    expect([...name]).toHaveLength(200);
+    const answer = await operator('POST', '/keys', { body: { name: '\u{1f511}'.repeat(201) } });
+    expectProblem(answer, 422, 'invalid_fields');
+    expect(problemsOf(answer)).toMatchObject({
+      name: { value: `${'\u{1f511}'.repeat(200)}…`, reason: 'it is longer than 200 characters' },
+    });
+  });
+
   it('stores neither the token nor anything that it can be made from', async () => {
     await fresh();
     const { token } = await create({ access: cors });
@@ -350,6 +360,7 @@ describe('GET /keys', () => {
     ['cursor=x', 'cursor'],
     ['cursor=5.key_x', 'cursor'],
     [`search=${'x'.repeat(201)}`, 'search'],
+    [`search=${encodeURIComponent('\u{1f511}'.repeat(201))}`, 'search'],
     ['onwer=acct_1', 'onwer'],
     ['limit=5&limit=6', 'limit'],
   ])('refuses the query %s', async (query, path) => {
@@ -398,6 +409,7 @@ describe('GET /keys', () => {
     expect(await names('search=%5C')).toEqual(['web\\x']);
     expect(await names('search=web&owner=acct_2')).toEqual(['web\\x']);
     expect(await names(`search=${'y'.repeat(200)}`)).toEqual([]);
+    expect(await names(`search=${encodeURIComponent('\u{1f511}'.repeat(200))}`)).toEqual([]);
     expect(await names('search=&owner=&cursor=&limit=')).toHaveLength(3);
   });
 

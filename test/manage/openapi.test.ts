@@ -120,6 +120,12 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('says the greatest length of a text, which is counted in code points as in JSON Schema', () => {
+    const { CreateKeyRequest, ExplainRequestRequest } = api.components.schemas;
+    expect(CreateKeyRequest.properties.name).toMatchObject({ maxLength: 200 });
+    expect(ExplainRequestRequest.properties.path).toMatchObject({ maxLength: 8192 });
+  });
+
   it('shows a problem of every code', () => {
     for (const [code, kind] of Object.entries(problemKinds)) {
       expect(api.components.examples[code].value).toMatchObject({

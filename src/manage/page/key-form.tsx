@@ -9,6 +9,7 @@
 import type { FieldProblem } from '../../core/key-access.ts';
 import type { RouteList } from '../../core/route-table.ts';
 import { EndpointList } from '../endpoint-list.tsx';
+import { NAME_MAX_LENGTH } from '../limits.ts';
 import type { RuleDocument } from './api-client.ts';
 import { Field, sayProblem } from './field.tsx';
 import type { CreateValues, KeyValues } from './key-values.ts';
@@ -33,6 +34,9 @@ const expiryChoices = [
   ['365', 'In a year'],
   ['at', 'At a time of its own'],
 ] as const;
+
+// Browsers count code units, of which one character may take two. The API counts characters.
+const NAME_MAX_CODE_UNITS = 2 * NAME_MAX_LENGTH;
 
 /** The form that makes a key, in the dialog and as a page. */
 export function CreateForm(props: {
@@ -66,7 +70,7 @@ export function CreateForm(props: {
               name="name"
               value={values.name}
               required
-              maxlength={200}
+              maxlength={NAME_MAX_CODE_UNITS}
               autocomplete="off"
               autofocus={state.problems.length === 0 || problems.name.length > 0}
             />
@@ -181,7 +185,7 @@ export function EditFields(props: {
             name="name"
             value={values.name}
             required
-            maxlength={200}
+            maxlength={NAME_MAX_CODE_UNITS}
             autocomplete="off"
           />
         )}

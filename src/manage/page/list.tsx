@@ -4,6 +4,7 @@
 
 import type { RouteList } from '../../core/route-table.ts';
 import type { KeyDocument } from '../documents.ts';
+import { SEARCH_MAX_LENGTH } from '../limits.ts';
 import { iconUrl } from './assets.ts';
 import { CreateForm, type KeyFormState } from './key-form.tsx';
 import { Layout } from './layout.tsx';
@@ -78,7 +79,7 @@ export function ListPage(props: {
                 name="q"
                 value={query.search ?? ''}
                 placeholder="Search by name"
-                maxlength={200}
+                maxlength={2 * SEARCH_MAX_LENGTH}
               />
               <button type="submit">Search</button>
               {isFiltered && (
