@@ -44,7 +44,7 @@ export interface KeyStore extends KeyDatabase {
 
 const keysOfTokens = `
     SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
-           k.enabled, k.expires_at_ms, t.expires_at_ms AS token_expires_at_ms
+           k.enabled, k.expires_at_ms, k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 
 const sql = {
@@ -55,7 +55,7 @@ const sql = {
   feedLines: `
     SELECT seq, mark, token_hash, pattern FROM changes
      WHERE seq >= min(?1, (SELECT max(seq) FROM changes)) ORDER BY seq DESC LIMIT ?2`,
-  keyByToken: `${keysOfTokens} WHERE t.token_hash = ?1 AND k.revoked_at_ms IS NULL`,
+  keyByToken: `${keysOfTokens} WHERE t.token_hash = ?1`,
   keysByTokens: `
     ${keysOfTokens}
      WHERE t.token_hash IN (SELECT value FROM json_each(?1)) AND k.revoked_at_ms IS NULL`,
@@ -94,7 +94,11 @@ export interface KeyRow {
   enabled: number;
   expires_at_ms: number | null;
 }
-type KeyByTokenRow = KeyRow & { token_hash: string; token_expires_at_ms: number | null };
+type KeyByTokenRow = KeyRow & {
+  token_hash: string;
+  token_expires_at_ms: number | null;
+  revoked_at_ms: number | null;
+};
 
 /**
  * Keys in this D1. Reads go to the primary: a replica may be behind by any amount, and a copy that
@@ -158,7 +162,9 @@ function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer
   };
   if (request.tokenHash !== undefined) {
     const row = asked.shift()?.results[0] as KeyByTokenRow | undefined;
-    answer.key = row ? toStoredKey(row, row.token_expires_at_ms) : null;
+    if (row === undefined) answer.key = null;
+    else if (row.revoked_at_ms !== null) answer.key = 'revoked';
+    else answer.key = toStoredKey(row, row.token_expires_at_ms);
   }
   if (request.patterns !== undefined) {
     const row = asked.shift()?.results[0] as { until_ms: number | null } | undefined;

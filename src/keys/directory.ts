@@ -132,7 +132,14 @@ interface Wanted<Stored, Answer> {
 }
 
 const unavailable: KeyLookup = { outcome: 'unavailable' };
-const noSuchKey: KeyLookup = { outcome: 'unknown', cause: 'no live key has this token' };
+const noSuchKey: KeyLookup = { outcome: 'unknown', cause: 'no key has this token' };
+const revokedKey: KeyLookup = { outcome: 'unknown', cause: 'revoked' };
+
+/** A token that has no key any more, or never had one: why, and when that was found out. */
+interface Miss {
+  readonly answer: KeyLookup;
+  readonly atMs: number;
+}
 
 /** A directory with an empty memory. One isolate has one. */
 export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
@@ -143,7 +150,7 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
   // What does not exist is kept apart from what does, so that a flood of it evicts nothing in use.
   // Missing tokens go by their hash: they have no claim to an answer without the price of one.
   const keys = new VouchedMap<Found>(feed, KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES);
-  const missingKeys = new VouchedMap<number>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
+  const missingKeys = new VouchedMap<Miss>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
   const origins = new VouchedMap<number>(feed, ORIGINS_IN_MEMORY, ORIGINS_IN_MEMORY_BYTES);
   const missingOrigins = new VouchedMap<number>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
   const copiesLeftMs = new BoundedMap<number>(COPIES_IN_MEMORY);
@@ -270,10 +277,16 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
     }
   }
 
-  function wantKey(token: string, tokenHash: string, lookup: Lookup): Wanted<StoredKey, KeyLookup> {
+  function wantKey(
+    token: string,
+    tokenHash: string,
+    lookup: Lookup,
+  ): Wanted<StoredKey | 'revoked', KeyLookup> {
     const subjects: readonly Subject[] = [tokenSubject(tokenHash)];
-    const recallMissing = () =>
-      isRecent(missingKeys.get(tokenHash)) && isCurrent(lookup) ? noSuchKey : undefined;
+    const recallMissing = () => {
+      const miss = missingKeys.get(tokenHash);
+      return isRecent(miss?.atMs) && isCurrent(lookup) ? miss?.answer : undefined;
+    };
     return {
       name: tokenHash,
       subjects,
@@ -284,18 +297,24 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
       recallStale: () => recallStaleKey(token),
       refute: () => refute(token, lookup),
       remember: ({ value, at }) => {
-        if (value === null) {
+        if (value === null || value === 'revoked') {
+          const answer = value === null ? noSuchKey : revokedKey;
           const weight = weightOf(tokenHash, subjects);
-          missingKeys.set(tokenHash, { value: now(), subjects, at, weight });
-          return noSuchKey;
+          missingKeys.set(tokenHash, { value: { answer, atMs: now() }, subjects, at, weight });
+          return answer;
         }
         const key = compileKey(value, options.restrictedRoutes);
         const found: Found = { outcome: 'found', key, isStale: false };
         keys.set(token, { value: found, subjects, at, weight: weightOfKey(value, token) });
         return found;
       },
-      fromReplica: () => replica.getKey(tokenHash),
-      toReplica: (copy) => replica.putKey(tokenHash, copy),
+      // KV holds a tombstone for what was revoked, and nothing for what never was.
+      fromReplica: async () => {
+        const copy = await replica.getKey(tokenHash);
+        return copy && { value: copy.value ?? 'revoked', at: copy.at };
+      },
+      toReplica: ({ value, at }) =>
+        replica.putKey(tokenHash, { value: value === 'revoked' ? null : value, at }),
       unavailable,
     };
   }

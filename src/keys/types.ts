@@ -70,8 +70,8 @@ export interface DatabaseRequest {
 /** What one round trip to D1 answers: all of it true at `feed.head`. */
 export interface DatabaseAnswer {
   readonly feed: FeedSnapshot;
-  /** Present when a token was asked for; `null` when no live key has it. */
-  readonly key?: StoredKey | null;
+  /** Present when a token was asked for: `revoked` when its key was, `null` when no key has it. */
+  readonly key?: StoredKey | 'revoked' | null;
   /** Present when patterns were asked for; `null` when no live key lists one of them. */
   readonly registeredUntilMs?: number | null;
   /** Rows that D1 says it read, in all statements. */

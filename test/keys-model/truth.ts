@@ -155,6 +155,12 @@ export function keyOf({ keys, tokens }: Version, tokenHash: string): StoredKey |
   return { ...stored, expiresAtMs: earliest(key.expiresAtMs, token.expiresAtMs) };
 }
 
+/** The same, and whether there was a key, as a look-up is told. */
+function answerFor(version: Version, tokenHash: string): StoredKey | 'revoked' | null {
+  const wasThere = version.tokens.has(tokenHash);
+  return keyOf(version, tokenHash) ?? (wasThere ? 'revoked' : null);
+}
+
 /** When the registration of any of these patterns ends; `null` when no live key lists one. */
 export function registeredUntilMs({ keys }: Version, patterns: readonly string[]): number | null {
   let untilMs: number | null = null;
@@ -175,7 +181,7 @@ export function hasImported({ tokens }: Version): boolean {
 export function readVersion(version: Version, request: DatabaseRequest): DatabaseAnswer {
   return {
     feed: feedOf(version, request.fromSeq ?? 0),
-    ...(request.tokenHash === undefined ? {} : { key: keyOf(version, request.tokenHash) }),
+    ...(request.tokenHash === undefined ? {} : { key: answerFor(version, request.tokenHash) }),
     ...(request.patterns === undefined
       ? {}
       : { registeredUntilMs: registeredUntilMs(version, request.patterns) }),

@@ -224,8 +224,21 @@ describe('a cold look-up', () => {
     replicate(edge, hash);
     await edge.isolate().request(aToken(1).token, { isAllowed: false });
     edge.takeCalls();
-    expect(await edge.isolate().request(token)).toMatchObject({ outcome: 'unknown' });
+    const found = await edge.isolate().request(token);
+    expect(found).toEqual({ outcome: 'unknown', cause: 'revoked' });
     expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
+  });
+
+  test('tells the log whether a token was revoked or never was, from D1 and from memory', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.truth.edit('key_1', { isRevoked: true });
+    await edge.time.advance(10_000);
+    for (let time = 0; time < 2; time++) {
+      const revoked = await isolate.request(token, { isAllowed: false });
+      expect(revoked).toEqual({ outcome: 'unknown', cause: 'revoked' });
+      const never = await isolate.request(aToken(1).token, { isAllowed: false });
+      expect(never).toEqual({ outcome: 'unknown', cause: 'no key has this token' });
+    }
   });
 });
 
