@@ -15,7 +15,7 @@ import {
 } from '../core/limits.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 import { BoundedMap } from '../keys/bounded-map.ts';
-import { connectionOptions } from './connection-options.ts';
+import { foldName, isNominatedBy } from './header-names.ts';
 
 /** What to forward, and what to tell the upstream about it. */
 export interface Forwarding {
@@ -247,8 +247,8 @@ function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Heade
   }
   if (connection !== null) {
     // Only those that are there: a client may declare anything, and most of it is no name.
-    const named = connectionOptions(connection);
-    for (const name of request.headers.keys()) if (named.has(name)) headers.delete(name);
+    const isNominated = isNominatedBy(connection);
+    for (const name of request.headers.keys()) if (isNominated(name)) headers.delete(name);
   }
   if (isUpgrade) headers.set('upgrade', 'websocket');
   for (const name in identity) headers.set(name, identity[name] as string);
@@ -274,12 +274,8 @@ function fateOf(name: string): Fate {
   return fate;
 }
 
-/**
- * Every sign is read as `-`, since many an upstream makes one variable of `X-Edge-Owner`,
- * `X_Edge_Owner` and the like: https://www.rfc-editor.org/rfc/rfc3875#section-4.1.18
- */
 function judgeName(name: string): Fate {
-  const folded = name.replace(/[^a-z0-9-]/g, '-');
+  const folded = foldName(name);
   if (removedHeaders.has(folded)) return 'removed';
   if (removedPrefixes.some((prefix) => folded.startsWith(prefix))) return 'removed';
   if (folded === name) return credentialHeaders.has(name) ? 'credential' : 'passed';

@@ -5,8 +5,8 @@
 
 import { privateCacheControl } from '../core/cache-control.ts';
 import type { Grant } from '../core/grant.ts';
-import { connectionOptions } from './connection-options.ts';
 import { setCorsHeaders } from './cors-headers.ts';
+import { isNominatedBy } from './header-names.ts';
 
 /** What a response becomes, and for whom. */
 export interface Ownership {
@@ -21,22 +21,23 @@ export interface Ownership {
  * what it declares to be for its own connection.
  */
 export function makeOurs(headers: Headers, { grant, requestId, isPrivate }: Ownership): void {
-  const dropped: string[] = [];
-  let vary: string | null = null;
-  let cacheControl: string | null = null;
-  let connection: string | null = null;
+  const said = new Map<string, string>();
   headers.forEach((value, name) => {
-    if (name.startsWith('access-control-') || name === 'x-edge-reason') dropped.push(name);
-    else if (name === 'vary') vary = value;
-    else if (name === 'cache-control') cacheControl = value;
-    else if (name === 'connection') connection = value;
+    said.set(name, value);
   });
-  for (const name of dropped) headers.delete(name);
   // The other headers of a connection are dropped by the runtime.
-  if (connection !== null) for (const name of connectionOptions(connection)) headers.delete(name);
-  setCorsHeaders(headers, grant, vary);
+  const connection = said.get('connection');
+  const isNominated = connection === undefined ? null : isNominatedBy(connection);
+  for (const name of said.keys()) {
+    const isSaidForUs = name.startsWith('access-control-') || name === 'x-edge-reason';
+    if (!isSaidForUs && !isNominated?.(name)) continue;
+    headers.delete(name);
+    said.delete(name);
+  }
+  setCorsHeaders(headers, grant, said.get('vary') ?? null);
   headers.set('X-Request-Id', requestId);
   if (!isPrivate) return;
+  const cacheControl = said.get('cache-control') ?? null;
   const becomes = privateCacheControl(cacheControl);
   if (becomes !== cacheControl) headers.set('Cache-Control', becomes);
 }

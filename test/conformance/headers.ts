@@ -309,6 +309,16 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         {},
       ],
       [
+        'that are read alike',
+        [
+          ['Connection', 'X-Hop, x_other'],
+          ['x_hop', '1'],
+          ['X-Other', '2'],
+          ['X_App', '3'],
+        ],
+        { x_app: '3' },
+      ],
+      [
         'of the edge, though it names them',
         [['Connection', 'X-Edge-Owner, X-Edge-Key-Id, X-Request-Id, X-Forwarded-Host']],
         {},
@@ -578,6 +588,21 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       });
       expect(answer.headers).toEqual({
         'x-app': '3',
+        'cache-control': 'private',
+        vary: 'Origin',
+        ...corsHeaders(origins.app),
+      });
+    });
+
+    test('hold ours, though the upstream declares them to be for its own connection', async () => {
+      const answer = await answerTo(origins.app, {
+        headers: [
+          ['Connection', 'Vary, Cache-Control, X-Request-Id, Access-Control-Allow-Origin'],
+          ['Vary', 'Origin'],
+          ['Cache-Control', 'no-store'],
+        ],
+      });
+      expect(answer.headers).toEqual({
         'cache-control': 'private',
         vary: 'Origin',
         ...corsHeaders(origins.app),

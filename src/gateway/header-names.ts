@@ -1,0 +1,38 @@
+/**
+ * How names of headers are compared, and which of them `Connection` declares to be of one connection
+ * alone, and so not to be forwarded. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+ */
+
+import { HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES } from '../core/limits.ts';
+import { BoundedMap } from '../keys/bounded-map.ts';
+
+/**
+ * A name in lower case as it is compared. Every sign is read as `-`, since many an upstream makes one
+ * variable of `X-Edge-Owner`, `X_Edge_Owner` and the like:
+ * https://www.rfc-editor.org/rfc/rfc3875#section-4.1.18
+ */
+export function foldName(name: string): string {
+  return name.replace(/[^a-z0-9-]/g, '-');
+}
+
+// Nearly all of them say "keep-alive" or "close".
+const known = new BoundedMap<(name: string) => boolean>(
+  HEADER_NAMES_IN_MEMORY,
+  HEADER_NAMES_IN_MEMORY_BYTES,
+);
+
+/**
+ * Tells whether a `Connection` header names a header, whose name comes in lower case; never one that
+ * frames the body.
+ */
+export function isNominatedBy(connection: string): (name: string) => boolean {
+  const remembered = known.get(connection);
+  if (remembered !== undefined) return remembered;
+  const options = connection.split(',').map((option) => foldName(option.trim().toLowerCase()));
+  const nominated = new Set(options);
+  nominated.delete('content-length');
+  nominated.delete('host');
+  const isNominated = (name: string) => nominated.has(foldName(name));
+  known.set(connection, isNominated, connection.length);
+  return isNominated;
+}
