@@ -12,10 +12,13 @@
 export function privateCacheControl(upstreamValue: string | null): string {
   if (upstreamValue === null || upstreamValue.trim() === '') return 'private';
   if (!/public|s-maxage|must-revalidate/i.test(upstreamValue)) return upstreamValue;
-  const directives = upstreamValue.split(',').map((directive) => directive.trim());
+  const directives = (upstreamValue.match(directivePattern) ?? []).map((said) => said.trim());
   // "private" beside "s-maxage" is obeyed by most caches, and by all without it.
   const kept = directives.filter(
     (directive) => !/^(?:public|private|s-maxage)(?:=|$)/i.test(directive),
   );
   return ['private', ...kept.filter((directive) => directive !== '')].join(', ');
 }
+
+// A comma inside quotes ends no directive. Quotes that never close hold the rest, so that this is linear.
+const directivePattern = /(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?$))+/gs;

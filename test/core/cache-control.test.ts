@@ -16,6 +16,10 @@ const rows: readonly [said: string | null, becomes: string][] = [
   ['max-age=5, must-revalidate', 'private, max-age=5, must-revalidate'],
   ['public, private', 'private'],
   ['public,, no-transform', 'private, no-transform'],
+  ['private="x, public"', 'private'],
+  ['s-maxage="1, public", max-age=5', 'private, max-age=5'],
+  ['public, no-cache="set-cookie, x\\", public"', 'private, no-cache="set-cookie, x\\", public"'],
+  ['public, ext="open, max-age=5', 'private, ext="open, max-age=5'],
   // What already keeps it out of shared caches, or leaves that to Authorization, is not ours to change.
   ['private', 'private'],
   ['private, max-age=60', 'private, max-age=60'],
