@@ -8,7 +8,7 @@
 import type { AccessRule } from './key.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from './limits.ts';
 import { canonicalizeOriginPatterns } from './origin-pattern.ts';
-import { shorten } from './text.ts';
+import { lengthOf, shorten } from './text.ts';
 
 /** One thing that is wrong with a document, in words for its author. */
 export interface FieldProblem {
@@ -82,7 +82,8 @@ function checkOrigins(values: readonly string[], problems: FieldProblem[]): read
       path,
       value: [],
       reason: 'a key with CORS access needs at least one origin',
-      fix: 'List the origins of your pages, or "*" for any, or remove access.cors for a backend key',
+      // Also true of a key that exists, whose kind is fixed, and on a page, which has boxes to tick.
+      fix: 'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
     });
   }
   if (values.length > ORIGINS_PER_KEY) {
@@ -125,13 +126,12 @@ function checkRules(
       });
     });
     rule.resources.forEach((resource, place) => {
-      if (isResource(resource)) return;
+      const fault = resourceFault(resource);
+      if (fault === null) return;
       problems.push({
         path: `${path}.resources[${place}]`,
         value: shorten(resource, QUOTE_MAX_LENGTH),
-        reason:
-          'it is not a path of plain segments: letters, digits and - . _ ~, ":name" for one id, and "*" as the last segment',
-        fix: 'Write it like "/api/asset/:id", with a leading and without a trailing slash',
+        ...fault,
       });
     });
     return {
@@ -141,14 +141,22 @@ function checkRules(
   });
 }
 
-function isResource(resource: string): boolean {
-  return (
+function resourceFault(resource: string): Pick<FieldProblem, 'reason' | 'fix'> | null {
+  if (lengthOf(resource) > RESOURCE_MAX_LENGTH) {
+    const reason = `it is longer than ${RESOURCE_MAX_LENGTH} characters`;
+    return { reason, fix: 'Write a shorter path, such as "/api/asset/:id"' };
+  }
+  const isResource =
     resource.length > 1 &&
-    resource.length <= RESOURCE_MAX_LENGTH &&
     resourcePattern.test(resource) &&
     !/\/\.+(?:\/|$)/.test(resource) &&
-    !/^\/_edge(?:\/|$)/i.test(resource)
-  );
+    !/^\/_edge(?:\/|$)/i.test(resource);
+  if (isResource) return null;
+  return {
+    reason:
+      'it is not a path of plain segments: letters, digits and - . _ ~, ":name" for one id, and "*" as the last segment',
+    fix: 'Write it like "/api/asset/:id", with a leading and without a trailing slash',
+  };
 }
 
 function checkCount(

@@ -145,7 +145,8 @@ export function originWarnings(patterns: readonly string[]): readonly OriginWarn
 
 function readPattern(value: string): string | Refusal {
   if (value === '*') return value;
-  const refusal = refuseText(value) ?? refuseScheme(value);
+  const refusal =
+    refuseLength(value) ?? refuseKnownScheme(value) ?? refuseText(value) ?? refuseScheme(value);
   if (refusal !== null) return refusal;
   const parts = splitPattern(value);
   if ('reason' in parts) return parts;
@@ -209,13 +210,24 @@ const textRules: readonly TextRule[] = [
   },
 ];
 
+/** Refuses what is far too long, before any other rule looks at it. */
+function refuseLength(value: string): Refusal | null {
+  if (value.length <= VALUE_MAX_LENGTH) return null;
+  const reason = `it is longer than ${VALUE_MAX_LENGTH} characters`;
+  return { reason, advice: wholeOriginAdvice };
+}
+
+/**
+ * Refuses a scheme that no origin has. Before the rules about characters: what follows `data:` may be
+ * anything, and mending it would not make an origin of it.
+ */
+function refuseKnownScheme(value: string): Refusal | null {
+  const { scheme, rest } = splitScheme(value);
+  return refusedSchemes.has(scheme) ? noSuchScheme(scheme, rest) : null;
+}
+
 /** Refuses a value for what it holds, whatever its structure. */
 function refuseText(value: string): Refusal | null {
-  // Before any other rule looks at it.
-  if (value.length > VALUE_MAX_LENGTH) {
-    const reason = `it is longer than ${VALUE_MAX_LENGTH} characters`;
-    return { reason, advice: wholeOriginAdvice };
-  }
   const rule = textRules.find(({ refused }) => refused.test(value));
   if (rule === undefined) return null;
   const { reason, guess, advice } = rule;
@@ -224,11 +236,7 @@ function refuseText(value: string): Refusal | null {
 
 /** Refuses a value that does not start with the scheme of an origin and two slashes. */
 function refuseScheme(value: string): Refusal | null {
-  const [start = '', writtenScheme = '', slashes = ''] =
-    /^([A-Za-z][A-Za-z0-9+.-]*):(\/*)/.exec(value) ?? [];
-  const scheme = writtenScheme.toLowerCase();
-  const rest = value.slice(start.length);
-  if (refusedSchemes.has(scheme)) return noSuchScheme(scheme, rest);
+  const { scheme, slashes, rest } = splitScheme(value);
   // `localhost:3000` and `a.example:*` are a host and a port, though they read like a scheme.
   const isHostAndPort =
     slashes === '' && !webDefaultPorts.has(scheme) && /^(?:[0-9*:]|$)/.test(rest);
@@ -245,6 +253,13 @@ function refuseScheme(value: string): Refusal | null {
     return { reason, advice: wholeOriginAdvice };
   }
   return null;
+}
+
+/** The scheme in lower case, the slashes behind its colon, and what follows; empty where there is none. */
+function splitScheme(value: string) {
+  const [start = '', scheme = '', slashes = ''] =
+    /^([A-Za-z][A-Za-z0-9+.-]*):(\/*)/.exec(value) ?? [];
+  return { scheme: scheme.toLowerCase(), slashes, rest: value.slice(start.length) };
 }
 
 function missingScheme(value: string): Refusal {
@@ -401,9 +416,17 @@ function readWildcard(parts: PatternParts): string | Refusal {
   // One letter and a dot are the least that an origin has in front of the base.
   const fault = hostFault(`a.${base}`);
   if (fault !== null) return refuseHost(fault, { ...parts, host: base });
-  if (!isSharedAmongStrangers(nameOf(base))) return `${scheme}://*.${base}${portSuffix}`;
+  const name = nameOf(base);
+  if (!isSharedAmongStrangers(name)) return `${scheme}://*.${base}${portSuffix}`;
+  // Such a name need not be on the list: what is not counts as a public suffix as well.
+  if (!name.includes('.')) {
+    return {
+      reason: `a wildcard directly under a top-level name such as ${quote(name)} admits everybody who has a name there`,
+      advice: `Name a domain under it as well, such as "${scheme}://*.your-domain.${base}${portSuffix}"`,
+    };
+  }
   return {
-    reason: `strangers can have names under ${quote(nameOf(base))}, says the public suffix list`,
+    reason: `strangers can have names under ${quote(name)}, says the public suffix list`,
     advice: `Write each origin in full, such as "${scheme}://your-app.${base}${portSuffix}"`,
   };
 }

@@ -224,6 +224,29 @@ describe('checkAccess() refuses', () => {
     expect(fixOf({ rules: numbered(RULES_PER_KEY + 1, () => aRule()) })).toBe('Use fewer entries');
   });
 
+  test('an empty list of origins with advice that holds for new keys and old ones, in any form', () => {
+    expect(problemsOf({ cors: { allowedOrigins: [] } })[0]?.fix).toBe(
+      'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
+    );
+  });
+
+  test.each([
+    ['512 characters are not too long', `/${'a'.repeat(510)}?`, /not a path of plain segments/],
+    ['513 are', `/${'a'.repeat(512)}`, /^it is longer than 512 characters$/],
+    [
+      '513 of another kind are',
+      `/${'\u{1f511}'.repeat(512)}`,
+      /^it is longer than 512 characters$/,
+    ],
+    [
+      '257 of two code units are not',
+      `/${'\u{1f511}'.repeat(256)}`,
+      /not a path of plain segments/,
+    ],
+  ])('a resource with the reason that is true: %s', (_, resource, reason) => {
+    expect(problemsOf({ rules: [aRule({ resources: [resource] })] })[0]?.reason).toMatch(reason);
+  });
+
   test('a value of 200 characters in full', () => {
     const method = 'x'.repeat(200);
     expect(problemsOf({ rules: [aRule({ methods: [method] })] })[0]?.value).toBe(method);
