@@ -47,6 +47,8 @@ export interface ExplainedRequest {
   readonly key: Key | { readonly missing: string };
   /** Whether some live key lists the origin. Of no matter without a well-formed one. */
   readonly registration: Registration;
+  /** Whether it is registered only because some live key allows any origin. */
+  readonly isRegisteredByAny: boolean;
   readonly restrictedRoutes: RouteTable;
   /** Routes that need no key; `null`: there are none. */
   readonly publicRoutes: RouteTable | null;
@@ -238,10 +240,11 @@ function explainPreflightStep(of: Case): ExplainedStep {
       ? notAsked(step)
       : { step, outcome: 'skipped', detail: 'only browsers send one, and they send an Origin' };
   }
-  const { registration, method } = request;
+  const { registration, isRegisteredByAny, method } = request;
+  const allowed = isRegisteredByAny ? 'any origin' : origin.value;
   const why = of.isPublic
     ? 'the route is public, for pages of any origin'
-    : `a live key lists ${origin.value}, and the preflight carries no key that could be checked`;
+    : `a live key allows ${allowed}, and the preflight carries no key that could be checked`;
   if (registration === 'unregistered' && !of.isPublic) {
     return {
       step,

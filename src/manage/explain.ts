@@ -190,7 +190,7 @@ async function explainRequest(call: Call): Promise<Outcome> {
     originHeader,
     requestedHeaders: headers.join(','),
     key: found.key,
-    registration: await registrationOf(call, originHeader),
+    ...(await registrationOf(call, originHeader)),
     restrictedRoutes: management.restrictedTable,
     publicRoutes: management.publicTable,
     nowMs: management.now(),
@@ -266,18 +266,23 @@ function compile({ management }: Context, key: ManagedKey): Key {
   return compileKey(key, management.restrictedRoutes);
 }
 
-/** Whether some live key lists the origin, by D1's primary. */
+/** Whether some live key lists the origin, by D1's primary, and whether by name or by "*" alone. */
 async function registrationOf(
   { management }: Context,
   originHeader: string | null,
-): Promise<Registration> {
+): Promise<{ readonly registration: Registration; readonly isRegisteredByAny: boolean }> {
   const origin = originHeader === null ? null : parseOrigin(originHeader);
-  if (origin === null) return 'unregistered';
-  const { registeredUntilMs } = await management.database.read({
-    // Nothing of the log.
-    fromSeq: Number.MAX_SAFE_INTEGER,
-    patterns: patternsAdmitting(origin),
-  });
-  const isRegistered = registeredUntilMs != null && management.now() < registeredUntilMs;
-  return isRegistered ? 'registered' : 'unregistered';
+  const isListed = async (patterns: readonly string[]) => {
+    const { registeredUntilMs } = await management.database.read({
+      // Nothing of the log.
+      fromSeq: Number.MAX_SAFE_INTEGER,
+      patterns,
+    });
+    return registeredUntilMs != null && management.now() < registeredUntilMs;
+  };
+  if (origin === null) return { registration: 'unregistered', isRegisteredByAny: false };
+  const named = patternsAdmitting(origin).filter((pattern) => pattern !== '*');
+  if (await isListed(named)) return { registration: 'registered', isRegisteredByAny: false };
+  const isRegisteredByAny = await isListed(['*']);
+  return { registration: isRegisteredByAny ? 'registered' : 'unregistered', isRegisteredByAny };
 }

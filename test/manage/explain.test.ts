@@ -169,6 +169,26 @@ describe('POST /explain says what the gateway does', () => {
   });
 });
 
+describe('POST /explain says by what a preflight passes', () => {
+  it.each([
+    [ORIGIN, `a live key allows ${ORIGIN}`],
+    ['https://a.wild.example', 'a live key allows https://a.wild.example'],
+    ['https://nobody.example', 'a live key allows any origin'],
+    ['null', 'a live key allows any origin'],
+  ])('from %s', async (origin, why) => {
+    const { steps } = (
+      await operator('POST', '/explain', {
+        body: { method: 'GET', path: '/api/asset/abc', origin, keyId: keys['restricted'].id },
+      })
+    ).body;
+    expect(steps).toContainEqual({
+      step: 'preflight',
+      outcome: 'passed',
+      detail: `${why}, and the preflight carries no key that could be checked`,
+    });
+  });
+});
+
 describe('POST /explain says what the gateway answers to a preflight', () => {
   // Where some live key lists "*", every origin is registered.
   beforeAll(() => operator('PATCH', `/keys/${keys['any'].id}`, { body: { enabled: false } }));
