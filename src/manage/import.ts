@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import type { FieldProblem } from '../core/key-access.ts';
 import { MANAGEMENT_BODY_MAX_BYTES, TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/token.ts';
-import type { ImportedKey, ManagedKey } from '../keys/managed-keys.ts';
+import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/managed-keys.ts';
 import type { Problem } from '../problem.ts';
 import {
   type NewKey,
@@ -31,7 +31,7 @@ import {
   wanted,
 } from './field-problems.ts';
 import { once } from './idempotency.ts';
-import { committed, newKeyId, noteOf } from './keys.ts';
+import { committed, isVisible, newKeyId, noteOf } from './keys.ts';
 import { IMPORT_BODY_MAX_BYTES, IMPORT_KEYS_MAX, IMPORTED_TOKEN_MIN_LENGTH } from './limits.ts';
 import {
   answer,
@@ -368,18 +368,35 @@ function inRow(index: number, problem: FieldProblem): FieldProblem {
 
 /** The 409 for rows whose token is another row's or another key's; `null` when there are none. */
 async function findDuplicates(
-  { management }: Context,
+  { management, caller }: Context,
   rows: readonly Row[],
 ): Promise<Problem | null> {
   const known = await management.store.knownAmong(rows.map(({ tokenHash }) => tokenHash));
+  const keys: ReadonlyMap<string, KeyOfToken> =
+    known.size === 0 ? new Map() : await management.store.findByTokens([...known]);
   const firstAt = new Map<string, number>();
   const problems = rows.flatMap(({ tokenHash, field }, index): FieldProblem[] => {
     const first = firstAt.get(tokenHash);
     if (first === undefined) firstAt.set(tokenHash, index);
     if (first === undefined && !known.has(tokenHash)) return [];
-    const reason =
-      first === undefined ? 'a key has this token already' : `keys[${first}] has the same token`;
-    return [inRow(index, { path: field, value: null, reason, fix: 'Remove the row' })];
+    const fault =
+      first === undefined
+        ? knownToken(keys.get(tokenHash), caller)
+        : { reason: `keys[${first}] has the same token`, fix: 'Remove the row' };
+    return [inRow(index, { path: field, value: null, ...fault })];
   });
   return problems.length === 0 ? null : problemOfFields('duplicate_tokens', problems);
+}
+
+/** What is said of a token that a key has or had. How another account's key fares is not told. */
+function knownToken(
+  found: KeyOfToken | undefined,
+  caller: Context['caller'],
+): Pick<FieldProblem, 'reason' | 'fix'> {
+  return found?.isRevoked && isVisible(found.key, caller)
+    ? {
+        reason: 'it belonged to a key that was revoked',
+        fix: 'Remove the row, and create a new key instead',
+      }
+    : { reason: 'a key has this token already', fix: 'Remove the row' };
 }

@@ -194,7 +194,10 @@ describe('POST /keys/import refuses', () => {
     expect(problemsOf(answer)).toEqual({
       'keys[1].token': expect.objectContaining({ reason: 'a key has this token already' }),
       'keys[2].tokenHash': expect.objectContaining({ reason: 'keys[1] has the same token' }),
-      'keys[3].token': expect.objectContaining({ reason: 'a key has this token already' }),
+      'keys[3].token': expect.objectContaining({
+        reason: 'it belonged to a key that was revoked',
+        fix: 'Remove the row, and create a new key instead',
+      }),
       'keys[4].tokenHash': expect.objectContaining({ reason: 'keys[0] has the same token' }),
     });
     expect(await snapshot(edge)).toEqual(before);

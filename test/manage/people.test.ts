@@ -453,6 +453,19 @@ describe('a person', () => {
     }
   });
 
+  it('is told of a token that it belonged to a revoked key only where the key was theirs', async () => {
+    const reasonFor = async (owner: string, client: Client) => {
+      const rows = [{ name: 'x', owner, token: `legacy-token-of-${owner}` }];
+      const imported = await client('POST', '/keys/import', { body: { keys: rows } });
+      await client('DELETE', `/keys/${imported.body.keys[0].id}`);
+      const answer = await ann('POST', '/keys/import', { body: { keys: rows } });
+      expectProblem(answer, 409, 'duplicate_tokens');
+      return answer.body.problems[0].reason;
+    };
+    expect(await reasonFor('ann', ann)).toBe('it belonged to a key that was revoked');
+    expect(await reasonFor('bob', operator)).toBe('a key has this token already');
+  });
+
   it('reads, edits, rolls and revokes their own', async () => {
     const { id } = (await ann('POST', '/keys', { body: { name: 'x' } })).body;
     expect((await ann('GET', `/keys/${id}`)).status).toBe(200);
