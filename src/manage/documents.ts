@@ -42,6 +42,7 @@ const nameSchema = v.pipe(
 const ownerFix = `Use 1 to ${OWNER_MAX_LENGTH} visible ASCII characters without blanks`;
 const ownerSchema = v.pipe(
   v.string(),
+  v.nonEmpty(because('it is empty', ownerFix)),
   v.regex(ownerPattern, because('it holds something else than visible ASCII characters', ownerFix)),
   v.maxCodePoints(
     OWNER_MAX_LENGTH,
@@ -409,7 +410,7 @@ function checkKind(wantedKind: KeyAccess['kind'], kind: KeyAccess['kind']): Fiel
       : {
           path: 'access',
           value: null,
-          reason: 'the key was made for pages, and their token never becomes a backend secret',
+          reason: 'the key was made for pages, and its token never becomes a backend secret',
           fix: 'Keep access.cors with at least one origin, or create another key for backends',
         },
   ];

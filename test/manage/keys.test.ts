@@ -97,7 +97,7 @@ describe('POST /keys', () => {
       [
         'whose owner is empty',
         { name: 'a', owner: '' },
-        { owner: { reason: 'it holds something else than visible ASCII characters' } },
+        { owner: { reason: 'it is empty', fix: expect.stringContaining('visible ASCII') } },
       ],
       [
         'with fields that there are not',
@@ -511,7 +511,7 @@ describe('PATCH /keys/{id}', () => {
           'that makes a key of pages a backend key',
           page,
           { access: null },
-          { access: { reason: expect.stringContaining('made for pages') } },
+          { access: { reason: expect.stringContaining('made for pages, and its token never') } },
         ],
         [
           'that makes a key of pages a backend key with rules',
