@@ -12,7 +12,7 @@ import { EndpointList } from '../endpoint-list.tsx';
 import { NAME_MAX_LENGTH } from '../limits.ts';
 import type { RuleDocument } from './api-client.ts';
 import { Field, sayProblem } from './field.tsx';
-import type { CreateValues, KeyValues } from './key-values.ts';
+import { type CreateValues, expiryChoices, type KeyValues } from './key-values.ts';
 import { FormToken } from './layout.tsx';
 import type { Visitor } from './visitor.ts';
 
@@ -25,15 +25,6 @@ export interface KeyFormState {
   /** The same for every sending of this form, so that it makes one key. */
   readonly idempotencyKey: string;
 }
-
-const expiryChoices = [
-  ['never', 'Never'],
-  ['7', 'In 7 days'],
-  ['30', 'In 30 days'],
-  ['90', 'In 90 days'],
-  ['365', 'In a year'],
-  ['at', 'At a time of its own'],
-] as const;
 
 // Browsers count code units, of which one character may take two. The API counts characters.
 const NAME_MAX_CODE_UNITS = 2 * NAME_MAX_LENGTH;
@@ -105,9 +96,17 @@ export function CreateForm(props: {
               type="checkbox"
               name="cors"
               checked={values.cors}
-              aria-describedby="create-cors-help"
+              aria-describedby={`${problems.cors.length > 0 ? 'create-cors-error ' : ''}create-cors-help`}
+              {...(problems.cors.length > 0
+                ? { 'aria-invalid': 'true', 'data-focus': true, autofocus: true }
+                : {})}
             />
             <label for="create-cors">Allow CORS access</label>
+            {problems.cors.map((problem) => (
+              <p class="help error" id="create-cors-error">
+                {sayProblem(problem)}
+              </p>
+            ))}
             <p class="help" id="create-cors-help">
               By default, API keys can only be used from a backend server. With CORS access a key
               can be used from the browser, from any origin that you configure it for.
@@ -380,17 +379,20 @@ function Others({ problems }: { problems: readonly FieldProblem[] }) {
 
 /** Problems by the field of the form that they are about. */
 type SortedProblems = Record<
-  'name' | 'owner' | 'origins' | 'expiry' | 'others',
+  'name' | 'owner' | 'cors' | 'origins' | 'expiry' | 'others',
   readonly FieldProblem[]
 >;
 
 function sortProblems(problems: readonly FieldProblem[]): SortedProblems {
   const fieldOf = ({ path }: FieldProblem): keyof SortedProblems => {
-    if (path === 'name' || path === 'owner') return path;
+    if (path === 'name' || path === 'owner' || path === 'cors') return path;
     if (path === 'expiresAt') return 'expiry';
     return path.startsWith('access.cors.allowedOrigins') ? 'origins' : 'others';
   };
   const sorted = Object.groupBy(problems, fieldOf);
   const none: readonly FieldProblem[] = [];
-  return { name: none, owner: none, origins: none, expiry: none, others: none, ...sorted };
+  return {
+    ...{ name: none, owner: none, cors: none, origins: none, expiry: none, others: none },
+    ...sorted,
+  };
 }

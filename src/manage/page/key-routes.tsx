@@ -7,8 +7,9 @@
 
 import type { Context } from 'hono';
 import type { HonoBase } from 'hono/hono-base';
+import type { FieldProblem } from '../../core/key-access.ts';
 import { shownName } from '../../core/key-name.ts';
-import type { KeyDocument } from '../documents.ts';
+import { type KeyDocument, readNewKey } from '../documents.ts';
 import type { ApiAnswer, ApiProblem } from './api-client.ts';
 import type { Dashboard } from './dashboard.ts';
 import type { ExplainQuery } from './explain-panel.tsx';
@@ -19,6 +20,7 @@ import {
   changesBetween,
   type Editable,
   emptyCreateValues,
+  findMistakes,
   type KeyPatch,
   mergeValues,
   readCreateValues,
@@ -70,10 +72,17 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     guards.action(async (visit, form, context) => {
       const values = readCreateValues(form);
       const idempotencyKey = textOf(form, 'idempotency_key');
+      const document = toNewKey(values, management.now());
+      const mistakes = findMistakes(values);
+      if (mistakes.length > 0) {
+        const problems = [...mistakes, ...otherProblems(document, mistakes)];
+        const state = { values, problems, failure: null, idempotencyKey: crypto.randomUUID() };
+        return showCreateForm(visit, context, state, 422);
+      }
       const created = await visit.api<KeyWithToken>({
         method: 'POST',
         path: '/keys',
-        body: toNewKey(values, management.now()),
+        body: document,
         headers: { 'Idempotency-Key': idempotencyKey },
       });
       if (created.ok) return showToken(visit, form, context, created.document, 'created');
@@ -336,6 +345,16 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
       what === 'created' ? 201 : 200,
     );
   }
+}
+
+/** What the API would say of a form with mistakes, in other places than theirs. */
+function otherProblems(
+  document: unknown,
+  mistakes: readonly FieldProblem[],
+): readonly FieldProblem[] {
+  const reading = readNewKey(document);
+  if (reading.ok) return [];
+  return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
 }
 
 function showMissing({ visitor }: Visit, context: Context, problem: ApiProblem): Response {

@@ -1,10 +1,11 @@
 /**
  * Between forms and the API's documents: what a key's fields show, and what was changed in them.
  *
- * Nothing is checked here. What cannot be a document's value is sent as it was typed, so that the API
- * says what is wrong with it. Pure.
+ * What cannot be a document's value is sent as it was typed, so that the API says what is wrong with
+ * it. Checked here is only what no document can say. Pure.
  */
 
+import type { FieldProblem } from '../../core/key-access.ts';
 import type { KeyDocument } from '../documents.ts';
 import type { AccessDocument } from './api-client.ts';
 
@@ -16,7 +17,7 @@ export interface CreateValues {
   /** One on each line. */
   readonly origins: string;
   readonly fullAccess: boolean;
-  /** `never`, a number of days, or `at`: as `expiresAt` says. */
+  /** One of `expiryChoices`. `at`: as `expiresAt` says. */
   readonly expires: string;
   /** A date and time without a zone, meant in UTC. */
   readonly expiresAt: string;
@@ -61,6 +62,16 @@ export const emptyCreateValues: CreateValues = {
   expiresAt: '',
 };
 
+/** When a new key can expire, as the form offers it. A number is one of days. */
+export const expiryChoices = [
+  ['never', 'Never'],
+  ['7', 'In 7 days'],
+  ['30', 'In 30 days'],
+  ['90', 'In 90 days'],
+  ['365', 'In a year'],
+  ['at', 'At a time of its own'],
+] as const;
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Reads the form for a new key. */
@@ -74,6 +85,42 @@ export function readCreateValues(form: FormData): CreateValues {
     expires: textOf(form, 'expires'),
     expiresAt: textOf(form, 'expires_at'),
   };
+}
+
+/**
+ * What is wrong with the form for a new key beyond its document: an expiry that nobody offered would
+ * be none, and what stands behind an unticked box would be dropped, both without a word. `cors` is
+ * the path of the box.
+ */
+export function findMistakes(values: CreateValues): readonly FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  const { cors, origins, fullAccess, expires, expiresAt } = values;
+  const hasOrigins = linesOf(origins).length > 0;
+  if (!cors && (hasOrigins || fullAccess)) {
+    problems.push({
+      path: 'cors',
+      value: null,
+      reason: `${hasOrigins ? 'origins are listed' : 'full API access is ticked'}, but CORS access is not allowed`,
+      fix: 'Tick "Allow CORS access", or take away what is behind it',
+    });
+  }
+  if (!isOffered(expires)) {
+    problems.push({
+      path: 'expiresAt',
+      value: expires,
+      reason: 'it is none of the choices',
+      fix: 'Choose one of the list',
+    });
+  }
+  if (expires === 'at' && expiresAt === '') {
+    problems.push({
+      path: 'expiresAt',
+      value: null,
+      reason: 'a date and a time must be filled in',
+      fix: 'Fill in both, or choose another end',
+    });
+  }
+  return problems;
 }
 
 /** The body of the POST for a new key. What the unticked box hides is not sent. */
@@ -202,10 +249,16 @@ function describe(key: Editable): readonly (readonly [field: string, text: strin
 
 function expiryOf({ expires, expiresAt }: CreateValues, nowMs: number): string | null {
   if (expires === 'at') return toTime(expiresAt) ?? 'no time';
+  if (!isOffered(expires)) return expires;
   const days = Number(expires);
   if (!(days > 0)) return null;
   // At the end of a day, so that the same form sent twice asks for the same.
   return new Date((Math.floor(nowMs / DAY_MS) + 1 + days) * DAY_MS).toISOString();
+}
+
+/** Whether the form offers this expiry. A form without the field asks for none. */
+function isOffered(expires: string): boolean {
+  return expires === '' || expiryChoices.some(([value]) => value === expires);
 }
 
 /** A field's date and time in UTC as the API writes times; what is no date stays as it is. */

@@ -331,6 +331,17 @@ describe('an action on a key', () => {
     await expect(snapshot(edge)).resolves.toEqual(before);
   });
 
+  it('that takes every origin away is refused in words that hold for it', async () => {
+    const answer = await operator.submit(page(), page(), {
+      name: 'Player',
+      origins: '',
+      expires_at: '',
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('a key for backends is one that is made without CORS access');
+    expect(answer.body).not.toContain('remove access.cors');
+  });
+
   it('that rolls says until when the token before can be used, there and on its page', async () => {
     const rolled = await operator.submit(page(), `${page()}/roll`, { grace: '86400' });
     const [row] = await edge.query('SELECT expires_at_ms FROM tokens WHERE expires_at_ms > 0');
@@ -486,18 +497,55 @@ describe('a form for a new key', () => {
     expect(answer.status).toBe(413);
   });
 
-  it('with a box that is not ticked makes a backend key, whatever is behind the box', async () => {
+  it('with a box that is not ticked, and nothing behind it, makes a backend key', async () => {
     const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
       name: 'Backend',
-      origins: 'https://a.example',
-      full_access: 'on',
+      origins: ' \r\n',
     });
     expect(answer.status).toBe(201);
     expect(answer.body).toContain('ea_sk_');
-    await expect(edge.query('SELECT kind, full_access FROM keys')).resolves.toEqual([
-      { kind: 'backend', full_access: 0 },
-    ]);
   });
+
+  const contradictions = [
+    ['origins', { origins: 'https://a.example' }, 'Origins are listed'],
+    ['full access', { full_access: 'on' }, 'Full API access is ticked'],
+    ['both', { origins: 'https://a.example', full_access: 'on' }, 'Origins are listed'],
+  ] as const;
+  it.each(contradictions)(
+    'that asks for %s without the box is refused there',
+    async (_, fields, text) => {
+      const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+        name: 'a',
+        ...fields,
+      });
+      expect(answer.status).toBe(422);
+      expect(answer.body).toContain(`${text}, but CORS access is not allowed`);
+      expect(answer.body).toMatch(/<input id="create-cors"[^>]* aria-invalid="true"/);
+      await expect(edge.query('SELECT id FROM keys')).resolves.toEqual([]);
+    },
+  );
+
+  it('for pages of no origin is told about the boxes that it has', async () => {
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      cors: 'on',
+      origins: '',
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('a key for backends is one that is made without CORS access');
+    expect(answer.body).not.toContain('access.cors');
+  });
+
+  it.each(['bogus', '12', '1e9', '-1', 'Infinity'])(
+    'that is forged to expire in %j is refused, with all else that is wrong',
+    async (expires) => {
+      const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', { name: '', expires });
+      expect(answer.status).toBe(422);
+      expect(answer.body).toContain('It is none of the choices');
+      expect(answer.body).toContain('id="create-name-error"');
+      await expect(edge.query('SELECT id FROM keys')).resolves.toEqual([]);
+    },
+  );
 
   const expiries = [
     [{ expires: 'never' }, () => null],
@@ -525,6 +573,8 @@ describe('a form for a new key', () => {
     });
     expect(answer.status).toBe(422);
     expect(answer.body).toContain('id="create-expires-at-error"');
+    expect(answer.body).toContain('A date and a time must be filled in');
+    expect(answer.body).not.toContain('ISO 8601');
   });
 
   it('sent twice shows the same token, and a token is on no later page', async () => {
