@@ -15,7 +15,7 @@ import {
 } from '../core/limits.ts';
 import { type Rejection, reject } from '../core/rejection.ts';
 import { BoundedMap } from '../keys/bounded-map.ts';
-import { foldName, isNominatedBy } from './header-names.ts';
+import { foldName, nominatedBy } from './header-names.ts';
 
 /** What to forward, and what to tell the upstream about it. */
 export interface Forwarding {
@@ -102,7 +102,7 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
       ? await send(forwarding, headers)
       : await sendWithSignal(forwarding, headers);
     if (response === null) return failed('upstream_timeout', 'no response headers in time');
-    return { ok: true, response: editable(response) };
+    return { ok: true, response: withoutHopByHop(editable(response)) };
   } catch (error) {
     return failed('upstream_unreachable', String(error));
   }
@@ -231,6 +231,20 @@ function editable(response: Response): Response {
   }
 }
 
+/** Drops what the upstream declares to be for its own connection; the rest the runtime drops. */
+function withoutHopByHop(response: Response): Response {
+  const connection = response.headers.get('connection');
+  if (connection !== null) dropNominated(response.headers, connection);
+  return response;
+}
+
+/** Drops the headers that are there and that `Connection` names: it may say anything. */
+function dropNominated(headers: Headers, connection: string): void {
+  const isNominated = nominatedBy(connection);
+  if (isNominated === null) return;
+  for (const name of [...headers.keys()]) if (isNominated(name)) headers.delete(name);
+}
+
 /** The client's headers without those that are not its to send, and ours. */
 function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Headers {
   const headers = new Headers(request.headers);
@@ -245,11 +259,7 @@ function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Heade
     if (name === 'connection') connection = request.headers.get(name);
     if (name === 'upgrade') isUpgrade = isWebSocketUpgrade(request);
   }
-  if (connection !== null) {
-    // Only those that are there: a client may declare anything, and most of it is no name.
-    const isNominated = isNominatedBy(connection);
-    for (const name of request.headers.keys()) if (isNominated(name)) headers.delete(name);
-  }
+  if (connection !== null) dropNominated(headers, connection);
   if (isUpgrade) headers.set('upgrade', 'websocket');
   for (const name in identity) headers.set(name, identity[name] as string);
   return headers;

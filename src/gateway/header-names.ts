@@ -15,24 +15,36 @@ export function foldName(name: string): string {
   return name.replace(/[^a-z0-9-]/g, '-');
 }
 
+/** Never forwarded by the runtime, whoever names them, or no names at all. */
+const droppedAnyway = [
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'close',
+];
+/** They frame the body, and are nobody's to declare away. */
+const framing = ['content-length', 'host'];
+
+/** Whether a `Connection` header names a header, whose name comes in lower case. */
+type IsNominated = (name: string) => boolean;
+
 // Nearly all of them say "keep-alive" or "close".
-const known = new BoundedMap<(name: string) => boolean>(
+const known = new BoundedMap<IsNominated | null>(
   HEADER_NAMES_IN_MEMORY,
   HEADER_NAMES_IN_MEMORY_BYTES,
 );
 
-/**
- * Tells whether a `Connection` header names a header, whose name comes in lower case; never one that
- * frames the body.
- */
-export function isNominatedBy(connection: string): (name: string) => boolean {
+/** What a `Connection` header names; `null` where the runtime sees to all of it. */
+export function nominatedBy(connection: string): IsNominated | null {
   const remembered = known.get(connection);
   if (remembered !== undefined) return remembered;
   const options = connection.split(',').map((option) => foldName(option.trim().toLowerCase()));
   const nominated = new Set(options);
-  nominated.delete('content-length');
-  nominated.delete('host');
-  const isNominated = (name: string) => nominated.has(foldName(name));
+  for (const name of ['', ...droppedAnyway, ...framing]) nominated.delete(name);
+  const isNominated = nominated.size === 0 ? null : (name: string) => nominated.has(foldName(name));
   known.set(connection, isNominated, connection.length);
   return isNominated;
 }

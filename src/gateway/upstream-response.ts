@@ -6,7 +6,6 @@
 import { privateCacheControl } from '../core/cache-control.ts';
 import type { Grant } from '../core/grant.ts';
 import { setCorsHeaders } from './cors-headers.ts';
-import { isNominatedBy } from './header-names.ts';
 
 /** What a response becomes, and for whom. */
 export interface Ownership {
@@ -16,28 +15,20 @@ export interface Ownership {
   readonly isPrivate: boolean;
 }
 
-/**
- * Changes the headers of a response in place. Whatever the upstream said of CORS is dropped, and so is
- * what it declares to be for its own connection.
- */
+/** Changes the headers of a response in place. Whatever the upstream said of CORS is dropped. */
 export function makeOurs(headers: Headers, { grant, requestId, isPrivate }: Ownership): void {
-  const said = new Map<string, string>();
+  const foreign: string[] = [];
+  let vary: string | null = null;
+  let cacheControl: string | null = null;
   headers.forEach((value, name) => {
-    said.set(name, value);
+    if (name.startsWith('access-control-') || name === 'x-edge-reason') foreign.push(name);
+    else if (name === 'vary') vary = value;
+    else if (name === 'cache-control') cacheControl = value;
   });
-  // The other headers of a connection are dropped by the runtime.
-  const connection = said.get('connection');
-  const isNominated = connection === undefined ? null : isNominatedBy(connection);
-  for (const name of said.keys()) {
-    const isSaidForUs = name.startsWith('access-control-') || name === 'x-edge-reason';
-    if (!isSaidForUs && !isNominated?.(name)) continue;
-    headers.delete(name);
-    said.delete(name);
-  }
-  setCorsHeaders(headers, grant, said.get('vary') ?? null);
+  for (const name of foreign) headers.delete(name);
+  setCorsHeaders(headers, grant, vary);
   headers.set('X-Request-Id', requestId);
   if (!isPrivate) return;
-  const cacheControl = said.get('cache-control') ?? null;
   const becomes = privateCacheControl(cacheControl);
   if (becomes !== cacheControl) headers.set('Cache-Control', becomes);
 }
