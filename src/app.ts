@@ -13,7 +13,7 @@ import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
-import { problemResponse } from './problem.ts';
+import { methodNotAllowedResponse, problemResponse } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
 export interface App {
@@ -41,7 +41,7 @@ export function createApp(
     const requestId = gateway.newRequestId();
     if (!isServed) return notFound(request, requestId);
     const response =
-      (await serveStatus(request, target.path, gateway.assertions)) ??
+      (await serveStatus(request, requestId, target.path, gateway.assertions)) ??
       (await serveManagement(request, requestId, runInBackground));
     await discardBody(request);
     response.headers.set('X-Request-Id', requestId);
@@ -84,20 +84,22 @@ export function createApp(
  * assertions. `null` for everything else.
  */
 async function serveStatus(
-  { method }: Request,
+  request: Request,
+  requestId: string,
   path: string,
   assertions: AssertionSigner | null,
 ): Promise<Response | null> {
-  if (method !== 'GET' && method !== 'HEAD') return null;
-  if (path === '/_edge/health') {
+  const signer = path === '/_edge/jwks.json' ? assertions : null;
+  if (path !== '/_edge/health' && signer === null) return null;
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return methodNotAllowedResponse(request, requestId, ['GET', 'HEAD']);
+  }
+  if (signer === null) {
     return Response.json({ status: 'ok' }, { headers: { 'Cache-Control': 'no-store' } });
   }
-  if (path === '/_edge/jwks.json' && assertions !== null) {
-    // Short, so that a new key is known to verifiers soon after it begins to sign.
-    const headers = { 'Cache-Control': 'max-age=60' };
-    return Response.json(await assertions.publicKeys(), { headers });
-  }
-  return null;
+  // Short, so that a new key is known to verifiers soon after it begins to sign.
+  const headers = { 'Cache-Control': 'max-age=60' };
+  return Response.json(await signer.publicKeys(), { headers });
 }
 
 function targetTooLong(request: Request, requestId: string): Response {

@@ -61,6 +61,29 @@ export function problemResponse(
 }
 
 /**
+ * The 405 for a path that is there and takes other methods, which `Allow` lists.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
+ */
+export function methodNotAllowedResponse(
+  request: Request,
+  requestId: string,
+  methods: readonly string[],
+): Response {
+  const allowed = methods.join(', ');
+  const response = problemResponse(
+    {
+      code: 'method_not_allowed',
+      status: 405,
+      title: 'Method not allowed',
+      detail: `Cannot ${request.method} ${new URL(request.url).pathname}: it takes ${allowed}`,
+    },
+    { requestId, accept: request.headers.get('accept') },
+  );
+  response.headers.set('Allow', allowed);
+  return response;
+}
+
+/**
  * Whether an Accept header names `application/problem+json` and does not like `application/json`
  * better. A wildcard alone asks for nothing, but speaks for `application/json` where that is not
  * named. https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1

@@ -6,7 +6,7 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
-import { type Problem, problemResponse } from '../problem.ts';
+import { methodNotAllowedResponse, type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Caller } from './authenticate.ts';
 import { explainOperations } from './explain.ts';
@@ -97,15 +97,7 @@ export function createManagementApi(management: Management): HonoBase<{ Variable
       });
     }
     api.all(routeOf(path), (context) =>
-      refusal(
-        context.req.raw,
-        context.var.requestId,
-        problem(
-          'method_not_allowed',
-          `Cannot ${context.req.method} ${new URL(context.req.url).pathname}: it takes ${methods.join(', ')}`,
-        ),
-        { Allow: methods.join(', ') },
-      ),
+      methodNotAllowedResponse(context.req.raw, context.var.requestId, methods),
     );
   }
 }

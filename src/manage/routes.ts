@@ -6,6 +6,7 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
+import { methodNotAllowedResponse } from '../problem.ts';
 import { createManagementApi } from './api.ts';
 import type { Management } from './operation.ts';
 import type { DashboardParts } from './page/dashboard.ts';
@@ -33,6 +34,9 @@ export function createManagementRoutes(
     const { errorsPageResponse } = await import('./errors-page.tsx');
     return errorsPageResponse(management.restrictedRoutes);
   });
+  routes.all('/_edge/errors', (context) =>
+    methodNotAllowedResponse(context.req.raw, requestId, ['GET', 'HEAD']),
+  );
   routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
   routes.route('/_edge/v1', createManagementApi(management));
   // Everything above is for programs, which do not need the page.

@@ -45,6 +45,13 @@ describe('the page of error codes', () => {
     expect(listOf(answer)).toEqual(['GET /v2/thing/{id}']);
   });
 
+  it('takes no other method', async () => {
+    const edge = await deploy({});
+    const answer = await edge.call({ method: 'POST', target: '/_edge/errors' });
+    await edge.dispose();
+    expect(answer).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+  });
+
   it('allows nothing but its own style', async () => {
     expect(page.status).toBe(200);
     expect(page.headers).toMatchObject({
