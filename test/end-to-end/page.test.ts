@@ -436,6 +436,23 @@ describe('the keyboard alone', () => {
     await expect(row.innerText()).resolves.not.toContain('https://keyboard.example');
   });
 
+  test('makes a key for backends when CORS access is unticked again', async () => {
+    const { page } = await openSignedIn();
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    const dialog = dialogOf(page);
+    await dialog.getByLabel('Name').fill('On second thoughts');
+    const box = dialog.getByLabel('Allow CORS access');
+    await box.check();
+    await dialog.getByRole('textbox', { name: 'Allowed origins' }).fill('https://a.example');
+    await dialog.getByRole('button', { name: 'Add origin' }).click();
+    await dialog.getByRole('button', { name: 'Remove https://a.example' }).waitFor();
+    await dialog.getByLabel('Full API access').check();
+    await box.uncheck();
+    await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByRole('dialog', { name: 'API key created' }).waitFor();
+    await expect(tokenOf(page)).resolves.toMatch(/^ea_sk_/);
+  });
+
   test('leaves the dialog with Escape, and comes back to what opened it', async () => {
     const { page } = await openSignedIn();
     const opener = page.getByRole('link', { name: 'Create API key' });

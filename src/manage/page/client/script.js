@@ -18,6 +18,7 @@ enhance(document);
 function enhance(root) {
   for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
   for (const select of root.querySelectorAll('select[data-reveals]')) revealOther(select);
+  for (const reveals of root.querySelectorAll('.reveals')) leaveOutHidden(reveals);
   for (const button of root.querySelectorAll('button[data-copy]')) {
     button.hidden = false;
     button.addEventListener('click', () => copy(button));
@@ -88,6 +89,18 @@ function revealOther(select) {
   follow();
 }
 
+/** What an unticked box hides is not sent: whoever unticks it again does not mean it any more. */
+function leaveOutHidden(reveals) {
+  const box = reveals.querySelector(':scope > .check > input');
+  const follow = () => {
+    for (const field of reveals.querySelectorAll(':scope > .revealed [name]')) {
+      field.disabled = !box.checked;
+    }
+  };
+  box.addEventListener('change', follow);
+  follow();
+}
+
 /**
  * Replaces a text area of origins by a list to which they are added one by one, each checked by the
  * server at once. The area stays in the form and holds what is sent.
@@ -139,6 +152,7 @@ function editOrigins(area) {
   input.addEventListener('input', () => showProblem(null));
   // What was typed and not added is meant as well; the server checks it with the others.
   form.addEventListener('formdata', ({ formData }) => {
+    if (area.disabled) return;
     const typed = input.value.trim();
     formData.set(area.name, [...origins, ...(typed === '' ? [] : [typed])].join('\n'));
   });
