@@ -13,7 +13,7 @@ import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
-import { methodNotAllowedResponse, problemResponse } from './problem.ts';
+import { methodNotAllowedResponse, ownProblemKinds, problemResponse } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
 export interface App {
@@ -119,8 +119,7 @@ function notFound(request: Request, requestId: string): Response {
   return problemResponse(
     {
       code: 'not_found',
-      status: 404,
-      title: 'Not found',
+      ...ownProblemKinds.not_found,
       detail: `Cannot find ${JSON.stringify(`${request.method} ${path}`.slice(0, 200))} at the edge. Paths under /_edge/ are its own and are never forwarded`,
     },
     { requestId, accept: request.headers.get('accept') },

@@ -20,6 +20,15 @@ export interface Problem {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * What is the same about problems that are answered before management is loaded, and by it as well:
+ * `manage/problems.ts` explains them.
+ */
+export const ownProblemKinds = {
+  not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+} as const;
+
 /** Where the meaning of a code is explained, as a reference relative to the edge. */
 export function problemType(code: string): string {
   // Joined, because JSON.stringify is slower with a text that was put together by `+` or a template.
@@ -73,8 +82,7 @@ export function methodNotAllowedResponse(
   const response = problemResponse(
     {
       code: 'method_not_allowed',
-      status: 405,
-      title: 'Method not allowed',
+      ...ownProblemKinds.method_not_allowed,
       detail: `Cannot ${request.method} ${new URL(request.url).pathname}: it takes ${allowed}`,
     },
     { requestId, accept: request.headers.get('accept') },
