@@ -125,8 +125,6 @@ export interface ManagedKeys {
     readonly limit: number;
     readonly nowMs: number;
   }): Promise<readonly ShownKey[]>;
-  /** Which of these hashes belong to a key, alive or dead. */
-  knownAmong(tokenHashes: readonly string[]): Promise<ReadonlySet<string>>;
   /** Which of these keys are there, whoever owns them: not revoked. */
   livingAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** How many tokens of a key work, or will when it is enabled. */
@@ -206,8 +204,6 @@ const sql = {
            k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
            k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`,
-  knownTokens: `
-    SELECT token_hash FROM tokens WHERE token_hash IN (SELECT value FROM json_each(?1))`,
   livingKeys: `
     SELECT id FROM keys
      WHERE revoked_at_ms IS NULL AND id IN (SELECT value FROM json_each(?1))`,
@@ -512,14 +508,6 @@ export function createManagedKeys(db: D1Database): ManagedKeys {
         .bind(nowMs, ...values, limit)
         .all<ShownKeyRow>();
       return results.map(toShownKey);
-    },
-
-    async knownAmong(tokenHashes) {
-      const { results } = await primary()
-        .prepare(sql.knownTokens)
-        .bind(JSON.stringify(tokenHashes))
-        .all<{ token_hash: string }>();
-      return new Set(results.map((row) => row.token_hash));
     },
 
     async livingAmong(ids) {

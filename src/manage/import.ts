@@ -371,29 +371,29 @@ async function findDuplicates(
   { management, caller }: Context,
   rows: readonly Row[],
 ): Promise<Problem | null> {
-  const known = await management.store.knownAmong(rows.map(({ tokenHash }) => tokenHash));
-  const keys: ReadonlyMap<string, KeyOfToken> =
-    known.size === 0 ? new Map() : await management.store.findByTokens([...known]);
+  const known = await management.store.findByTokens(rows.map(({ tokenHash }) => tokenHash));
   const firstAt = new Map<string, number>();
   const problems = rows.flatMap(({ tokenHash, field }, index): FieldProblem[] => {
+    const faulty = (fault: Pick<FieldProblem, 'reason' | 'fix'>) => [
+      inRow(index, { path: field, value: null, ...fault }),
+    ];
     const first = firstAt.get(tokenHash);
-    if (first === undefined) firstAt.set(tokenHash, index);
-    if (first === undefined && !known.has(tokenHash)) return [];
-    const fault =
-      first === undefined
-        ? knownToken(keys.get(tokenHash), caller)
-        : { reason: `keys[${first}] has the same token`, fix: 'Remove the row' };
-    return [inRow(index, { path: field, value: null, ...fault })];
+    if (first !== undefined) {
+      return faulty({ reason: `keys[${first}] has the same token`, fix: 'Remove the row' });
+    }
+    firstAt.set(tokenHash, index);
+    const found = known.get(tokenHash);
+    return found === undefined ? [] : faulty(knownToken(found, caller));
   });
   return problems.length === 0 ? null : problemOfFields('duplicate_tokens', problems);
 }
 
 /** What is said of a token that a key has or had. How another account's key fares is not told. */
 function knownToken(
-  found: KeyOfToken | undefined,
+  found: KeyOfToken,
   caller: Context['caller'],
 ): Pick<FieldProblem, 'reason' | 'fix'> {
-  return found?.isRevoked && isVisible(found.key, caller)
+  return found.isRevoked && isVisible(found.key, caller)
     ? {
         reason: 'it belonged to a key that was revoked',
         fix: 'Remove the row, and create a new key instead',
