@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { USAGE_DAYS_DEFAULT, USAGE_DAYS_MAX } from '../core/limits.ts';
 import { type ApiClient, CommandError, createApiClient, exitCodes } from './api-client.ts';
 import { newAssertionKeys } from './assertion-keys.ts';
 import { importKeys } from './import-keys.ts';
@@ -34,9 +35,6 @@ const TOKEN_VARIABLE = 'EDGE_AUTHORIZER_TOKEN';
 
 /** What the page proposes, too. At once would be an outage for whoever has not got the new token yet. */
 const GRACE_SECONDS = 24 * 60 * 60;
-
-/** The most days that the API takes. */
-const USAGE_DAYS_MAX = 366;
 
 /** The width of a terminal that does not say how wide it is, or of a file. */
 const COLUMNS = 80;
@@ -258,7 +256,12 @@ function createProgram(surroundings: Surroundings, version: string): Command {
     });
 
   command('usage <id>', 'Prints how often a key was used, by day and outcome')
-    .option('--days <number>', `how many days back, at most ${USAGE_DAYS_MAX}`, usageDays, 30)
+    .option(
+      '--days <number>',
+      `how many days back, at most ${USAGE_DAYS_MAX}`,
+      usageDays,
+      USAGE_DAYS_DEFAULT,
+    )
     .action(async (id: string, options: CommonOptions & { days: number }) => {
       const path = `/keys/${encodeURIComponent(id)}/usage?days=${options.days}`;
       const { json } = await client(options).send('GET', path, { expected: 'usage' });

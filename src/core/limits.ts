@@ -100,6 +100,9 @@ export const ORIGIN_HEADER_MAX_REMEMBERED = 128;
 /** Assertions that one isolate remembers where they are signed once per key. */
 export const ASSERTIONS_IN_MEMORY = 10_000;
 
+/** Days of usage that are answered, by the API and so on the command line. */
+export const USAGE_DAYS_DEFAULT = 30;
+export const USAGE_DAYS_MAX = 366;
 /** Rows of usage (key, day and outcome) at which an isolate hands over at once. */
 export const USAGE_EARLY_FLUSH_ROWS = 10_000;
 /** Rows of usage that an isolate tells apart. Further keys are counted together. */

@@ -31,10 +31,6 @@ export const NAME_MAX_LENGTH = 200;
 /** Longest text that is searched for in names, in characters. */
 export const SEARCH_MAX_LENGTH = 200;
 
-/** Days of usage that are answered. */
-export const USAGE_DAYS_DEFAULT = 30;
-export const USAGE_DAYS_MAX = 366;
-
 /** Longest time that a rolled token goes on, in seconds. */
 export const GRACE_MAX_SECONDS = 30 * 24 * 60 * 60;
 /** Most tokens of one key that work at a time: the newest, and those in their grace. */

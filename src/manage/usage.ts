@@ -4,11 +4,11 @@
  */
 
 import * as v from 'valibot';
+import { USAGE_DAYS_DEFAULT, USAGE_DAYS_MAX } from '../core/limits.ts';
 import { DAY_MS, dayOf } from '../usage/batch.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findKey, noSuchKey } from './keys.ts';
-import { USAGE_DAYS_DEFAULT, USAGE_DAYS_MAX } from './limits.ts';
 import { answer, type Call, type Operation, type Outcome, refuse } from './operation.ts';
 import { readQuery, wholeNumber } from './query.ts';
 

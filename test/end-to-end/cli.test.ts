@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { usageTable } from '../../src/cli/tables.ts';
-import { USAGE_DAYS_MAX } from '../../src/manage/limits.ts';
+import { USAGE_DAYS_MAX } from '../../src/core/limits.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
