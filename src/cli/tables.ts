@@ -3,6 +3,7 @@
  */
 
 import Table from 'cli-table3';
+import { type AccessRule, ruleText } from '../core/key.ts';
 
 /** Blanks between two columns. */
 const GAP = 2;
@@ -15,7 +16,7 @@ interface KeyRow {
   owner: string | null;
   access: {
     cors?: { allowedOrigins: string[]; fullAccess: boolean };
-    rules?: RuleRow[];
+    rules?: AccessRule[];
   } | null;
   hint: string;
   createdAt: string;
@@ -24,11 +25,6 @@ interface KeyRow {
   lastUsedAt: string | null;
   retiringTokens: { endsAt: string }[];
   token?: string;
-}
-
-interface RuleRow {
-  methods: string[];
-  resources: string[];
 }
 
 /** A list of keys. */
@@ -149,12 +145,6 @@ function accessText({ access }: KeyRow): string {
   if (access?.rules) return 'rules';
   if (!access?.cors) return 'backend';
   return access.cors.fullAccess ? 'full' : 'restricted';
-}
-
-/** A rule as the page shows it. */
-function ruleText({ methods, resources }: RuleRow): string {
-  const names = methods.map((method) => method.toUpperCase());
-  return `${names.join(', ')} ${resources.join(', ')}`;
 }
 
 /** When the tokens from before a roll end that have not, the last one first. */

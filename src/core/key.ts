@@ -17,6 +17,12 @@ export interface AccessRule {
   readonly resources: readonly string[];
 }
 
+/** A rule as people read it, such as `GET, PATCH /api/asset/:id`. */
+export function ruleText({ methods, resources }: AccessRule): string {
+  const names = methods.map((method) => method.toUpperCase());
+  return `${names.join(', ')} ${resources.join(', ')}`;
+}
+
 /** What of a key decides about requests, as D1 and KV hold it. Validated when it was written. */
 export interface StoredKey {
   readonly id: string;

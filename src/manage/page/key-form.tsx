@@ -6,6 +6,7 @@
  * field they are about.
  */
 
+import { ruleText } from '../../core/key.ts';
 import type { FieldProblem } from '../../core/key-access.ts';
 import type { RouteList } from '../../core/route-table.ts';
 import { EndpointList } from '../endpoint-list.tsx';
@@ -340,11 +341,9 @@ function Rules({ rules }: { rules: readonly RuleDocument[] }) {
       <span class="label">Access rules</span>
       <p class="help">The key may call these endpoints alone. Rules are edited with the API.</p>
       <ul class="origin-list">
-        {rules.map(({ methods, resources }) => (
+        {rules.map((rule) => (
           <li>
-            <code>
-              {methods.map((method) => method.toUpperCase()).join(', ')} {resources.join(', ')}
-            </code>
+            <code>{ruleText(rule)}</code>
           </li>
         ))}
       </ul>
@@ -392,7 +391,12 @@ function sortProblems(problems: readonly FieldProblem[]): SortedProblems {
   const sorted = Object.groupBy(problems, fieldOf);
   const none: readonly FieldProblem[] = [];
   return {
-    ...{ name: none, owner: none, cors: none, origins: none, expiry: none, others: none },
+    name: none,
+    owner: none,
+    cors: none,
+    origins: none,
+    expiry: none,
+    others: none,
     ...sorted,
   };
 }
