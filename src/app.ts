@@ -7,6 +7,7 @@
 
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, type RequestTarget, readTarget } from './core/request-target.ts';
+import { beginningOf } from './core/text.ts';
 import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
@@ -120,7 +121,7 @@ function notFound(request: Request, requestId: string): Response {
     {
       code: 'not_found',
       ...ownProblemKinds.not_found,
-      detail: `Cannot find ${JSON.stringify(`${request.method} ${path}`.slice(0, 200))} at the edge. Paths under /_edge/ are its own and are never forwarded`,
+      detail: `Cannot find ${JSON.stringify(beginningOf(`${request.method} ${path}`, 200))} at the edge. Paths under /_edge/ are its own and are never forwarded`,
     },
     { requestId, accept: request.headers.get('accept') },
   );

@@ -12,6 +12,7 @@ import { restrictedRoutes as defaultRestrictedRoutes } from './core/restricted-r
 import { readRouteList } from './core/route-list.ts';
 import type { RouteList } from './core/route-table.ts';
 import { readScanningKeys, type ScanningKey } from './core/scanning-keys.ts';
+import { beginningOf } from './core/text.ts';
 import { type KeyKind, tokenPrefixPattern } from './core/token.ts';
 
 /**
@@ -242,7 +243,7 @@ const SWITCH_QUOTE_MAX_LENGTH = 8;
 export function readConfig(env: Env): ConfigResult {
   const problems: ConfigProblem[] = [];
   const problem = (name: keyof Env, value: string | null, reason: string, fix: string) => {
-    problems.push({ name, value: value?.slice(0, QUOTE_MAX_LENGTH) ?? null, reason, fix });
+    problems.push({ name, value: value && beginningOf(value, QUOTE_MAX_LENGTH), reason, fix });
   };
   const hasProblem = (name: keyof Env) => problems.some((known) => known.name === name);
 

@@ -15,6 +15,7 @@
  */
 
 import { isUnderPublicSuffix } from './public-suffixes.ts';
+import { beginningOf } from './text.ts';
 import {
   endsInNumber,
   HOST_MAX_LENGTH,
@@ -531,9 +532,8 @@ function fixFor({ guess, advice }: Refusal): string {
 
 /** Quotes what may be hostile: shortened, with everything escaped that does not show. */
 function quote(text: string): string {
-  const characters = [...text];
-  const isLong = characters.length > QUOTE_MAX_LENGTH;
-  const shown = isLong ? `${characters.slice(0, QUOTE_MAX_LENGTH).join('')}...` : text;
+  const beginning = beginningOf(text, QUOTE_MAX_LENGTH);
+  const shown = beginning === text ? text : `${beginning}...`;
   return JSON.stringify(shown).replace(/(?! )[\p{C}\p{Z}]/gu, escapeCharacter);
 }
 
