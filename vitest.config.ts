@@ -17,7 +17,11 @@ export default defineConfig({
       {
         test: {
           name: 'core',
-          include: ['test/core/**/*.test.ts', 'test/keys-model/**/*.test.ts', 'test/*.test.ts'],
+          include: [
+            'test/{core,config,log,leaks}/**/*.test.ts',
+            'test/keys-model/**/*.test.ts',
+            'test/*.test.ts',
+          ],
           testTimeout: 60_000,
         },
       },

@@ -11,7 +11,7 @@ import {
   unstable_readConfig as readConfig,
   unstable_splitSqlQuery as splitSqlQuery,
 } from 'wrangler';
-import { hashToken, importTagKey, makeToken } from '../src/core/token.ts';
+import { hashToken, importTagKey, makeToken } from '../src/core/key/token.ts';
 import { bundledModules, prepareWorker } from './prepare.ts';
 import { listedOrigin } from './rows.ts';
 import type { WorkerdConfig } from './workerd.ts';

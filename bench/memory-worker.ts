@@ -1,10 +1,10 @@
 /** The Worker of `memory.ts`: the real directory over a D1 that makes keys up. */
 
-import type { StoredKey } from '../src/core/key.ts';
-import { restrictedRoutes } from '../src/core/restricted-routes.ts';
-import { parseOrigin } from '../src/core/web-origin.ts';
-import { createKeyDirectory, type KeyDirectory } from '../src/keys/directory.ts';
-import { Lookup } from '../src/keys/lookup.ts';
+import type { StoredKey } from '../src/core/key/key.ts';
+import { parseOrigin } from '../src/core/origins/web-origin.ts';
+import { restrictedRoutes } from '../src/core/routes/restricted-routes.ts';
+import { createKeyDirectory, type KeyDirectory } from '../src/keys/lookup/directory.ts';
+import { Lookup } from '../src/keys/lookup/request-scope.ts';
 import { LOG_START } from '../src/keys/types.ts';
 
 /** What is remembered, by name. */

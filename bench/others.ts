@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { hashToken } from '../src/core/token.ts';
+import { hashToken } from '../src/core/key/token.ts';
 import { bundleWorker, projectRoot } from './bundle.ts';
 import { coreUnderTest } from './cores.ts';
 import { bundledModules, prepareWorker } from './prepare.ts';

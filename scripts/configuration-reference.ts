@@ -1,5 +1,5 @@
 /**
- * `docs/configuration.md`: every binding and setting, from `src/env.ts`: the comments of `Env` and the
+ * `docs/configuration.md`: every binding and setting, from `src/config/env.ts`: the comments of `Env` and the
  * table `wholeNumbers`. Pure, so that a test can make the text again and compare. Throws where
  * something is not explained there.
  */
@@ -18,14 +18,14 @@ interface Member {
   readonly comment: string;
 }
 
-/** The whole text of `docs/configuration.md`, from the source of `src/env.ts` and its table of numbers. */
+/** The whole text of `docs/configuration.md`, from the source of `src/config/env.ts` and its table of numbers. */
 export function configurationReference(
   source: string,
   wholeNumbers: Readonly<Record<string, WholeNumber>>,
 ): string {
   const members = membersOfEnv(source);
   const isSetting = ({ type }: Member) => type === 'string' || type === 'unknown';
-  return `<!-- Made by \`npm run docs\` from src/env.ts; changes belong there. -->
+  return `<!-- Made by \`npm run docs\` from src/config/env.ts; changes belong there. -->
 
 # Configuration
 
@@ -85,7 +85,7 @@ function grouped(value: number): string {
 
 function membersOfEnv(source: string): readonly Member[] {
   const [, body] = /^export interface Env \{$(.*?)^\}$/ms.exec(source) ?? [];
-  if (body === undefined) throw new Error('src/env.ts has no interface Env');
+  if (body === undefined) throw new Error('src/config/env.ts has no interface Env');
   const members = [
     ...body.matchAll(
       /(?:^ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n)?^ {2}readonly (\w+)(\??): ([^;]+);$/gms,
@@ -93,7 +93,7 @@ function membersOfEnv(source: string): readonly Member[] {
   ];
   return members.map(([, written, name = '', question, type = '']) => {
     const comment = (written ?? '').replace(/\n {3}\* ?/g, ' ').trim();
-    if (comment === '') throw new Error(`${name}: src/env.ts does not say what it means`);
+    if (comment === '') throw new Error(`${name}: src/config/env.ts does not say what it means`);
     return { name, type, isOptional: question === '?', comment: comment.replaceAll('|', '\\|') };
   });
 }

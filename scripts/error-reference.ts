@@ -3,7 +3,11 @@
  * make the text again and compare.
  */
 
-import { type GrantScope, type RejectionCode, rejectionKinds } from '../src/core/rejection.ts';
+import {
+  type GrantScope,
+  type RejectionCode,
+  rejectionKinds,
+} from '../src/core/decide/rejection.ts';
 import { problemKinds } from '../src/manage/problems.ts';
 import { rejectionHelp } from '../src/manage/rejection-help.ts';
 
@@ -11,7 +15,7 @@ import { rejectionHelp } from '../src/manage/rejection-help.ts';
 export function errorReference(): string {
   const gateway = Object.keys(rejectionKinds) as RejectionCode[];
   const management = Object.entries(problemKinds).filter(([code]) => !(code in rejectionKinds));
-  return `<!-- Made by \`npm run docs\` from src/core/rejection.ts and src/manage; changes belong there. -->
+  return `<!-- Made by \`npm run docs\` from src/core/decide/rejection.ts and src/manage; changes belong there. -->
 
 # Error codes
 

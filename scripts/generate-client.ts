@@ -1,5 +1,5 @@
 /**
- * Writes `src/client/schema.ts`, the types of the management API, from its OpenAPI document.
+ * Writes `src/management-client/schema.ts`, the types of the management API, from its OpenAPI document.
  *
  * Documents are turned into types by json-schema-to-typescript. Paths are written here, in the shape
  * that openapi-fetch reads. Beyond what the document's schemas say, a refusal of an endpoint has one of
@@ -18,7 +18,7 @@ export interface ApiDocument {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-const file = fileURLToPath(new URL('../src/client/schema.ts', import.meta.url));
+const file = fileURLToPath(new URL('../src/management-client/schema.ts', import.meta.url));
 
 /**
  * The text of the types, formatted. Throws where the document holds what this does not know to write.

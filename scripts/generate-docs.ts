@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 const load = (path: string) => import(new URL(path, import.meta.url).href);
 const { operations } = await load('../src/manage/api.ts');
 const { describeApi } = await load('../src/manage/openapi.ts');
-const { wholeNumbers } = await load('../src/env.ts');
+const { wholeNumbers } = await load('../src/config/env.ts');
 const { apiReference } = await load('./api-reference.ts');
 const { configurationReference } = await load('./configuration-reference.ts');
 const { errorReference } = await load('./error-reference.ts');
@@ -14,6 +14,6 @@ const { errorReference } = await load('./error-reference.ts');
 const write = (name: string, text: string) =>
   writeFile(new URL(`../docs/${name}`, import.meta.url), text);
 await write('api.md', apiReference(describeApi(operations)));
-const envSource = await readFile(new URL('../src/env.ts', import.meta.url), 'utf8');
+const envSource = await readFile(new URL('../src/config/env.ts', import.meta.url), 'utf8');
 await write('configuration.md', configurationReference(envSource, wholeNumbers));
 await write('errors.md', errorReference());

@@ -1,5 +1,5 @@
 /**
- * Turns the public suffix list as tldts ships it into the text that `src/core/public-suffixes.ts`
+ * Turns the public suffix list as tldts ships it into the text that `src/core/origins/public-suffixes.ts`
  * reads. In the bundle, gzipped, that is 17 KiB less than tldts with its own form of it.
  *
  * Left out is what the Worker cannot ask for: rules of one label, because every top-level domain is a
@@ -45,7 +45,7 @@ export function rulesOf(trie: SuffixTrie): string[] {
   return rules;
 }
 
-/** The source of `src/core/public-suffix-data.ts`. */
+/** The source of `src/core/origins/public-suffix-data.ts`. */
 export function suffixDataModule(rules: readonly string[]): string {
   return `/**
  * The rules of two labels and more of the public suffix list, with its private section, for

@@ -6,7 +6,7 @@
  */
 
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
-import { isOwnTarget, type RequestTarget, readTarget } from './core/request-target.ts';
+import { isOwnTarget, type RequestTarget, readTarget } from './core/routes/request-target.ts';
 import { beginningOf } from './core/text.ts';
 import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';

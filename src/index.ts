@@ -2,7 +2,7 @@
  * The Worker's entry: the edge, with everything from the bindings and settings.
  */
 
-import { createAuthorizer } from './authorizer.ts';
-import type { Env } from './env.ts';
+import type { Env } from './config/env.ts';
+import { createAuthorizer } from './worker.ts';
 
 export default createAuthorizer() satisfies ExportedHandler<Env>;

@@ -5,7 +5,7 @@
  * them: https://www.rfc-editor.org/rfc/rfc9457#section-3
  */
 
-import { hideTokens } from './core/token.ts';
+import { hideTokens } from './core/key/token.ts';
 
 /** What a problem response says. */
 export interface Problem {

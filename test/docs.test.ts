@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { apiReference } from '../scripts/api-reference.ts';
 import { configurationReference } from '../scripts/configuration-reference.ts';
 import { errorReference } from '../scripts/error-reference.ts';
-import { rejectionKinds } from '../src/core/rejection.ts';
-import { type Config, type Env, readConfig, wholeNumbers } from '../src/env.ts';
+import { type Config, type Env, readConfig, wholeNumbers } from '../src/config/env.ts';
+import { rejectionKinds } from '../src/core/decide/rejection.ts';
 import { operations } from '../src/manage/api.ts';
 import { describeApi } from '../src/manage/openapi.ts';
 import { problemKinds } from '../src/manage/problems.ts';
@@ -163,7 +163,11 @@ describe('docs/api.md', () => {
 
 describe('docs/configuration.md', () => {
   const [source = ''] = Object.values(
-    import.meta.glob<string>('../src/env.ts', { query: '?raw', import: 'default', eager: true }),
+    import.meta.glob<string>('../src/config/env.ts', {
+      query: '?raw',
+      import: 'default',
+      eager: true,
+    }),
   );
   const text = () => markdown.get('docs/configuration.md') ?? '';
 
@@ -193,7 +197,7 @@ describe('docs/configuration.md', () => {
     expect(() => configurationReference(planted, numbers)).toThrow(message);
   });
 
-  it('is what `npm run docs` makes of src/env.ts', () => {
+  it('is what `npm run docs` makes of src/config/env.ts', () => {
     expect(text()).toBe(configurationReference(source, wholeNumbers));
   });
 

@@ -1,8 +1,8 @@
 /** The real directory, as isolates of a simulated data centre. */
 
-import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
-import { createKeyDirectory, type KeyDirectory } from '../../src/keys/directory.ts';
-import { Lookup } from '../../src/keys/lookup.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { createKeyDirectory, type KeyDirectory } from '../../src/keys/lookup/directory.ts';
+import { Lookup } from '../../src/keys/lookup/request-scope.ts';
 import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import type { CacheKind, Stores } from './stores.ts';
 

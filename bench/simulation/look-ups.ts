@@ -8,8 +8,8 @@
  * other data centres' caches of KV go on with the one that they have.
  */
 
+import { hashToken } from '../../src/core/key/token.ts';
 import { FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../../src/core/limits.ts';
-import { hashToken } from '../../src/core/token.ts';
 import { createRandom } from '../../test/keys-model/random.ts';
 import { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import { drawRank, letHappen, request, shareOf, startIsolate } from './isolates.ts';

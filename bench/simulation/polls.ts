@@ -5,7 +5,7 @@
  * next one. A key that was asked for last before its revocation counts as stopped at once.
  */
 
-import { hashToken } from '../../src/core/token.ts';
+import { hashToken } from '../../src/core/key/token.ts';
 import { createRandom } from '../../test/keys-model/random.ts';
 import { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import { anyOf, letHappen, request, startIsolate } from './isolates.ts';

@@ -1,6 +1,6 @@
 /** D1, KV and the caches of data centres for the simulation: they count, and take their time. */
 
-import type { StoredKey } from '../../src/core/key.ts';
+import type { StoredKey } from '../../src/core/key/key.ts';
 import { FEED_CACHE_SECONDS, FEED_WINDOW_LINES } from '../../src/core/limits.ts';
 import {
   type ChangeLine,
@@ -34,7 +34,7 @@ export type CacheKind = 'shared' | 'none' | 'always warm';
 const tripMs = { database: [20, 250], replica: [5, 60], cache: [1, 10] } as const;
 /** A line of no log. */
 const outdated = { seq: -1, mark: 0 };
-/** How long a data centre's cache of KV answers with what it has: `cacheTtl` in `src/keys/kv.ts`. */
+/** How long a data centre's cache of KV answers with what it has: `cacheTtl` in `src/keys/stores/kv.ts`. */
 export const REPLICA_CACHE_SECONDS = 60;
 /** Rows that a read of the log reads beside its lines, and a key's: `test/keys/growth.test.ts`. */
 const ROWS_BESIDE_LINES = 3;

@@ -3,7 +3,7 @@
  */
 
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
-import { readAssertionKeys } from '../core/assertion-keys.ts';
+import { readAssertionKeys } from '../core/assertion-jwks.ts';
 import { CommandError, exitCodes } from './api-client.ts';
 
 /**

@@ -3,7 +3,7 @@
  */
 
 import Table from 'cli-table3';
-import { type AccessRule, ruleText } from '../core/key.ts';
+import { type AccessRule, ruleText } from '../core/key/key.ts';
 
 /** Blanks between two columns. */
 const GAP = 2;

@@ -7,10 +7,10 @@
  */
 
 import { CompactSign, calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK } from 'jose';
-import type { AssertionKey } from '../core/assertion-keys.ts';
-import type { Key } from '../core/key.ts';
+import type { AssertionKey } from '../core/assertion-jwks.ts';
+import { BoundedMap } from '../core/bounded-map.ts';
+import type { Key } from '../core/key/key.ts';
 import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from '../core/limits.ts';
-import { BoundedMap } from '../keys/bounded-map.ts';
 
 /**
  * How assertions are made: bound to each request, or signed once per key and lifetime, which is

@@ -6,7 +6,12 @@
  * it, and the browser must not send them.
  */
 
-import { type Grant, grantHeaders, PREFLIGHT_VARY, preflightHeaders } from '../core/grant.ts';
+import {
+  type Grant,
+  grantHeaders,
+  PREFLIGHT_VARY,
+  preflightHeaders,
+} from '../core/decide/grant.ts';
 
 /**
  * Sets the grant, where there is one, on a response of the upstream that says nothing of CORS any more.

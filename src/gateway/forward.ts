@@ -7,14 +7,14 @@
  * ASCII. The body is handed through untouched: a stream in between would lose its Content-Length.
  */
 
+import { BoundedMap } from '../core/bounded-map.ts';
+import { type Rejection, reject } from '../core/decide/rejection.ts';
 import {
   HEADER_NAMES_IN_MEMORY,
   HEADER_NAMES_IN_MEMORY_BYTES,
   LONGEST_UPLOAD_MS,
   SLOWEST_UPLOAD_BYTES_PER_MS,
 } from '../core/limits.ts';
-import { type Rejection, reject } from '../core/rejection.ts';
-import { BoundedMap } from '../keys/bounded-map.ts';
 import { foldName, nominatedBy } from './header-names.ts';
 
 /** What to forward, and what to tell the upstream about it. */

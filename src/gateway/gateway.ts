@@ -2,14 +2,14 @@
  * What the gateway is made of, and what it reads off a request. Types alone.
  */
 
-import type { Key } from '../core/key.ts';
-import type { RejectionCode } from '../core/rejection.ts';
-import type { RequestTarget } from '../core/request-target.ts';
-import type { RouteTable } from '../core/route-table.ts';
-import type { WebOrigin } from '../core/web-origin.ts';
-import type { Config } from '../env.ts';
-import type { KeyDirectory } from '../keys/directory.ts';
-import type { Lookup } from '../keys/lookup.ts';
+import type { Config } from '../config/env.ts';
+import type { RejectionCode } from '../core/decide/rejection.ts';
+import type { Key } from '../core/key/key.ts';
+import type { WebOrigin } from '../core/origins/web-origin.ts';
+import type { RequestTarget } from '../core/routes/request-target.ts';
+import type { RouteTable } from '../core/routes/route-table.ts';
+import type { KeyDirectory } from '../keys/lookup/directory.ts';
+import type { Lookup } from '../keys/lookup/request-scope.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import type { AssertionSigner } from './assertion.ts';
 

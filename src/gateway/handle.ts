@@ -10,15 +10,20 @@
  * that was not authorised, so a failure here ends in a refusal (never `passThroughOnException`).
  */
 
-import { authorize, invalidKey, invalidOrigin, matchPublicRoute } from '../core/authorize.ts';
-import { readBearer } from '../core/bearer.ts';
-import { grantTo } from '../core/grant.ts';
+import {
+  authorize,
+  invalidKey,
+  invalidOrigin,
+  matchPublicRoute,
+} from '../core/decide/authorize.ts';
+import { readBearer } from '../core/decide/bearer.ts';
+import { grantTo } from '../core/decide/grant.ts';
+import { decidePreflight, isPreflight } from '../core/decide/preflight.ts';
+import { type Rejection, reject } from '../core/decide/rejection.ts';
 import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
-import { decidePreflight, isPreflight } from '../core/preflight.ts';
-import { type Rejection, reject } from '../core/rejection.ts';
-import type { RequestTarget } from '../core/request-target.ts';
-import type { WebOrigin } from '../core/web-origin.ts';
-import { Lookup, type RunInBackground } from '../keys/lookup.ts';
+import type { WebOrigin } from '../core/origins/web-origin.ts';
+import type { RequestTarget } from '../core/routes/request-target.ts';
+import { Lookup, type RunInBackground } from '../keys/lookup/request-scope.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';

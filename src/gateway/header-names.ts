@@ -3,8 +3,8 @@
  * alone, and so not to be forwarded. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
  */
 
+import { BoundedMap } from '../core/bounded-map.ts';
 import { HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES } from '../core/limits.ts';
-import { BoundedMap } from '../keys/bounded-map.ts';
 
 /**
  * A name in lower case as it is compared. Every sign is read as `-`, since many an upstream makes one

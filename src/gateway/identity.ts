@@ -2,7 +2,7 @@
  * What the upstream may trust about a request: the headers that only the edge can have written.
  */
 
-import type { Key } from '../core/key.ts';
+import type { Key } from '../core/key/key.ts';
 import type { Facts, Gateway } from './gateway.ts';
 
 /** What is known of the caller. `key` is `null` on a public route. */

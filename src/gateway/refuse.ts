@@ -2,19 +2,19 @@
  * Refusals: recorded and counted once each, and readable by the origins that their kind allows.
  */
 
-import { type Grant, grantOnRefusal, grantTo } from '../core/grant.ts';
-import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
-import type { Registration } from '../core/preflight.ts';
-import { clientNetwork } from '../core/rate-limit.ts';
+import { type Grant, grantOnRefusal, grantTo } from '../core/decide/grant.ts';
+import type { Registration } from '../core/decide/preflight.ts';
+import { clientNetwork } from '../core/decide/rate-limit.ts';
 import {
   type GrantScope,
   type Rejection,
   reject,
   rejectionHeaders,
   rejectionKinds,
-} from '../core/rejection.ts';
-import { isOwnTarget, readTarget } from '../core/request-target.ts';
-import type { WebOrigin } from '../core/web-origin.ts';
+} from '../core/decide/rejection.ts';
+import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
+import type { WebOrigin } from '../core/origins/web-origin.ts';
+import { isOwnTarget, readTarget } from '../core/routes/request-target.ts';
 import { problemResponse } from '../problem.ts';
 import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';

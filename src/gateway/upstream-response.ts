@@ -3,8 +3,8 @@
  * the runtime costs as much as a page of our own code; then goes what must not reach the caller.
  */
 
-import { privateCacheControl } from '../core/cache-control.ts';
-import type { Grant } from '../core/grant.ts';
+import type { Grant } from '../core/decide/grant.ts';
+import { privateCacheControl } from './cache-control.ts';
 import { setCorsHeaders } from './cors-headers.ts';
 
 /** What a response becomes, and for whom. */

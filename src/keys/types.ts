@@ -6,7 +6,7 @@
  * composes them (`directory.ts`). Types, and next to nothing else.
  */
 
-import type { StoredKey } from '../core/key.ts';
+import type { StoredKey } from '../core/key/key.ts';
 
 /**
  * A place in the change log: a line. The seq tells where it is, the mark that it is this line and no

@@ -1,10 +1,10 @@
 /**
  * Who changed what, and when, as the API shows it. The lines are written in the batch of each change
- * (`keys/managed-keys.ts`).
+ * (`keys/admin/managed-keys.ts`).
  */
 
 import * as v from 'valibot';
-import type { AuditLine } from '../keys/managed-keys.ts';
+import type { AuditLine } from '../keys/admin/managed-keys.ts';
 import { keySchema, toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { PAGE_LIMIT_DEFAULT } from './limits.ts';

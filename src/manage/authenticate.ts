@@ -5,7 +5,7 @@
  * An API key never can. Nothing here looks at keys.
  */
 
-import { readBearer } from '../core/bearer.ts';
+import { readBearer } from '../core/decide/bearer.ts';
 import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import type { Problem } from '../problem.ts';
 import type { People } from './people.ts';

@@ -2,20 +2,20 @@
  * The JSON documents of the key-management API: what comes in, checked, and what goes out.
  *
  * The schemas say what the structure is, for reading and for the OpenAPI document alike;
- * `core/key-access.ts` says what an access may hold. Both are reported together, so that one answer
+ * `core/key/key-access.ts` says what an access may hold. Both are reported together, so that one answer
  * names every problem.
  */
 
 import * as v from 'valibot';
-import type { AccessRule } from '../core/key.ts';
+import type { AccessRule } from '../core/key/key.ts';
 import {
   checkAccess,
   type FieldProblem,
   type KeyAccess,
   type RequestedAccess,
-} from '../core/key-access.ts';
-import { nameFault } from '../core/key-name.ts';
-import type { ManagedKey, ShownKey } from '../keys/managed-keys.ts';
+} from '../core/key/key-access.ts';
+import { nameFault } from '../core/key/key-name.ts';
+import type { ManagedKey, ShownKey } from '../keys/admin/managed-keys.ts';
 import { because, type Reading, readDocument, wanted } from './field-problems.ts';
 import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
 

@@ -4,7 +4,7 @@
  * page and is refused can find it nowhere else.
  */
 
-import type { RouteList, RouteRow } from '../core/route-table.ts';
+import type { RouteList, RouteRow } from '../core/routes/route-table.ts';
 
 /** A list to fold out, with the words that lead to it. */
 export function EndpointList({ summary, table }: { summary: string; table: RouteList }) {

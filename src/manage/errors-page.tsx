@@ -7,8 +7,8 @@
 
 import { raw } from 'hono/html';
 import type { Child } from 'hono/jsx';
-import { type RejectionCode, rejectionKinds } from '../core/rejection.ts';
-import type { RouteList } from '../core/route-table.ts';
+import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
+import type { RouteList } from '../core/routes/route-table.ts';
 import { EndpointList } from './endpoint-list.tsx';
 import { problemKinds } from './problems.ts';
 import { rejectionHelp } from './rejection-help.ts';

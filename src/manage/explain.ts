@@ -1,17 +1,17 @@
 /**
  * "Would this request work, and if not, why?": finds the key and what is registered, and lets
- * `core/explain.ts` ask the gateway's own rules. Nothing is sent to the upstream.
+ * `core/decide/explain.ts` ask the gateway's own rules. Nothing is sent to the upstream.
  */
 
 import * as v from 'valibot';
-import { explain, explainSteps } from '../core/explain.ts';
-import { compileKey, type Key } from '../core/key.ts';
+import { explain, explainSteps } from '../core/decide/explain.ts';
+import type { Registration } from '../core/decide/preflight.ts';
+import { compileKey, type Key } from '../core/key/key.ts';
+import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
-import type { Registration } from '../core/preflight.ts';
-import { readTarget } from '../core/request-target.ts';
-import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/token.ts';
-import { parseOrigin, patternsAdmitting } from '../core/web-origin.ts';
-import type { ManagedKey } from '../keys/managed-keys.ts';
+import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
+import { readTarget } from '../core/routes/request-target.ts';
+import type { ManagedKey } from '../keys/admin/managed-keys.ts';
 import { because, invalidFields, readDocument, secret, wanted } from './field-problems.ts';
 import { findKey, isVisible, noSuchKey } from './keys.ts';
 import {

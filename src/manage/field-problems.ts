@@ -8,7 +8,7 @@
  */
 
 import * as v from 'valibot';
-import type { FieldProblem } from '../core/key-access.ts';
+import type { FieldProblem } from '../core/key/key-access.ts';
 import { shorten } from '../core/text.ts';
 import type { Problem } from '../problem.ts';
 import { QUOTE_MAX_LENGTH } from './limits.ts';

@@ -13,7 +13,7 @@
  */
 
 import { base64url } from 'jose';
-import type { KeptAnswer } from '../keys/managed-keys.ts';
+import type { KeptAnswer } from '../keys/admin/managed-keys.ts';
 import { ANSWER_KEPT_SECONDS, IDEMPOTENCY_KEY_MAX_LENGTH } from './limits.ts';
 import { type Answer, type AnswerDocument, type Call, type Outcome, refuse } from './operation.ts';
 import { problem } from './problems.ts';

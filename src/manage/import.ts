@@ -6,10 +6,10 @@
  */
 
 import * as v from 'valibot';
-import type { FieldProblem } from '../core/key-access.ts';
+import type { FieldProblem } from '../core/key/key-access.ts';
+import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { MANAGEMENT_BODY_MAX_BYTES, TOKEN_MAX_LENGTH } from '../core/limits.ts';
-import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/token.ts';
-import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/managed-keys.ts';
+import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/admin/managed-keys.ts';
 import type { Problem } from '../problem.ts';
 import {
   type NewKey,

@@ -5,8 +5,6 @@
  */
 
 import * as v from 'valibot';
-import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
-import { beginningOf } from '../core/text.ts';
 import {
   hashToken,
   hintOf,
@@ -14,8 +12,10 @@ import {
   type KeyKind,
   makeToken,
   randomBase62,
-} from '../core/token.ts';
-import type { ChangeNote, ListCursor, ShownKey } from '../keys/managed-keys.ts';
+} from '../core/key/token.ts';
+import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
+import { beginningOf } from '../core/text.ts';
+import type { ChangeNote, ListCursor, ShownKey } from '../keys/admin/managed-keys.ts';
 import {
   createKeySchema,
   editKeySchema,

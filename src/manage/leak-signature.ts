@@ -4,8 +4,8 @@
  * https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program#implement-signature-verification-in-your-secret-alert-service
  */
 
-import { readDerSignature } from '../core/der-signature.ts';
-import type { ScanningKey } from '../core/scanning-keys.ts';
+import { readDerSignature } from '../leaks/der-signature.ts';
+import type { ScanningKey } from '../leaks/github-public-keys.ts';
 
 /** The headers that a report is signed with. */
 export const KEY_ID_HEADER = 'github-public-key-identifier';

@@ -11,11 +11,11 @@
  */
 
 import * as v from 'valibot';
-import { readLeakUrl } from '../core/leak-url.ts';
+import type { LeakAction, LeakConfig } from '../config/env.ts';
+import { hashToken } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
-import { hashToken } from '../core/token.ts';
-import type { LeakAction, LeakConfig } from '../env.ts';
-import type { KeyOfToken } from '../keys/managed-keys.ts';
+import type { KeyOfToken } from '../keys/admin/managed-keys.ts';
+import { readLeakUrl } from '../leaks/leak-url.ts';
 import type { Caller } from './authenticate.ts';
 import { toAuditDocument } from './documents.ts';
 import { pathOf, problemOfFields } from './field-problems.ts';

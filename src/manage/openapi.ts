@@ -5,7 +5,7 @@
 
 import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
 import * as v from 'valibot';
-import { rejectionKinds } from '../core/rejection.ts';
+import { rejectionKinds } from '../core/decide/rejection.ts';
 import { problemType } from '../problem.ts';
 import { keySchema, keyWithTokenSchema } from './documents.ts';
 import type { Schema } from './field-problems.ts';

@@ -5,9 +5,9 @@
  * endpoint that the other does not.
  */
 
-import type { RouteList, RouteTable } from '../core/route-table.ts';
-import type { LeakConfig } from '../env.ts';
-import type { ManagedKeys } from '../keys/managed-keys.ts';
+import type { LeakConfig } from '../config/env.ts';
+import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
+import type { ManagedKeys } from '../keys/admin/managed-keys.ts';
 import type { KeyDatabase } from '../keys/types.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';

@@ -1,7 +1,7 @@
 /**
  * Every problem that management answers: its code, its status, and what to say about it in general.
  *
- * `errors-page.ts` shows this table, and that of the gateway (`core/rejection.ts`), to people.
+ * `errors-page.ts` shows this table, and that of the gateway (`core/decide/rejection.ts`), to people.
  */
 
 import { ownProblemKinds, type Problem } from '../problem.ts';

@@ -3,7 +3,7 @@
  */
 
 import * as v from 'valibot';
-import type { FieldProblem } from '../core/key-access.ts';
+import type { FieldProblem } from '../core/key/key-access.ts';
 import { because, type Reading, readDocument, wanted } from './field-problems.ts';
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
 

@@ -3,7 +3,7 @@
  * table; management's own codes are explained in `problems.ts`.
  */
 
-import type { RejectionCode } from '../core/rejection.ts';
+import type { RejectionCode } from '../core/decide/rejection.ts';
 
 /** What a refusal of the gateway means, and what to do about it, as sentences. */
 export const rejectionHelp: Readonly<

@@ -20,7 +20,7 @@ export interface ManagementRoutesOptions {
   readonly notFound: (request: Request, requestId: string) => Response;
 }
 
-/** Routes everything under `/_edge`. Rejects when a handler does: `authorizer.ts` answers for it. */
+/** Routes everything under `/_edge`. Rejects when a handler does: `worker.ts` answers for it. */
 export function createManagementRoutes(
   options: ManagementRoutesOptions,
 ): HonoBase<{ Variables: { requestId: string } }> {
@@ -47,7 +47,7 @@ export function createManagementRoutes(
     return (await servePage(page, context.req.raw)) ?? context.notFound();
   });
   routes.notFound((context) => notFound(context.req.raw, requestId));
-  // Nothing is caught here: `authorizer.ts` answers for every failure, once.
+  // Nothing is caught here: `worker.ts` answers for every failure, once.
   routes.onError((error) => {
     throw error;
   });

@@ -10,8 +10,8 @@
  * is lost when the isolate dies: the requests of one interval, while the Queue works.
  */
 
+import type { RejectionCode } from '../core/decide/rejection.ts';
 import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from '../core/limits.ts';
-import type { RejectionCode } from '../core/rejection.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { UsageOutbox } from './outbox.ts';
 import { UsageTallies } from './tallies.ts';

@@ -6,12 +6,12 @@
  * explained in `schema.sql`.
  */
 
+import type { RejectionCode } from '../core/decide/rejection.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_BATCH_REMEMBERED_DAYS,
   USAGE_TRIMS_PER_RUN,
 } from '../core/limits.ts';
-import type { RejectionCode } from '../core/rejection.ts';
 import { batchIdFrom, type ClosedBatch, DAY_MS, dayOf, type Outcome } from './batch.ts';
 
 /** Requests of one key on one day with one outcome. */

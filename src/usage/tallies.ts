@@ -6,12 +6,12 @@
  * right, and only whose requests they were is lost.
  */
 
+import type { RejectionCode } from '../core/decide/rejection.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_ORIGINS_IN_MEMORY,
   USAGE_ROWS_IN_MEMORY,
 } from '../core/limits.ts';
-import type { RejectionCode } from '../core/rejection.ts';
 import { DAY_MS, dayOf, NO_KEY, type Outcome, UNATTRIBUTED, type UsageRow } from './batch.ts';
 
 interface KeyTally {

@@ -1,8 +1,8 @@
 /** Small builders, so that a test shows only what matters to it. */
 
-import { compileKey, type Key, type StoredKey } from '../../src/core/key.ts';
-import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
-import { parseOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import { compileKey, type Key, type StoredKey } from '../../src/core/key/key.ts';
+import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 
 /** A stored CORS key without full access, for `https://app.example`. */
 export function aStoredKey(differences: Partial<StoredKey> = {}): StoredKey {

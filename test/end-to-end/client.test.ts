@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { type ApiDocument, generateClient } from '../../scripts/generate-client.ts';
-import { createClient, type ManagementClient } from '../../src/client/client.ts';
+import { createClient, type ManagementClient } from '../../src/management-client/client.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -31,17 +31,17 @@ const statusWith = async (token: string | undefined) => {
   return (await request(edge.port, { target: '/api/task/1', headers })).status;
 };
 
-describe('src/client/schema.ts', () => {
+describe('src/management-client/schema.ts', () => {
   const readDocument = async (): Promise<ApiDocument> =>
     (await edge.manage('GET', '/openapi.json')).json as ApiDocument;
 
   test('is what is made from the description that the edge serves', async () => {
-    const committed = await readFile(join(projectRoot, 'src/client/schema.ts'), 'utf8');
+    const committed = await readFile(join(projectRoot, 'src/management-client/schema.ts'), 'utf8');
     expect(await generateClient(await readDocument())).toBe(committed);
   });
 
   test('would be another for another description', async () => {
-    const committed = await readFile(join(projectRoot, 'src/client/schema.ts'), 'utf8');
+    const committed = await readFile(join(projectRoot, 'src/management-client/schema.ts'), 'utf8');
     const document = await readDocument();
     const { '/audit': _, ...paths } = document.paths;
     expect(await generateClient({ ...document, paths })).not.toBe(committed);

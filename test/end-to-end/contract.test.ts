@@ -1,8 +1,8 @@
 /** The gateway's contract as raw bytes: the production bundle on bare workerd, a real upstream. */
 
-import { describeHeaders } from '../conformance/headers.ts';
-import { describeAnyOrigin, describePreflights } from '../conformance/preflights.ts';
-import { describeRefusals } from '../conformance/refusals.ts';
+import { describeHeaders } from '../contract/headers.ts';
+import { describeAnyOrigin, describePreflights } from '../contract/preflights.ts';
+import { describeRefusals } from '../contract/refusals.ts';
 import { deploy } from './deployment.ts';
 
 describeRefusals(deploy);

@@ -7,7 +7,9 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 import { projectRoot } from '../support/node/build-bundle.ts';
 
 // Named at run time only: the Worker's sources are of another program, with types of its own.
-const { readConfig: readEnv } = await import(new URL('../../src/env.ts', import.meta.url).href);
+const { readConfig: readEnv } = await import(
+  new URL('../../src/config/env.ts', import.meta.url).href
+);
 const config = readConfig({ config: join(projectRoot, 'wrangler.toml') });
 const read = (name: string) => readFile(join(projectRoot, name), 'utf8');
 const { cloudflare, scripts } = JSON.parse(await read('package.json'));

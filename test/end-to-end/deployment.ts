@@ -11,7 +11,7 @@ import {
   type Received,
   type Row,
   toHeaderMap,
-} from '../conformance/deployment.ts';
+} from '../contract/deployment.ts';
 import { request } from '../support/node/raw-http.ts';
 import { serveEdge } from '../support/node/serve-edge.ts';
 import { hang, reply, reset } from '../support/node/upstream-answers.ts';

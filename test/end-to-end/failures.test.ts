@@ -1,7 +1,7 @@
 /** Failures of ours on bare workerd, and refusals of requests whose bodies are still on their way. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describeFailures } from '../conformance/failures.ts';
+import { describeFailures } from '../contract/failures.ts';
 import { chunk, request, sendRaw } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';

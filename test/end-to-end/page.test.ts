@@ -8,7 +8,7 @@
 
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createSessions, SESSION_COOKIE } from '../../src/manage/page/session.ts';
+import { createSessions, SESSION_COOKIE } from '../../src/manage/page/access/session.ts';
 import { launchChromium } from '../support/node/chromium.ts';
 import {
   axeFindings,

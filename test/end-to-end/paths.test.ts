@@ -1,8 +1,8 @@
 /** Paths as raw bytes over a socket, where nothing normalises the target before workerd. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describePaths } from '../conformance/paths.ts';
-import { bearer, createWorld, type World } from '../conformance/world.ts';
+import { describePaths } from '../contract/paths.ts';
+import { bearer, createWorld, type World } from '../contract/world.ts';
 import { deploy } from './deployment.ts';
 
 describePaths(deploy, { runs: 300 });

@@ -7,9 +7,9 @@ import {
   jwtVerify,
 } from 'jose';
 import { describe, expect, it } from 'vitest';
-import type { AssertionKey } from '../../src/core/assertion-keys.ts';
-import { compileKey, type StoredKey } from '../../src/core/key.ts';
-import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
+import type { AssertionKey } from '../../src/core/assertion-jwks.ts';
+import { compileKey, type StoredKey } from '../../src/core/key/key.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 import { type AssertionMode, createAssertionSigner } from '../../src/gateway/assertion.ts';
 
 const nowMs = Date.parse('2026-11-22T12:00:00.700Z');

@@ -2,9 +2,9 @@
 
 import { exports } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
-import { describeHeaders } from '../conformance/headers.ts';
-import { describeAnyOrigin, describePreflights } from '../conformance/preflights.ts';
-import { describeRefusals } from '../conformance/refusals.ts';
+import { describeHeaders } from '../contract/headers.ts';
+import { describeAnyOrigin, describePreflights } from '../contract/preflights.ts';
+import { describeRefusals } from '../contract/refusals.ts';
 import { deploy, EDGE_URL } from '../support/workers.ts';
 
 describeRefusals(deploy);

@@ -3,9 +3,9 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/config/env.ts';
 import worker from '../../src/index.ts';
-import { describeFailures } from '../conformance/failures.ts';
+import { describeFailures } from '../contract/failures.ts';
 import { deploy, requestWithTarget } from '../support/workers.ts';
 
 describeFailures(deploy);

@@ -1,7 +1,7 @@
 /** What `fetch` is asked for, where the upstream could not tell the difference in a test. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Deployment } from '../conformance/deployment.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 
 describe('a subrequest', () => {

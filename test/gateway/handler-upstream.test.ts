@@ -3,8 +3,8 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type AuthorizerOptions, createAuthorizer, type Upstream } from '../../src/authorizer.ts';
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/config/env.ts';
+import { type AuthorizerOptions, createAuthorizer, type Upstream } from '../../src/worker.ts';
 import { applySchema, EDGE_URL, emptyStorage } from '../support/workers.ts';
 
 const PAGE = 'https://page.example';

@@ -1,10 +1,10 @@
 /** Paths in the Workers test pool: targets as workerd shows them, and as a URL parser leaves them. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describePaths } from '../conformance/paths.ts';
-import { badIds, isRestrictedRoute, pathOf, routeFacts } from '../conformance/routes.ts';
-import { ownTargets, targetRows } from '../conformance/targets.ts';
-import { createWorld, type World } from '../conformance/world.ts';
+import { describePaths } from '../contract/paths.ts';
+import { badIds, isRestrictedRoute, pathOf, routeFacts } from '../contract/routes.ts';
+import { ownTargets, targetRows } from '../contract/targets.ts';
+import { createWorld, type World } from '../contract/world.ts';
 import { deploy, EDGE_URL } from '../support/workers.ts';
 
 describePaths(deploy, { runs: 1_500 });

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
-import { readTarget } from '../../src/core/request-target.ts';
+import { readTarget } from '../../src/core/routes/request-target.ts';
 import type { Outcome } from '../../src/gateway/gateway.ts';
 import { createRecorder, type RecorderOptions } from '../../src/gateway/record.ts';
-import { Lookup } from '../../src/keys/lookup.ts';
+import { Lookup } from '../../src/keys/lookup/request-scope.ts';
 import { aBackendKey, aKey, anOrigin } from '../core/fixtures.ts';
 
 const nowMs = 1_000_000;

@@ -5,10 +5,10 @@
  * told. A failure is a sentence; `null` is none.
  */
 
+import type { Registration } from '../../src/core/decide/preflight.ts';
 import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/core/limits.ts';
-import type { Registration } from '../../src/core/preflight.ts';
-import { patternsAdmitting, type WebOrigin } from '../../src/core/web-origin.ts';
-import type { KeyLookup } from '../../src/keys/directory.ts';
+import { patternsAdmitting, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import type { KeyLookup } from '../../src/keys/lookup/directory.ts';
 import { tokenSubject } from '../../src/keys/types.ts';
 import { hasImported, keyOf, registeredUntilMs, type Version } from './truth.ts';
 import {

@@ -3,9 +3,9 @@
  */
 
 import fc from 'fast-check';
-import type { StoredKey } from '../../src/core/key.ts';
-import { hashToken, importTagKey, makeToken } from '../../src/core/token.ts';
-import { parseOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import type { StoredKey } from '../../src/core/key/key.ts';
+import { hashToken, importTagKey, makeToken } from '../../src/core/key/token.ts';
+import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
 import type { Health } from './platform.ts';
 import { createRandom } from './random.ts';
 import { MODEL_TAG_KEY_HEX, narrowRules, wideRules } from './truth.ts';

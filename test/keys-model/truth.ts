@@ -1,12 +1,12 @@
 /**
  * What D1 holds, as plain values, and everything that it ever held: the yardstick of the model.
  *
- * Answers look-ups as the SQL in `src/keys/d1.ts` does, and changes keys as management does, with a
+ * Answers look-ups as the SQL in `src/keys/stores/d1.ts` does, and changes keys as management does, with a
  * line in the log for each live token of the key and for each origin pattern that is gained or lost.
  * `test/keys/model-on-d1.test.ts` runs the same schedules against the real SQL.
  */
 
-import type { AccessRule, StoredKey } from '../../src/core/key.ts';
+import type { AccessRule, StoredKey } from '../../src/core/key/key.ts';
 import { FEED_WINDOW_LINES } from '../../src/core/limits.ts';
 import {
   type ChangeLine,

@@ -5,24 +5,24 @@
  * What must hold is in `judge.ts`; what happens is in `schedule.ts`.
  */
 
-import { compileKey, isLive, type Key, type StoredKey } from '../../src/core/key.ts';
+import { compileKey, isLive, type Key, type StoredKey } from '../../src/core/key/key.ts';
 import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_TIMEOUT_MS,
   REPLICA_TIMEOUT_MS,
 } from '../../src/core/limits.ts';
-import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
-import { compileRoutes } from '../../src/core/route-table.ts';
-import { admitsOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import { admitsOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import {
   createKeyDirectory,
   type DirectoryOptions,
   type KeyDirectory,
-} from '../../src/keys/directory.ts';
-import { createKeyReplica } from '../../src/keys/kv.ts';
-import { SHARED_POLL_AGE_MS } from '../../src/keys/log-reader.ts';
-import { Lookup } from '../../src/keys/lookup.ts';
+} from '../../src/keys/lookup/directory.ts';
+import { SHARED_POLL_AGE_MS } from '../../src/keys/lookup/log-reader.ts';
+import { Lookup } from '../../src/keys/lookup/request-scope.ts';
+import { createKeyReplica } from '../../src/keys/stores/kv.ts';
 import {
   type FeedCache,
   type KeyDatabase,

@@ -5,18 +5,18 @@
  * The doubles answer at once unless told otherwise; `test/keys-model` has the ones that do their worst.
  */
 
-import type { StoredKey } from '../../src/core/key.ts';
-import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
-import { hashToken, importTagKey, makeToken } from '../../src/core/token.ts';
-import { parseOrigin, type WebOrigin } from '../../src/core/web-origin.ts';
+import type { StoredKey } from '../../src/core/key/key.ts';
+import { hashToken, importTagKey, makeToken } from '../../src/core/key/token.ts';
+import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 import {
   createKeyDirectory,
   type DirectoryOptions,
   type KeyDirectory,
   type KeyLookup,
   type StorageEvent,
-} from '../../src/keys/directory.ts';
-import { Lookup } from '../../src/keys/lookup.ts';
+} from '../../src/keys/lookup/directory.ts';
+import { Lookup } from '../../src/keys/lookup/request-scope.ts';
 import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { createRandom } from '../keys-model/random.ts';

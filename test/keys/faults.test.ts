@@ -6,10 +6,10 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { importTagKey, makeToken } from '../../src/core/token.ts';
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/config/env.ts';
+import { importTagKey, makeToken } from '../../src/core/key/token.ts';
 import worker from '../../src/index.ts';
-import { createKeyReplica } from '../../src/keys/kv.ts';
+import { createKeyReplica } from '../../src/keys/stores/kv.ts';
 import { applySchema, EDGE_URL, emptyStorage } from '../support/workers.ts';
 import { faulty, type Health, SLOW_MS } from './faulty.ts';
 

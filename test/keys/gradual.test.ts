@@ -7,10 +7,10 @@
 import { createExecutionContext, createScheduledController } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createAuthorizer } from '../../src/authorizer.ts';
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/config/env.ts';
 import { consumeUsage, type UsageMessage } from '../../src/usage/consumer.ts';
-import type { CreatedKey, Deployment } from '../conformance/deployment.ts';
+import { createAuthorizer } from '../../src/worker.ts';
+import type { CreatedKey, Deployment } from '../contract/deployment.ts';
 import { applySql, deploy, EDGE_URL } from '../support/workers.ts';
 
 const MAX_STALENESS_SECONDS = 1;

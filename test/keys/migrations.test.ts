@@ -6,8 +6,8 @@
 
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hashToken, importTagKey, type KeyKind, makeToken } from '../../src/core/token.ts';
-import type { Deployment } from '../conformance/deployment.ts';
+import { hashToken, importTagKey, type KeyKind, makeToken } from '../../src/core/key/token.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { applySchema, applySql, deploy, emptyStorage } from '../support/workers.ts';
 
 const migrations = Object.entries(

@@ -6,9 +6,9 @@
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import type { StoredKey } from '../../src/core/key.ts';
-import { createKeyStore } from '../../src/keys/d1.ts';
-import { createManagedKeys, type ManagedKey } from '../../src/keys/managed-keys.ts';
+import type { StoredKey } from '../../src/core/key/key.ts';
+import { createManagedKeys, type ManagedKey } from '../../src/keys/admin/managed-keys.ts';
+import { createKeyStore } from '../../src/keys/stores/d1.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { type ModelToken, makeModelTokens, run, schedules } from '../keys-model/schedule.ts';
 import { type Mirror, MODEL_TAG_KEY_HEX } from '../keys-model/truth.ts';

@@ -3,7 +3,7 @@
  */
 
 import { expect } from 'vitest';
-import type { Deployment, HeaderLine, HeaderMap } from '../conformance/deployment.ts';
+import type { Deployment, HeaderLine, HeaderMap } from '../contract/deployment.ts';
 
 /** A document of the API, whose members the tests read freely. */
 // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of each member.

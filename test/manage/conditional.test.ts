@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Deployment } from '../conformance/deployment.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import {
   type Client,

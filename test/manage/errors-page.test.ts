@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rejectionKinds } from '../../src/core/rejection.ts';
-import { restrictedRoutes } from '../../src/core/restricted-routes.ts';
+import { rejectionKinds } from '../../src/core/decide/rejection.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 import { problemKinds } from '../../src/manage/problems.ts';
-import type { Answer, Deployment } from '../conformance/deployment.ts';
+import type { Answer, Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 
 let edge: Deployment;

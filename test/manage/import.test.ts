@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { checksumOf, hashToken } from '../../src/core/token.ts';
-import type { Deployment } from '../conformance/deployment.ts';
+import { checksumOf, hashToken } from '../../src/core/key/token.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import {
   type Client,

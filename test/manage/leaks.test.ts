@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hashToken } from '../../src/core/token.ts';
+import { hashToken } from '../../src/core/key/token.ts';
 import { LEAK_KEYS_REVOKED_MAX, LEAKS_MAX } from '../../src/manage/limits.ts';
-import type { Deployment } from '../conformance/deployment.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import {
   type Client,

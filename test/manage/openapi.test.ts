@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createManagementApi, operations } from '../../src/manage/api.ts';
 import type { Management } from '../../src/manage/operation.ts';
 import { problemKinds } from '../../src/manage/problems.ts';
-import type { Deployment } from '../conformance/deployment.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import { type Client, clientOf, type Document } from './client.ts';
 

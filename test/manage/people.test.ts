@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createPeople, type People } from '../../src/manage/people.ts';
-import type { Deployment } from '../conformance/deployment.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import {
   type Client,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY_MS, dayOf } from '../../src/usage/batch.ts';
-import type { Deployment } from '../conformance/deployment.ts';
+import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import { type Client, clientOf, expectProblem, problemsOf } from './client.ts';
 

@@ -6,9 +6,9 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/config/env.ts';
 import worker from '../../src/index.ts';
-import type { ManagedKey } from '../../src/keys/managed-keys.ts';
+import type { ManagedKey } from '../../src/keys/admin/managed-keys.ts';
 import {
   type Answer,
   type Behaviour,
@@ -21,7 +21,7 @@ import {
   type Received,
   type Row,
   toHeaderMap,
-} from '../conformance/deployment.ts';
+} from '../contract/deployment.ts';
 
 /** Where the pool's Worker is called. */
 export const EDGE_URL = 'https://edge.test';

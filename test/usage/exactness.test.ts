@@ -7,7 +7,7 @@ import { createMessageBatch, reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { beforeEach, expect, it } from 'vitest';
-import type { RejectionCode } from '../../src/core/rejection.ts';
+import type { RejectionCode } from '../../src/core/decide/rejection.ts';
 import worker from '../../src/index.ts';
 import { applySchema } from '../support/workers.ts';
 import {

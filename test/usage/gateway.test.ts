@@ -3,8 +3,8 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { hashToken } from '../../src/core/token.ts';
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/config/env.ts';
+import { hashToken } from '../../src/core/key/token.ts';
 import worker from '../../src/index.ts';
 import { readUsage } from '../../src/usage/d1.ts';
 import { applySchema, EDGE_URL } from '../support/workers.ts';

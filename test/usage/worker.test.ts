@@ -3,7 +3,7 @@
 import { createScheduledController, reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type ConfigProblem, type Env, readConfig } from '../../src/env.ts';
+import { type ConfigProblem, type Env, readConfig } from '../../src/config/env.ts';
 import worker from '../../src/index.ts';
 import { DAY_MS, dayOf } from '../../src/usage/batch.ts';
 import { mergeUsage } from '../../src/usage/d1.ts';

@@ -3,11 +3,11 @@
  */
 
 import type { AuditedKey } from '../documents.ts';
+import type { Visitor } from './access/visitor.ts';
 import type { AuditDocument } from './api-client.ts';
-import { changesBetween } from './key-values.ts';
-import { Layout } from './layout.tsx';
-import type { Visitor } from './visitor.ts';
-import { accessOf, Time } from './words.tsx';
+import { changesBetween } from './keys/key-values.ts';
+import { Layout } from './parts/layout.tsx';
+import { accessOf, Time } from './parts/words.tsx';
 
 const actions: Readonly<Record<string, string>> = {
   create: 'Created',

@@ -3,9 +3,9 @@
  */
 
 import type { Management } from '../operation.ts';
-import type { EndedSessions } from './ended-sessions.ts';
-import type { SignInLimiter } from './sign-in-limit.ts';
-import type { DailyUsage } from './usage-chart.tsx';
+import type { EndedSessions } from './access/ended-sessions.ts';
+import type { SignInLimiter } from './access/sign-in-limit.ts';
+import type { DailyUsage } from './parts/usage-chart.tsx';
 
 /** The parts of the page beside management itself. One isolate has one. */
 export interface DashboardParts {

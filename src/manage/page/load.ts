@@ -2,13 +2,13 @@
  * What the page of a key shows, asked of the API at once.
  */
 
-import type { Explanation } from '../../core/explain.ts';
+import type { Explanation } from '../../core/decide/explain.ts';
 import type { KeyDocument } from '../documents.ts';
 import type { ApiAnswer, ApiClient, ApiProblem, RefusedOriginDocument } from './api-client.ts';
-import type { ExplainQuery } from './explain-panel.tsx';
-import { KEY_CHART_DAYS, type KeyPageState } from './key-page.tsx';
-import { toKeyValues } from './key-values.ts';
-import type { DailyUsage } from './usage-chart.tsx';
+import type { ExplainQuery } from './keys/explain-panel.tsx';
+import { KEY_CHART_DAYS, type KeyPageState } from './keys/key-page.tsx';
+import { toKeyValues } from './keys/key-values.ts';
+import type { DailyUsage } from './parts/usage-chart.tsx';
 
 const emptyExplain: KeyPageState['explain'] = {
   query: { method: 'GET', path: '', origin: '' },

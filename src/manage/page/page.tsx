@@ -10,22 +10,22 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
-import { canonicalizeOriginPattern, originWarnings } from '../../core/origin-pattern.ts';
+import { canonicalizeOriginPattern, originWarnings } from '../../core/origins/origin-pattern.ts';
 import { DAY_MS, dayOf } from '../../usage/batch.ts';
 import type { KeyDocument } from '../documents.ts';
 import { createRouter } from '../router.ts';
+import { createGuards } from './access/guards.tsx';
+import { setSecurityHeaders } from './access/security-headers.ts';
+import { NoticePage } from './access/sign-in.tsx';
+import { mountSignIn } from './access/sign-in-routes.tsx';
 import type { AuditDocument } from './api-client.ts';
-import { ASSETS_PATH, assetResponse } from './assets.ts';
 import { AuditPage } from './audit.tsx';
 import type { Dashboard } from './dashboard.ts';
-import { createGuards } from './guards.tsx';
-import { mountKeyRoutes, newFormState } from './key-routes.tsx';
-import { linesOf, textOf } from './key-values.ts';
-import { toHtml } from './layout.tsx';
-import { LIST_CHART_DAYS, ListPage } from './list.tsx';
-import { setSecurityHeaders } from './security-headers.ts';
-import { NoticePage } from './sign-in.tsx';
-import { mountSignIn } from './sign-in-routes.tsx';
+import { mountKeyRoutes, newFormState } from './keys/key-routes.tsx';
+import { linesOf, textOf } from './keys/key-values.ts';
+import { LIST_CHART_DAYS, ListPage } from './keys/list.tsx';
+import { ASSETS_PATH, assetResponse } from './parts/assets.ts';
+import { toHtml } from './parts/layout.tsx';
 
 const KEYS_PER_PAGE = 25;
 const AUDIT_LINES_PER_PAGE = 50;

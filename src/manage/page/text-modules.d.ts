@@ -7,7 +7,7 @@ declare module '*.svg' {
   const text: string;
   export default text;
 }
-declare module '*/client/script.js' {
+declare module '*/browser/script.js' {
   const text: string;
   export default text;
 }

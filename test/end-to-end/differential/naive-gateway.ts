@@ -4,7 +4,7 @@
  */
 
 import { Hono } from 'hono';
-import { restrictedRoutes } from '../../../src/core/restricted-routes.ts';
+import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 
 const app = new Hono<{ Bindings: { UPSTREAM_URL: string } }>();
 

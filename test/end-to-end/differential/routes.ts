@@ -3,7 +3,7 @@
  * upstream's that no restricted key may reach although they look alike.
  */
 
-import { restrictedRoutes } from '../../../src/core/restricted-routes.ts';
+import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 
 export interface ServedRoute {
   method: string;

@@ -8,7 +8,7 @@ import {
   type DirectoryOptions,
   type KeyDirectory,
   type KeyLookup,
-} from '../../../src/keys/directory.ts';
+} from '../../../src/keys/lookup/directory.ts';
 import { type DatabaseAnswer, LOG_START, type LogPosition } from '../../../src/keys/types.ts';
 import { readVersion } from '../truth.ts';
 import type { MakeDirectory } from '../world.ts';

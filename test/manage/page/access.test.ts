@@ -5,7 +5,7 @@
 
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Answer, Deployment } from '../../conformance/deployment.ts';
+import type { Answer, Deployment } from '../../contract/deployment.ts';
 import { deploy } from '../../support/workers.ts';
 import { clientOf, type Document, snapshot } from '../client.ts';
 import { cookieOf, hiddenFields, signIn, visitorOf } from './browser.ts';

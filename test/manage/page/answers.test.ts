@@ -5,7 +5,7 @@
 
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Answer, CreatedKey, Deployment } from '../../conformance/deployment.ts';
+import type { Answer, CreatedKey, Deployment } from '../../contract/deployment.ts';
 import { deploy } from '../../support/workers.ts';
 import { snapshot } from '../client.ts';
 import { hiddenFields, signIn, type Visitor, visitorOf } from './browser.ts';

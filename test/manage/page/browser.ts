@@ -4,7 +4,7 @@
  */
 
 import { expect } from 'vitest';
-import type { Answer, Deployment, HeaderLine } from '../../conformance/deployment.ts';
+import type { Answer, Deployment, HeaderLine } from '../../contract/deployment.ts';
 
 export type PageRequest = {
   /** Default: what a navigation inside the page sends. `null`: no such header. */

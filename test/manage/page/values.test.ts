@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { KeyDocument } from '../../../src/manage/documents.ts';
+import { addressOf } from '../../../src/manage/page/access/sign-in-limit.ts';
 import {
   changesBetween,
   type KeyValues,
@@ -10,9 +11,8 @@ import {
   toKeyValues,
   toPatch,
   writeEditable,
-} from '../../../src/manage/page/key-values.ts';
-import { addressOf } from '../../../src/manage/page/sign-in-limit.ts';
-import { inUtc, sayRelative, stateOf } from '../../../src/manage/page/words.tsx';
+} from '../../../src/manage/page/keys/key-values.ts';
+import { inUtc, sayRelative, stateOf } from '../../../src/manage/page/parts/words.tsx';
 
 const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({
   id: 'key_0000000000000000000000',

@@ -12,7 +12,7 @@ export function textModules() {
     name: 'text-modules',
     enforce: 'pre' as const,
     resolveId(source: string, importer: string | undefined) {
-      if (importer === undefined || !source.startsWith('./client/')) return null;
+      if (importer === undefined || !source.startsWith('../browser/')) return null;
       // The suffix keeps the file from what Vite does to style sheets.
       return `\0text:${resolve(dirname(importer), source)}.text`;
     },

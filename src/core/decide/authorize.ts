@@ -1,0 +1,159 @@
+/**
+ * The decision about one request: may this key, from this origin, at this time, call this route?
+ *
+ * Pure: no I/O, no clock. Everything that the decision depends on is an argument.
+ */
+
+import type { Key } from '../key/key.ts';
+import { isLive } from '../key/key.ts';
+import { admitsOrigin, type WebOrigin } from '../origins/web-origin.ts';
+import type { RequestTarget } from '../routes/request-target.ts';
+import {
+  climbsAboveRoot,
+  isRestrictedQuery,
+  pathThatFetchSends,
+  queryThatFetchSends,
+} from '../routes/request-target.ts';
+import type { RouteMatch, RouteTable } from '../routes/route-table.ts';
+import { beginningOf } from '../text.ts';
+import { type Rejection, reject } from './rejection.ts';
+
+/** The request as the rules see it. */
+export interface AuthorizationRequest {
+  readonly key: Key;
+  readonly method: string;
+  readonly target: RequestTarget;
+  /** What a restricted key may call. */
+  readonly restrictedRoutes: Routes;
+  /** `null` when the request carries no Origin. */
+  readonly origin: WebOrigin | null;
+  readonly nowMs: number;
+}
+
+/** What becomes of the request: what to forward, or why it is refused. */
+export type Decision =
+  | {
+      readonly allowed: true;
+      /** What to forward, as a path and query below `UPSTREAM_URL`. */
+      readonly path: string;
+      readonly query: string;
+      /** The row that allowed it, for logs; `null` for a key that may call everything. */
+      readonly route: string | null;
+    }
+  | { readonly allowed: false; readonly rejection: Rejection };
+
+/**
+ * Decides about a request whose key was found. Can refuse with `invalid_key`, `cors_not_enabled`,
+ * `origin_not_allowed` and `route_not_allowed`, in this order.
+ */
+export function authorize(request: AuthorizationRequest): Decision {
+  const { key, origin } = request;
+  if (!isLive(key, request.nowMs)) return deny(invalidKey(key.enabled ? 'expired' : 'disabled'));
+  // The origin comes before the route, because the refusal of a route is readable by the origins of
+  // this key and must not be handed to any other.
+  if (origin !== null) {
+    if (key.origins === null) return deny(corsNotEnabled(origin));
+    if (!admitsOrigin(key.origins, origin)) return deny(originNotAllowed(origin));
+  }
+  return decideRoute(request);
+}
+
+/** The one answer for every token that does not work. The cause is for the log alone. */
+export function invalidKey(cause: string): Rejection {
+  return reject(
+    'invalid_key',
+    'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
+    { cause },
+  );
+}
+
+/** The answer to an Origin header that no browser sends. */
+export function invalidOrigin(): Rejection {
+  return reject(
+    'invalid_origin',
+    'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
+  );
+}
+
+function decideRoute(request: AuthorizationRequest): Decision {
+  const { key, method, target } = request;
+  // TRACE asks the upstream to send back what it received, which holds the upstream's own
+  // credentials. https://www.rfc-editor.org/rfc/rfc9110#section-9.3.8
+  if (method === 'TRACE') return deny(routeNotAllowed(request));
+  if (key.access === 'backend' || key.access === 'full') {
+    if (climbsAboveRoot(target)) return deny(routeNotAllowed(request));
+    return {
+      allowed: true,
+      path: pathThatFetchSends(target),
+      query: queryThatFetchSends(target),
+      route: null,
+    };
+  }
+  const route = matchRoute(key.routes ?? request.restrictedRoutes, method, target);
+  if (!route || !isRestrictedQuery(target.query)) return deny(routeNotAllowed(request));
+  // The path comes from the row and the captured ids, never from the request.
+  return { allowed: true, path: route.path, query: target.query, route: route.template };
+}
+
+/** What `RouteTable` can be asked. */
+type Routes = Pick<RouteTable, 'match'>;
+
+/** The row of a table that a request fits; `null` for any path that is not plain. */
+export function matchRoute(
+  table: Routes,
+  method: string,
+  target: RequestTarget,
+): RouteMatch | null {
+  return target.isPlain ? table.match(method, target.path) : null;
+}
+
+/** What is forwarded of a request that needs no key. */
+export interface PublicRoute {
+  readonly path: string;
+  readonly query: string;
+  readonly route: string;
+}
+
+/**
+ * The public route that a request fits; `null` for none, and where there are none at all. Its path is
+ * compared as received: rows hold plain segments and ids, so that nothing fits which a server could
+ * read in another way.
+ */
+export function matchPublicRoute(
+  table: RouteTable | null,
+  method: string,
+  { path, query }: RequestTarget,
+): PublicRoute | null {
+  const match = table?.match(method, path) ?? null;
+  if (match === null || !isRestrictedQuery(query)) return null;
+  return { path: match.path, query, route: match.template };
+}
+
+function corsNotEnabled(origin: WebOrigin): Rejection {
+  return reject(
+    'cors_not_enabled',
+    `Cannot use this API key from a browser page on "${origin.value}": it was made for backends. Create a key with CORS access that lists this origin, and never put a backend key into a page`,
+  );
+}
+
+function originNotAllowed(origin: WebOrigin): Rejection {
+  return reject(
+    'origin_not_allowed',
+    `Cannot use this API key from origin "${origin.value}": the key does not list it. Add it to the allowed origins of the key`,
+  );
+}
+
+function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
+  const endpoint = JSON.stringify(beginningOf(`${method} ${target.path}`, 200));
+  const limit =
+    key.access === 'restricted'
+      ? 'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access'
+      : key.access === 'rules'
+        ? 'no access rule of this key covers it. Add a rule to the key'
+        : 'neither TRACE nor a path that leaves the API is forwarded';
+  return reject('route_not_allowed', `Cannot call ${endpoint} with this API key: ${limit}`);
+}
+
+function deny(rejection: Rejection): Decision {
+  return { allowed: false, rejection };
+}

@@ -1,0 +1,322 @@
+/**
+ * Explains what the gateway does with a request: the same rules in the same order as
+ * `gateway/handle.ts`, with a sentence for each of them instead of an effect.
+ *
+ * Nothing is decided here. The steps are read off the decision: what comes before the rule that
+ * refused has passed, and what comes after it was not asked. Pure, no I/O, no clock.
+ */
+
+import type { Key } from '../key/key.ts';
+import { parseOrigin, patternsAdmitting, type WebOrigin } from '../origins/web-origin.ts';
+import { isOwnTarget, type RequestTarget } from '../routes/request-target.ts';
+import type { RouteTable } from '../routes/route-table.ts';
+import { beginningOf } from '../text.ts';
+import {
+  authorize,
+  type Decision,
+  invalidKey,
+  invalidOrigin,
+  matchPublicRoute,
+} from './authorize.ts';
+import {
+  type Grant,
+  grantHeaders,
+  grantOnRefusal,
+  grantTo,
+  type HeaderSet,
+  PREFLIGHT_VARY,
+  preflightHeaders,
+} from './grant.ts';
+import { decidePreflight, PREFLIGHT_METHODS, type Registration } from './preflight.ts';
+import {
+  type Rejection,
+  type RejectionCode,
+  rejectionHeaders,
+  rejectionKinds,
+} from './rejection.ts';
+
+/** A request, and all that the rules ask about it. */
+export interface ExplainedRequest {
+  readonly method: string;
+  readonly target: RequestTarget;
+  /** As the browser sends it; `null` for none. */
+  readonly originHeader: string | null;
+  /** What the page wants to send, as `Access-Control-Request-Headers` names it. */
+  readonly requestedHeaders: string;
+  /** The key, or why a token has none. */
+  readonly key: Key | { readonly missing: string };
+  /** Whether some live key lists the origin. Of no matter without a well-formed one. */
+  readonly registration: Registration;
+  /** Whether it is registered only because some live key allows any origin. */
+  readonly isRegisteredByAny: boolean;
+  readonly restrictedRoutes: RouteTable;
+  /** Routes that need no key; `null`: there are none. */
+  readonly publicRoutes: RouteTable | null;
+  readonly nowMs: number;
+}
+
+/** The rules in the order in which they are asked. */
+export const explainSteps = [
+  'target',
+  'origin',
+  'preflight',
+  'public_route',
+  'key',
+  'allowed_origins',
+  'route',
+] as const;
+
+/** One of the rules. */
+export type ExplainStep = (typeof explainSteps)[number];
+
+/** What one rule says. `skipped`: it was not asked, or does not concern this request. */
+export interface ExplainedStep {
+  readonly step: ExplainStep;
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  readonly detail: string;
+}
+
+/** What the gateway does, and why. */
+export interface Explanation {
+  /** Whether the request is forwarded. */
+  readonly allowed: boolean;
+  /** The rule that refused it; `null` when it is forwarded. */
+  readonly decidedBy: ExplainStep | null;
+  /** `null` when it is forwarded: the upstream decides then. */
+  readonly status: number | null;
+  readonly code: RejectionCode | 'not_found' | null;
+  readonly detail: string;
+  readonly steps: readonly ExplainedStep[];
+  /** What the browser's preflight is answered; `null` for a request without an origin. */
+  readonly preflight: {
+    readonly status: number;
+    readonly code: RejectionCode | null;
+    readonly headers: HeaderSet;
+  } | null;
+  /** The headers of the answer that are the gateway's own, where it comes so far. */
+  readonly headers: HeaderSet;
+}
+
+/** The rule behind each code that a decision can come to. */
+const stepByCode: Readonly<Partial<Record<RejectionCode | 'not_found', ExplainStep>>> = {
+  not_found: 'target',
+  invalid_origin: 'origin',
+  invalid_key: 'key',
+  cors_not_enabled: 'allowed_origins',
+  origin_not_allowed: 'allowed_origins',
+  route_not_allowed: 'route',
+};
+
+/** Explains one request. Never throws. */
+export function explain(request: ExplainedRequest): Explanation {
+  if (isOwnTarget(request.target)) return explainOwnTarget(request);
+  const { originHeader } = request;
+  const origin = originHeader === null ? null : parseOrigin(originHeader);
+  const isPublic = findPublicRoute(request) !== null && (originHeader === null || origin !== null);
+  const decision = decide(request, origin);
+  const rejection = decision.allowed ? null : decision.rejection;
+  const decidedBy = rejection && (stepByCode[rejection.code] ?? 'route');
+  const preflight = origin && explainPreflight(request, origin);
+  return {
+    allowed: decision.allowed,
+    decidedBy,
+    status: rejection && rejectionKinds[rejection.code].status,
+    code: rejection?.code ?? null,
+    detail: rejection === null ? forwardedDetail(decision) : rejection.detail,
+    steps: explainSteps.map((step) =>
+      explainStep(step, { request, origin, isPublic, decision, decidedBy }),
+    ),
+    preflight,
+    headers: answerHeaders(request, origin, rejection),
+  };
+}
+
+/** The pipeline of `gateway/handle.ts`, without its effects. */
+function decide(request: ExplainedRequest, origin: WebOrigin | null): Decision {
+  const { key, method, target, restrictedRoutes, nowMs } = request;
+  if (request.originHeader !== null && origin === null) return refused(invalidOrigin());
+  const publicRoute = findPublicRoute(request);
+  if (publicRoute !== null) return { allowed: true, ...publicRoute };
+  if ('missing' in key) return refused(invalidKey(key.missing));
+  return authorize({ key, method, target, restrictedRoutes, origin, nowMs });
+}
+
+function findPublicRoute({ publicRoutes, method, target }: ExplainedRequest) {
+  return matchPublicRoute(publicRoutes, method, target);
+}
+
+function explainPreflight(
+  request: ExplainedRequest,
+  origin: WebOrigin,
+): NonNullable<Explanation['preflight']> {
+  const decision = decidePreflight({
+    origin,
+    registration: findPublicRoute(request) ? 'registered' : request.registration,
+    requestedHeaders: request.requestedHeaders,
+  });
+  if (decision.granted) {
+    const { allowHeaders, maxAgeSeconds } = decision;
+    const headers = preflightHeaders(grantTo(origin), allowHeaders, maxAgeSeconds);
+    return { status: 204, code: null, headers };
+  }
+  const { code } = decision.rejection;
+  const headers = { ...refusalHeaders(request, origin, decision.rejection), Vary: PREFLIGHT_VARY };
+  return { status: rejectionKinds[code].status, code, headers };
+}
+
+function answerHeaders(
+  request: ExplainedRequest,
+  origin: WebOrigin | null,
+  rejection: Rejection | null,
+): HeaderSet {
+  if (rejection !== null) return refusalHeaders(request, origin, rejection);
+  return withVary(grantTo(origin));
+}
+
+function refusalHeaders(
+  { registration }: ExplainedRequest,
+  origin: WebOrigin | null,
+  rejection: Rejection,
+): HeaderSet {
+  const { grantScope } = rejectionKinds[rejection.code];
+  return {
+    ...withVary(grantOnRefusal(grantScope, origin, registration)),
+    ...rejectionHeaders(rejection),
+    'X-Edge-Reason': rejection.code,
+  };
+}
+
+function withVary(grant: Grant): HeaderSet {
+  return { ...grantHeaders(grant), Vary: 'Origin' };
+}
+
+function explainOwnTarget(request: ExplainedRequest): Explanation {
+  const detail = `${quote(request.target.path)} is in the namespace of the edge, or could be read so, and is never forwarded`;
+  return {
+    allowed: false,
+    decidedBy: 'target',
+    status: 404,
+    code: 'not_found',
+    detail,
+    steps: explainSteps.map((step) =>
+      step === 'target' ? { step, outcome: 'failed', detail } : notAsked(step),
+    ),
+    preflight: null,
+    headers: { 'X-Edge-Reason': 'not_found' },
+  };
+}
+
+/** What the sentences are made from. */
+interface Case {
+  readonly request: ExplainedRequest;
+  readonly origin: WebOrigin | null;
+  readonly isPublic: boolean;
+  readonly decision: Decision;
+  readonly decidedBy: ExplainStep | null;
+}
+
+function explainStep(step: ExplainStep, of: Case): ExplainedStep {
+  const { decision, decidedBy } = of;
+  // A preflight is a request of its own, so the steps of the actual request go on after it.
+  if (step === 'preflight') return explainPreflightStep(of);
+  if (step === decidedBy && !decision.allowed) {
+    const { cause, detail } = decision.rejection;
+    return {
+      step,
+      outcome: 'failed',
+      detail: cause === undefined ? detail : `the key is not valid: ${cause}`,
+    };
+  }
+  const last = of.isPublic ? 'public_route' : decidedBy;
+  const isAfter = last !== null && explainSteps.indexOf(step) > explainSteps.indexOf(last);
+  return isAfter ? notAsked(step, of.isPublic) : explainPassed(step, of);
+}
+
+function explainPreflightStep(of: Case): ExplainedStep {
+  const { request, origin, decidedBy } = of;
+  const step = 'preflight';
+  if (origin === null) {
+    return decidedBy === 'origin'
+      ? notAsked(step)
+      : { step, outcome: 'skipped', detail: 'only browsers send one, and they send an Origin' };
+  }
+  const { registration, isRegisteredByAny, method } = request;
+  const allowed = isRegisteredByAny ? 'any origin' : origin.value;
+  const why = of.isPublic
+    ? 'the route is public, for pages of any origin'
+    : `a live key allows ${allowed}, and the preflight carries no key that could be checked`;
+  if (registration === 'unregistered' && !of.isPublic) {
+    return {
+      step,
+      outcome: 'failed',
+      detail: `no live key lists ${origin.value}, so a browser does not get as far as the actual request`,
+    };
+  }
+  const isUnknownMethod = !PREFLIGHT_METHODS.split(', ').includes(method);
+  return {
+    step,
+    outcome: isUnknownMethod ? 'failed' : 'passed',
+    detail: isUnknownMethod ? `no page of any origin is allowed to send ${method}` : why,
+  };
+}
+
+function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): ExplainedStep {
+  const { request, origin, decision } = of;
+  const { target } = request;
+  switch (step) {
+    case 'target':
+      return {
+        step,
+        outcome: 'passed',
+        detail: target.isPlain
+          ? 'every server reads this path alike'
+          : 'servers may read this path differently, so a key with a list of routes cannot call it',
+      };
+    case 'origin':
+      return origin === null
+        ? { step, outcome: 'skipped', detail: 'the request has no Origin, as from a backend' }
+        : { step, outcome: 'passed', detail: `the Origin is ${origin.value}` };
+    case 'public_route':
+      return of.isPublic
+        ? { step, outcome: 'passed', detail: `it needs no key; ${forwardedDetail(decision)}` }
+        : { step, outcome: 'skipped', detail: 'the request fits no public route' };
+    case 'key':
+      return { step, outcome: 'passed', detail: 'the key is known, enabled and not expired' };
+    case 'allowed_origins':
+      return explainAllowedOrigins(of);
+    case 'route':
+      return { step, outcome: 'passed', detail: forwardedDetail(decision) };
+  }
+}
+
+function explainAllowedOrigins({ request, origin }: Case): ExplainedStep {
+  const step = 'allowed_origins';
+  if (origin === null) {
+    return { step, outcome: 'skipped', detail: 'without an Origin there is none to check' };
+  }
+  const { key } = request;
+  const patterns = 'missing' in key ? null : key.origins?.patterns;
+  const admitting = patternsAdmitting(origin).find((pattern) => patterns?.has(pattern));
+  return { step, outcome: 'passed', detail: `the key lists ${admitting ?? origin.value}` };
+}
+
+function forwardedDetail(decision: Decision): string {
+  if (!decision.allowed) return '';
+  const forwarded = `forwarded as ${quote(decision.path + decision.query)}`;
+  return decision.route === null
+    ? `the key may call everything; ${forwarded}`
+    : `allowed by ${decision.route}; ${forwarded}`;
+}
+
+function notAsked(step: ExplainStep, isPublic = false): ExplainedStep {
+  const why = isPublic ? 'the route is public' : 'the request is refused before';
+  return { step, outcome: 'skipped', detail: `not asked, because ${why}` };
+}
+
+function refused(rejection: Rejection): Decision {
+  return { allowed: false, rejection };
+}
+
+function quote(text: string): string {
+  return JSON.stringify(beginningOf(text, 200));
+}

@@ -1,0 +1,88 @@
+/**
+ * CORS permissions as data: who gets a grant, and which headers say so.
+ *
+ * The gateway writes these headers onto its responses, and management explains them; neither knows
+ * more about them than is here. Pure, no I/O.
+ * Fetch, CORS protocol: https://fetch.spec.whatwg.org/#http-cors-protocol
+ */
+
+import type { WebOrigin } from '../origins/web-origin.ts';
+import { PREFLIGHT_METHODS, type Registration } from './preflight.ts';
+import type { GrantScope } from './rejection.ts';
+
+/** The value of `Access-Control-Allow-Origin`, or `null` for none. */
+export type Grant = string | null;
+
+/** Headers by their names. */
+export type HeaderSet = Readonly<Record<string, string>>;
+
+/** What every answer to a preflight varies by, granted or not. */
+export const PREFLIGHT_VARY =
+  'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
+
+/** Response headers that a page may read beyond the few that Fetch always allows. */
+const EXPOSED_HEADERS = [
+  'Location',
+  'Link',
+  'ETag',
+  'Retry-After',
+  'X-Total-Count',
+  'WWW-Authenticate',
+  'X-Edge-Reason',
+  'X-Request-Id',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Upload-Offset',
+  'Upload-Length',
+  'Content-Range',
+  'Accept-Ranges',
+].join(', ');
+
+const none: HeaderSet = {};
+
+/**
+ * The grant for an origin. An opaque origin is answered with `*`: every opaque origin serialises to
+ * `null`, so echoing it would say no more, and some clients do not take it.
+ */
+export function grantTo(origin: WebOrigin | null): Grant {
+  if (origin === null) return null;
+  return origin.isOpaque ? '*' : origin.value;
+}
+
+/**
+ * The grant on a refusal, by who may read refusals of its kind. Where that depends on the registration
+ * of the origin, an origin that nobody can tell about counts as registered.
+ */
+export function grantOnRefusal(
+  scope: GrantScope,
+  origin: WebOrigin | null,
+  registration: Registration | null,
+): Grant {
+  if (scope === 'none') return null;
+  if (scope === 'registered' && registration === 'unregistered') return null;
+  return grantTo(origin);
+}
+
+/** The `Access-Control-*` headers of the response to an actual request. */
+export function grantHeaders(grant: Grant): HeaderSet {
+  if (grant === null) return none;
+  return {
+    'Access-Control-Allow-Origin': grant,
+    'Access-Control-Expose-Headers': EXPOSED_HEADERS,
+  };
+}
+
+/** All headers of a granted preflight. */
+export function preflightHeaders(
+  grant: Grant,
+  allowHeaders: string,
+  maxAgeSeconds: number,
+): HeaderSet {
+  return {
+    ...(grant === null ? none : { 'Access-Control-Allow-Origin': grant }),
+    'Access-Control-Allow-Methods': PREFLIGHT_METHODS,
+    'Access-Control-Allow-Headers': allowHeaders,
+    'Access-Control-Max-Age': String(maxAgeSeconds),
+    Vary: PREFLIGHT_VARY,
+  };
+}

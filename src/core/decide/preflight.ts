@@ -1,0 +1,99 @@
+/**
+ * What a CORS preflight is, and what it is answered.
+ *
+ * A preflight carries no key, so nothing is authorised here. A grant tells an honest browser that it
+ * may send the actual request; the boundary is the key's own list on that request. Pure, no I/O.
+ * Fetch, CORS-preflight fetch: https://fetch.spec.whatwg.org/#cors-preflight-fetch
+ */
+
+import { PREFLIGHT_MAX_HEADER_BYTES, PREFLIGHT_MAX_HEADER_NAMES } from '../limits.ts';
+import type { WebOrigin } from '../origins/web-origin.ts';
+import { type Rejection, reject } from './rejection.ts';
+
+/** The methods that a preflight is told. A method outside them is still answered, without itself. */
+export const PREFLIGHT_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
+/** How long a browser may remember a preflight, in seconds. Chromium's own limit is 7200. */
+export const PREFLIGHT_MAX_AGE_SECONDS = 2 * 60 * 60;
+/** The same while it cannot be known which origins are registered. */
+export const PREFLIGHT_UNSURE_MAX_AGE_SECONDS = 5;
+
+const ALWAYS_ALLOWED_HEADERS = ['authorization', 'content-type'];
+// A token, or nothing, between blanks, which are SP and HTAB only. Linear: no two parts overlap.
+// https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+const elementPattern = /^[ \t]*([A-Za-z0-9!#$%&'*+\-.^_`|~]*)[ \t]*$/;
+const encoder = new TextEncoder();
+
+/** Whether some live key lists an origin; `unsure` when nobody can say at the moment. */
+export type Registration = 'registered' | 'unregistered' | 'unsure';
+
+/** The grant's variable parts, or the refusal. */
+export type PreflightDecision =
+  | { readonly granted: true; readonly allowHeaders: string; readonly maxAgeSeconds: number }
+  | { readonly granted: false; readonly rejection: Rejection };
+
+/** Whether a request is a preflight. Any other OPTIONS is an ordinary request. */
+export function isPreflight(request: {
+  readonly method: string;
+  readonly origin: unknown;
+  readonly requestedMethod: string | null;
+}): boolean {
+  return (
+    request.method === 'OPTIONS' && request.origin !== null && Boolean(request.requestedMethod)
+  );
+}
+
+/**
+ * Decides a preflight. Refuses only an origin that no live key lists (`origin_not_registered`).
+ *
+ * A method or header that is not supported is still granted the rest, so that the browser's console
+ * names the culprit instead of "no Access-Control-Allow-Origin".
+ */
+export function decidePreflight(preflight: {
+  readonly origin: WebOrigin;
+  readonly registration: Registration;
+  readonly requestedHeaders: string | null;
+}): PreflightDecision {
+  const { origin, registration } = preflight;
+  if (registration === 'unregistered') {
+    return {
+      granted: false,
+      rejection: reject(
+        'origin_not_registered',
+        `Cannot answer the preflight from origin "${origin.value}": no API key lists this origin. Add it to the allowed origins of the key that the page uses`,
+      ),
+    };
+  }
+  return {
+    granted: true,
+    allowHeaders: allowedHeaders(preflight.requestedHeaders ?? ''),
+    maxAgeSeconds:
+      registration === 'unsure' ? PREFLIGHT_UNSURE_MAX_AGE_SECONDS : PREFLIGHT_MAX_AGE_SECONDS,
+  };
+}
+
+/**
+ * The value of `Access-Control-Allow-Headers`: what every call needs and the requested names that are
+ * valid, in one pass. A request for more names or bytes than any page needs gets the two alone.
+ */
+export function allowedHeaders(requested: string): string {
+  const always = ALWAYS_ALLOWED_HEADERS.join(', ');
+  if (requested === '' || isLongerThan(requested, PREFLIGHT_MAX_HEADER_BYTES)) return always;
+  const allowed = new Set(ALWAYS_ALLOWED_HEADERS);
+  let names = 0;
+  for (const element of requested.split(',')) {
+    const name = elementPattern.exec(element)?.[1];
+    // Empty elements do not count: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1
+    if (name === '') continue;
+    names += 1;
+    if (names > PREFLIGHT_MAX_HEADER_NAMES) return always;
+    // Alone, "*" would be the wildcard, which does not cover Authorization and is never what a caller
+    // needs.
+    if (name !== undefined && name !== '*') allowed.add(name.toLowerCase());
+  }
+  return [...allowed].join(', ');
+}
+
+function isLongerThan(text: string, bytes: number): boolean {
+  // A UTF-16 code unit takes at most three bytes.
+  return text.length * 3 > bytes && encoder.encode(text).byteLength > bytes;
+}

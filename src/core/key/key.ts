@@ -1,0 +1,151 @@
+/**
+ * A key: our record about a token, as it is stored and as the gateway uses it.
+ *
+ * Pure, no I/O, no clock.
+ */
+
+import { compileOrigins, type OriginSet } from '../origins/web-origin.ts';
+import type { RouteList, RouteRow, RouteTable } from '../routes/route-table.ts';
+import { compileRoutes } from '../routes/route-table.ts';
+import type { KeyKind } from './token.ts';
+
+/** One entry of a key's own route list, in Livepeer Studio's shape. */
+export interface AccessRule {
+  /** Lower case, or `*` for any. */
+  readonly methods: readonly string[];
+  /** Paths with `:name` for one id, and `*` as a last segment for whatever follows. */
+  readonly resources: readonly string[];
+}
+
+/** A rule as people read it, such as `GET, PATCH /api/asset/:id`. */
+export function ruleText({ methods, resources }: AccessRule): string {
+  const names = methods.map((method) => method.toUpperCase());
+  return `${names.join(', ')} ${resources.join(', ')}`;
+}
+
+/** What of a key decides about requests, as D1 and KV hold it. Validated when it was written. */
+export interface StoredKey {
+  readonly id: string;
+  readonly owner: string | null;
+  readonly kind: KeyKind;
+  /** Canonical patterns; never empty. `null` on a backend key. */
+  readonly allowedOrigins: readonly string[] | null;
+  readonly fullAccess: boolean;
+  readonly rules: readonly AccessRule[] | null;
+  readonly enabled: boolean;
+  /** When the key, or this token of it, stops, whichever is sooner; `null`: never. */
+  readonly expiresAtMs: number | null;
+}
+
+/** How far a key reaches, as the upstream is told in `X-Edge-Access`. */
+export type AccessLevel = 'backend' | 'restricted' | 'full' | 'rules';
+
+/** A key ready to be asked about a request. */
+export interface Key {
+  readonly id: string;
+  readonly owner: string | null;
+  readonly kind: KeyKind;
+  readonly access: AccessLevel;
+  /** `null` on a backend key. */
+  readonly origins: OriginSet | null;
+  /** The key's own routes; `null` where the access level decides. */
+  readonly routes: RouteTable | null;
+  readonly enabled: boolean;
+  readonly expiresAtMs: number | null;
+}
+
+/**
+ * Compiles a stored key. `restricted` is the deployment's restricted list: its reserved words also
+ * guard a key's own rules, where they have an id in the same place.
+ */
+export function compileKey(stored: StoredKey, restricted: RouteList): Key {
+  return {
+    id: stored.id,
+    owner: stored.owner,
+    kind: stored.kind,
+    access: accessLevelOf(stored),
+    // By kind: a CORS key that somehow has no list admits no origin, and a backend key never one.
+    origins: stored.kind === 'cors' ? compileOrigins(stored.allowedOrigins ?? []) : null,
+    routes: stored.rules && compileRules(stored.rules, restricted),
+    enabled: stored.enabled,
+    expiresAtMs: stored.expiresAtMs,
+  };
+}
+
+/** A CORS key is restricted unless it has full access or rules of its own. */
+export function accessLevelOf(key: Pick<StoredKey, 'kind' | 'fullAccess' | 'rules'>): AccessLevel {
+  if (key.rules) return 'rules';
+  if (key.kind === 'backend') return 'backend';
+  return key.fullAccess ? 'full' : 'restricted';
+}
+
+/** Whether a key that was found may be used at all, by its own state. */
+export function isLive(key: Pick<Key, 'enabled' | 'expiresAtMs'>, nowMs: number): boolean {
+  return key.enabled && (key.expiresAtMs === null || nowMs < key.expiresAtMs);
+}
+
+/**
+ * Turns a key's own rules into a route table.
+ *
+ * An id in a place where the restricted list has one too takes over its reserved words: whoever
+ * writes `PATCH /api/stream/:id` means a stream, not `/api/stream/deactivate-many`, and so does
+ * whoever writes `/API/stream/:id` or `/api/:kind/:id`. A rule that names such a word as a literal,
+ * or ends in `*`, still reaches it.
+ */
+export function compileRules(rules: readonly AccessRule[], restricted: RouteList): RouteTable {
+  const guarded = guardedPlaces(restricted);
+  const reservedWords: Record<string, readonly string[]> = {};
+  const templateOf = (resource: string) => {
+    const template: string[] = [];
+    for (const segment of resource.slice(1).split('/')) {
+      if (!segment.startsWith(':')) {
+        template.push(segment);
+        continue;
+      }
+      const kinds = new Set(
+        guarded.filter(({ place }) => canMeet(place, template)).map(({ kind }) => kind),
+      );
+      // No configured kind has a colon, so that an id elsewhere is guarded by nobody's words.
+      const name = [...kinds].join(',') || ':id';
+      reservedWords[name] ??= [...kinds].flatMap((kind) => restricted.reservedWords[kind] ?? []);
+      template.push(`{${name}}`);
+    }
+    return `/${template.join('/')}`;
+  };
+  const routes: RouteRow[] = rules.flatMap(({ methods, resources }) =>
+    resources.map((resource) => ({ methods, path: templateOf(resource) })),
+  );
+  return compileRoutes({ routes, reservedWords });
+}
+
+/** An id that has reserved words, and the segments of the template that stand before it. */
+interface GuardedPlace {
+  readonly place: readonly string[];
+  readonly kind: string;
+}
+
+function guardedPlaces({ routes, reservedWords }: RouteList): readonly GuardedPlace[] {
+  return routes.flatMap(({ path }) => {
+    const segments = path.slice(1).split('/');
+    return segments.flatMap((segment, index) => {
+      const kind = segment.slice(1, -1);
+      if (!isId(segment) || !Object.hasOwn(reservedWords, kind)) return [];
+      return [{ place: segments.slice(0, index), kind }];
+    });
+  });
+}
+
+/** Whether one path can fit both templates, for an upstream that ignores case as Express does. */
+function canMeet(left: readonly string[], right: readonly string[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((segment, index) => {
+      const other = right[index] ?? '';
+      return isId(segment) || isId(other) || segment.toLowerCase() === other.toLowerCase();
+    })
+  );
+}
+
+function isId(segment: string): boolean {
+  return segment.startsWith('{');
+}

@@ -1,0 +1,177 @@
+/**
+ * Reads a list of routes that an operator configured: the restricted set, or the public routes.
+ *
+ * Checked as a whole when the Worker starts: a list that is wrong in one place would otherwise allow
+ * too much in that place. Pure, no I/O.
+ */
+
+import { isRecord, parseJson } from '../json.ts';
+import type { FieldProblem } from '../key/key-access.ts';
+import { beginningOf } from '../text.ts';
+import type { RouteList, RouteRow } from './route-table.ts';
+
+/** The list, or everything that is wrong with it. */
+export type RouteListResult =
+  | { readonly ok: true; readonly list: RouteList }
+  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+
+const methodNames = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const literalPattern = /^[A-Za-z0-9\-._~]+$/;
+const idPattern = /^\{([a-z][a-z0-9_-]*)\}$/;
+const ROUTES_MAX = 2_000;
+
+/**
+ * Reads a route list from JSON text, or from a value that was parsed already:
+ *
+ *     {"routes": [{"methods": ["GET"], "path": "/api/playback/{playback}"}],
+ *      "reservedWords": {"stream": ["deactivate-many"]},
+ *      "encodedIds": ["upload"]}
+ *
+ * Returns every problem with its place in the JSON, the value, the reason and the fix. Never throws.
+ */
+export function readRouteList(configured: unknown): RouteListResult {
+  const problems: FieldProblem[] = [];
+  const problem = (path: string, value: unknown, reason: string, fix: string) => {
+    problems.push({ path, value, reason, fix });
+  };
+  const document = typeof configured === 'string' ? parseJson(configured) : configured;
+  if (!isRecord(document)) {
+    problem(
+      '',
+      typeof configured === 'string' ? beginningOf(configured, 100) : null,
+      'it is not a JSON object',
+      'Write {"routes": [{"methods": ["GET"], "path": "/api/task/{task}"}]}',
+    );
+    return { ok: false, problems };
+  }
+  for (const name of Object.keys(document)) {
+    if (['routes', 'reservedWords', 'encodedIds'].includes(name)) continue;
+    problem(name, null, 'there is no such field', 'Use routes, reservedWords and encodedIds');
+  }
+
+  const routes = readRoutes(document['routes'], problem);
+  const kinds = new Set(routes.flatMap(({ path }) => idKindsOf(path)));
+  const reservedWords = readReservedWords(document['reservedWords'] ?? {}, kinds, problem);
+  const encodedIds = readEncodedIds(document['encodedIds'] ?? [], kinds, problem);
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, list: { routes, reservedWords, encodedIds } };
+}
+
+type Report = (path: string, value: unknown, reason: string, fix: string) => void;
+
+function readRoutes(value: unknown, problem: Report): readonly RouteRow[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > ROUTES_MAX) {
+    problem('routes', null, `it is not a list of 1 to ${ROUTES_MAX} routes`, 'List the routes');
+    return [];
+  }
+  const seen = new Set<string>();
+  return value.flatMap((row: unknown, index): RouteRow[] => {
+    const place = `routes[${index}]`;
+    if (!isRecord(row)) {
+      problem(place, row, 'it is not an object', 'Write {"methods": ["GET"], "path": "/api/x"}');
+      return [];
+    }
+    const methods = readStrings(row['methods'], `${place}.methods`, problem);
+    for (const method of methods) {
+      if (methodNames.includes(method)) continue;
+      const fix = `Use ${methodNames.join(', ')}, in capitals`;
+      problem(`${place}.methods`, method, 'it is not a method that can be listed', fix);
+    }
+    const { path } = row;
+    if (typeof path !== 'string' || !isTemplate(path)) {
+      problem(
+        `${place}.path`,
+        path ?? null,
+        'it is not a path of plain segments: letters, digits and - . _ ~, "{kind}" for one id, and "*" as the last segment',
+        'Write it like "/api/asset/{asset}", with a leading and without a trailing slash',
+      );
+      return [];
+    }
+    for (const method of methods) {
+      const name = `${method} ${path.replaceAll(/\{[^}]*\}/g, '{}')}`;
+      if (seen.has(name)) {
+        problem(
+          place,
+          `${method} ${path}`,
+          'an earlier row says the same',
+          'Remove one of the two',
+        );
+      }
+      seen.add(name);
+    }
+    return [{ methods, path }];
+  });
+}
+
+function readReservedWords(
+  value: unknown,
+  kinds: ReadonlySet<string>,
+  problem: Report,
+): Record<string, readonly string[]> {
+  const reservedWords: Record<string, readonly string[]> = {};
+  if (!isRecord(value)) {
+    problem('reservedWords', value, 'it is not an object', 'Write {"stream": ["deactivate-many"]}');
+    return reservedWords;
+  }
+  for (const [kind, words] of Object.entries(value)) {
+    const place = `reservedWords.${kind}`;
+    // A misspelt kind would leave its words unguarded.
+    if (!kinds.has(kind)) {
+      problem(
+        place,
+        kind,
+        'no route has an id of this kind',
+        `Write {${kind}} in a path, or remove it`,
+      );
+    }
+    const read = readStrings(words, place, problem);
+    for (const word of read) {
+      if (/^[a-z0-9_-]{1,128}$/.test(word)) continue;
+      const reason = 'it is not a word that an id could be, in lower case';
+      problem(place, word, reason, 'Use a-z, 0-9, "_" and "-"; any case of it is refused');
+    }
+    reservedWords[kind] = read;
+  }
+  return reservedWords;
+}
+
+function readEncodedIds(
+  value: unknown,
+  kinds: ReadonlySet<string>,
+  problem: Report,
+): readonly string[] {
+  if (Array.isArray(value) && value.length === 0) return [];
+  const encodedIds = readStrings(value, 'encodedIds', problem);
+  for (const kind of encodedIds) {
+    if (kinds.has(kind)) continue;
+    problem('encodedIds', kind, 'no route has an id of this kind', `Write {${kind}} in a path`);
+  }
+  return encodedIds;
+}
+
+function readStrings(value: unknown, place: string, problem: Report): readonly string[] {
+  if (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((entry) => typeof entry === 'string')
+  ) {
+    return value;
+  }
+  problem(place, null, 'it is not a list of at least one string', 'Write a list such as ["GET"]');
+  return [];
+}
+
+function isTemplate(path: string): boolean {
+  if (!path.startsWith('/') || /^\/_edge(?:\/|$)/i.test(path)) return false;
+  const segments = path.slice(1).split('/');
+  return segments.every(
+    (segment, index) =>
+      (literalPattern.test(segment) && segment !== '.' && segment !== '..') ||
+      idPattern.test(segment) ||
+      (segment === '*' && index > 0 && index === segments.length - 1),
+  );
+}
+
+function idKindsOf(path: string): readonly string[] {
+  return path.split('/').flatMap((segment) => idPattern.exec(segment)?.[1] ?? []);
+}

@@ -1,0 +1,176 @@
+/**
+ * Keeps one isolate's change feed up to date, from D1's primary and from polls that the data centre's
+ * isolates share, and knows when D1 is out of reach.
+ *
+ * Everything that is under way is known by when it began, never by a flag: the request that began it
+ * may die before it could clear one.
+ */
+
+import {
+  DATABASE_BACKOFF_MS,
+  DATABASE_TIMEOUT_MS,
+  FEED_CACHE_MARGIN_MS,
+  FEED_CACHE_SECONDS,
+  FEED_CACHE_SLOWEST_POLL_MS,
+  FEED_CACHE_TIMEOUT_MS,
+} from '../../core/limits.ts';
+import type {
+  DatabaseAnswer,
+  DatabaseRequest,
+  FeedCache,
+  FeedSnapshot,
+  KeyDatabase,
+} from '../types.ts';
+import type { ChangeFeed, FeedProgress } from './change-feed.ts';
+import type { RunInBackground } from './request-scope.ts';
+
+/** Rejects after so many milliseconds, unless the work is done before. */
+export type WithTimeout = <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
+
+/** What a reader of the log is made of. */
+export interface LogReaderOptions {
+  readonly feed: ChangeFeed;
+  readonly database: KeyDatabase;
+  readonly feedCache: FeedCache;
+  readonly now: () => number;
+  readonly withTimeout: WithTimeout;
+  readonly tell: (event: 'database_failed' | 'cache_failed', error: unknown) => void;
+  /** What was remembered under the log so far counts no more. */
+  readonly onRestart: () => void;
+  readonly refreshMs: number;
+  readonly maxStalenessMs: number;
+}
+
+/** See the file's head. */
+export interface LogReader {
+  /**
+   * One round trip to D1's primary, which also reads the log; `null` when D1 is out of reach. The
+   * log is left for the data centre's other isolates, when there is a request to leave work behind.
+   */
+  read(
+    asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns'>,
+    runInBackground: RunInBackground | null,
+  ): Promise<DatabaseAnswer | null>;
+  /** Takes in the data centre's shared poll, if there is one and it helps. */
+  readShared(): Promise<void>;
+  /** Polls the log behind a request, unless a read of it is under way. */
+  pollInBackground(nowMs: number, runInBackground: RunInBackground): void;
+  /**
+   * Whether a read of D1 that began within the last few seconds failed, and none since succeeded. It
+   * is not worth waiting for another one then. After these seconds nobody knows.
+   */
+  isDatabaseDown(nowMs: number): boolean;
+}
+
+/**
+ * How old a shared poll can be when it is read: what it took, its time in the cache, and a margin for
+ * caches that count in whole seconds.
+ */
+export const SHARED_POLL_AGE_MS =
+  FEED_CACHE_SLOWEST_POLL_MS + FEED_CACHE_SECONDS * 1000 + FEED_CACHE_MARGIN_MS;
+
+/** A reader for one isolate. Nothing of it ever rejects. */
+export function createLogReader(options: LogReaderOptions): LogReader {
+  const { feed, database, feedCache, now, withTimeout, tell } = options;
+  // A shared poll has to spare an isolate its own one.
+  const sharesPolls = options.refreshMs > SHARED_POLL_AGE_MS;
+  // Neither a slow answer nor the memory of a failure may outlast what the bound allows.
+  const timeoutMs = Math.min(DATABASE_TIMEOUT_MS, options.maxStalenessMs);
+  const downMs = Math.min(DATABASE_TIMEOUT_MS + DATABASE_BACKOFF_MS, options.maxStalenessMs);
+  let pollBeginMs = Number.NEGATIVE_INFINITY;
+  let sharedMs = Number.NEGATIVE_INFINITY;
+  let succeededBeginMs = Number.NEGATIVE_INFINITY;
+  let failedBeginMs = Number.NEGATIVE_INFINITY;
+  // Asked for what comes after a line that is gone, a restored D1 tells its newest line and no more.
+  let isWindowShort = false;
+
+  async function read(
+    asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns'>,
+    runInBackground: RunInBackground | null,
+  ): Promise<DatabaseAnswer | null> {
+    const beganMs = now();
+    pollBeginMs = beganMs;
+    try {
+      const isWhole = !feed.isKnown || isWindowShort;
+      const request = { ...asked, fromSeq: isWhole ? null : feed.headSeq };
+      const answer = await withTimeout(database.read(request), timeoutMs);
+      succeededBeginMs = Math.max(succeededBeginMs, beganMs);
+      if (pollBeginMs === beganMs) pollBeginMs = Number.NEGATIVE_INFINITY;
+      const progress = takeIn(answer.feed, beganMs);
+      if (isWhole || progress === 'restarted') isWindowShort = !isWhole;
+      if (runInBackground) shareInBackground(beganMs, runInBackground);
+      return answer;
+    } catch (error) {
+      failedBeginMs = Math.max(failedBeginMs, beganMs);
+      tell('database_failed', error);
+      return null;
+    }
+  }
+
+  function isDatabaseDown(nowMs: number): boolean {
+    return failedBeginMs > succeededBeginMs && isWithin(nowMs, failedBeginMs, downMs);
+  }
+
+  function takeIn(snapshot: FeedSnapshot, startedAtMs: number): FeedProgress {
+    const progress = feed.apply(snapshot, startedAtMs, now());
+    if (progress === 'restarted') options.onRestart();
+    return progress;
+  }
+
+  async function readShared(): Promise<void> {
+    if (!sharesPolls) return;
+    const readMs = now();
+    try {
+      const poll = await withTimeout(feedCache.get(), FEED_CACHE_TIMEOUT_MS);
+      if (!poll) return;
+      // The cache bounds an entry's age, unless it took long to store it. The writer's clock can only
+      // take trust away: it is never used to call a poll younger than the cache allows.
+      if (readMs - poll.startedAtMs > SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS) return;
+      takeIn(poll.feed, readMs - SHARED_POLL_AGE_MS);
+    } catch (error) {
+      tell('cache_failed', error);
+    }
+  }
+
+  /** Leaves a quick read of the log to the others, as often as an entry of the cache runs out. */
+  function shareInBackground(beganMs: number, runInBackground: RunInBackground): void {
+    const nowMs = now();
+    if (!sharesPolls || nowMs - beganMs > FEED_CACHE_SLOWEST_POLL_MS) return;
+    if (isWithin(nowMs, sharedMs, FEED_CACHE_SECONDS * 1000)) return;
+    const snapshot = feed.snapshot();
+    if (!snapshot) return;
+    sharedMs = nowMs;
+    runInBackground(
+      withTimeout(
+        feedCache.put({ feed: snapshot, startedAtMs: beganMs }),
+        FEED_CACHE_TIMEOUT_MS,
+      ).catch((error: unknown) => tell('cache_failed', error)),
+    );
+  }
+
+  async function poll(runInBackground: RunInBackground): Promise<void> {
+    await readShared();
+    // A neighbour's poll tells nothing about whether D1 can be reached from here.
+    const isDue = feed.ageMs(now()) >= options.refreshMs || isDatabaseDown(now());
+    if (isDue) await read({}, runInBackground);
+  }
+
+  return {
+    read,
+    readShared,
+
+    pollInBackground(nowMs, runInBackground) {
+      if (isWithin(nowMs, pollBeginMs, timeoutMs)) return;
+      pollBeginMs = nowMs;
+      runInBackground(poll(runInBackground));
+    },
+
+    isDatabaseDown,
+  };
+}
+
+/** Whether something began less than `spanMs` ago. It did not where the clock was set back since. */
+function isWithin(nowMs: number, beganMs: number, spanMs: number): boolean {
+  const agoMs = nowMs - beganMs;
+  return agoMs >= 0 && agoMs < spanMs;
+}

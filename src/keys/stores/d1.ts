@@ -1,0 +1,232 @@
+/**
+ * Looking keys up in D1: all SQL of look-ups and of the copies in KV is in this file. What management
+ * reads and changes is in `managed-keys.ts`.
+ *
+ * Look-ups read the primary, in one batch that is one transaction: what they return was true at the
+ * log's head that came with it. The columns are explained in `schema.sql`.
+ */
+
+import type { AccessRule, StoredKey } from '../../core/key/key.ts';
+import type { KeyKind } from '../../core/key/token.ts';
+import { FEED_WINDOW_LINES } from '../../core/limits.ts';
+import {
+  type ChangeLine,
+  type DatabaseAnswer,
+  type DatabaseRequest,
+  type FeedSnapshot,
+  type KeyDatabase,
+  LOG_START,
+  type LogPosition,
+  tokenSubject,
+} from '../types.ts';
+
+/** A KV copy that was not confirmed yet. */
+export interface DueReplicaWrite {
+  readonly tokenHash: string;
+  readonly dueSeq: number;
+}
+
+/** Keys by their tokens' hashes, as they were at a line of the log. `null`: it must not work. */
+export interface KeyCopies {
+  readonly at: LogPosition;
+  readonly keys: ReadonlyMap<string, StoredKey | null>;
+}
+
+/** Look-ups, and the copies that KV is due. All reject when D1 cannot be reached. */
+export interface KeyStore extends KeyDatabase {
+  /** What KV should hold of these tokens, at one line of the log. */
+  readCopies(tokenHashes: readonly string[]): Promise<KeyCopies>;
+  /** KV copies that became due before a time and were not confirmed. */
+  dueReplicaWrites(dueBeforeMs: number, limit: number): Promise<readonly DueReplicaWrite[]>;
+  /** Notes that KV has taken copies of these tokens that were true at `seqAt`. */
+  confirmReplicaWrites(tokenHashes: readonly string[], seqAt: number): Promise<void>;
+}
+
+const keysOfTokens = `
+    SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
+           k.enabled, k.expires_at_ms, k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
+      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
+
+const sql = {
+  feedState: `
+    SELECT (SELECT value FROM settings WHERE name = 'token_tag_key') AS tag_key,
+           EXISTS (SELECT 1 FROM tokens WHERE imported = 1) AS has_imported`,
+  // From the wanted line on, to see that it is still the same one; the newest in any case.
+  feedLines: `
+    SELECT seq, mark, token_hash, pattern FROM changes
+     WHERE seq >= min(?1, (SELECT max(seq) FROM changes)) ORDER BY seq DESC LIMIT ?2`,
+  keyByToken: `${keysOfTokens} WHERE t.token_hash = ?1`,
+  keysByTokens: `
+    ${keysOfTokens}
+     WHERE t.token_hash IN (SELECT value FROM json_each(?1)) AND k.revoked_at_ms IS NULL`,
+  // One row a pattern at most: the primary key puts the longest-lived first.
+  registeredUntil: `
+    SELECT max((SELECT o.expires_at_ms FROM origins AS o WHERE o.pattern = asked.value
+                 ORDER BY o.expires_at_ms DESC LIMIT 1)) AS until_ms
+      FROM json_each(?1) AS asked`,
+
+  dueReplicaWrites: `
+    SELECT token_hash, due_seq FROM replica_writes WHERE due_at_ms <= ?1
+     ORDER BY token_hash LIMIT ?2`,
+  confirmReplicaWrites: `
+    DELETE FROM replica_writes
+     WHERE token_hash IN (SELECT value FROM json_each(?1)) AND due_seq <= ?2`,
+} as const;
+
+interface FeedStateRow {
+  tag_key: string | null;
+  has_imported: number;
+}
+interface FeedLineRow {
+  seq: number;
+  mark: number;
+  token_hash: string | null;
+  pattern: string | null;
+}
+/** The columns of `keys` that decide about requests. */
+export interface KeyRow {
+  id: string;
+  owner: string | null;
+  kind: KeyKind;
+  allowed_origins: string | null;
+  full_access: number;
+  rules: string | null;
+  enabled: number;
+  expires_at_ms: number | null;
+}
+type KeyByTokenRow = KeyRow & {
+  token_hash: string;
+  token_expires_at_ms: number | null;
+  revoked_at_ms: number | null;
+};
+
+/**
+ * Keys in this D1. Reads go to the primary: a replica may be behind by any amount, and a copy that
+ * was read there could not say which log line it already holds.
+ */
+export function createKeyStore(db: D1Database): KeyStore {
+  const primary = () => db.withSession('first-primary');
+
+  return {
+    async read(request) {
+      const statements = [
+        db.prepare(sql.feedState),
+        db.prepare(sql.feedLines).bind(request.fromSeq ?? LOG_START.seq, FEED_WINDOW_LINES + 1),
+      ];
+      if (request.tokenHash !== undefined) {
+        statements.push(db.prepare(sql.keyByToken).bind(request.tokenHash));
+      }
+      if (request.patterns !== undefined) {
+        statements.push(db.prepare(sql.registeredUntil).bind(JSON.stringify(request.patterns)));
+      }
+      return toAnswer(request, await primary().batch(statements));
+    },
+
+    async readCopies(tokenHashes) {
+      const [newest, found] = await primary().batch([
+        db.prepare(sql.feedLines).bind(Number.MAX_SAFE_INTEGER, 1),
+        db.prepare(sql.keysByTokens).bind(JSON.stringify(tokenHashes)),
+      ]);
+      const [line] = (newest?.results ?? []) as FeedLineRow[];
+      const keys = new Map<string, StoredKey | null>(tokenHashes.map((hash) => [hash, null]));
+      for (const row of (found?.results ?? []) as KeyByTokenRow[]) {
+        keys.set(row.token_hash, toStoredKey(row, row.token_expires_at_ms));
+      }
+      return { at: line ? { seq: line.seq, mark: line.mark } : LOG_START, keys };
+    },
+
+    async dueReplicaWrites(dueBeforeMs, limit) {
+      const { results } = await primary()
+        .prepare(sql.dueReplicaWrites)
+        .bind(dueBeforeMs, limit)
+        .all<{ token_hash: string; due_seq: number }>();
+      return results.map((row) => ({ tokenHash: row.token_hash, dueSeq: row.due_seq }));
+    },
+
+    async confirmReplicaWrites(tokenHashes, seqAt) {
+      const hashes = JSON.stringify(tokenHashes);
+      await primary().prepare(sql.confirmReplicaWrites).bind(hashes, seqAt).run();
+    },
+  };
+}
+
+function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer {
+  const [state, lines, ...asked] = results;
+  const answer: { -readonly [Name in keyof DatabaseAnswer]: DatabaseAnswer[Name] } = {
+    feed: toFeed(
+      request.fromSeq ?? LOG_START.seq,
+      state?.results[0] as FeedStateRow | undefined,
+      (lines?.results ?? []) as FeedLineRow[],
+    ),
+    rowsRead: results.reduce((rows, result) => rows + result.meta.rows_read, 0),
+  };
+  if (request.tokenHash !== undefined) {
+    const row = asked.shift()?.results[0] as KeyByTokenRow | undefined;
+    if (row === undefined) answer.key = null;
+    else if (row.revoked_at_ms !== null) answer.key = 'revoked';
+    else answer.key = toStoredKey(row, row.token_expires_at_ms);
+  }
+  if (request.patterns !== undefined) {
+    const row = asked.shift()?.results[0] as { until_ms: number | null } | undefined;
+    answer.registeredUntilMs = row?.until_ms ?? null;
+  }
+  return answer;
+}
+
+function toFeed(
+  fromSeq: number,
+  state: FeedStateRow | undefined,
+  newestFirst: readonly FeedLineRow[],
+): FeedSnapshot {
+  const lines = newestFirst.map(toChangeLine).reverse();
+  const isWholeLog = fromSeq === LOG_START.seq && (lines[0]?.seq ?? 1) === 1;
+  // Otherwise the oldest of them is where the others begin: the wanted line; or a later one, where
+  // there are more lines than one answer takes or housekeeping has dropped some; or the newest, where
+  // D1 went back.
+  const after = isWholeLog ? LOG_START : (lines.shift() ?? LOG_START);
+  return {
+    after,
+    head: lines.at(-1) ?? after,
+    lines,
+    tagKeyHex: tagKeyOf(state),
+    hasImportedTokens: state?.has_imported === 1,
+  };
+}
+
+function tagKeyOf(state: FeedStateRow | null | undefined): string {
+  const tagKey = state?.tag_key;
+  if (tagKey && /^[0-9a-f]{64}$/.test(tagKey)) return tagKey;
+  throw new Error('Cannot find the token tag key in D1: apply schema.sql to the database');
+}
+
+function toChangeLine(row: FeedLineRow): ChangeLine {
+  return {
+    seq: row.seq,
+    mark: row.mark,
+    subject: row.token_hash === null ? `pattern:${row.pattern}` : tokenSubject(row.token_hash),
+  };
+}
+
+/** A key as it is stored, for a token that ends by itself at this time; `null`: never. */
+export function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): StoredKey {
+  return {
+    id: row.id,
+    owner: row.owner,
+    kind: row.kind,
+    allowedOrigins: parseJson<string[]>(row.allowed_origins),
+    fullAccess: row.full_access === 1,
+    rules: parseJson<AccessRule[]>(row.rules),
+    enabled: row.enabled === 1,
+    expiresAtMs: earliest(row.expires_at_ms, tokenExpiresAtMs),
+  };
+}
+
+/** Only what management wrote is parsed, so its type is known. */
+function parseJson<Value>(text: string | null): Value | null {
+  return text === null ? null : (JSON.parse(text) as Value);
+}
+
+function earliest(left: number | null, right: number | null): number | null {
+  if (left === null) return right;
+  return right === null ? left : Math.min(left, right);
+}

@@ -1,0 +1,51 @@
+/**
+ * Copies of keys and of origins' registrations in KV, near the reader.
+ *
+ * | KV key             | value                                          | written by                           | lives |
+ * |--------------------|------------------------------------------------|--------------------------------------|-------|
+ * | `key:<token hash>` | `{"v":2,"seqAt":7,"mark":5,"value":StoredKey}` | management, cold readers, the repair | 30 d  |
+ * | the same           | `{"v":2,"seqAt":9,"mark":3,"value":null}`      | management, the repair: a tombstone  | 30 d  |
+ * | `origin:<origin>`  | `{"v":2,"seqAt":7,"mark":5,"value":untilMs}`   | cold readers                         | 1 d   |
+ *
+ * A copy may be stale for as long as it likes: it counts only as far as the change log vouches for
+ * its `seqAt`. That is why KV may be cached for long, why nothing is ever deleted (a delete says
+ * nothing about when), and why a lifetime that ends costs one read of D1 and no more.
+ * Limits: one write a second per KV key, `cacheTtl` of at least 30 s, `expirationTtl` of at least 60 s.
+ */
+
+import type { StoredKey } from '../../core/key/key.ts';
+import type { KeyReplica, Versioned } from '../types.ts';
+
+const SHAPE = 2;
+const CACHE_TTL_SECONDS = 60;
+const KEY_TTL_SECONDS = 30 * 24 * 60 * 60;
+const ORIGIN_TTL_SECONDS = 24 * 60 * 60;
+
+interface Copy<Value> {
+  readonly v: number;
+  /** The line of the log at which the value was true: its seq and its mark. */
+  readonly seqAt: number;
+  readonly mark: number;
+  readonly value: Value | null;
+}
+
+/** Copies in this KV namespace. Reads and writes reject when KV does. */
+export function createKeyReplica(kv: KVNamespace): KeyReplica {
+  async function get<Value>(name: string): Promise<Versioned<Value> | null> {
+    const copy = await kv.get<Copy<Value>>(name, { type: 'json', cacheTtl: CACHE_TTL_SECONDS });
+    // A copy of another shape, from an older or newer Worker, is no copy.
+    if (copy?.v !== SHAPE) return null;
+    return { value: copy.value, at: { seq: copy.seqAt, mark: copy.mark } };
+  }
+  async function put<Value>(name: string, { value, at }: Versioned<Value>, ttlSeconds: number) {
+    const copy: Copy<Value> = { v: SHAPE, seqAt: at.seq, mark: at.mark, value };
+    await kv.put(name, JSON.stringify(copy), { expirationTtl: ttlSeconds });
+  }
+
+  return {
+    getKey: (tokenHash) => get<StoredKey>(`key:${tokenHash}`),
+    putKey: (tokenHash, copy) => put(`key:${tokenHash}`, copy, KEY_TTL_SECONDS),
+    getOrigin: (origin) => get<number>(`origin:${origin}`),
+    putOrigin: (origin, copy) => put(`origin:${origin}`, copy, ORIGIN_TTL_SECONDS),
+  };
+}

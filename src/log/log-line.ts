@@ -1,0 +1,34 @@
+/**
+ * What is written to the log: one JSON text a line, never longer than log stores take whole, with no
+ * token of ours in it. No I/O, no clock.
+ */
+
+import { hideTokens } from '../core/key/token.ts';
+import { LOG_LINE_MAX_BYTES } from '../core/limits.ts';
+
+/** How much of a line that is too long is kept, in characters, each at most 6 bytes in JSON. */
+const KEPT_CHARACTERS = 500;
+
+/**
+ * The texts to log for a line. It is one, but where a list of `problems` would not fit: each of them has a
+ * line of its own then, so that none is lost. What is too long all the same keeps its event and request
+ * id, and its start under `cut`. Callers put no token, Authorization header or secret into a line; an
+ * error of somebody else's may quote a token, which is hidden. Never throws on what JSON can hold.
+ */
+export function toLogLines(line: object): readonly string[] {
+  const text = hideTokens(JSON.stringify(line));
+  if (isShort(text)) return [text];
+  const problems: unknown = 'problems' in line ? line.problems : null;
+  if (Array.isArray(problems) && problems.length > 1) {
+    return problems.flatMap((problem) => toLogLines({ ...line, problems: [problem] }));
+  }
+  const event: unknown = 'event' in line ? line.event : undefined;
+  const requestId: unknown = 'requestId' in line ? line.requestId : undefined;
+  return [JSON.stringify({ event, requestId, cut: text.slice(0, KEPT_CHARACTERS) })];
+}
+
+function isShort(text: string): boolean {
+  // A character takes three bytes at most in UTF-8, so that most lines need no counting.
+  if (3 * text.length <= LOG_LINE_MAX_BYTES) return true;
+  return new TextEncoder().encode(text).byteLength <= LOG_LINE_MAX_BYTES;
+}

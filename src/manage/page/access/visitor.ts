@@ -1,0 +1,120 @@
+/**
+ * Who is looking at the page: the operator, by a session, or a person whom Cloudflare Access sent.
+ *
+ * The page has no rights of its own. A visit carries an API client that asks in the visitor's name,
+ * with the same credentials that a program would send.
+ */
+
+import { type ApiClient, createApiClient } from '../api-client.ts';
+import { formTokenFor } from './csrf.ts';
+import type { EndedSessions } from './ended-sessions.ts';
+import type { Session, Sessions } from './session.ts';
+
+/** Somebody who is signed in. */
+export interface Visitor {
+  /** How the page addresses them. */
+  readonly name: string;
+  /** The owner whose keys they are limited to; `null`: they see all. */
+  readonly owner: string | null;
+  /** The token of their forms. */
+  readonly formToken: string;
+  /** Where they sign out, when that is not at the page; `null`: the page's own session. */
+  readonly signsOutAt: string | null;
+}
+
+/** One request of a visitor. */
+export interface Visit {
+  readonly visitor: Visitor;
+  readonly api: ApiClient;
+  /** `null`: a person whom Cloudflare Access sent. */
+  readonly session: Session | null;
+  /** A `Set-Cookie` value that continues the session; `null`: nothing to say. */
+  readonly cookie: string | null;
+}
+
+/** A person, as the API knows them by their JWT. */
+export interface Person {
+  readonly name: string;
+  /** `null`: every owner's keys. */
+  readonly owner: string | null;
+}
+
+/** What it takes to tell who is looking. */
+export interface IdentifyOptions {
+  /** `null`: nobody can sign in with it. */
+  readonly adminToken: string | null;
+  readonly sessions: Sessions | null;
+  readonly endedSessions: EndedSessions;
+  /** Handles a request to the management API. */
+  readonly handleApi: (request: Request) => Promise<Response>;
+  /** Whom a JWT of Cloudflare Access names; `null`: nobody, or it is not valid. */
+  readonly identifyPerson: (assertion: string) => Promise<Person | null>;
+}
+
+/** The header in which Cloudflare Access says who somebody is. */
+export const ACCESS_HEADER = 'Cf-Access-Jwt-Assertion';
+
+/**
+ * Tells who made a request. `ended`: somebody whose session is over; `unknown`: anybody. A session
+ * comes before Cloudflare Access: who signs in as the operator wants to be the operator.
+ */
+export async function identify(
+  options: IdentifyOptions,
+  request: Request,
+): Promise<Visit | 'ended' | 'unknown'> {
+  const reading = await options.sessions?.read(request.headers.get('cookie'));
+  if (reading?.outcome === 'open' && !(await options.endedSessions.isEnded(reading.session.id))) {
+    return visitOfOperator(options, request, reading.session);
+  }
+  const assertion = request.headers.get(ACCESS_HEADER);
+  const person = assertion === null ? null : await options.identifyPerson(assertion);
+  if (assertion !== null && person !== null) {
+    return visitOfPerson(options, request, assertion, person);
+  }
+  return reading === undefined || reading.outcome === 'none' ? 'unknown' : 'ended';
+}
+
+async function visitOfOperator(
+  options: IdentifyOptions,
+  request: Request,
+  session: Session,
+): Promise<Visit> {
+  return {
+    visitor: {
+      name: 'Operator',
+      owner: null,
+      formToken: await formTokenFor(session.id),
+      signsOutAt: null,
+    },
+    api: createApiClient({
+      handle: options.handleApi,
+      origin: new URL(request.url).origin,
+      headers: { Authorization: `Bearer ${options.adminToken}` },
+    }),
+    session,
+    cookie: (await options.sessions?.continue(session)) ?? null,
+  };
+}
+
+async function visitOfPerson(
+  options: IdentifyOptions,
+  request: Request,
+  assertion: string,
+  person: Person,
+): Promise<Visit> {
+  return {
+    visitor: {
+      ...person,
+      formToken: await formTokenFor(assertion),
+      // https://developers.cloudflare.com/cloudflare-one/identity/users/session-management/
+      signsOutAt: '/cdn-cgi/access/logout',
+    },
+    api: createApiClient({
+      handle: options.handleApi,
+      origin: new URL(request.url).origin,
+      headers: { [ACCESS_HEADER]: assertion },
+    }),
+    session: null,
+    cookie: null,
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * A token, shown once: after a key was made, and after it was rolled.
+ */
+
+import type { Child } from 'hono/jsx';
+import type { RouteList } from '../../../core/routes/route-table.ts';
+import { pathOf } from '../../endpoint-list.tsx';
+
+/** A new token, shown this once, with the line to try it. */
+export function TokenPanel(props: {
+  readonly title: string;
+  /** Heading level 2 inside the dialog. */
+  readonly inDialog: boolean;
+  readonly token: string;
+  readonly curl: string;
+  readonly keyUrl: string;
+  readonly children: Child;
+}) {
+  const Heading = props.inDialog ? 'h2' : 'h1';
+  return (
+    <div id="create-content" class="stack" data-once>
+      <Heading id="create-title" tabindex={-1} data-focus>
+        {props.title}
+      </Heading>
+      {props.children}
+      <p class="notice warn">
+        Copy and secure the value now: it is shown this once, and nobody can look it up later. It is
+        the sole secret that requests need, so share and store it with caution.
+      </p>
+      <div class="field">
+        <span class="label" id="token-label">
+          Token
+        </span>
+        <Copyable id="token-value" what="token">
+          {props.token}
+        </Copyable>
+      </div>
+      <div class="field">
+        <span class="label">Use it</span>
+        <Copyable id="curl-value" what="command">
+          {props.curl}
+        </Copyable>
+        {props.curl.includes('{id}') && (
+          <p class="help">
+            Write an id of yours in place of <code>{'{id}'}</code>.
+          </p>
+        )}
+      </div>
+      <div class="actions">
+        <a class="button" href={props.keyUrl}>
+          Open the key
+        </a>
+        <a class="button primary" href="/_edge/">
+          Done
+        </a>
+      </div>
+    </div>
+  );
+}
+
+/** The line that calls the API with a token. The example endpoint is one that the key may call. */
+export function curlFor(options: {
+  readonly origin: string;
+  readonly endpoint: { readonly method: string; readonly path: string };
+  readonly token: string;
+}): string {
+  const { method, path } = options.endpoint;
+  return [
+    `curl -X ${method} \\`,
+    `  -H 'Authorization: Bearer ${options.token}' \\`,
+    `  '${options.origin}${path}'`,
+  ].join('\n');
+}
+
+/** An endpoint that every key may call, for the example. */
+export function exampleEndpoint({ routes }: RouteList): { method: string; path: string } {
+  const row = routes.find(({ methods }) => methods.includes('GET'));
+  return { method: 'GET', path: row === undefined ? '/' : pathOf(row) };
+}
+
+function Copyable({ id, what, children }: { id: string; what: string; children: string }) {
+  return (
+    <>
+      <div class="secret">
+        <pre id={id}>{children}</pre>
+        <button type="button" data-copy={id} hidden>
+          Copy<span class="unseen"> the {what}</span>
+        </button>
+      </div>
+      <p class="help" role="status" id={`${id}-status`} />
+    </>
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * The page's style sheet, script and icon, served from the bundle.
+ *
+ * The hash of the content is in the address, so that browsers may keep a file for ever and still get
+ * the next version's at once.
+ */
+
+// For programs that take the edge as a library and do not list its declarations themselves.
+/// <reference path="../text-modules.d.ts" />
+
+import icon from '../browser/icon.svg' with { type: 'text' };
+import script from '../browser/script.js' with { type: 'text' };
+import style from '../browser/style.css' with { type: 'text' };
+
+interface Asset {
+  readonly name: string;
+  readonly extension: string;
+  readonly contentType: string;
+  readonly text: string;
+  readonly url: string;
+}
+
+/** Where assets are. */
+export const ASSETS_PATH = '/_edge/assets/:file';
+
+const assets = {
+  style: asset('style', 'css', 'text/css; charset=utf-8', style),
+  script: asset('script', 'js', 'text/javascript; charset=utf-8', script),
+  icon: asset('icon', 'svg', 'image/svg+xml', icon),
+};
+
+/** The addresses to put into pages. */
+export const styleUrl = assets.style.url;
+export const scriptUrl = assets.script.url;
+export const iconUrl = assets.icon.url;
+
+/** Answers a request for an asset; `null` when there is none of that name. */
+export function assetResponse(file: string): Response | null {
+  const found = Object.values(assets).find(
+    ({ name, extension }) => file.startsWith(`${name}.`) && file.endsWith(`.${extension}`),
+  );
+  if (!found) return null;
+  // While a new version is rolled out, pages of the old one still ask for theirs. They get what there
+  // is, and must not keep it under that name.
+  const isCurrent = found.url.endsWith(`/${file}`);
+  return new Response(found.text, {
+    headers: {
+      'Content-Type': found.contentType,
+      'Cache-Control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      // The icon, opened by itself, is a document that could run scripts.
+      'Content-Security-Policy': "default-src 'none'",
+      'Cross-Origin-Resource-Policy': 'same-origin',
+    },
+  });
+}
+
+function asset(name: string, extension: string, contentType: string, text: string): Asset {
+  const url = `/_edge/assets/${name}.${hashOf(text)}.${extension}`;
+  return { name, extension, contentType, text, url };
+}
+
+/** FNV-1a: tells versions of a file apart, and protects nothing. http://www.isthe.com/chongo/tech/comp/fnv/ */
+function hashOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) {
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  }
+  return hash.toString(16).padStart(8, '0');
+}

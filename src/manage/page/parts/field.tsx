@@ -1,0 +1,68 @@
+/**
+ * A field of a form: its label, its control, what to know about it, and what is wrong with what was typed.
+ */
+
+import type { Child } from 'hono/jsx';
+import type { FieldProblem } from '../../../core/key/key-access.ts';
+
+/** A label, its control, what to know about it, and what is wrong with it. */
+export function Field(props: {
+  readonly id: string;
+  readonly label: Child;
+  readonly optional?: boolean;
+  readonly help?: Child;
+  readonly problems?: readonly FieldProblem[];
+  readonly children: (attributes: ControlAttributes) => Child;
+}) {
+  const { id, problems = [], help } = props;
+  const isWrong = problems.length > 0;
+  const describedBy = [isWrong && `${id}-error`, help !== undefined && `${id}-help`].filter(
+    Boolean,
+  );
+  return (
+    <div class="field">
+      <label for={id}>
+        {props.label}
+        {props.optional && <span class="optional"> (optional)</span>}
+      </label>
+      {props.children({
+        id,
+        ...(describedBy.length > 0 ? { 'aria-describedby': describedBy.join(' ') } : {}),
+        // On a page of its own by the attribute, in the dialog by the script: the first that is wrong.
+        ...(isWrong
+          ? {
+              'aria-invalid': 'true' as const,
+              'data-focus': true as const,
+              autofocus: true as const,
+            }
+          : {}),
+      })}
+      {isWrong && (
+        <ul class="error" id={`${id}-error`}>
+          {problems.map((problem) => (
+            <li>{sayProblem(problem)}</li>
+          ))}
+        </ul>
+      )}
+      {help !== undefined && (
+        <p class="help" id={`${id}-help`}>
+          {help}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** A problem as a sentence: "Cannot allow origin "app.io": the scheme is missing. Write "https://app.io"." */
+export function sayProblem({ reason, fix }: FieldProblem): string {
+  const sentence = `${reason}. ${fix}.`;
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+interface ControlAttributes {
+  readonly id: string;
+  readonly 'aria-describedby'?: string;
+  readonly 'aria-invalid'?: 'true';
+  readonly 'data-focus'?: true;
+  readonly autofocus?: true;
+}

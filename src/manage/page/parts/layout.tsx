@@ -1,0 +1,115 @@
+/**
+ * The frame of every page.
+ */
+
+import type { Child } from 'hono/jsx';
+import { FORM_TOKEN_FIELD } from '../access/csrf.ts';
+import type { Visitor } from '../access/visitor.ts';
+import { iconUrl, scriptUrl, styleUrl } from './assets.ts';
+
+/** A page for somebody who is signed in. */
+export function Layout(props: {
+  readonly title: string;
+  readonly section: 'keys' | 'audit' | null;
+  readonly visitor: Visitor;
+  readonly children: Child;
+}) {
+  const { visitor } = props;
+  return (
+    <Document title={props.title}>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header class="bar">
+        <div class="wide">
+          <Brand />
+          <nav aria-label="Sections">
+            <a href="/_edge/" aria-current={props.section === 'keys' ? 'page' : undefined}>
+              API keys
+            </a>
+            <a href="/_edge/audit" aria-current={props.section === 'audit' ? 'page' : undefined}>
+              Audit
+            </a>
+          </nav>
+          <div class="who">
+            <span>{visitor.name}</span>
+            {visitor.signsOutAt === null ? (
+              <form method="post" action="/_edge/sign-out">
+                <FormToken visitor={visitor} />
+                <button type="submit" class="plain">
+                  Sign out
+                </button>
+              </form>
+            ) : (
+              <a href={visitor.signsOutAt}>Sign out</a>
+            )}
+          </div>
+        </div>
+      </header>
+      <main class="wide" id="main" tabindex={-1}>
+        {props.children}
+      </main>
+    </Document>
+  );
+}
+
+/** A page for somebody who is not signed in. */
+export function BareLayout(props: {
+  readonly title: string;
+  /** Where the browser goes by itself. */
+  readonly refreshTo?: string;
+  readonly children: Child;
+}) {
+  return (
+    <Document {...props}>
+      <main class="sign-in" id="main">
+        {props.children}
+      </main>
+    </Document>
+  );
+}
+
+/** The name of the product with its mark, as a link to the list. */
+export function Brand() {
+  return (
+    <a class="brand" href="/_edge/">
+      <img src={iconUrl} width="26" height="26" alt="" />
+      edge-authorizer
+    </a>
+  );
+}
+
+/** The proof that a form was shown by us. Belongs into every form that changes something. */
+export function FormToken({ visitor }: { visitor: Visitor }) {
+  return <input type="hidden" name={FORM_TOKEN_FIELD} value={visitor.formToken} />;
+}
+
+/** The whole document as text. */
+export function toHtml(page: { toString(): string | Promise<string> }): string {
+  // No component of the page is asynchronous, so neither is the rendering.
+  return `<!doctype html>${page.toString() as string}`;
+}
+
+function Document(props: {
+  readonly title: string;
+  readonly refreshTo?: string;
+  readonly children: Child;
+}) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <title>{`${props.title} · edge-authorizer`}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        {props.refreshTo !== undefined && (
+          <meta http-equiv="refresh" content={`0;url=${props.refreshTo}`} />
+        )}
+        <link rel="icon" href={iconUrl} type="image/svg+xml" />
+        <link rel="stylesheet" href={styleUrl} />
+        <script type="module" src={scriptUrl} />
+      </head>
+      <body>{props.children}</body>
+    </html>
+  );
+}

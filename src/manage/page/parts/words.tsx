@@ -1,0 +1,91 @@
+/**
+ * Times, states and access in words, as every view says them.
+ */
+
+import type { KeyDocument } from '../../documents.ts';
+
+const units = [
+  ['year', 365 * 24 * 60 * 60],
+  ['month', 30 * 24 * 60 * 60],
+  ['week', 7 * 24 * 60 * 60],
+  ['day', 24 * 60 * 60],
+  ['hour', 60 * 60],
+  ['minute', 60],
+] as const;
+
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const counting = new Intl.NumberFormat('en');
+
+/** A time as one speaks of it ("3 days ago"); the exact one is in its title and for machines. */
+export function Time({ value, nowMs }: { value: string; nowMs: number }) {
+  return (
+    <time class="nowrap" datetime={value} title={inUtc(value)}>
+      {sayRelative(Date.parse(value), nowMs)}
+    </time>
+  );
+}
+
+/** A time on which something depends: "2030-01-31 12:00 UTC (in 3 days)". */
+export function ExactTime({ value, nowMs }: { value: string; nowMs: number }) {
+  return (
+    <>
+      <time datetime={value}>{inUtc(value)}</time> ({sayRelative(Date.parse(value), nowMs)})
+    </>
+  );
+}
+
+/** "in 3 days", "yesterday", "5 minutes ago", "just now". */
+export function sayRelative(timeMs: number, nowMs: number): string {
+  const seconds = (timeMs - nowMs) / 1000;
+  for (const [unit, length] of units) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+  }
+  return seconds > 0 ? 'in a moment' : 'just now';
+}
+
+/** "2030-01-31 12:00 UTC", with seconds where there are any. */
+export function inUtc(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 19).replace(/:00$/, '')} UTC`;
+}
+
+/** "1,204". */
+export function count(number: number): string {
+  return counting.format(number);
+}
+
+/** "1 request", "1,204 requests". */
+export function countOf(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
+/** A key's state. Nothing else stops a key that is listed. */
+export function stateOf(
+  key: Pick<KeyDocument, 'enabled' | 'expiresAt'>,
+  nowMs: number,
+): 'live' | 'disabled' | 'expired' {
+  if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs) return 'expired';
+  return key.enabled ? 'live' : 'disabled';
+}
+
+/** The badge of a key's state. */
+export function State({ document, nowMs }: { document: KeyDocument; nowMs: number }) {
+  const state = stateOf(document, nowMs);
+  const label = { live: 'Live', disabled: 'Disabled', expired: 'Expired' }[state];
+  return <span class={`badge state ${state}`}>{label}</span>;
+}
+
+/** How far a key reaches from pages: not at all, or as its access says. */
+export function accessOf({
+  access,
+}: Pick<KeyDocument, 'access'>): 'none' | 'restricted' | 'full' | 'rules' {
+  if (access?.cors == null) return 'none';
+  if (access.rules != null) return 'rules';
+  return access.cors.fullAccess ? 'full' : 'restricted';
+}
+
+/** The badge of a key's CORS access. */
+export function Access({ document }: { document: KeyDocument }) {
+  const access = accessOf(document);
+  const label = { none: 'None', restricted: 'Restricted', full: 'Full', rules: 'Rules' }[access];
+  return <span class={`badge ${access}`}>{label}</span>;
+}

@@ -1,0 +1,458 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { compileRules } from '../../../src/core/key/key.ts';
+import {
+  checkAccess,
+  type FieldProblem,
+  type RequestedAccess,
+} from '../../../src/core/key/key-access.ts';
+import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../../../src/core/limits.ts';
+import { readTarget } from '../../../src/core/routes/request-target.ts';
+import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
+
+const origins = 'access.cors.allowedOrigins';
+
+describe('checkAccess() refuses', () => {
+  const rows: readonly (readonly [
+    name: string,
+    requested: RequestedAccess,
+    path: string,
+    value: unknown,
+  ])[] = [
+    // Origins
+    ['no origins', { cors: { allowedOrigins: [] } }, origins, []],
+    [
+      'no origins under full access',
+      { cors: { allowedOrigins: [], fullAccess: true } },
+      origins,
+      [],
+    ],
+    [
+      'too many origins',
+      { cors: { allowedOrigins: numbered(ORIGINS_PER_KEY + 1, (n) => `https://a${n}.example`) } },
+      origins,
+      '501 origins',
+    ],
+    ...[
+      ...[
+        '',
+        ' ',
+        'example.com',
+        'https://',
+        'https://example.com/path',
+        'file:///etc',
+        'javascript:alert(1)',
+      ],
+      ...[
+        'https://*.com',
+        'https://*.co.uk',
+        'https://*.*.example.com',
+        'http*://example.com',
+        'null',
+      ],
+      ...[
+        'https://a.com,https://b.com',
+        'https:a.com',
+        'https://exa\tmple.com',
+        'https://user@a.com',
+      ],
+      ...[
+        'https://a%2e.com',
+        'wss://a.com',
+        'https://1.2.3',
+        '**',
+        '*.example.com',
+        'https://a.com:0',
+      ],
+    ].map(
+      (origin) =>
+        [
+          `the origin ${JSON.stringify(origin)}`,
+          { cors: { allowedOrigins: ['https://a.example', origin] } },
+          `${origins}[1]`,
+          origin,
+        ] as const,
+    ),
+    [
+      'an endless origin, quoting its beginning',
+      { cors: { allowedOrigins: [`https://${'a'.repeat(1_000)}`] } },
+      `${origins}[0]`,
+      `https://${'a'.repeat(192)}…`,
+    ],
+
+    // Rules
+    ['an empty list of rules', { rules: [] }, 'access.rules', '0 entries'],
+    [
+      'too many rules',
+      { rules: numbered(RULES_PER_KEY + 1, () => aRule()) },
+      'access.rules',
+      '101 entries',
+    ],
+    [
+      'a rule without methods',
+      { rules: [aRule({ methods: [] })] },
+      'access.rules[0].methods',
+      '0 entries',
+    ],
+    [
+      'a rule without resources',
+      { rules: [aRule(), aRule({ resources: [] })] },
+      'access.rules[1].resources',
+      '0 entries',
+    ],
+    [
+      'too many methods',
+      { rules: [aRule({ methods: numbered(ENTRIES_PER_RULE + 1, () => 'get') })] },
+      'access.rules[0].methods',
+      '101 entries',
+    ],
+    [
+      'too many resources',
+      { rules: [aRule({ resources: numbered(ENTRIES_PER_RULE + 1, (n) => `/a${n}`) })] },
+      'access.rules[0].resources',
+      '101 entries',
+    ],
+    [
+      'full access and rules',
+      { cors: { allowedOrigins: ['*'], fullAccess: true }, rules: [aRule()] },
+      'access.rules',
+      '1 rules',
+    ],
+    ...[
+      '',
+      ' ',
+      'trace',
+      'TRACE',
+      'connect',
+      'propfind',
+      'get ',
+      'get,post',
+      '**',
+      'gеt',
+      '\u017Fet',
+    ].map(
+      (method) =>
+        [
+          `the method ${JSON.stringify(method)}`,
+          { rules: [aRule({ methods: ['get', method] })] },
+          'access.rules[0].methods[1]',
+          method,
+        ] as const,
+    ),
+    ...[
+      // Shapes
+      ...[
+        '',
+        '/',
+        'api',
+        'api/x',
+        '//',
+        '//a',
+        '/a//b',
+        '/a/',
+        '/a/b/',
+        ' /a',
+        '/a ',
+        '/a b',
+        '\\a',
+        '/a\\b',
+      ],
+      // Dot segments
+      ...['/.', '/..', '/...', '/a/./b', '/a/../b', '/a/..', '/a/.../b', '/../a'],
+      // Characters
+      ...[
+        '/a?b',
+        '/a#b',
+        '/a;b',
+        '/%61',
+        '/a%2fb',
+        '/é',
+        '/a+b',
+        '/a@b',
+        '/a,b',
+        '/a\0',
+        '/a\n',
+        '/(a)',
+        '/{id}',
+        '/a\u200B',
+      ],
+      // Parameters and tails
+      ...[
+        '/:',
+        '/:/a',
+        '/a:id',
+        '/:1',
+        '/:id?',
+        '/:id*',
+        '/:id(.*)',
+        '/:a-b',
+        '/::a',
+        '/:_a',
+        '/*/a',
+        '/a*',
+        '/**',
+        '/a/*/b',
+        '*',
+      ],
+      // Ours
+      ...['/_edge', '/_edge/v1/keys', '/_EDGE/:id', '/_Edge/*'],
+      ...['https://a.example/b'],
+    ].map(
+      (resource) =>
+        [
+          `the resource ${JSON.stringify(resource)}`,
+          { rules: [aRule({ resources: ['/a', resource] })] },
+          'access.rules[0].resources[1]',
+          resource,
+        ] as const,
+    ),
+    [
+      'a resource of 513 characters, quoting its beginning',
+      { rules: [aRule({ resources: [`/${'a'.repeat(512)}`] })] },
+      'access.rules[0].resources[0]',
+      `/${'a'.repeat(199)}…`,
+    ],
+  ];
+
+  test.each(rows)('%s', (_, requested, path, value) => {
+    const problems = problemsOf(requested);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ path, value });
+    expect(problems[0]?.reason).toMatch(/\S.{10,}[^.]$/s);
+    expect(problems[0]?.fix).toMatch(/^[A-Z].{5,}[^.]$/s);
+  });
+
+  test('a list that is empty or too long with the right advice', () => {
+    const fixOf = (requested: RequestedAccess) => problemsOf(requested)[0]?.fix;
+    expect(fixOf({ rules: [] })).toBe('Add an entry, or remove the whole list');
+    expect(fixOf({ rules: numbered(RULES_PER_KEY + 1, () => aRule()) })).toBe('Use fewer entries');
+  });
+
+  test('an empty list of origins with advice that holds for new keys and old ones, in any form', () => {
+    expect(problemsOf({ cors: { allowedOrigins: [] } })[0]?.fix).toBe(
+      'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
+    );
+  });
+
+  test.each([
+    ['512 characters are not too long', `/${'a'.repeat(510)}?`, /not a path of plain segments/],
+    ['513 are', `/${'a'.repeat(512)}`, /^it is longer than 512 characters$/],
+    [
+      '513 of another kind are',
+      `/${'\u{1f511}'.repeat(512)}`,
+      /^it is longer than 512 characters$/,
+    ],
+    [
+      '257 of two code units are not',
+      `/${'\u{1f511}'.repeat(256)}`,
+      /not a path of plain segments/,
+    ],
+  ])('a resource with the reason that is true: %s', (_, resource, reason) => {
+    expect(problemsOf({ rules: [aRule({ resources: [resource] })] })[0]?.reason).toMatch(reason);
+  });
+
+  test('a value of 200 characters in full', () => {
+    const method = 'x'.repeat(200);
+    expect(problemsOf({ rules: [aRule({ methods: [method] })] })[0]?.value).toBe(method);
+  });
+
+  test('a value that is too long without half of a surrogate pair at its end', () => {
+    const method = '\u{1f511}'.repeat(201);
+    expect(problemsOf({ rules: [aRule({ methods: [method] })] })[0]?.value).toBe(
+      `${'\u{1f511}'.repeat(200)}…`,
+    );
+  });
+
+  test('everything at once', () => {
+    const paths = problemsOf({
+      cors: {
+        allowedOrigins: ['a.example', 'https://b.example', 'ws://c.example'],
+        fullAccess: true,
+      },
+      rules: [
+        { methods: ['get', 'fetch'], resources: ['a', '/b', '/c/'] },
+        { methods: [], resources: ['/_edge/x'] },
+      ],
+    }).map(({ path }) => path);
+    expect(paths).toEqual([
+      `${origins}[0]`,
+      `${origins}[2]`,
+      'access.rules[0].methods[1]',
+      'access.rules[0].resources[0]',
+      'access.rules[0].resources[2]',
+      'access.rules[1].methods',
+      'access.rules[1].resources[0]',
+      'access.rules',
+    ]);
+  });
+});
+
+describe('checkAccess() accepts', () => {
+  const backend = { kind: 'backend', allowedOrigins: null, fullAccess: false, rules: null };
+
+  test.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['an empty object', {}],
+    ['null for each part', { cors: null, rules: null }],
+    ['undefined for each part', { cors: undefined, rules: undefined }],
+  ])('%s for a backend key', (_, requested) => {
+    expect(checkAccess(requested)).toEqual({ ok: true, access: backend });
+  });
+
+  test('rules for a backend key', () => {
+    expect(checkAccess({ rules: [aRule()] })).toEqual({
+      ok: true,
+      access: { ...backend, rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }] },
+    });
+  });
+
+  test('origins for a CORS key, in their canonical form, each once', () => {
+    const allowedOrigins = [
+      'HTTPS://App.Example:443/',
+      'https://app.example',
+      'https://*.App.example',
+      'http://localhost:3000',
+      'capacitor://localhost',
+      '*',
+    ];
+    expect(checkAccess({ cors: { allowedOrigins } })).toEqual({
+      ok: true,
+      access: {
+        kind: 'cors',
+        allowedOrigins: [
+          'https://app.example',
+          'https://*.app.example',
+          'http://localhost:3000',
+          'capacitor://localhost',
+          '*',
+        ],
+        fullAccess: false,
+        rules: null,
+      },
+    });
+  });
+
+  test('full access, and rules for a CORS key without it', () => {
+    const allowedOrigins = ['https://app.example'];
+    expect(checkAccess({ cors: { allowedOrigins, fullAccess: true } })).toMatchObject({
+      access: { kind: 'cors', fullAccess: true, rules: null },
+    });
+    expect(
+      checkAccess({ cors: { allowedOrigins, fullAccess: false }, rules: [aRule()] }),
+    ).toMatchObject({ access: { kind: 'cors', fullAccess: false, rules: [{ methods: ['get'] }] } });
+  });
+
+  test('methods in any case, and entries once', () => {
+    const rule = {
+      methods: ['GET', 'get', 'Post', '*', 'HEAD', 'put', 'patch', 'delete', 'options'],
+      resources: ['/a', '/a', '/a/:id'],
+    };
+    expect(checkAccess({ rules: [rule] })).toMatchObject({
+      access: {
+        rules: [
+          {
+            methods: ['get', 'post', '*', 'head', 'put', 'patch', 'delete', 'options'],
+            resources: ['/a', '/a/:id'],
+          },
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ...[
+      '/a',
+      '/api/asset/:id',
+      '/:a/:b_2',
+      '/a/*',
+      '/*',
+      '/a.b/c~d/-e/_f',
+      '/:id/*',
+      '/..a',
+      '/_edges',
+      '/a/_edge',
+    ],
+    ...[`/${'a'.repeat(511)}`],
+  ])('the resource %s', (resource) => {
+    expect(checkAccess({ rules: [aRule({ resources: [resource] })] }).ok).toBe(true);
+  });
+
+  test('as much as the limits say', () => {
+    const requested = {
+      cors: { allowedOrigins: numbered(ORIGINS_PER_KEY, (n) => `https://a${n}.example`) },
+      rules: numbered(RULES_PER_KEY, () =>
+        aRule({ resources: numbered(ENTRIES_PER_RULE, (n) => `/a${n}`) }),
+      ),
+    };
+    expect(checkAccess(requested).ok).toBe(true);
+    expect([ORIGINS_PER_KEY, RULES_PER_KEY, ENTRIES_PER_RULE]).toEqual([500, 100, 100]);
+  });
+});
+
+describe('properties', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.constantFrom('https://a.example', '*', '/a/:id', '/b/*', '/..', 'get', 'POST', '/_edge'),
+  );
+  const list = fc.array(text, { maxLength: 5 });
+  const requested = fc.record(
+    {
+      cors: fc.option(fc.record({ allowedOrigins: list, fullAccess: fc.boolean() })),
+      rules: fc.option(fc.array(fc.record({ methods: list, resources: list }), { maxLength: 3 })),
+    },
+    { requiredKeys: [] },
+  );
+
+  test('checkAccess() never throws, and what it accepts it accepts again as it is', () => {
+    fc.assert(
+      fc.property(requested, (access) => {
+        const first = checkAccess(access);
+        if (!first.ok) {
+          expect(first.problems).not.toHaveLength(0);
+          return;
+        }
+        const { allowedOrigins, fullAccess, rules, kind } = first.access;
+        expect(kind).toBe(allowedOrigins === null ? 'backend' : 'cors');
+        expect(allowedOrigins?.length).not.toBe(0);
+        const again = checkAccess({
+          cors: allowedOrigins && { allowedOrigins, fullAccess },
+          rules,
+        });
+        expect(again).toEqual(first);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('every resource that is accepted can be called, by a path that fits it', () => {
+    const segment = fc.constantFrom('a', ':id', 'b.c', '-', '_', '~', '.d', ':x_1');
+    const resource = fc
+      .tuple(fc.array(segment, { minLength: 1, maxLength: 5 }), fc.constantFrom('', '/*'))
+      .map(([segments, tail]) => `/${segments.join('/')}${tail}`);
+    fc.assert(
+      fc.property(resource, (written) => {
+        const result = checkAccess({ rules: [aRule({ resources: [written] })] });
+        expect(result.ok).toBe(true);
+        if (!result.ok) return;
+        const path = written.replace(/:\w+/g, 'id1').replace(/\*$/, 'rest/of/it');
+        expect(readTarget(`https://edge.example${path}`).isPlain).toBe(true);
+        const table = compileRules(result.access.rules ?? [], restrictedRoutes);
+        expect(table.match('GET', path)?.path).toBe(path);
+      }),
+    );
+  });
+});
+
+function problemsOf(requested: RequestedAccess): readonly FieldProblem[] {
+  const result = checkAccess(requested);
+  return result.ok ? [] : result.problems;
+}
+
+function aRule(differences: { methods?: string[]; resources?: string[] } = {}) {
+  return { methods: ['get'], resources: ['/api/asset/:id'], ...differences };
+}
+
+function numbered<Entry>(count: number, entry: (index: number) => Entry): Entry[] {
+  return Array.from({ length: count }, (_, index) => entry(index));
+}

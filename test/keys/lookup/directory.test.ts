@@ -1,0 +1,831 @@
+/**
+ * What a look-up costs and when, and what becomes of it when stores fail. That its answers are right
+ * whatever happens is for the model (`test/keys-model`); here are the exact times and counts.
+ */
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { checksumOf } from '../../../src/core/key/token.ts';
+import {
+  DATABASE_TIMEOUT_MS,
+  FEED_CACHE_MARGIN_MS,
+  FEED_CACHE_SECONDS,
+  FEED_CACHE_SLOWEST_POLL_MS,
+  MISS_SECONDS,
+  MISSES_IN_MEMORY,
+  OUTAGE_GRACE_RESTRICTED_SECONDS,
+  REPLICA_TIMEOUT_MS,
+  RETRY_AFTER_SECONDS,
+} from '../../../src/core/limits.ts';
+import { SHARED_POLL_AGE_MS } from '../../../src/keys/lookup/log-reader.ts';
+import { Lookup } from '../../../src/keys/lookup/request-scope.ts';
+import { copyOf } from '../../keys-model/truth.ts';
+import { aStoredKey, aToken, Edge, importedToken, prepareTokens } from '../edge.ts';
+
+beforeAll(prepareTokens);
+
+/** An edge whose D1 has one key, a backend key unless told otherwise. */
+function edgeWithKey(overrides: Parameters<typeof aStoredKey>[0] = {}) {
+  const edge = new Edge();
+  const { token, hash } = aToken();
+  edge.truth.create(aStoredKey(overrides), hash, false);
+  return { edge, token, hash };
+}
+
+/** The same, and an isolate that knows the key; nothing was asked yet. */
+async function edgeWithKnownKey(
+  overrides: Parameters<typeof aStoredKey>[0] = {},
+  settings: Parameters<Edge['isolate']>[0] = {},
+) {
+  const { edge, token, hash } = edgeWithKey(overrides);
+  const isolate = edge.isolate(settings);
+  await isolate.request(token);
+  await edge.time.advance(1);
+  edge.takeCalls();
+  return { edge, token, hash, isolate };
+}
+
+/** Puts into KV what D1 holds of a token. */
+function replicate(edge: Edge, hash: string): void {
+  edge.copies.set(`key:${hash}`, copyOf(edge.truth.current, hash) as never);
+}
+
+/** What is in the way of waiting: everything that must not be waited for hangs. */
+const hanging = { tookMs: Number.POSITIVE_INFINITY, fails: false };
+const failing = { tookMs: 0, fails: true };
+const well = { tookMs: 0, fails: false };
+
+describe('a hot key', () => {
+  test('is recalled at once, without any call and as the same object', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    const lookup = new Lookup(edge.time.nowMs, () => {
+      throw new Error('nothing is left behind');
+    });
+    const first = isolate.directory.recall(token, lookup);
+    expect(first).toMatchObject({ outcome: 'found', key: { id: 'key_1' }, isStale: false });
+    expect(isolate.directory.recall(token, lookup)).toBe(first);
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test.for([
+    { ageMs: 1, calls: {} },
+    { ageMs: 4_999, calls: {} },
+    { ageMs: 5_000, calls: { cacheReads: 1, database: 1, cacheWrites: 1 } },
+    { ageMs: 9_999, calls: { cacheReads: 1, database: 1, cacheWrites: 1 } },
+  ])('is answered from memory with a lease of $ageMs ms', async ({ ageMs, calls }) => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    await edge.time.advance(ageMs - 1);
+    const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+    expect(isolate.directory.recall(token, lookup)).toMatchObject({ outcome: 'found' });
+    await edge.time.advance(0);
+    expect(edge.takeCalls()).toEqual(calls);
+  });
+
+  test('is not answered from memory once the lease is over, but by one read of D1', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    await edge.time.advance(10_000);
+    const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+    expect(isolate.directory.recall(token, lookup)).toBeUndefined();
+    expect(edge.takeCalls()).toEqual({});
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
+    expect(edge.takeCalls()).toEqual({ cacheReads: 1, database: 1, cacheWrites: 1 });
+  });
+
+  test('begins one poll, not one a request, and another when that one died', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.health.database = hanging;
+    await edge.time.advance(6_000);
+    for (let number = 0; number < 100; number++) await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({ cacheReads: 1, database: 1 });
+    await edge.time.advance(DATABASE_TIMEOUT_MS);
+    for (let number = 0; number < 100; number++) await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({ cacheReads: 1, database: 1 });
+  });
+
+  test('has its lease renewed from the start of the poll, not from its end', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.health.database = { tookMs: 1_200, fails: false };
+    edge.shared = null;
+    await edge.time.advance(5_000);
+    await isolate.request(token);
+    await edge.time.advance(1_200);
+    edge.takeCalls();
+    edge.shared = null;
+    await edge.time.advance(3_799);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+    await edge.time.advance(1);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toMatchObject({ database: 1 });
+  });
+});
+
+describe('a cold look-up', () => {
+  test('in a warm data centre costs one read of KV and one of the cache, at once', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    replicate(edge, hash);
+    await edge.isolate().request(aToken(1).token);
+    edge.takeCalls();
+    edge.health.replica = { tookMs: 90, fails: false };
+    edge.health.cache = { tookMs: 100, fails: false };
+    const startedMs = edge.time.nowMs;
+    const found = await edge.isolate().request(token, { origin: 'https://a.test' });
+    expect(found).toMatchObject({ outcome: 'found', isStale: false });
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
+    expect(edge.time.nowMs - startedMs).toBe(100);
+  });
+
+  test('counts on a copy that is older than the poll which is shared', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    replicate(edge, hash);
+    // Somebody follows the log line by line, and shares what he knows, not the last line alone.
+    const follower = edge.isolate();
+    for (let number = 1; number < 5; number++) {
+      edge.truth.create(aStoredKey({ id: `key_${number}` }), aToken(number).hash, false);
+      await follower.request(aToken(number).token);
+      await edge.time.advance(FEED_CACHE_SECONDS * 1000);
+    }
+    edge.takeCalls();
+    await edge.isolate().request(token);
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
+  });
+
+  test('in a cold data centre costs one read of D1, for log, key and origin', async () => {
+    const { edge, token } = edgeWithKey({ allowedOrigins: ['https://a.test'] });
+    const isolate = edge.isolate();
+    expect(await isolate.request(token, { origin: 'https://a.test' })).toMatchObject({
+      outcome: 'found',
+    });
+    expect(edge.takeCalls()).toMatchObject({ replicaReads: 1, cacheReads: 1, database: 1 });
+    expect(await isolate.preflight('https://a.test')).toBe('registered');
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test.for([
+    { what: 'a token that does not exist', origin: 'https://nowhere.test' },
+    { what: 'a preflight', origin: 'https://a.test' },
+  ])('of $what costs one read of D1', async ({ what, origin }) => {
+    const { edge } = edgeWithKey({ allowedOrigins: ['https://a.test'] });
+    const isolate = edge.isolate();
+    if (what === 'a preflight') await isolate.preflight(origin);
+    else await isolate.request(aToken(1).token, { origin, isAllowed: false });
+    expect(edge.takeCalls()).toMatchObject({ database: 1 });
+    await isolate.preflight(origin);
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test('reads once for each of two requests at once, and the first to end serves the third', async () => {
+    const { edge, token } = edgeWithKey();
+    edge.health.database = { tookMs: 50, fails: false };
+    const isolate = edge.isolate();
+    const lookups = [1, 2].map(() => new Lookup(edge.time.nowMs, (work) => void work));
+    const both = Promise.all(lookups.map((lookup) => isolate.directory.find(token, null, lookup)));
+    await edge.time.advance(100);
+    expect(await both).toMatchObject([{ outcome: 'found' }, { outcome: 'found' }]);
+    expect(edge.takeCalls()).toMatchObject({ database: 2 });
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test.for([
+    { what: 'fails', health: failing, waitedMs: 0 },
+    {
+      what: 'takes too long',
+      health: { tookMs: REPLICA_TIMEOUT_MS + 10, fails: false },
+      waitedMs: REPLICA_TIMEOUT_MS,
+    },
+    { what: 'hangs', health: hanging, waitedMs: REPLICA_TIMEOUT_MS },
+  ])(
+    'is answered by D1 when KV $what, and the log says so once a minute',
+    async ({ health, waitedMs }) => {
+      const { edge, hash } = edgeWithKey();
+      replicate(edge, hash);
+      edge.health.replica = health;
+      for (let number = 0; number < 3; number++) {
+        const startedMs = edge.time.nowMs;
+        expect(await edge.isolate().request(aToken().token)).toMatchObject({ outcome: 'found' });
+        expect(edge.time.nowMs - startedMs).toBe(waitedMs);
+      }
+      const isolate = edge.isolate();
+      edge.events.length = 0;
+      for (let number = 1; number <= 5; number++) await isolate.request(aToken(number).token);
+      expect(edge.events.map(({ event }) => event)).toEqual(['replica_failed']);
+      await edge.time.advance(60_000);
+      await isolate.request(aToken(6).token);
+      expect(edge.events.map(({ event }) => event)).toEqual(['replica_failed', 'replica_failed']);
+    },
+  );
+
+  test('takes a tombstone in KV for an answer', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    edge.truth.edit('key_1', { isRevoked: true });
+    replicate(edge, hash);
+    await edge.isolate().request(aToken(1).token, { isAllowed: false });
+    edge.takeCalls();
+    const found = await edge.isolate().request(token);
+    expect(found).toEqual({ outcome: 'unknown', cause: 'revoked' });
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
+  });
+
+  test('tells the log whether a token was revoked or never was, from D1 and from memory', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.truth.edit('key_1', { isRevoked: true });
+    await edge.time.advance(10_000);
+    for (let time = 0; time < 2; time++) {
+      const revoked = await isolate.request(token, { isAllowed: false });
+      expect(revoked).toEqual({ outcome: 'unknown', cause: 'revoked' });
+      const never = await isolate.request(aToken(1).token, { isAllowed: false });
+      expect(never).toEqual({ outcome: 'unknown', cause: 'no key has this token' });
+    }
+  });
+});
+
+describe('a copy in KV', () => {
+  test('is left by a cold reader that found none, once its request is allowed', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    await edge.isolate().request(token, { isAllowed: false });
+    expect(edge.takeCalls().replicaWrites).toBeUndefined();
+    await edge.isolate().request(token, { isAllowed: true });
+    expect(edge.takeCalls().replicaWrites).toBe(1);
+    expect(edge.copies.get(`key:${hash}`)).toEqual(copyOf(edge.truth.current, hash));
+  });
+
+  test('of an origin is left by a preflight that is granted, not by a refusal', async () => {
+    const { edge } = edgeWithKey({ allowedOrigins: ['https://a.test'] });
+    await edge.isolate().request(aToken(1).token, { origin: 'https://a.test', isAllowed: false });
+    await edge.isolate().preflight('https://b.test');
+    expect(edge.takeCalls().replicaWrites).toBeUndefined();
+    await edge.isolate().preflight('https://a.test');
+    expect(edge.takeCalls().replicaWrites).toBe(1);
+    expect([...edge.copies.keys()]).toEqual(['origin:https://a.test']);
+  });
+
+  test('is not left where KV has a good one, where it does not answer, or where nobody asked it', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    edge.health.replica = failing;
+    await edge.isolate().request(token);
+    edge.health.replica = well;
+    expect(edge.takeCalls().replicaWrites).toBeUndefined();
+
+    replicate(edge, hash);
+    edge.shared = null;
+    await edge.isolate().request(token);
+    expect(edge.takeCalls()).toMatchObject({ database: 1, replicaReads: 1 });
+    expect(edge.takeCalls().replicaWrites).toBeUndefined();
+
+    const isolate = edge.isolate();
+    await isolate.request(token);
+    edge.copies.clear();
+    await edge.time.advance(600_000);
+    edge.takeCalls();
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({ cacheReads: 1, database: 1, cacheWrites: 1 });
+  });
+
+  test('is not left again within a minute by the same isolate', async () => {
+    const { edge, token } = edgeWithKey();
+    const isolate = edge.isolate();
+    let written = 0;
+    for (let number = 0; number < 130; number++) {
+      // Each edit makes what memory and KV hold worthless.
+      edge.truth.edit('key_1', { enabled: true });
+      edge.copies.clear();
+      await isolate.directory.refresh();
+      await isolate.request(token);
+      written += edge.takeCalls().replicaWrites ?? 0;
+      await edge.time.advance(1_000);
+    }
+    expect(written).toBe(3);
+  });
+
+  test('that is stale costs a read of D1, and is replaced', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    replicate(edge, hash);
+    edge.truth.edit('key_1', { enabled: false });
+    expect(await edge.isolate().request(token)).toMatchObject({ key: { enabled: false } });
+    expect(edge.takeCalls()).toMatchObject({ database: 1, replicaWrites: 1 });
+    expect(edge.copies.get(`key:${hash}`)).toEqual(copyOf(edge.truth.current, hash));
+  });
+
+  test('that is newer than the log is known to be costs a read of D1, and is kept', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    edge.truth.create(aStoredKey({ id: 'key_2' }), aToken(1).hash, false);
+    replicate(edge, aToken(1).hash);
+    await isolate.request(aToken(1).token);
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, database: 1 });
+  });
+});
+
+describe('a token that cannot exist', () => {
+  test.for([
+    { what: 'an invented tag', change: (token: string) => retagged(token, 'aaaaaaaa') },
+    { what: 'a wrong checksum', change: (token: string) => `${token.slice(0, -1)}_` },
+    { what: 'a form that was never imported', change: () => 'another-imported-token' },
+    { what: 'too many characters', change: (token: string) => token.repeat(20) },
+  ])('by $what is refused without a call', async ({ change }) => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    const found = await isolate.request(change(token), { isAllowed: false });
+    expect(found).toMatchObject({ outcome: 'unknown' });
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test('is refused without a call a million times, whatever tag it has, also without a lease', {
+    timeout: 600_000,
+  }, async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    for (let number = 0; number < 1_000_000; number++) {
+      const tag = number.toString(36).padStart(8, 'z');
+      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+      const found = await isolate.directory.find(retagged(token, tag), null, lookup);
+      if (found.outcome !== 'unknown') throw new Error(`${found.outcome} with tag ${tag}`);
+    }
+    expect(edge.takeCalls()).toEqual({});
+    expect(isolate.directory.stats()).toMatchObject({ keys: 1, misses: 0 });
+    // One poll keeps the log up to date; no token is looked up.
+    await edge.time.advance(20_000);
+    for (let number = 0; number < 100; number++) {
+      await isolate.request(retagged(token, number.toString(36).padStart(8, 'y')));
+    }
+    expect(edge.takeCalls()).toEqual({ cacheReads: 1, database: 1, cacheWrites: 1 });
+  });
+
+  test('is refused by what the shared poll tells, before D1 is asked', async () => {
+    const { edge, token } = edgeWithKey();
+    await edge.isolate().request(token);
+    edge.takeCalls();
+    const found = await edge.isolate().request(retagged(token, 'bbbbbbbb'), { isAllowed: false });
+    expect(found).toMatchObject({ outcome: 'unknown', cause: 'wrong tag' });
+    expect(edge.takeCalls().database).toBeUndefined();
+  });
+
+  test('by its form is looked up once a log that is current tells of an import', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    const imported = await importedToken();
+    edge.truth.create(aStoredKey({ id: 'key_2' }), imported.hash, true);
+    edge.shared = null;
+    expect(await isolate.request(imported.token)).toMatchObject({ outcome: 'unknown' });
+    // A lease that is over says nothing about imports.
+    await edge.time.advance(10_000);
+    expect(await isolate.request(imported.token)).toMatchObject({ key: { id: 'key_2' } });
+  });
+
+  /** A token of our form with another tag and the checksum that goes with it. */
+  function retagged(token: string, tag: string): string {
+    const tagged = token.slice(0, -14) + tag;
+    return tagged + checksumOf(tagged);
+  }
+});
+
+describe('what does not exist', () => {
+  test('is asked for once in some seconds, and not at all costs of keys in use', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    for (let number = 0; number < 10; number++) await isolate.request(aToken(1).token);
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, database: 1 });
+    await edge.time.advance(MISS_SECONDS * 1000);
+    await isolate.request(aToken(1).token);
+    expect(edge.takeCalls()).toMatchObject({ database: 1 });
+  });
+
+  test('works at the first try when it is made, also after this isolate has just refused it', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    expect(await isolate.request(aToken(1).token)).toMatchObject({ outcome: 'unknown' });
+    expect(await isolate.preflight('https://new.test')).toBe('unregistered');
+    const key = aStoredKey({ id: 'key_2', allowedOrigins: ['https://new.test'] });
+    edge.truth.create(key, aToken(1).hash, false);
+    // Another isolate's management made it: this one has not heard of it, and forgets by itself.
+    await edge.time.advance(MISS_SECONDS * 1000);
+    expect(await isolate.request(aToken(1).token)).toMatchObject({ key: { id: 'key_2' } });
+    expect(await isolate.preflight('https://new.test')).toBe('registered');
+
+    const { isolate: maker, edge: there } = await edgeWithKnownKey();
+    await maker.request(aToken(1).token);
+    await maker.preflight('https://new.test');
+    there.truth.create(key, aToken(1).hash, false);
+    await maker.directory.refresh();
+    expect(await maker.request(aToken(1).token)).toMatchObject({ key: { id: 'key_2' } });
+    expect(await maker.preflight('https://new.test')).toBe('registered');
+  });
+
+  test('is remembered within bounds when a million tokens come, and drives out no key in use', {
+    timeout: 600_000,
+  }, async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    // Once something was imported, any token may exist, and each of these has to be looked up.
+    edge.truth.create(aStoredKey({ id: 'key_2' }), (await importedToken()).hash, true);
+    await isolate.directory.refresh();
+    for (let number = 0; number < 1_000_000; number++) {
+      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+      await isolate.directory.find(`flood-${number}`, null, lookup);
+      if (number % 1_000 === 0) await isolate.directory.find(token, null, lookup);
+    }
+    expect(edge.takeCalls().database).toBeGreaterThanOrEqual(1_000_000);
+    const { misses, keys, keyBytes } = isolate.directory.stats();
+    expect(misses).toBeLessThanOrEqual(MISSES_IN_MEMORY);
+    expect(keys).toBe(1);
+    expect(keyBytes).toBeLessThan(10_000);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test('is remembered within bounds, apart from the keys', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    for (let number = 0; number < MISSES_IN_MEMORY + 500; number++) {
+      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+      const origin = { ...anyOrigin, value: `https://x${number}.test`, host: `x${number}.test` };
+      await isolate.directory.findOrigin(origin, lookup);
+    }
+    const { misses } = isolate.directory.stats();
+    expect(misses).toBeLessThanOrEqual(MISSES_IN_MEMORY);
+    expect(misses).toBeGreaterThan(MISSES_IN_MEMORY / 2);
+    edge.takeCalls();
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  const anyOrigin = { value: '', scheme: 'https', host: '', port: '', isOpaque: false };
+});
+
+describe('an origin', () => {
+  test('whose last key has expired is asked for once in some seconds, not at every preflight', async () => {
+    const edge = new Edge();
+    const expiresAtMs = edge.time.nowMs + 60_000;
+    const key = aStoredKey({ allowedOrigins: ['https://a.test'], expiresAtMs });
+    edge.truth.create(key, aToken().hash, false);
+    const isolate = edge.isolate();
+    expect(await isolate.preflight('https://a.test')).toBe('registered');
+    await edge.time.advance(60_000);
+    edge.takeCalls();
+    for (let number = 0; number < 5; number++) {
+      expect(await isolate.preflight('https://a.test')).toBe('unregistered');
+    }
+    expect(edge.takeCalls().database).toBe(1);
+  });
+
+  test('stops being registered when the last key that lists it does', async () => {
+    const { edge, isolate } = await edgeWithKnownKey({ allowedOrigins: ['https://a.test'] });
+    expect(await isolate.preflight('https://a.test')).toBe('registered');
+    edge.truth.edit('key_1', { allowedOrigins: ['https://b.test'] });
+    await edge.time.advance(10_000);
+    edge.shared = null;
+    expect(await isolate.preflight('https://a.test')).toBe('unregistered');
+    expect(await isolate.preflight('https://b.test')).toBe('registered');
+  });
+});
+
+describe('with D1 out of reach', () => {
+  test('a known key goes on at once, while requests come, however long D1 hangs', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.health.database = hanging;
+    const waits: number[] = [];
+    for (let atMs = 0; atMs < 200_000; atMs += 500) {
+      await edge.time.advance(500);
+      const startedMs = edge.time.nowMs;
+      expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+      waits.push(edge.time.nowMs - startedMs);
+    }
+    expect(new Set(waits)).toEqual(new Set([0]));
+  });
+
+  test('a request on an idle isolate waits for D1 no longer than its timeout', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    await edge.time.advance(60_000);
+    edge.health.database = hanging;
+    edge.shared = null;
+    const startedMs = edge.time.nowMs;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: true });
+    expect(edge.time.nowMs - startedMs).toBe(DATABASE_TIMEOUT_MS);
+  });
+
+  test.for([
+    { what: 'a backend key', key: {}, outageGraceMs: 300_000, graceMs: 300_000 },
+    {
+      what: 'a restricted key',
+      key: { allowedOrigins: ['https://a.test'] },
+      outageGraceMs: 300_000,
+      graceMs: OUTAGE_GRACE_RESTRICTED_SECONDS * 1000,
+    },
+    {
+      what: 'a key with full access',
+      key: { allowedOrigins: ['https://a.test'], fullAccess: true },
+      outageGraceMs: 300_000,
+      graceMs: 300_000,
+    },
+    {
+      what: 'a restricted key with a shorter grace',
+      key: { allowedOrigins: ['https://a.test'] },
+      outageGraceMs: 20_000,
+      graceMs: 20_000,
+    },
+    { what: 'any key without a grace', key: {}, outageGraceMs: 0, graceMs: 0 },
+  ])('$what goes on for its grace after the lease, marked stale, and no longer', async (given) => {
+    const { edge, token, isolate } = await edgeWithKnownKey(given.key, given);
+    edge.health.database = failing;
+    edge.shared = null;
+    await edge.time.advance(9_998);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
+    await edge.time.advance(given.graceMs);
+    if (given.graceMs > 0) {
+      expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: true });
+    }
+    await edge.time.advance(1);
+    expect(await isolate.request(token)).toEqual({ outcome: 'unavailable' });
+  });
+
+  test('what nobody knows is unavailable at once, never unknown', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    edge.health.database = hanging;
+    await isolate.request(aToken(1).token);
+    edge.takeCalls();
+    const startedMs = edge.time.nowMs;
+    for (let number = 2; number < 12; number++) {
+      expect(await isolate.request(aToken(number).token)).toEqual({ outcome: 'unavailable' });
+    }
+    expect(edge.time.nowMs).toBe(startedMs);
+    // A fresh isolate has not heard of the outage. It finds out once.
+    edge.shared = null;
+    expect(await edge.isolate().request(aToken().token)).toEqual({ outcome: 'unavailable' });
+    expect(edge.time.nowMs - startedMs).toBe(DATABASE_TIMEOUT_MS);
+  });
+
+  test('a key that is in KV, and that the log vouches for, goes on too', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    edge.truth.create(aStoredKey({ id: 'key_2' }), aToken(1).hash, false);
+    await isolate.directory.refresh();
+    replicate(edge, aToken(1).hash);
+    edge.health.database = failing;
+    await edge.time.advance(30_000);
+    edge.shared = null;
+    await isolate.request(aToken().token);
+    expect(await isolate.request(aToken(1).token)).toMatchObject({
+      key: { id: 'key_2' },
+      isStale: true,
+    });
+  });
+
+  test('a key that the log has named does not go on', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.truth.edit('key_1', { isRevoked: true });
+    await isolate.directory.refresh();
+    edge.health.database = failing;
+    for (const waitMs of [0, 5_000, 10_000, 60_000]) {
+      await edge.time.advance(waitMs);
+      expect(await isolate.request(token)).toEqual({ outcome: 'unavailable' });
+    }
+  });
+
+  test('an origin is unsure, known or not, and at once', async () => {
+    const { edge, isolate } = await edgeWithKnownKey({ allowedOrigins: ['https://a.test'] });
+    await isolate.preflight('https://a.test');
+    edge.health.database = hanging;
+    edge.health.replica = hanging;
+    edge.shared = null;
+    await edge.time.advance(10_000);
+    expect(await isolate.preflight('https://b.test')).toBe('unsure');
+    const startedMs = edge.time.nowMs;
+    expect(await isolate.preflight('https://a.test')).toBe('unsure');
+    expect(await isolate.preflight('https://b.test')).toBe('unsure');
+    expect(edge.time.nowMs).toBe(startedMs);
+  });
+
+  test('the log says so once a minute', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.health.database = failing;
+    for (let atMs = 0; atMs < 120_000; atMs += 1_000) {
+      await isolate.request(token);
+      await edge.time.advance(1_000);
+    }
+    expect(edge.events.map(({ event }) => event)).toEqual(['database_failed', 'database_failed']);
+  });
+
+  test('that is over, everything is as before, without a restart', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.health.database = failing;
+    await edge.time.advance(400_000);
+    expect(await isolate.request(token)).toEqual({ outcome: 'unavailable' });
+    edge.health.database = well;
+    edge.shared = null;
+    await edge.time.advance(RETRY_AFTER_SECONDS * 1000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
+    edge.takeCalls();
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test('for a moment, the next read that succeeds ends it', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    edge.health.database = failing;
+    await isolate.request(aToken(1).token);
+    edge.health.database = well;
+    // The first one to be turned away tries D1 behind its request.
+    await edge.time.advance(DATABASE_TIMEOUT_MS);
+    expect(await isolate.request(aToken(2).token)).toEqual({ outcome: 'unavailable' });
+    expect(await isolate.request(aToken(2).token)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  test('long ago, a key that was revoked since is refused at the first request', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.health.database = failing;
+    await edge.time.advance(20_000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: true });
+    edge.health.database = well;
+    edge.truth.edit('key_1', { isRevoked: true });
+    edge.shared = null;
+    await edge.time.advance(10_000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown' });
+  });
+});
+
+describe('a poll that is shared', () => {
+  test('counts for as old as it can be', async () => {
+    const { edge, token } = edgeWithKey();
+    await edge.isolate().request(token);
+    const isolate = edge.isolate();
+    await isolate.request(token);
+    expect(edge.takeCalls().database).toBe(1);
+    edge.shared = null;
+    await edge.time.advance(5_000 - SHARED_POLL_AGE_MS - 1);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+    await edge.time.advance(1);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toMatchObject({ cacheReads: 1, database: 1 });
+  });
+
+  test('lets a revoked key live no longer than a poll of its own would', async () => {
+    const { edge, token } = edgeWithKey();
+    const poller = edge.isolate();
+    await poller.request(token);
+    const polledMs = edge.time.nowMs;
+    edge.truth.edit('key_1', { isRevoked: true });
+    // The cache has kept the poll for as long as it may.
+    await edge.time.advance(SHARED_POLL_AGE_MS - 1_000);
+    const isolate = edge.isolate();
+    edge.copies.set(
+      `key:${aToken().hash}`,
+      copyOf(edge.truth.versions[1] ?? edge.truth.current, aToken().hash) as never,
+    );
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+    edge.shared = null;
+    edge.health.database = { tookMs: 1_000, fails: false };
+    await edge.time.advance(polledMs + 10_000 - 1_000 - edge.time.nowMs);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  test('counts for nothing when its writer calls it older than the cache may keep it', async () => {
+    const { edge, token } = edgeWithKey();
+    await edge.isolate().request(token);
+    await edge.time.advance(SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS + 1);
+    edge.takeCalls();
+    await edge.isolate().request(token);
+    expect(edge.takeCalls()).toMatchObject({ cacheReads: 1, database: 1 });
+  });
+
+  test('is never taken for younger than the cache allows, whatever its writer says', async () => {
+    const { edge, token } = edgeWithKey();
+    await edge.isolate({ clockMs: 3_600_000 }).request(token);
+    const isolate = edge.isolate();
+    await isolate.request(token);
+    edge.shared = null;
+    edge.takeCalls();
+    await edge.time.advance(5_000 - SHARED_POLL_AGE_MS);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toMatchObject({ cacheReads: 1, database: 1 });
+  });
+
+  test('was quick', async () => {
+    const { edge, token } = edgeWithKey();
+    edge.health.database = { tookMs: FEED_CACHE_SLOWEST_POLL_MS + 10, fails: false };
+    await edge.isolate().request(token);
+    expect(edge.takeCalls().cacheWrites).toBeUndefined();
+  });
+
+  test('is put there again when it has run out, not at every read of D1', async () => {
+    const { edge } = edgeWithKey();
+    const isolate = edge.isolate();
+    for (let number = 0; number < 10; number++) await isolate.request(aToken(number).token);
+    expect(edge.takeCalls().cacheWrites).toBe(1);
+    await edge.time.advance(FEED_CACHE_SECONDS * 1000);
+    await isolate.request(aToken(11).token);
+    expect(edge.takeCalls().cacheWrites).toBe(1);
+  });
+
+  test('spares the others their own one', async () => {
+    const { edge, token } = edgeWithKey();
+    const isolates = Array.from({ length: 10 }, () => edge.isolate());
+    for (const isolate of isolates) await isolate.request(token);
+    expect(edge.takeCalls().database).toBe(1);
+    await edge.time.advance(9_999);
+    edge.shared = null;
+    for (const isolate of isolates) await isolate.request(token);
+    expect(edge.takeCalls().database).toBe(1);
+  });
+
+  test.for([
+    { what: 'the cache fails', health: failing },
+    { what: 'the cache hangs', health: hanging },
+  ])('is done without when $what', async ({ health }) => {
+    const { edge, token } = edgeWithKey();
+    edge.health.cache = health;
+    const isolate = edge.isolate();
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+    await edge.time.advance(6_000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+    await edge.time.advance(6_000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
+    expect(edge.events.map(({ event }) => event)).toEqual(['cache_failed']);
+  });
+
+  test('is not asked for where it would be older than a lease may get', async () => {
+    const { edge, token } = edgeWithKey();
+    const isolate = edge.isolate({ refreshMs: SHARED_POLL_AGE_MS });
+    await isolate.request(token);
+    await edge.time.advance(SHARED_POLL_AGE_MS);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, replicaWrites: 1, database: 2 });
+  });
+});
+
+describe('settings at their ends', () => {
+  test('a refresh of 0 polls behind every request, one after the other', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey({}, { refreshMs: 0 });
+    for (let number = 0; number < 5; number++) await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({ database: 5 });
+    edge.health.database = { tookMs: 300, fails: false };
+    for (let number = 0; number < 5; number++) await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({ database: 1 });
+  });
+
+  test('a staleness of 1 second lets no answer of D1 count that took longer', async () => {
+    const settings = { refreshMs: 500, maxStalenessMs: 1_000 };
+    const { edge, token, isolate } = await edgeWithKnownKey({}, settings);
+    edge.health.database = { tookMs: 1_100, fails: false };
+    await edge.time.advance(1_000);
+    const startedMs = edge.time.nowMs;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: true });
+    expect(edge.time.nowMs - startedMs).toBe(1_000);
+  });
+
+  test('a staleness of 1 second ends a revoked key within that, though D1 failed before', async () => {
+    const settings = { refreshMs: 500, maxStalenessMs: 1_000 };
+    const { edge, token, isolate } = await edgeWithKnownKey({}, settings);
+    edge.health.database = failing;
+    await edge.time.advance(3_000);
+    expect(await isolate.request(token)).toMatchObject({ isStale: true });
+    edge.health.database = well;
+    edge.truth.edit('key_1', { isRevoked: true });
+    await edge.time.advance(1_000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  test('a refresh as long as the staleness still ends the lease', async () => {
+    const settings = { refreshMs: 10_000, maxStalenessMs: 10_000 };
+    const { edge, token, isolate } = await edgeWithKnownKey({}, settings);
+    edge.truth.edit('key_1', { isRevoked: true });
+    edge.shared = null;
+    await edge.time.advance(9_998);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+    await edge.time.advance(1);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown' });
+  });
+});
+
+describe('a D1 that was restored to an earlier time', () => {
+  test('makes what memory and KV hold of the abandoned history worthless', async () => {
+    const { edge, token, hash } = edgeWithKey();
+    const { current } = edge.truth;
+    edge.truth.create(aStoredKey({ id: 'key_2' }), aToken(1).hash, false);
+    replicate(edge, hash);
+    replicate(edge, aToken(1).hash);
+    const isolate = edge.isolate();
+    expect(await isolate.request(aToken(1).token)).toMatchObject({ key: { id: 'key_2' } });
+
+    edge.truth.restore(current);
+    // The seqs are given out again.
+    edge.truth.edit('key_1', { enabled: false });
+    await edge.time.advance(10_000);
+    edge.shared = null;
+    expect(await isolate.request(aToken(1).token)).toMatchObject({ outcome: 'unknown' });
+    expect(await isolate.request(token)).toMatchObject({ key: { enabled: false } });
+    expect(await edge.isolate().request(aToken(1).token)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  test('is asked for its whole log, so that copies from before it count again', async () => {
+    const { edge, hash } = edgeWithKey();
+    replicate(edge, hash);
+    edge.truth.create(aStoredKey({ id: 'key_2' }), aToken(1).hash, false);
+    const { current } = edge.truth;
+    edge.truth.create(aStoredKey({ id: 'key_3' }), aToken(2).hash, false);
+    const isolate = edge.isolate();
+    await isolate.request(aToken(2).token);
+    edge.truth.restore(current);
+    edge.truth.create(aStoredKey({ id: 'key_4' }), aToken(3).hash, false);
+    // The first read tells of it, the second tells all.
+    await isolate.directory.refresh();
+    await isolate.directory.refresh();
+    edge.takeCalls();
+    expect(await isolate.request(aToken().token)).toMatchObject({ key: { id: 'key_1' } });
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1 });
+  });
+});

@@ -1,0 +1,78 @@
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { createKeyReplica } from '../../../src/keys/stores/kv.ts';
+import { aStoredKey } from '../edge.ts';
+
+const replica = createKeyReplica(env.KEYS);
+const at = { seq: 7, mark: 281_474_976_710_655 };
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  const { keys } = await env.KEYS.list();
+  await Promise.all(keys.map(({ name }) => env.KEYS.delete(name)));
+});
+
+describe('a copy in KV', () => {
+  test('is null when there is none', async () => {
+    expect(await replica.getKey('00ff')).toBeNull();
+    expect(await replica.getOrigin('https://a.test')).toBeNull();
+  });
+
+  test.for([
+    { what: 'a key', value: aStoredKey({ allowedOrigins: ['https://a.test'] }) },
+    { what: 'a tombstone', value: null },
+  ])('of $what comes back with the line at which it was true', async ({ value }) => {
+    await replica.putKey('00ff', { value, at });
+    expect(await replica.getKey('00ff')).toEqual({ value, at });
+    expect(await env.KEYS.get('key:00ff', 'json')).toEqual({
+      v: 2,
+      seqAt: 7,
+      mark: at.mark,
+      value,
+    });
+  });
+
+  test('of an origin comes back with the end of its registration', async () => {
+    await replica.putOrigin('https://a.test', { value: Number.MAX_SAFE_INTEGER, at });
+    expect(await replica.getOrigin('https://a.test')).toEqual({
+      value: Number.MAX_SAFE_INTEGER,
+      at,
+    });
+    expect(await env.KEYS.get('origin:https://a.test')).not.toBeNull();
+  });
+
+  test.for([
+    { what: 'an older shape', text: '{"v":1,"seqAt":7,"value":{}}' },
+    { what: 'a newer shape', text: '{"v":3}' },
+    { what: 'no object', text: '7' },
+    { what: 'null', text: 'null' },
+  ])('of $what is none', async ({ text }) => {
+    await env.KEYS.put('key:00ff', text);
+    expect(await replica.getKey('00ff')).toBeNull();
+  });
+
+  test('that is no JSON counts as KV out of order', async () => {
+    await env.KEYS.put('key:00ff', '{"v":2');
+    await expect(replica.getKey('00ff')).rejects.toThrow();
+  });
+
+  test.for([
+    { what: 'a key', days: 30, put: () => replica.putKey('00ff', { value: null, at }) },
+    {
+      what: 'an origin',
+      days: 1,
+      put: () => replica.putOrigin('https://a.test', { value: 1, at }),
+    },
+  ])('of $what lives for $days days', async ({ days, put }) => {
+    await put();
+    const { keys } = await env.KEYS.list();
+    const livesForSeconds = (keys[0]?.expiration ?? 0) - Date.now() / 1000;
+    expect(Math.abs(livesForSeconds - days * 24 * 60 * 60)).toBeLessThan(60);
+  });
+
+  test('is read with a lifetime that the platform takes', async () => {
+    const get = vi.spyOn(env.KEYS, 'get');
+    await replica.getKey('00ff');
+    expect(get).toHaveBeenCalledWith('key:00ff', { type: 'json', cacheTtl: 60 });
+  });
+});
