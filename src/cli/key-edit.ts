@@ -2,7 +2,7 @@
  * What `keys edit` changes: its options, and what the API is sent of them.
  */
 
-import { canonicalizeOriginPattern } from '../core/origins/origin-pattern.ts';
+import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
 import { CommandError, exitCodes } from './api-client.ts';
 
 /** The options of `keys edit`, as the parser gives them. */

@@ -6,7 +6,7 @@
  */
 
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../limits.ts';
-import { canonicalizeOriginPatterns } from '../origins/origin-pattern.ts';
+import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
 import { lengthOf, shorten } from '../text.ts';
 import type { AccessRule } from './key.ts';
 

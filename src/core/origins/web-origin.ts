@@ -1,14 +1,17 @@
 /**
  * Web origins: reading what a browser sends in `Origin`, and finding which stored patterns admit it.
  *
- * Runs on every cross-origin request, so it is pure, imports nothing, and its work is linear in a
- * length that is bounded first. It accepts only what a browser can serialise; forgiving what people
- * type is the business of `origin-pattern.ts`, which runs when a key is written.
+ * Runs on every cross-origin request, so it is pure, and its work is linear in a length that is
+ * bounded first. It accepts only what a browser can serialise; forgiving what people
+ * type is the business of `pattern.ts`, which runs when a key is written.
  *
  * Fetch, "serializing a request origin": https://fetch.spec.whatwg.org/#origin-header
  * HTML, "serialization of an origin": https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
  * URL, "host serializing": https://url.spec.whatwg.org/#host-serializing
  */
+
+import { endsInNumber, HOST_MAX_LENGTH, hostFault, portFault } from './host.ts';
+import { refusedSchemes, SCHEME_MAX_LENGTH, webDefaultPorts } from './scheme.ts';
 
 /** An `Origin` header value that a browser could have sent. */
 export interface WebOrigin {
@@ -34,60 +37,15 @@ export interface OriginSet {
   readonly hasWildcards: boolean;
 }
 
-/** What is wrong with a host name. `numeric`: its last label is a number, yet it is not IPv4. */
-export type HostFault =
-  | 'character'
-  | 'empty_label'
-  | 'label_too_long'
-  | 'host_too_long'
-  | 'numeric';
-
-/** What is wrong with a port. */
-export type PortFault = 'empty' | 'digits' | 'leading_zero' | 'range';
-
-/** Longest scheme of an origin, in characters. */
-export const SCHEME_MAX_LENGTH = 64;
-/** Longest label of a host, in characters. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4 */
-export const LABEL_MAX_LENGTH = 63;
-/** Longest host in characters, not counting one trailing dot: the 255 bytes of RFC 1035 as text. */
-export const HOST_MAX_LENGTH = 253;
 // Scheme, `://`, host with its trailing dot, colon, port.
 const ORIGIN_MAX_LENGTH = SCHEME_MAX_LENGTH + 3 + (HOST_MAX_LENGTH + 1) + 1 + 5;
 // Eight groups of four hex digits, seven colons, two brackets.
 const IPV6_MAX_LENGTH = 8 * 4 + 7 + 2;
 
-/** The schemes of web pages with their default ports. Every other scheme is that of an app. */
-export const webDefaultPorts: ReadonlyMap<string, string> = new Map([
-  ['http', '80'],
-  ['https', '443'],
-]);
-
-/**
- * Schemes that no origin has: their documents have an opaque origin or that of another page, and a
- * WebSocket handshake names the page's origin. Neither sent by a browser nor stored.
- */
-export const refusedSchemes: ReadonlySet<string> = new Set([
-  'about',
-  'blob',
-  'data',
-  'file',
-  'filesystem',
-  'javascript',
-  'view-source',
-  'ws',
-  'wss',
-]);
-
 const opaqueOrigin: WebOrigin = { value: 'null', scheme: '', host: '', port: '', isOpaque: true };
 
 const visibleAsciiPattern = /^[\x21-\x7e]*$/;
 const schemePattern = /^[a-z][a-z0-9+.-]*$/;
-const labelsPattern = /^[a-z0-9._-]*$/;
-// What the URL parser takes for a number, and therefore for the end of an IPv4 address:
-// https://url.spec.whatwg.org/#ends-in-a-number-checker
-const numericLabelPattern = /^(?:[0-9]+|0x[0-9a-f]*)$/;
-const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
-const ipv4Pattern = new RegExp(`^${octet}(?:\\.${octet}){3}$`);
 const ipv6CharactersPattern = /^\[[0-9a-f:]+\]$/;
 
 /**
@@ -148,7 +106,7 @@ export function patternsAdmitting(origin: WebOrigin): readonly string[] {
 
 /**
  * Prepares canonical patterns for `admitsOrigin()`. An empty list admits nothing. Never throws;
- * patterns are checked when a key is written (`origin-pattern.ts`), not here.
+ * patterns are checked when a key is written (`pattern.ts`), not here.
  */
 export function compileOrigins(patterns: readonly string[]): OriginSet {
   return {
@@ -170,42 +128,6 @@ export function admitsOrigin(set: OriginSet, origin: WebOrigin): boolean {
   return (
     set.hasWildcards && wildcardsAdmitting(origin).some((pattern) => set.patterns.has(pattern))
   );
-}
-
-/**
- * Finds what is wrong with a host name in lower case, which may end in one dot, or with a canonical
- * IPv4 address. Returns `null` when it is in order. An empty host is an `empty_label`, an upper-case
- * letter or a bracket a `character` fault. Never throws.
- *
- * Underscores and hyphens at the ends of labels are fine, as they are for browsers. So is any label
- * that starts with `xn--`: the URL parser does not look into those of an ASCII host either.
- * https://url.spec.whatwg.org/#concept-domain-to-ascii
- */
-export function hostFault(host: string): HostFault | null {
-  const name = host.endsWith('.') ? host.slice(0, -1) : host;
-  if (name.length > HOST_MAX_LENGTH) return 'host_too_long';
-  if (!labelsPattern.test(name)) return 'character';
-  const labels = name.split('.');
-  if (labels.includes('')) return 'empty_label';
-  if (labels.some((label) => label.length > LABEL_MAX_LENGTH)) return 'label_too_long';
-  // `host` and not `name`: the parser drops the dot after an address, so no browser sends it.
-  return endsInNumber(name) && !ipv4Pattern.test(host) ? 'numeric' : null;
-}
-
-/** Tells whether the last label of a host without trailing dot is a number, as in an IPv4 address. */
-export function endsInNumber(host: string): boolean {
-  return numericLabelPattern.test(host.slice(host.lastIndexOf('.') + 1));
-}
-
-/**
- * Finds what is wrong with a port, which is 1 to 65535 in decimal. Returns `null` when it is in
- * order; that it may be its scheme's default is for the caller to see. Never throws.
- */
-export function portFault(port: string): PortFault | null {
-  if (port === '') return 'empty';
-  if (!/^[0-9]+$/.test(port)) return 'digits';
-  if (port.length > 1 && port.startsWith('0')) return 'leading_zero';
-  return port === '0' || port.length > 5 || Number(port) > 65_535 ? 'range' : null;
 }
 
 /** What is stored for this origin. The same string for http(s), whose hosts come in lower case. */

@@ -10,7 +10,8 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
-import { canonicalizeOriginPattern, originWarnings } from '../../core/origins/origin-pattern.ts';
+import { canonicalizeOriginPattern } from '../../core/origins/pattern.ts';
+import { originWarnings } from '../../core/origins/warnings.ts';
 import { DAY_MS, dayOf } from '../../usage/batch.ts';
 import type { KeyDocument } from '../documents.ts';
 import { createRouter } from '../router.ts';

@@ -8,7 +8,7 @@
 import type { Child } from 'hono/jsx';
 import type { Explanation } from '../../../core/decide/explain.ts';
 import type { FieldProblem } from '../../../core/key/key-access.ts';
-import { canonicalizeOriginPattern } from '../../../core/origins/origin-pattern.ts';
+import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
 import type { Visitor } from '../access/visitor.ts';

@@ -4,8 +4,8 @@ import {
   canonicalizeOriginPattern,
   canonicalizeOriginPatterns,
   type OriginProblem,
-  originWarnings,
-} from '../../../src/core/origins/origin-pattern.ts';
+} from '../../../src/core/origins/pattern.ts';
+import { originWarnings } from '../../../src/core/origins/warnings.ts';
 import { admitsOrigin, compileOrigins, parseOrigin } from '../../../src/core/origins/web-origin.ts';
 
 const label63 = 'a'.repeat(63);

@@ -1,0 +1,94 @@
+/**
+ * Origin patterns: reading what people type into a key's list of allowed origins.
+ *
+ * Runs when a key is written, never on the path of a request. It forgives what has one meaning
+ * (case, a default port, one trailing slash, Unicode) and refuses the rest with a reason and a fix,
+ * so that whatever is stored can be compared as a plain string afterwards (`web-origin.ts`). No I/O,
+ * no clock.
+ *
+ * Not built on `new URL(value).origin`, which takes `https:a.com`, a tab inside a host, and
+ * `https://a.com,https://b.com` for origins: the structure is checked here, and the platform's
+ * parser only ever sees a host.
+ *
+ * Hosts: https://url.spec.whatwg.org/#host-parsing
+ * Public suffixes: https://publicsuffix.org/list/, with its private section.
+ */
+
+import { quote, type Refusal } from './pattern-help.ts';
+import { readHost, readWildcard, splitPattern } from './pattern-host.ts';
+import { refuseKnownScheme, refuseLength, refuseScheme, refuseText } from './pattern-text.ts';
+
+/** Why one value cannot be an allowed origin. */
+export interface OriginProblem {
+  /** Exactly as given, whatever it holds. `reason` quotes it shortened and escaped. */
+  readonly value: string;
+  readonly reason: string;
+  readonly fix: string;
+}
+
+/** What reading one value comes to. */
+export type OriginPatternResult =
+  | { readonly ok: true; readonly pattern: string }
+  | { readonly ok: false; readonly problem: OriginProblem };
+
+/** A problem in a list, with the place of its value there, counted from 0. */
+export interface OriginListProblem extends OriginProblem {
+  readonly index: number;
+}
+
+/** What reading a list of values comes to. Nothing should be stored while there are problems. */
+export interface OriginPatternsResult {
+  readonly patterns: readonly string[];
+  readonly problems: readonly OriginListProblem[];
+}
+
+/**
+ * Reads one allowed origin and returns it in the form in which it is stored and compared: lower
+ * case, without default port and trailing slash, IDN in Punycode, IPv6 compressed. That is `*`, an
+ * origin that `parseOrigin()` accepts, or such an origin whose leftmost label is `*`: any subdomain
+ * at any depth, but not the domain itself. Reading a returned pattern again returns the same.
+ *
+ * Returns a problem for everything that no browser sends as an origin, and for a wildcard right
+ * under a public suffix such as `github.io`, which would admit strangers. Not caught is a domain
+ * with public suffixes further down, such as `amazonaws.com`: the list cannot be asked for those.
+ * Never throws.
+ */
+export function canonicalizeOriginPattern(value: string): OriginPatternResult {
+  const result = readPattern(value);
+  if (typeof result === 'string') return { ok: true, pattern: result };
+  const reason = `Cannot allow origin ${quote(value)}: ${result.reason}`;
+  return { ok: false, problem: { value, reason, fix: fixFor(result) } };
+}
+
+/**
+ * Reads a list of allowed origins as `canonicalizeOriginPattern()` does each of them. Returns the
+ * patterns in the order given, each once, and the problems of all values rather than the first.
+ * Never throws. How many origins a key may have is not checked here.
+ */
+export function canonicalizeOriginPatterns(values: readonly string[]): OriginPatternsResult {
+  const patterns = new Set<string>();
+  const problems: OriginListProblem[] = [];
+  for (const [index, value] of values.entries()) {
+    const result = canonicalizeOriginPattern(value);
+    if (result.ok) patterns.add(result.pattern);
+    else problems.push({ index, ...result.problem });
+  }
+  return { patterns: [...patterns], problems };
+}
+
+function readPattern(value: string): string | Refusal {
+  if (value === '*') return value;
+  const refusal =
+    refuseLength(value) ?? refuseKnownScheme(value) ?? refuseText(value) ?? refuseScheme(value);
+  if (refusal !== null) return refusal;
+  const parts = splitPattern(value);
+  if ('reason' in parts) return parts;
+  if (parts.host.includes('*')) return readWildcard(parts);
+  const host = readHost(parts);
+  return typeof host === 'string' ? `${parts.scheme}://${host}${parts.portSuffix}` : host;
+}
+
+function fixFor({ guess, advice }: Refusal): string {
+  const pattern = guess === undefined ? null : readPattern(guess);
+  return typeof pattern === 'string' ? `Write ${JSON.stringify(pattern)}` : advice;
+}
