@@ -15,7 +15,7 @@ import { createAssertionSigner } from './gateway/assertion.ts';
 import { fetchFromHandler, type Handler } from './gateway/handler-upstream.ts';
 import { createRecorder } from './gateway/record.ts';
 import { failureResponse } from './gateway/refuse.ts';
-import { createManagedKeys } from './keys/admin/managed-keys.ts';
+import { createAdminStore } from './keys/admin/store.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
 import { createKeyStore } from './keys/stores/d1.ts';
 import { createFeedCache } from './keys/stores/feed-cache.ts';
@@ -292,7 +292,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
       }),
     },
     async (runInBackground) => ({
-      store: createManagedKeys(env.DB),
+      store: createAdminStore(env.DB),
       database: store,
       usage: {
         usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),

@@ -1,10 +1,10 @@
 /**
  * Who changed what, and when, as the API shows it. The lines are written in the batch of each change
- * (`keys/admin/managed-keys.ts`).
+ * (`keys/admin/types.ts`).
  */
 
 import * as v from 'valibot';
-import type { AuditLine } from '../keys/admin/managed-keys.ts';
+import type { AuditLine } from '../keys/admin/types.ts';
 import { keySchema, toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { PAGE_LIMIT_DEFAULT } from './limits.ts';
@@ -77,7 +77,7 @@ async function listAudit({ management, caller, query }: Call): Promise<Outcome> 
   if (!reading.ok) return refuse(invalidFields(reading.problems));
   const { keyId = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
   // One more than asked for tells whether there is a next page.
-  const lines = await management.store.listAudit({
+  const lines = await management.store.audit.list({
     owner: caller.owner,
     keyId,
     beforeId: cursor === undefined ? null : Number(cursor),

@@ -15,7 +15,7 @@ import {
   type RequestedAccess,
 } from '../core/key/key-access.ts';
 import { nameFault } from '../core/key/key-name.ts';
-import type { ManagedKey, ShownKey } from '../keys/admin/managed-keys.ts';
+import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import { because, type Reading, readDocument, wanted } from './field-problems.ts';
 import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
 

@@ -11,7 +11,7 @@ import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/key
 import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
 import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
 import { readTarget } from '../core/routes/request-target.ts';
-import type { ManagedKey } from '../keys/admin/managed-keys.ts';
+import type { ManagedKey } from '../keys/admin/types.ts';
 import { because, invalidFields, readDocument, secret, wanted } from './field-problems.ts';
 import { findKey, isVisible, noSuchKey } from './keys.ts';
 import {
@@ -242,11 +242,11 @@ async function findByToken(call: Call, token: string): Promise<Found> {
   }
   if (
     form.form === 'ours' &&
-    !(await hasValidTag(form, await importTagKey(await store.tagKeyHex())))
+    !(await hasValidTag(form, await importTagKey(await store.keys.tagKeyHex())))
   ) {
     return missing('this deployment did not make the token');
   }
-  const found = await store.findByToken(await hashToken(token));
+  const found = await store.keys.findByToken(await hashToken(token));
   if (found === null || !isVisible(found.key, call.caller)) {
     return missing('no key has this token');
   }

@@ -13,7 +13,7 @@
  */
 
 import { base64url } from 'jose';
-import type { KeptAnswer } from '../keys/admin/managed-keys.ts';
+import type { KeptAnswer } from '../keys/admin/types.ts';
 import { ANSWER_KEPT_SECONDS, IDEMPOTENCY_KEY_MAX_LENGTH } from './limits.ts';
 import { type Answer, type AnswerDocument, type Call, type Outcome, refuse } from './operation.ts';
 import { problem } from './problems.ts';
@@ -95,7 +95,7 @@ async function nameOf(call: Call, idempotencyKey: string, bodyText: string): Pro
 }
 
 function findKept({ management }: Call, { caller, keyHash }: Name): Promise<KeptAnswer | null> {
-  return management.store.findAnswer(caller, keyHash, management.now());
+  return management.store.answers.find(caller, keyHash, management.now());
 }
 
 async function keep(call: Call, name: Name, answer: Answer<AnswerDocument>): Promise<KeptAnswer> {

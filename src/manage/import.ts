@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import type { FieldProblem } from '../core/key/key-access.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { MANAGEMENT_BODY_MAX_BYTES, TOKEN_MAX_LENGTH } from '../core/limits.ts';
-import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/admin/managed-keys.ts';
+import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/admin/types.ts';
 import type { Problem } from '../problem.ts';
 import {
   type NewKey,
@@ -230,7 +230,7 @@ async function importKeys(call: Call): Promise<Outcome> {
       keys: keys.map(({ key: { id, name, owner, hint } }) => ({ id, name, owner, hint })),
     });
     try {
-      await management.store.insertImported(keys, {
+      await management.store.keys.insertImported(keys, {
         ...noteOf(call, nowMs),
         answer: await keep(imported),
       });
@@ -254,7 +254,7 @@ async function readRows(context: Context, document: unknown): Promise<Reading<re
   const body = readDocument(bodyOf(v.unknown()), document);
   if (!body.ok) return body;
   const { management } = context;
-  const tagKey = await importTagKey(await management.store.tagKeyHex());
+  const tagKey = await importTagKey(await management.store.keys.tagKeyHex());
   const adminTokenHash =
     management.adminToken === null ? null : await hashToken(management.adminToken);
   const rows: Row[] = [];
@@ -371,7 +371,7 @@ async function findDuplicates(
   { management, caller }: Context,
   rows: readonly Row[],
 ): Promise<Problem | null> {
-  const known = await management.store.findByTokens(rows.map(({ tokenHash }) => tokenHash));
+  const known = await management.store.keys.findByTokens(rows.map(({ tokenHash }) => tokenHash));
   const firstAt = new Map<string, number>();
   const problems = rows.flatMap(({ tokenHash, field }, index): FieldProblem[] => {
     const faulty = (fault: Pick<FieldProblem, 'reason' | 'fix'>) => [

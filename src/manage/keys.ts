@@ -15,7 +15,7 @@ import {
 } from '../core/key/token.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
 import { beginningOf } from '../core/text.ts';
-import type { ChangeNote, ListCursor, ShownKey } from '../keys/admin/managed-keys.ts';
+import type { ChangeNote, ListCursor, ShownKey } from '../keys/admin/types.ts';
 import {
   createKeySchema,
   editKeySchema,
@@ -205,7 +205,7 @@ async function createKey(call: Call): Promise<Outcome> {
       { Location: `/_edge/v1/keys/${key.id}`, ETag: etagOf(key) },
     );
     const tokenHash = await hashToken(token);
-    await management.store.insert(key, tokenHash, {
+    await management.store.keys.insert(key, tokenHash, {
       ...noteOf(call, key.createdAtMs),
       before: null,
       after: toAuditDocument(key),
@@ -223,7 +223,7 @@ async function listKeys({ management, caller, query }: Call): Promise<Outcome> {
   // Nobody else's key is there for a person, so no other owner has any.
   if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
   // One more than asked for tells whether there is a next page.
-  const keys = await management.store.list({
+  const keys = await management.store.keys.list({
     owner: caller.owner ?? owner,
     search,
     cursor: readCursor(cursor),
@@ -263,7 +263,7 @@ async function editKey(call: Call): Promise<Outcome> {
 
     const edited = applyEdit(key, reading.value);
     if (isSameState(key, edited)) return shown(key);
-    const tokenHashes = await management.store.update(key, edited, {
+    const tokenHashes = await management.store.keys.update(key, edited, {
       ...noteOf(call, management.now()),
       before: toAuditDocument(key),
       after: toAuditDocument(edited),
@@ -279,7 +279,7 @@ async function revokeKey(call: Call): Promise<Outcome> {
   return changeKey(call, async (key) => {
     const stale = staleness(request.headers.get('if-match'), key);
     if (stale) return refuse(stale);
-    const tokenHashes = await management.store.revoke(key, {
+    const tokenHashes = await management.store.keys.revoke(key, {
       ...noteOf(call, management.now()),
       before: toAuditDocument(key),
       after: null,
@@ -303,7 +303,7 @@ async function rollKey(call: Call): Promise<Outcome> {
       const { graceSeconds } = reading.value;
       const nowMs = management.now();
       const hasRoom =
-        graceSeconds === 0 || (await management.store.countTokens(id, nowMs)) < TOKENS_PER_KEY;
+        graceSeconds === 0 || (await management.store.keys.countTokens(id, nowMs)) < TOKENS_PER_KEY;
       if (!hasRoom) return refuse(tooManyTokens());
 
       const token = await newToken(call, key.kind);
@@ -320,7 +320,7 @@ async function rollKey(call: Call): Promise<Outcome> {
             : [olderExpireAtMs, ...key.retiringEndsMs.map((ms) => Math.min(ms, olderExpireAtMs))],
       };
       const shownOnce = answer(200, { ...toKeyDocument(rolled), token }, { ETag: etagOf(rolled) });
-      const tokenHashes = await management.store.roll(
+      const tokenHashes = await management.store.keys.roll(
         key,
         rolled,
         { tokenHash, olderExpireAtMs },
@@ -367,7 +367,7 @@ export async function findKey(
 ): Promise<ShownKey | null> {
   // Nothing else was ever an id.
   if (!/^key_[0-9A-Za-z]{22}$/.test(id)) return null;
-  const key = await management.store.find(id, management.now());
+  const key = await management.store.keys.find(id, management.now());
   return key !== null && isVisible(key, caller) ? key : null;
 }
 
@@ -411,7 +411,7 @@ async function newToken({ management }: Context, kind: KeyKind): Promise<string>
   return makeToken({
     prefix: management.tokenPrefix,
     kind,
-    tagKey: await importTagKey(await management.store.tagKeyHex()),
+    tagKey: await importTagKey(await management.store.keys.tagKeyHex()),
     fillRandom: management.fillRandom,
   });
 }

@@ -14,7 +14,7 @@ import * as v from 'valibot';
 import type { LeakAction, LeakConfig } from '../config/env.ts';
 import { hashToken } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
-import type { KeyOfToken } from '../keys/admin/managed-keys.ts';
+import type { KeyOfToken } from '../keys/admin/types.ts';
 import { readLeakUrl } from '../leaks/leak-url.ts';
 import type { Caller } from './authenticate.ts';
 import { toAuditDocument } from './documents.ts';
@@ -134,7 +134,7 @@ async function reportLeaks(call: Call): Promise<Outcome> {
   const { reports } = reading;
 
   const hashes = [...new Set(reports.map(({ tokenHash }) => tokenHash))];
-  const known = await management.store.findByTokens(hashes);
+  const known = await management.store.keys.findByTokens(hashes);
   const fates = await dealWith(call, config, reports, known);
   for (const [report, fate] of fates) {
     const { key, tokenExpiresAtMs } = known.get(report.tokenHash)!; // Only known ones have a fate.
@@ -254,7 +254,7 @@ async function dealWith(
     if (fate === 'revoked') revoked += 1;
     for (const report of ofKey) fates.set(report, fate);
   }
-  const noted = await management.store.noteLeaks(
+  const noted = await management.store.leaks.note(
     toNote.map(({ report, key }) => ({
       keyId: key.id,
       owner: key.owner,
@@ -275,7 +275,7 @@ async function revokeLeaked(call: Call, keyId: string, reports: readonly Report[
   const { management } = call;
   const leakUrl = reports.find(({ url }) => url !== null)?.url ?? null;
   const outcome = await changeKey({ ...call, id: keyId }, async (key) => {
-    const tokenHashes = await management.store.revoke(key, {
+    const tokenHashes = await management.store.keys.revoke(key, {
       ...noteOf(call, management.now()),
       before: toAuditDocument(key),
       after: null,

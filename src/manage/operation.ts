@@ -7,7 +7,7 @@
 
 import type { LeakConfig } from '../config/env.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
-import type { ManagedKeys } from '../keys/admin/managed-keys.ts';
+import type { AdminStore } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
@@ -18,7 +18,7 @@ import type { ProblemCode } from './problems.ts';
 
 /** What management is made of. */
 export interface Management {
-  readonly store: ManagedKeys;
+  readonly store: AdminStore;
   /** For what the gateway would find; look-ups are explained, not made. */
   readonly database: KeyDatabase;
   readonly usage: UsageReader;

@@ -7,7 +7,8 @@ import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import type { StoredKey } from '../../src/core/key/key.ts';
-import { createManagedKeys, type ManagedKey } from '../../src/keys/admin/managed-keys.ts';
+import { createAdminStore } from '../../src/keys/admin/store.ts';
+import type { ManagedKey } from '../../src/keys/admin/types.ts';
 import { createKeyStore } from '../../src/keys/stores/d1.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { type ModelToken, makeModelTokens, run, schedules } from '../keys-model/schedule.ts';
@@ -70,7 +71,7 @@ class RealWork {
 function createMirror(world: World, work: RealWork): Mirror {
   const { time } = world;
   const store = createKeyStore(env.DB);
-  const managed = createManagedKeys(env.DB);
+  const { keys: managed } = createAdminStore(env.DB);
   const note = () => ({
     atMs: time.nowMs,
     actor: 'model',

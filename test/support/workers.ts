@@ -8,7 +8,7 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import type { Env } from '../../src/config/env.ts';
 import worker from '../../src/index.ts';
-import type { ManagedKey } from '../../src/keys/admin/managed-keys.ts';
+import type { ManagedKey } from '../../src/keys/admin/types.ts';
 import {
   type Answer,
   type Behaviour,

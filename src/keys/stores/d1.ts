@@ -1,6 +1,6 @@
 /**
  * Looking keys up in D1: all SQL of look-ups and of the copies in KV is in this file. What management
- * reads and changes is in `managed-keys.ts`.
+ * reads and changes is in `admin/reads.ts`.
  *
  * Look-ups read the primary, in one batch that is one transaction: what they return was true at the
  * log's head that came with it. The columns are explained in `schema.sql`.

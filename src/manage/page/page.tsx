@@ -119,7 +119,9 @@ function createPage(dashboard: Dashboard): HonoBase {
             visitor={visitor}
             entries={entries}
             livingKeys={
-              await management.store.livingAmong([...new Set(entries.map((entry) => entry.keyId))])
+              await management.store.keys.livingAmong([
+                ...new Set(entries.map((entry) => entry.keyId)),
+              ])
             }
             nextCursor={audit.ok ? audit.document.nextCursor : null}
             keyId={keyId}

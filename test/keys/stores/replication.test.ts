@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { REPLICA_REPAIRS_PER_RUN } from '../../../src/core/limits.ts';
-import { createManagedKeys } from '../../../src/keys/admin/managed-keys.ts';
+import { createAdminStore } from '../../../src/keys/admin/store.ts';
 import { createKeyStore } from '../../../src/keys/stores/d1.ts';
 import { createKeyReplica } from '../../../src/keys/stores/kv.ts';
 import {
@@ -13,7 +13,7 @@ import type { KeyReplica } from '../../../src/keys/types.ts';
 import { aKey, applySchema } from '../../support/workers.ts';
 
 const store = createKeyStore(env.DB);
-const managed = createManagedKeys(env.DB);
+const { keys: managed } = createAdminStore(env.DB);
 const replica = createKeyReplica(env.KEYS);
 const CHANGED_AT_MS = 1_000_000;
 

@@ -1,12 +1,13 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type ChangeNote,
-  createManagedKeys,
-  type KeptAnswer,
-  type ManagedKey,
-  type ManagedKeys,
-} from '../../../src/keys/admin/managed-keys.ts';
+import { createAdminStore } from '../../../src/keys/admin/store.ts';
+import type {
+  AdminStore,
+  ChangeNote,
+  KeptAnswer,
+  ManagedKey,
+  ManagedKeys,
+} from '../../../src/keys/admin/types.ts';
 import { aKey, applySchema, emptyStorage } from '../../support/workers.ts';
 
 const A = 'https://a.example';
@@ -16,12 +17,14 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 const NOW = 1_800_000_000_000;
 const MINUTE = 60 * 1000;
 
+let store: AdminStore;
 let keys: ManagedKeys;
 
 beforeEach(async () => {
   await emptyStorage();
   await applySchema();
-  keys = createManagedKeys(env.DB);
+  store = createAdminStore(env.DB);
+  ({ keys } = store);
 });
 
 const page = (overrides: Partial<ManagedKey> = {}) =>
@@ -254,7 +257,7 @@ describe('a change of a key', () => {
     await keys.update(page(), page({ name: 'n' }), note);
     await keys.roll(page({ version: 2 }), page(), { tokenHash: 't2', olderExpireAtMs: 0 }, note);
     await keys.revoke(page({ version: 3 }), note);
-    const lines = await keys.listAudit({ owner: null, keyId: null, beforeId: null, limit: 9 });
+    const lines = await store.audit.list({ owner: null, keyId: null, beforeId: null, limit: 9 });
     expect(lines.map(({ action }) => action)).toEqual(['revoke', 'roll', 'edit', 'create']);
     expect(lines[2]).toEqual({
       id: 2,
@@ -343,16 +346,16 @@ describe('kept answers', () => {
     await env.DB.prepare("INSERT INTO idempotency VALUES ('operator', 'k', 'r', '{}', NULL, ?1)")
       .bind(NOW)
       .run();
-    expect(await keys.findAnswer('operator', 'k', NOW)).toBeNull();
+    expect(await store.answers.find('operator', 'k', NOW)).toBeNull();
     await keys.insert(page(), 't1', aNote({ answer: aKeptAnswer({ requestHash: 'new' }) }));
-    expect(await keys.findAnswer('operator', 'k', NOW)).toMatchObject({ requestHash: 'new' });
+    expect(await store.answers.find('operator', 'k', NOW)).toMatchObject({ requestHash: 'new' });
     expect((await rows('SELECT key_hash FROM idempotency')).length).toBeLessThanOrEqual(52);
   });
 
   it('are those of one caller', async () => {
     await keys.insert(page(), 't1', aNote({ answer: aKeptAnswer() }));
-    expect(await keys.findAnswer('operator', 'k', NOW)).not.toBeNull();
-    expect(await keys.findAnswer('person:ann', 'k', NOW)).toBeNull();
+    expect(await store.answers.find('operator', 'k', NOW)).not.toBeNull();
+    expect(await store.answers.find('person:ann', 'k', NOW)).toBeNull();
   });
 });
 
@@ -395,7 +398,7 @@ describe('an import', () => {
     ]);
     expect(await rows('SELECT token_hash FROM replica_writes')).toHaveLength(3);
     expect(
-      await keys.listAudit({ owner: 'acct_1', keyId: null, beforeId: null, limit: 9 }),
+      await store.audit.list({ owner: 'acct_1', keyId: null, beforeId: null, limit: 9 }),
     ).toEqual([expect.objectContaining({ action: 'import', before: null, after: '{"n":0}' })]);
   });
 

@@ -1,0 +1,190 @@
+/**
+ * Changes to keys.
+ *
+ * A change is one batch, which D1 runs as one transaction: the row, its tokens, the index of
+ * origins, the lines of the change log, the copies that KV is due, the line of the audit. Every
+ * statement checks the version that the change was made from, and the row itself is written
+ * last, so that a change that came too late has no effect at all. The columns are explained in
+ * `schema.sql`.
+ */
+
+import { auditStatement } from './audit.ts';
+import { answerStatements } from './kept-answers.ts';
+import {
+  CLOCK_MARGIN_MS,
+  changeableColumns,
+  insertKeys,
+  isUnchanged,
+  keyColumns,
+  NEVER_MS,
+} from './rows.ts';
+import type { AuditAction, Changed, ChangeNote, KeyChanges, ManagedKey } from './types.ts';
+
+const sql = {
+  insertToken: `
+    INSERT INTO tokens (token_hash, key_id, created_at_ms)
+    SELECT ?3, ?1, ?4 WHERE ${isUnchanged}`,
+  liveTokens: `
+    SELECT token_hash FROM tokens
+     WHERE key_id = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?2)`,
+  logTokens: `
+    INSERT INTO changes (token_hash, changed_at_ms)
+    SELECT token_hash, ?3 FROM tokens
+     WHERE key_id = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?4) AND ${isUnchanged}`,
+  dueTokens: `
+    INSERT INTO replica_writes (token_hash, due_seq, due_at_ms)
+    SELECT token_hash, (SELECT max(seq) FROM changes), ?3 FROM tokens
+     WHERE key_id = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?4) AND ${isUnchanged}
+        ON CONFLICT (token_hash) DO UPDATE
+       SET due_seq = excluded.due_seq, due_at_ms = excluded.due_at_ms`,
+  // A token whose grace from an earlier roll ends sooner keeps that end.
+  endOlderTokens: `
+    UPDATE tokens SET expires_at_ms = ?4
+     WHERE key_id = ?1 AND token_hash <> ?3
+       AND (expires_at_ms IS NULL OR expires_at_ms > ?4) AND ${isUnchanged}`,
+  logPatterns: `
+    INSERT INTO changes (pattern, changed_at_ms)
+    SELECT value, ?4 FROM json_each(?3) WHERE ${isUnchanged}`,
+  deleteOrigins: `DELETE FROM origins WHERE key_id = ?1 AND ${isUnchanged}`,
+  insertOrigins: `
+    INSERT INTO origins (pattern, expires_at_ms, key_id)
+    SELECT value, ?4, ?1 FROM json_each(?3) WHERE ${isUnchanged}`,
+  updateKey: `
+    UPDATE keys SET ${changeableColumns.map((name) => `${name} = ?3 ->> '${name}'`).join(', ')},
+                    version = version + 1
+     WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
+  revokeKey: `
+    UPDATE keys SET revoked_at_ms = ?3, version = version + 1
+     WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
+} as const;
+
+/** Changes to the keys in this D1. */
+export function createKeyChanges(db: D1Database): KeyChanges {
+  const primary = () => db.withSession('first-primary');
+
+  /**
+   * Makes one change from the version of `before`: first what it does to tokens, last what it does to
+   * the row, and in between all that follows from it.
+   */
+  async function change(options: {
+    readonly action: AuditAction;
+    readonly before: ManagedKey;
+    /** `null`: the key is gone. */
+    readonly after: ManagedKey | null;
+    readonly note: ChangeNote;
+    readonly first?: readonly D1PreparedStatement[];
+    readonly last: readonly D1PreparedStatement[];
+  }): Promise<Changed> {
+    const { before, note } = options;
+    const statements = [
+      ...(options.first ?? []),
+      ...originStatements(before, before, options.after, note.atMs),
+      ...tokenStatements(before, note.atMs),
+    ];
+    const liveTokens = statements.length;
+    const results = await primary().batch<{ token_hash: string }>([
+      ...statements,
+      db.prepare(sql.liveTokens).bind(before.id, note.atMs - CLOCK_MARGIN_MS),
+      ...noteStatements(options.action, before, note),
+      ...options.last,
+    ]);
+    if (results.at(-1)?.meta.changes !== 1) return null;
+    return (results[liveTokens]?.results ?? []).map((row) => row.token_hash);
+  }
+
+  /** Brings the index of origins from what it holds of one state of a key to another. */
+  function originStatements(
+    { id, version }: Pick<ManagedKey, 'id' | 'version'>,
+    before: ManagedKey | null,
+    after: ManagedKey | null,
+    atMs: number,
+  ): readonly D1PreparedStatement[] {
+    const was = indexedPatterns(before);
+    const willBe = indexedPatterns(after);
+    const touched = [...was.keys(), ...willBe.keys()].filter(
+      (pattern) => was.get(pattern) !== willBe.get(pattern),
+    );
+    if (touched.length === 0) return [];
+    return [
+      db.prepare(sql.logPatterns).bind(id, version, JSON.stringify([...new Set(touched)]), atMs),
+      db.prepare(sql.deleteOrigins).bind(id, version),
+      db
+        .prepare(sql.insertOrigins)
+        .bind(id, version, JSON.stringify([...willBe.keys()]), after?.expiresAtMs ?? NEVER_MS),
+    ];
+  }
+
+  /** Tells isolates and KV that the key's tokens mean something else now. */
+  function tokenStatements(
+    { id, version }: Pick<ManagedKey, 'id' | 'version'>,
+    atMs: number,
+  ): readonly D1PreparedStatement[] {
+    const liveAfterMs = atMs - CLOCK_MARGIN_MS;
+    return [
+      db.prepare(sql.logTokens).bind(id, version, atMs, liveAfterMs),
+      db.prepare(sql.dueTokens).bind(id, version, atMs, liveAfterMs),
+    ];
+  }
+
+  function noteStatements(
+    action: AuditAction,
+    key: Pick<ManagedKey, 'id' | 'version' | 'owner'>,
+    note: ChangeNote,
+  ): readonly D1PreparedStatement[] {
+    return [auditStatement(db, action, key, note), ...answerStatements(db, key, note)];
+  }
+
+  function updateStatement(before: ManagedKey, after: ManagedKey): D1PreparedStatement {
+    return db
+      .prepare(sql.updateKey)
+      .bind(before.id, before.version, JSON.stringify(keyColumns(after)));
+  }
+
+  return {
+    async insert(key, tokenHash, note) {
+      const { id, version } = key;
+      await primary().batch([
+        db.prepare(insertKeys).bind(JSON.stringify([keyColumns(key)])),
+        db.prepare(sql.insertToken).bind(id, version, tokenHash, note.atMs),
+        ...originStatements(key, null, key, note.atMs),
+        ...tokenStatements(key, note.atMs),
+        ...noteStatements('create', key, note),
+      ]);
+    },
+
+    update: (before, after, note) =>
+      change({ action: 'edit', before, after, note, last: [updateStatement(before, after)] }),
+
+    roll(before, after, { tokenHash, olderExpireAtMs }, note) {
+      const { id, version } = before;
+      return change({
+        action: 'roll',
+        before,
+        after,
+        note,
+        first: [db.prepare(sql.insertToken).bind(id, version, tokenHash, note.atMs)],
+        last: [
+          // After the log, whose lines are about the tokens that were alive.
+          db.prepare(sql.endOlderTokens).bind(id, version, tokenHash, olderExpireAtMs),
+          updateStatement(before, after),
+        ],
+      });
+    },
+
+    revoke: (before, note) =>
+      change({
+        action: 'revoke',
+        before,
+        after: null,
+        note,
+        last: [db.prepare(sql.revokeKey).bind(before.id, before.version, note.atMs)],
+      }),
+  };
+}
+
+/** What the index holds of a key: its patterns, with the time that stands beside them. */
+function indexedPatterns(key: ManagedKey | null): ReadonlyMap<string, number> {
+  if (!key?.enabled) return new Map();
+  const expiresAtMs = key.expiresAtMs ?? NEVER_MS;
+  return new Map((key.allowedOrigins ?? []).map((pattern) => [pattern, expiresAtMs]));
+}

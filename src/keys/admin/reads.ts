@@ -1,0 +1,104 @@
+/**
+ * Reads keys as management sees them, from D1's primary: one of them, those of tokens, or a page of
+ * the list. Look-ups for the gateway are in `stores/d1.ts`.
+ */
+
+import {
+  conditions,
+  type KeyOfTokenRow,
+  type ShownKeyRow,
+  toKeyOfToken,
+  toShownKey,
+} from './rows.ts';
+import type { KeyReads } from './types.ts';
+
+const sql = {
+  shownKey: `
+    SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
+           expires_at_ms, enabled, last_used_at_ms, version,
+           (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
+             WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms
+      FROM keys`,
+  keyOfToken: `
+    SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
+           k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
+           k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
+      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`,
+  livingKeys: `
+    SELECT id FROM keys
+     WHERE revoked_at_ms IS NULL AND id IN (SELECT value FROM json_each(?1))`,
+  countTokens: `
+    SELECT count(*) AS count FROM tokens
+     WHERE key_id = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?2)`,
+  tagKey: `SELECT value FROM settings WHERE name = 'token_tag_key'`,
+} as const;
+
+/** Reads of the keys in this D1. */
+export function createKeyReads(db: D1Database): KeyReads {
+  const primary = () => db.withSession('first-primary');
+
+  return {
+    async find(id, nowMs = 0) {
+      const row = await primary()
+        .prepare(`${sql.shownKey} WHERE id = ?2 AND revoked_at_ms IS NULL`)
+        .bind(nowMs, id)
+        .first<ShownKeyRow>();
+      return row && toShownKey(row);
+    },
+
+    async findByToken(tokenHash) {
+      const row = await primary()
+        .prepare(`${sql.keyOfToken} WHERE t.token_hash = ?1`)
+        .bind(tokenHash)
+        .first<KeyOfTokenRow>();
+      return row && toKeyOfToken(row);
+    },
+
+    async findByTokens(tokenHashes) {
+      const { results } = await primary()
+        .prepare(`${sql.keyOfToken} WHERE t.token_hash IN (SELECT value FROM json_each(?1))`)
+        .bind(JSON.stringify(tokenHashes))
+        .all<KeyOfTokenRow>();
+      return new Map(results.map((row) => [row.token_hash, toKeyOfToken(row)]));
+    },
+
+    async list({ owner, search, cursor, limit, nowMs }) {
+      const { where, values } = conditions([
+        ['revoked_at_ms IS NULL'],
+        ['owner = ?', owner],
+        // Not LIKE: D1 takes patterns of 50 bytes at most, and text is to be found as it is typed.
+        ['instr(lower(name), lower(?)) > 0', search],
+        ['(created_at_ms, id) < (?, ?)', cursor?.createdAtMs ?? null, cursor?.id ?? null],
+      ]);
+      const { results } = await primary()
+        .prepare(`${sql.shownKey} ${where} ORDER BY created_at_ms DESC, id DESC LIMIT ?`)
+        .bind(nowMs, ...values, limit)
+        .all<ShownKeyRow>();
+      return results.map(toShownKey);
+    },
+
+    async livingAmong(ids) {
+      const { results } = await primary()
+        .prepare(sql.livingKeys)
+        .bind(JSON.stringify(ids))
+        .all<{ id: string }>();
+      return new Set(results.map((row) => row.id));
+    },
+
+    async countTokens(id, nowMs) {
+      const row = await primary()
+        .prepare(sql.countTokens)
+        .bind(id, nowMs)
+        .first<{ count: number }>();
+      return row?.count ?? 0;
+    },
+
+    async tagKeyHex() {
+      const row = await primary().prepare(sql.tagKey).first<{ value: string }>();
+      if (row === null) {
+        throw new Error('Cannot find the token tag key in D1: apply schema.sql to the database');
+      }
+      return row.value;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Rows of D1 and the records that management makes of them. One list says which columns a key is
+ * written into: creating, editing and importing one all go by it. The columns are explained in
+ * `schema.sql`.
+ */
+
+import { type KeyRow, toStoredKey } from '../stores/d1.ts';
+import type { KeyOfToken, ManagedKey, ShownKey } from './types.ts';
+
+/** A key that never expires sorts after every other. */
+export const NEVER_MS = Number.MAX_SAFE_INTEGER;
+/** A token that ended so lately that an isolate with a slow clock may still accept it counts as live. */
+export const CLOCK_MARGIN_MS = 60 * 1000;
+/** A bound text may have 2,000,000 bytes. https://developers.cloudflare.com/d1/platform/limits/ */
+const TEXT_MAX_BYTES = 1_000_000;
+
+/** The key is still the one that the change was made from: its id is ?1 and its version ?2. */
+export const isUnchanged = `
+  EXISTS (SELECT 1 FROM keys WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL)`;
+
+/** The columns of `keys` with everything that management shows of a key. */
+export type ManagedKeyRow = KeyRow & {
+  name: string;
+  hint: string;
+  created_at_ms: number;
+  last_used_at_ms: number | null;
+  version: number;
+};
+/** The same with the ends of its retiring tokens, as a JSON array. */
+export type ShownKeyRow = ManagedKeyRow & { retiring_ends_ms: string };
+/** The same with one of its tokens. */
+export type KeyOfTokenRow = ManagedKeyRow & {
+  token_hash: string;
+  revoked_at_ms: number | null;
+  token_expires_at_ms: number | null;
+};
+
+/** The columns that no edit writes; a change counts `version` up. */
+const fixedColumns = ['id', 'owner', 'kind', 'created_at_ms', 'version'] as const;
+/** The columns that an edit or a roll may change. */
+export const changeableColumns = [
+  'name',
+  'allowed_origins',
+  'full_access',
+  'rules',
+  'hint',
+  'expires_at_ms',
+  'enabled',
+] as const;
+/** The columns that a new key is written into. */
+export const keyColumnNames = [...fixedColumns, ...changeableColumns] as const;
+
+/** The columns of a key. */
+export type KeyColumns = Readonly<Record<(typeof keyColumnNames)[number], string | number | null>>;
+
+/** A key as it is written, column by column. */
+export function keyColumns(key: ManagedKey): KeyColumns {
+  return {
+    id: key.id,
+    owner: key.owner,
+    kind: key.kind,
+    created_at_ms: key.createdAtMs,
+    version: key.version,
+    name: key.name,
+    allowed_origins: toJson(key.allowedOrigins),
+    full_access: Number(key.fullAccess),
+    rules: toJson(key.rules),
+    hint: key.hint,
+    expires_at_ms: key.expiresAtMs,
+    enabled: Number(key.enabled),
+  };
+}
+
+/** Writes new keys from a JSON array of their columns, which is ?1. */
+export const insertKeys = `
+    INSERT INTO keys (${keyColumnNames.join(', ')})
+    SELECT ${keyColumnNames.map((name) => `value ->> '${name}'`).join(', ')} FROM json_each(?1)`;
+
+/** A key of a row. */
+export function toManagedKey(row: ManagedKeyRow): ManagedKey {
+  return {
+    ...toStoredKey(row, null),
+    name: row.name,
+    hint: row.hint,
+    createdAtMs: row.created_at_ms,
+    lastUsedAtMs: row.last_used_at_ms,
+    version: row.version,
+  };
+}
+
+/** A key of a row with its retiring tokens, the one that ends last first. */
+export function toShownKey(row: ShownKeyRow): ShownKey {
+  const ends: number[] = JSON.parse(row.retiring_ends_ms);
+  return { ...toManagedKey(row), retiringEndsMs: ends.sort((left, right) => right - left) };
+}
+
+/** A key of a row with the token that was asked for. */
+export function toKeyOfToken(row: KeyOfTokenRow): KeyOfToken {
+  return {
+    key: toManagedKey(row),
+    isRevoked: row.revoked_at_ms !== null,
+    tokenExpiresAtMs: row.token_expires_at_ms,
+  };
+}
+
+/** The conditions whose values are given, as a WHERE clause and the values it binds. */
+export function conditions(
+  all: readonly (readonly [condition: string, ...values: (string | number | null)[]])[],
+): { readonly where: string; readonly values: (string | number | null)[] } {
+  const met = all.filter(([, ...values]) => !values.includes(null));
+  return {
+    where: met.length === 0 ? '' : `WHERE ${met.map(([condition]) => condition).join(' AND ')}`,
+    values: met.flatMap(([, ...values]) => values),
+  };
+}
+
+/** JSON arrays of these rows, each small enough to be bound. A row alone always is. */
+export function toJsonParts(rows: readonly string[]): readonly string[] {
+  const encoder = new TextEncoder();
+  const parts: string[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const row of rows) {
+    const rowBytes = encoder.encode(row).length + 1;
+    if (bytes + rowBytes > TEXT_MAX_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(row);
+    bytes += rowBytes;
+  }
+  return parts.map((part) => `[${part.join(',')}]`);
+}
+
+function toJson(value: readonly unknown[] | null): string | null {
+  return value && JSON.stringify(value);
+}

@@ -1,0 +1,21 @@
+/**
+ * The stores of management over one D1, each from its file.
+ */
+
+import { createAuditLog } from './audit.ts';
+import { createKeyChanges } from './changes.ts';
+import { createKeyImport } from './import.ts';
+import { createKeptAnswers } from './kept-answers.ts';
+import { createLeakNotes } from './leaks.ts';
+import { createKeyReads } from './reads.ts';
+import type { AdminStore } from './types.ts';
+
+/** The stores of management in this D1. */
+export function createAdminStore(db: D1Database): AdminStore {
+  return {
+    keys: { ...createKeyReads(db), ...createKeyChanges(db), ...createKeyImport(db) },
+    audit: createAuditLog(db),
+    answers: createKeptAnswers(db),
+    leaks: createLeakNotes(db),
+  };
+}
