@@ -8,7 +8,9 @@
  */
 
 import { type App, createApp } from './app.ts';
-import { type Config, type ConfigProblem, type Env, readConfig } from './config/env.ts';
+import type { Config, ConfigProblem } from './config/config.ts';
+import type { Env } from './config/env.ts';
+import { readConfig } from './config/read-config.ts';
 import { LIMITER_TIMEOUT_MS } from './core/limits.ts';
 import { compileRoutes } from './core/routes/route-table.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';

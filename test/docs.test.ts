@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { apiReference } from '../scripts/api-reference.ts';
 import { configurationReference } from '../scripts/configuration-reference.ts';
 import { errorReference } from '../scripts/error-reference.ts';
-import { type Config, type Env, readConfig, wholeNumbers } from '../src/config/env.ts';
+import { bindings } from '../src/config/env.ts';
+import { settings } from '../src/config/settings.ts';
 import { rejectionKinds } from '../src/core/decide/rejection.ts';
 import { operations } from '../src/manage/api.ts';
 import { describeApi } from '../src/manage/openapi.ts';
@@ -162,81 +163,14 @@ describe('docs/api.md', () => {
 });
 
 describe('docs/configuration.md', () => {
-  const [source = ''] = Object.values(
-    import.meta.glob<string>('../src/config/env.ts', {
-      query: '?raw',
-      import: 'default',
-      eager: true,
-    }),
-  );
-  const text = () => markdown.get('docs/configuration.md') ?? '';
-
-  it.each([
-    ['a setting that nobody explains', 'readonly NEW?: string;', {}, /NEW: .* what it means/],
-    ['a binding that nobody explains', 'readonly NEW?: RateLimit;', {}, /NEW: .* what it means/],
-    [
-      'a setting without a default',
-      '/** What it is. */\n  readonly NEW?: string;',
-      {},
-      /NEW: the comment names no default/,
-    ],
-    [
-      'a number whose default stands twice',
-      '/** What it is. Default: 5. */\n  readonly NEW_DAYS?: string;',
-      { NEW_DAYS: { fallback: 5, min: 1, max: 9 } },
-      /NEW_DAYS: its default is in wholeNumbers already/,
-    ],
-    [
-      'a number without a unit',
-      '/** What it is. */\n  readonly NEW?: string;',
-      { NEW: { fallback: 5, min: 1, max: 9 } },
-      /NEW does not end in a unit/,
-    ],
-  ])('cannot be made with %s', (_, member, numbers, message) => {
-    const planted = `export interface Env {\n  ${member}\n}\n`;
-    expect(() => configurationReference(planted, numbers)).toThrow(message);
+  it('is what `npm run docs` makes of the tables in src/config', () => {
+    const text = configurationReference(settings, bindings);
+    expect(markdown.get('docs/configuration.md')).toBe(text);
   });
 
-  it('is what `npm run docs` makes of src/config/env.ts', () => {
-    expect(text()).toBe(configurationReference(source, wholeNumbers));
-  });
-
-  it('has every setting and binding that the Worker is typed to have', () => {
-    const [, body = ''] = /interface Env \{(.*?)^\}/ms.exec(source) ?? [];
-    const names = [...body.matchAll(/^ {2}readonly (\w+)/gm)].map(([, name]) => name);
-    expect(names.length).toBeGreaterThan(30);
-    const rows = [...text().matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-    expect(rows.toSorted()).toEqual(names.toSorted());
-  });
-
-  const kv = { get: () => null };
-  const bindings = { DB: { withSession: () => null }, KEYS: kv, FAILURE_LIMITER: { limit() {} } };
-  const required = { ...bindings, UPSTREAM_URL: 'https://api.example.com' } as unknown as Env;
-  const people = {
-    MANAGE_JWT_ISSUER: 'https://issuer.example',
-    MANAGE_JWT_AUDIENCE: 'edge',
-    MANAGE_JWT_JWKS_URL: 'https://issuer.example/jwks',
-  };
-  it.each<[name: keyof Env, used: (config: Config) => unknown]>([
-    ['FORWARD_TOKEN', (config) => config.forwardToken],
-    ['TOKEN_PREFIX', (config) => config.tokenPrefix],
-    ['MANAGE_JWT_OWNER_CLAIM', (config) => config.people?.ownerClaim],
-    ['SERVER_TIMING', (config) => config.serverTiming],
-    ['UPSTREAM_TIMEOUT_MS', (config) => config.upstreamTimeoutMs],
-    ['FEED_REFRESH_SECONDS', (config) => config.feedRefreshSeconds],
-    ['MAX_STALENESS_SECONDS', (config) => config.maxStalenessSeconds],
-    ['OUTAGE_GRACE_SECONDS', (config) => config.outageGraceSeconds],
-    ['USAGE_FLUSH_SECONDS', (config) => config.usageFlushSeconds],
-    ['USAGE_RETENTION_DAYS', (config) => config.usageRetentionDays],
-    ['KEY_RETENTION_DAYS', (config) => config.keyRetentionDays],
-    ['AUDIT_RETENTION_DAYS', (config) => config.auditRetentionDays],
-    ['CHANGE_RETENTION_DAYS', (config) => config.changeRetentionDays],
-    ['LOG_ALLOWED_PERCENT', (config) => config.logAllowedPercent],
-  ])('says of %s the default that the Worker has', (name, used) => {
-    const result = readConfig({ ...required, ...people });
-    if (!result.ok) throw new Error(JSON.stringify(result.problems));
-    const [, written = ''] = new RegExp(`^\\| \`${name}\` \\| ([^|]*) \\|`, 'm').exec(text()) ?? [];
-    expect(written.replaceAll(/[`,]| (?:ms|s|days|%)$/g, '')).toBe(String(used(result.config)));
+  it('cannot be made with a number whose name has no unit', () => {
+    const planted = { NEW: { defaultText: 5, accepts: '', about: 'A number.' } };
+    expect(() => configurationReference(planted, {})).toThrow(/NEW does not end in a unit/);
   });
 });
 

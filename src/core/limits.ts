@@ -1,7 +1,7 @@
 /**
  * Every bound of the data plane in one place: what is read, kept and waited for at most.
  *
- * Pure numbers, no I/O. Operators' settings are in `config/env.ts`; these are not settings, because a
+ * Pure numbers, no I/O. Operators' settings are in `config/settings.ts`; these are not settings, because a
  * deployment that needs another value here needs another design.
  */
 

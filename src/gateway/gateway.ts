@@ -2,7 +2,7 @@
  * What the gateway is made of, and what it reads off a request. Types alone.
  */
 
-import type { Config } from '../config/env.ts';
+import type { Config } from '../config/config.ts';
 import type { RejectionCode } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';

@@ -11,7 +11,7 @@
  */
 
 import * as v from 'valibot';
-import type { LeakAction, LeakConfig } from '../config/env.ts';
+import type { LeakAction, LeakConfig } from '../config/config.ts';
 import { hashToken } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import type { KeyOfToken } from '../keys/admin/types.ts';

@@ -5,7 +5,7 @@
  * endpoint that the other does not.
  */
 
-import type { LeakConfig } from '../config/env.ts';
+import type { LeakConfig } from '../config/config.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';

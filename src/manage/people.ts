@@ -8,7 +8,7 @@
  */
 
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
-import type { PeopleConfig } from '../config/env.ts';
+import type { PeopleConfig } from '../config/config.ts';
 import { isOwner } from './documents.ts';
 
 /** What a token says. `cause` is for the log. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ConfigProblem, type Env, readConfig } from '../../src/config/env.ts';
+import type { ConfigProblem } from '../../src/config/config.ts';
+import type { Env } from '../../src/config/env.ts';
+import { readConfig } from '../../src/config/read-config.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 
 const adminToken = 'operator-token-of-32-characters.';

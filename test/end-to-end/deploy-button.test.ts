@@ -8,7 +8,7 @@ import { projectRoot } from '../support/node/build-bundle.ts';
 
 // Named at run time only: the Worker's sources are of another program, with types of its own.
 const { readConfig: readEnv } = await import(
-  new URL('../../src/config/env.ts', import.meta.url).href
+  new URL('../../src/config/read-config.ts', import.meta.url).href
 );
 const config = readConfig({ config: join(projectRoot, 'wrangler.toml') });
 const read = (name: string) => readFile(join(projectRoot, name), 'utf8');

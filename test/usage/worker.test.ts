@@ -3,7 +3,9 @@
 import { createScheduledController, reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type ConfigProblem, type Env, readConfig } from '../../src/config/env.ts';
+import type { ConfigProblem } from '../../src/config/config.ts';
+import type { Env } from '../../src/config/env.ts';
+import { readConfig } from '../../src/config/read-config.ts';
 import worker from '../../src/index.ts';
 import { DAY_MS, dayOf } from '../../src/usage/batch.ts';
 import { mergeUsage } from '../../src/usage/d1.ts';

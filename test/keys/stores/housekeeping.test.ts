@@ -6,7 +6,8 @@
 import { createExecutionContext, createScheduledController } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Env, readConfig } from '../../../src/config/env.ts';
+import type { Env } from '../../../src/config/env.ts';
+import { readConfig } from '../../../src/config/read-config.ts';
 import { FEED_MEMORY_LINES, KEY_TRIMS_PER_RUN, TRIMS_PER_RUN } from '../../../src/core/limits.ts';
 import worker from '../../../src/index.ts';
 import { ChangeFeed } from '../../../src/keys/lookup/change-feed.ts';

@@ -1,0 +1,116 @@
+/**
+ * The checks of single settings: the upstream's URL, the admin token, what goes into a header. Pure, no I/O.
+ */
+
+import { tokenPrefixPattern } from '../core/key/token.ts';
+import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
+import { readScanningKeys, type ScanningKey } from '../leaks/github-public-keys.ts';
+import { type Fault, isSet, type Report } from './values.ts';
+
+type Faults = readonly Omit<Fault, 'value'>[];
+
+/** Reads `UPSTREAM_URL`. Returns scheme, host and path, without a trailing slash. */
+export function readUpstreamUrl(written: unknown, report: Report): string {
+  const fix = 'Set the URL of the API behind the edge, for example "https://api.example.com"';
+  if (!isSet(written)) {
+    report({ value: null, reason: 'it is missing', fix });
+    return '';
+  }
+  if (typeof written !== 'string') {
+    report({ value: null, reason: 'it is not a text', fix });
+    return '';
+  }
+  const refuse = (reason: string, howToFix: string) =>
+    report({ value: quotableUrl(written), reason, fix: howToFix });
+  // The parser also accepts blanks, backslashes and missing slashes, which are typing mistakes here.
+  const url = /^https?:\/\/[^\s\\/][^\s\\]*$/i.test(written) ? URL.parse(written) : null;
+  if (url === null) {
+    refuse('it is not an absolute http or https URL', fix);
+  } else if (url.username !== '' || url.password !== '') {
+    refuse('it holds credentials', 'Set them as the secret UPSTREAM_AUTHORIZATION instead');
+  } else if (/[?#]/.test(written)) {
+    refuse('it holds a query or a fragment', 'Remove everything from the first ? or #');
+  } else if (!isPlainBasePath(written.replace(/^https?:\/\/[^/]*/i, ''))) {
+    refuse(
+      'its path holds other characters than letters, digits and - . _ ~, or an empty or a dot segment',
+      'Write a plain path such as "/v1"',
+    );
+  }
+  return url === null ? '' : url.origin + url.pathname.replace(/\/$/, '');
+}
+
+function isPlainBasePath(path: string): boolean {
+  return /^(?:\/[A-Za-z0-9\-._~]+)*\/?$/.test(path) && !/\/\.+(?:\/|$)/.test(path);
+}
+
+const ADMIN_TOKEN_MIN_LENGTH = 32;
+
+/** Checks `ADMIN_TOKEN`: hard to guess, and a token68 (RFC 6750, section 2.1). */
+export function checkAdminToken(token: string): Faults {
+  const faults = [];
+  if (token.length < ADMIN_TOKEN_MIN_LENGTH) {
+    faults.push({
+      reason: `it has ${token.length} characters and could be guessed`,
+      fix: `Set at least ${ADMIN_TOKEN_MIN_LENGTH} random characters, for example from: openssl rand -base64 32`,
+    });
+  }
+  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
+    faults.push({
+      reason: 'it holds a character that no Bearer token may have',
+      fix: 'Use letters, digits and - . _ ~ + / only, and = at the end, for example from: openssl rand -base64 32',
+    });
+  }
+  if (token.length > TOKEN_MAX_LENGTH) {
+    faults.push({
+      reason: `it is longer than ${TOKEN_MAX_LENGTH} characters`,
+      fix: `Set at most ${TOKEN_MAX_LENGTH} characters`,
+    });
+  }
+  return faults;
+}
+
+/** Checks `UPSTREAM_AUTHORIZATION`: a field value (RFC 9110, section 5.5) in visible ASCII. */
+export function checkAuthorization(value: string): Faults {
+  if (/^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/.test(value)) return [];
+  const fix = 'Set the whole header value, for example "Bearer ..."';
+  return [{ reason: 'it is not a header value in visible ASCII', fix }];
+}
+
+/** Checks `TOKEN_PREFIX`. */
+export function checkTokenPrefix(prefix: string): Faults {
+  if (tokenPrefixPattern.test(prefix)) return [];
+  const reason = 'it is not a lower-case letter followed by up to 15 lower-case letters and digits';
+  return [{ reason, fix: 'Set a short name such as "ea"' }];
+}
+
+/**
+ * Checks `MANAGE_JWT_JWKS_URL`. Plain http is accepted on this machine only: an attacker who can change
+ * the keys in transit can sign in as anybody.
+ */
+export function checkKeySetUrl(value: string): Faults {
+  const url = URL.parse(value);
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '');
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal);
+  if (isSafe && url?.username === '' && url.password === '') return [];
+  return [
+    {
+      reason: 'it is not an absolute https URL without credentials',
+      fix: 'Set where the public keys of the issuer are, for example "https://issuer.example.com/.well-known/jwks.json"',
+    },
+  ];
+}
+
+/** Reads `GITHUB_SECRET_SCANNING_KEYS`; `null` when it is absent. */
+export function readLeakKeys(written: unknown, report: Report): readonly ScanningKey[] | null {
+  if (!isSet(written)) return null;
+  const result = readScanningKeys(written);
+  if (result.ok) return result.keys;
+  const fix = 'Set what https://api.github.com/meta/public_keys/secret_scanning answers';
+  report({ value: null, reason: result.reason, fix });
+  return null;
+}
+
+/** Returns a URL without its parts that may be secret: everything before an `@`, and the query. */
+export function quotableUrl(value: string): string {
+  return value.replace(/^(https?:\/\/)?.*@/is, '$1***@').replace(/([?#]).*$/s, '$1***');
+}

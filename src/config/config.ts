@@ -1,0 +1,71 @@
+/** The configuration as the Worker uses it: checked, typed, and without absent members. */
+
+import type { AssertionKey } from '../core/assertion-jwks.ts';
+import type { KeyKind } from '../core/key/token.ts';
+import type { ScanningKey } from '../leaks/github-public-keys.ts';
+import type { GroupedSetting, SettingName, Values } from './settings.ts';
+
+/** The checked configuration. */
+export type Config = Singles & Groups;
+
+/** The settings that stand alone, each under its name in camel case. */
+export type Singles = {
+  readonly [Name in Exclude<SettingName, GroupedSetting> as CamelCase<Name>]: Values[Name];
+};
+
+/** The settings that belong together. */
+export interface Groups {
+  /** `null`: people cannot manage their own keys. */
+  readonly people: PeopleConfig | null;
+  /** `null`: reports of leaked tokens are not accepted. */
+  readonly leaks: LeakConfig | null;
+  /** `null`: requests are forwarded without an assertion. */
+  readonly assertion: AssertionConfig | null;
+}
+
+type CamelCase<Name extends string> = Name extends `${infer First}_${infer Rest}`
+  ? `${Lowercase<First>}${Capitalize<CamelCase<Rest>>}`
+  : Lowercase<Name>;
+
+/** How people who manage their own keys sign in. */
+export interface PeopleConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  /** The URL of the issuer's public keys. */
+  readonly jwksUrl: string;
+  /** The claim that holds the owner whose keys they may manage. */
+  readonly ownerClaim: string;
+}
+
+/** How reports of leaked tokens are handled. */
+export interface LeakConfig {
+  /** The keys that sign reports. */
+  readonly keys: readonly ScanningKey[];
+  /** The reaction, for each kind of key. */
+  readonly actions: Readonly<Record<KeyKind, LeakAction>>;
+}
+
+/** `revoke` ends the key; `report` notes the leak and leaves the key to its owner. */
+export type LeakAction = 'revoke' | 'report';
+
+/** How assertions are signed. */
+export interface AssertionConfig {
+  readonly mode: 'request' | 'key';
+  readonly keys: readonly AssertionKey[];
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** One thing that is wrong with the configuration. */
+export interface ConfigProblem {
+  readonly name: string;
+  /** The value as it was set; `null` when it is absent, or a secret. */
+  readonly value: string | null;
+  readonly reason: string;
+  readonly fix: string;
+}
+
+/** The configuration, or everything that is wrong with it. */
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };

@@ -1,0 +1,135 @@
+/**
+ * The rules between two settings, or a setting and a binding, and the groups that settings form. Pure, no I/O.
+ *
+ * A setting that is broken by itself is not held against another one.
+ */
+
+import { readAssertionKeys } from '../core/assertion-jwks.ts';
+import { readRateLimit } from '../core/decide/rate-limit.ts';
+import type { AssertionConfig, Groups, LeakConfig, PeopleConfig, Singles } from './config.ts';
+import type { Bindings } from './env.ts';
+import type { SettingName, Values } from './settings.ts';
+import { DEFAULT_LIMIT, type Fault } from './values.ts';
+
+/** The settings as they were read, and what is known of how they were written. */
+export interface Written {
+  readonly values: Values;
+  readonly isSet: (name: SettingName | keyof Bindings) => boolean;
+  readonly isBroken: (name: SettingName) => boolean;
+  readonly binding: (name: keyof Bindings) => unknown;
+  readonly report: (name: SettingName | keyof Bindings, fault: Fault) => void;
+}
+
+/** Checks settings against each other. Returns the groups, and settings whose default is another's. */
+export function checkTogether(
+  written: Written,
+): Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit'> {
+  checkAuthorizationOnce(written);
+  return {
+    feedRefreshSeconds: readFeedRefresh(written),
+    people: readPeople(written),
+    leaks: readLeaks(written),
+    assertion: readAssertion(written),
+    failureLimit: readLimit(written, 'FAILURE_LIMITER', 'FAILURE_LIMIT', 'failures'),
+    keyLimit: readLimit(written, 'KEY_LIMITER', 'KEY_LIMIT', 'key'),
+  };
+}
+
+function checkAuthorizationOnce({ values, report }: Written): void {
+  if (!values.FORWARD_TOKEN || values.UPSTREAM_AUTHORIZATION === null) return;
+  report('UPSTREAM_AUTHORIZATION', {
+    value: null,
+    reason: 'FORWARD_TOKEN is "true" as well, and a request has one Authorization header',
+    fix: 'Remove one of UPSTREAM_AUTHORIZATION and FORWARD_TOKEN',
+  });
+}
+
+function readFeedRefresh({ values, isSet, isBroken, report }: Written): number {
+  const { FEED_REFRESH_SECONDS: refresh, MAX_STALENESS_SECONDS: staleness } = values;
+  if (!isSet('FEED_REFRESH_SECONDS')) return Math.min(refresh, staleness);
+  if (refresh > staleness && !isBroken('MAX_STALENESS_SECONDS')) {
+    report('FEED_REFRESH_SECONDS', {
+      value: String(refresh),
+      reason: `it is larger than MAX_STALENESS_SECONDS (${staleness})`,
+      fix: 'Set it to about half of MAX_STALENESS_SECONDS',
+    });
+  }
+  return refresh;
+}
+
+/** Requires all of the settings or none: with half of them, nobody could sign in, or anybody of the issuer. */
+function readPeople({ values, isSet, report }: Written): PeopleConfig | null {
+  const required = ['MANAGE_JWT_ISSUER', 'MANAGE_JWT_AUDIENCE', 'MANAGE_JWT_JWKS_URL'] as const;
+  if (![...required, 'MANAGE_JWT_OWNER_CLAIM' as const].some(isSet)) return null;
+  for (const name of required) {
+    if (isSet(name)) continue;
+    report(name, {
+      value: null,
+      reason: 'it is missing, and another MANAGE_JWT variable is set',
+      fix: `Set all of ${required.join(', ')}, or none of the MANAGE_JWT variables`,
+    });
+  }
+  return {
+    issuer: values.MANAGE_JWT_ISSUER ?? '',
+    audience: values.MANAGE_JWT_AUDIENCE ?? '',
+    jwksUrl: values.MANAGE_JWT_JWKS_URL ?? '',
+    ownerClaim: values.MANAGE_JWT_OWNER_CLAIM,
+  };
+}
+
+function readLeaks({ values, isSet, report }: Written): LeakConfig | null {
+  const { GITHUB_SECRET_SCANNING_KEYS: keys } = values;
+  const actions = { backend: values.LEAKED_KEY_ACTION, cors: values.LEAKED_CORS_KEY_ACTION };
+  if (isSet('GITHUB_SECRET_SCANNING_KEYS')) return keys && { keys, actions };
+  // An operator who sets an action believes that reports are accepted.
+  for (const name of ['LEAKED_KEY_ACTION', 'LEAKED_CORS_KEY_ACTION'] as const) {
+    if (!isSet(name)) continue;
+    const reason = `it is missing, and ${name} is set`;
+    const fix = `Set it, or remove ${name}`;
+    report('GITHUB_SECRET_SCANNING_KEYS', { value: null, reason, fix });
+  }
+  return null;
+}
+
+function readAssertion({ values, isSet, isBroken, report }: Written): AssertionConfig | null {
+  const { ASSERTION: mode } = values;
+  if (mode === 'off' || (mode === null && !isSet('ASSERTION_KEYS'))) return null;
+  const keys = readAssertionKeys(values.ASSERTION_KEYS ?? '');
+  if (keys === null) {
+    if (isBroken('ASSERTION_KEYS')) return null;
+    report('ASSERTION_KEYS', {
+      value: null,
+      reason: isSet('ASSERTION_KEYS')
+        ? 'it is not a JWK Set of private Ed25519 keys'
+        : 'it is missing',
+      fix: 'Set it as a secret, from: npx --no-install edge-authorizer assertion-keys; or set ASSERTION to "off"',
+    });
+    return null;
+  }
+  return {
+    mode: mode ?? 'request',
+    keys,
+    issuer: values.ASSERTION_ISSUER,
+    audience: values.ASSERTION_AUDIENCE ?? URL.parse(values.UPSTREAM_URL)?.origin ?? '',
+  };
+}
+
+function readLimit(
+  { values, isSet, isBroken, binding, report }: Written,
+  limiter: 'FAILURE_LIMITER' | 'KEY_LIMITER',
+  name: 'FAILURE_LIMIT' | 'KEY_LIMIT',
+  policy: string,
+) {
+  const limit = values[name] ?? null;
+  const bound = binding(limiter);
+  if (bound === undefined && !isSet(name)) return null;
+  const hasMethod = typeof (bound as Partial<RateLimit> | null)?.limit === 'function';
+  if (!hasMethod && !isBroken(name)) {
+    report(limiter, {
+      value: null,
+      reason: isSet(name) ? `the binding is missing, and ${name} is set` : 'the binding is missing',
+      fix: `Add [[ratelimits]] with name = "${limiter}", or remove ${name}`,
+    });
+  }
+  return limit ?? readRateLimit(policy, DEFAULT_LIMIT);
+}

@@ -1,0 +1,213 @@
+/**
+ * Every setting, once. The type `Env`, the members of `Config`, the defaults, the checks and
+ * docs/configuration.md (`npm run docs`) are derived from this table.
+ *
+ * To add a setting, add an entry. `config` has it under its name in camel case: `UPSTREAM_TIMEOUT_MS` is
+ * `config.upstreamTimeoutMs`. A rule between two settings belongs in `cross-checks.ts`.
+ */
+
+import { restrictedRoutes } from '../core/routes/restricted-routes.ts';
+import {
+  checkAdminToken,
+  checkAuthorization,
+  checkKeySetUrl,
+  checkTokenPrefix,
+  quotableUrl,
+  readLeakKeys,
+  readUpstreamUrl,
+} from './checks.ts';
+import { choice, flag, rateLimit, routes, secret, text, wholeNumber } from './values.ts';
+
+/** The table. Its order is that of the problems that are reported, and of the documentation. */
+export const settings = {
+  UPSTREAM_URL: {
+    about: 'The API behind the edge, for example `https://api.example.com/v1`.',
+    defaultText: 'required',
+    accepts: '',
+    read: readUpstreamUrl,
+  },
+  ADMIN_TOKEN: secret({
+    about: 'At least 32 characters. A caller that presents it can manage all keys.',
+    defaultText: 'none; without it and without `MANAGE_JWT_*`, management answers 404',
+    check: checkAdminToken,
+  }),
+  FORWARD_TOKEN: flag({
+    about: '`true` forwards the caller’s `Authorization`, `Cookie` and `Origin`.',
+  }),
+  UPSTREAM_AUTHORIZATION: secret({
+    about: 'The `Authorization` header that the upstream receives.',
+    check: checkAuthorization,
+  }),
+  TOKEN_PREFIX: text({
+    about: 'The start of every new token.',
+    default: 'ea',
+    check: checkTokenPrefix,
+  }),
+  MAX_STALENESS_SECONDS: wholeNumber({
+    about:
+      'The bound on how long a revoked key works. An isolate whose knowledge is older reads the change log first.',
+    default: 10,
+    min: 1,
+    max: 300,
+  }),
+  FEED_REFRESH_SECONDS: wholeNumber({
+    about:
+      'The age at which an isolate reads the change log in the background. At most `MAX_STALENESS_SECONDS`, which is also the default if that is smaller.',
+    default: 5,
+    min: 0,
+    max: 300,
+  }),
+  UPSTREAM_TIMEOUT_MS: wholeNumber({
+    about:
+      'The time within which the upstream must send its response headers. Uploads get extra time.',
+    default: 30_000,
+    min: 1,
+    max: 10 * 60 * 1000,
+  }),
+  OUTAGE_GRACE_SECONDS: wholeNumber({
+    about:
+      'How long known keys remain valid while D1 is unreachable; restricted ones for 60 seconds at most. 0 fails closed.',
+    default: 300,
+    min: 0,
+    max: 24 * 60 * 60,
+  }),
+  MANAGE_JWT_ISSUER: text({
+    about:
+      'With the next two, lets people manage their own keys with a JWT, or through Cloudflare Access: the claim `iss`.',
+    default: null,
+  }),
+  MANAGE_JWT_AUDIENCE: text({ about: 'The claim `aud`.', default: null }),
+  MANAGE_JWT_JWKS_URL: text({
+    about: 'The URL of the issuer’s public keys.',
+    default: null,
+    check: checkKeySetUrl,
+    quote: quotableUrl,
+  }),
+  MANAGE_JWT_OWNER_CLAIM: text({
+    about: 'The claim that holds the owner whose keys a person may manage.',
+    default: 'sub',
+  }),
+  GITHUB_SECRET_SCANNING_KEYS: {
+    about:
+      'The public keys with which GitHub signs reports of leaked tokens: the document at https://api.github.com/meta/public_keys/secret_scanning, or an object of PEM texts by identifier.',
+    defaultText: 'none; without it, `POST /_edge/v1/leaks/github` answers 404',
+    accepts: '',
+    read: readLeakKeys,
+  },
+  LEAKED_KEY_ACTION: choice({
+    about:
+      'The reaction to a report of a backend key’s token. `report` only notes it in the audit and the log.',
+    default: 'revoke',
+    choices: ['revoke', 'report'],
+  }),
+  LEAKED_CORS_KEY_ACTION: choice({
+    about: 'The same for a CORS key, whose token is public in any case.',
+    default: 'report',
+    choices: ['revoke', 'report'],
+  }),
+  // At most 10, because the background work of one request waits for it and ends after 30.
+  USAGE_FLUSH_SECONDS: wholeNumber({
+    about: 'How long an isolate adds up usage before it sends it. This much is lost if it dies.',
+    default: 5,
+    min: 0,
+    max: 10,
+  }),
+  USAGE_RETENTION_DAYS: wholeNumber({
+    about: 'How long usage is kept, and the origins that keys refused.',
+    default: 400,
+    min: 1,
+    max: 10 * 366,
+  }),
+  // As long as usage, so that all usage has a name.
+  KEY_RETENTION_DAYS: wholeNumber({
+    about:
+      'How long a key is kept after it was revoked or has expired, and a token after a roll ended it. A deleted token stays rejected, but could be imported again.',
+    default: 400,
+    min: 1,
+    max: 10 * 366,
+  }),
+  AUDIT_RETENTION_DAYS: wholeNumber({
+    about: 'How long the audit is kept. It may outlive its keys.',
+    default: 400,
+    min: 1,
+    max: 10 * 366,
+  }),
+  CHANGE_RETENTION_DAYS: wholeNumber({
+    about:
+      'How long lines of the change log are kept. The newest 8,000 are kept for ever. Isolates need no more; people who investigate an incident may.',
+    default: 30,
+    min: 1,
+    max: 10 * 366,
+  }),
+  RESTRICTED_ROUTES: routes({
+    about: 'The routes that restricted keys may call.',
+    default: restrictedRoutes,
+    defaultText: 'the table in docs/routes.md',
+  }),
+  PUBLIC_ROUTES: routes({
+    about: 'The routes that need no key.',
+    default: null,
+    defaultText: 'none',
+  }),
+  ASSERTION: choice({
+    about:
+      'Signs one assertion for each request, or one per key that is reused for 15 seconds and not bound to the request.',
+    default: null,
+    defaultText: '`request` with `ASSERTION_KEYS`, otherwise `off`',
+    choices: ['request', 'key', 'off'],
+    reason: 'it is not a mode',
+  }),
+  ASSERTION_KEYS: secret({ about: 'A JWK Set of Ed25519 keys, the first of which signs.' }),
+  ASSERTION_ISSUER: text({ about: 'The claim `iss` of assertions.', default: 'edge-authorizer' }),
+  ASSERTION_AUDIENCE: text({
+    about: 'The claim `aud` of assertions.',
+    default: null,
+    defaultText: 'the upstream’s origin',
+  }),
+  FAILURE_LIMIT: rateLimit({
+    about:
+      'The limit of the binding `FAILURE_LIMITER`, as requests and seconds, for callers to see.',
+    binding: 'FAILURE_LIMITER',
+    policy: 'failures',
+  }),
+  KEY_LIMIT: rateLimit({
+    about: 'The same for the binding `KEY_LIMITER`.',
+    binding: 'KEY_LIMITER',
+    policy: 'key',
+  }),
+  SERVER_TIMING: flag({
+    about: '`true` reports the time spent in the edge and in the upstream.',
+  }),
+  LOG_ALLOWED_PERCENT: wholeNumber({
+    about: 'The share of allowed requests that is logged. Rejected requests always are.',
+    default: 0,
+    min: 0,
+    max: 100,
+  }),
+} as const;
+
+/** The name of a setting. */
+export type SettingName = keyof typeof settings;
+
+/** The settings that `config` holds in groups: `people`, `leaks`, `assertion`. */
+export const groupedSettings = [
+  'MANAGE_JWT_ISSUER',
+  'MANAGE_JWT_AUDIENCE',
+  'MANAGE_JWT_JWKS_URL',
+  'MANAGE_JWT_OWNER_CLAIM',
+  'GITHUB_SECRET_SCANNING_KEYS',
+  'LEAKED_KEY_ACTION',
+  'LEAKED_CORS_KEY_ACTION',
+  'ASSERTION',
+  'ASSERTION_KEYS',
+  'ASSERTION_ISSUER',
+  'ASSERTION_AUDIENCE',
+] as const satisfies readonly SettingName[];
+
+/** The name of a setting in a group. */
+export type GroupedSetting = (typeof groupedSettings)[number];
+
+/** The settings, read one by one. */
+export type Values = {
+  readonly [Name in SettingName]: ReturnType<(typeof settings)[Name]['read']>;
+};

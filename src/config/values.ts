@@ -1,0 +1,224 @@
+/**
+ * The kinds of settings: how each is read from what the operator wrote, and how it is described.
+ *
+ * An absent setting and an empty one mean the same. Numbers and booleans are accepted without quotes,
+ * as wrangler.toml can hold them. Secrets are never quoted. Pure, no I/O.
+ */
+
+import { type RateLimitPolicy, readRateLimit } from '../core/decide/rate-limit.ts';
+import { readRouteList } from '../core/routes/route-list.ts';
+import type { RouteList } from '../core/routes/route-table.ts';
+
+/** One thing that is wrong with a setting. */
+export interface Fault {
+  /** The value as it may be shown; `null` when it is absent, or a secret. */
+  readonly value: string | null;
+  readonly reason: string;
+  readonly fix: string;
+}
+
+/** Takes note of a fault. Reading continues, so that all faults are reported at once. */
+export type Report = (fault: Fault) => void;
+
+/** A setting: its description for docs/configuration.md, and how it is read. */
+export interface Setting<Value> {
+  /** The meaning, in Markdown. */
+  readonly about: string;
+  /** A number, or the text in Markdown that describes the default. */
+  readonly defaultText: number | string;
+  /** The values that are accepted, in Markdown; empty when `about` says it. */
+  readonly accepts: string;
+  /** Returns the default, or a value that nobody uses, after it has reported a fault. Never throws. */
+  readonly read: (written: unknown, report: Report) => Value;
+}
+
+/** Returns whether a setting has a value. */
+export function isSet(written: unknown): boolean {
+  return written !== undefined && written !== null && written !== '';
+}
+
+interface TextOptions<Default> {
+  readonly about: string;
+  readonly default: Default;
+  /** Default: the default as code, or `none`. */
+  readonly defaultText?: string;
+  /** Returns everything that is wrong with a text. Default: nothing is. */
+  readonly check?: (text: string) => readonly Omit<Fault, 'value'>[];
+  /** Returns the part of a text that may be shown. Default: all of it. */
+  readonly quote?: (text: string) => string | null;
+}
+
+/** A text. */
+export function text<const Default extends string | null>(
+  options: TextOptions<Default>,
+): Setting<string | Default> {
+  const { about, default: fallback, check = () => [], quote = (value) => value } = options;
+  return {
+    about,
+    defaultText: options.defaultText ?? (fallback === null ? 'none' : `\`${fallback}\``),
+    accepts: '',
+    read(written, report) {
+      const value = readText(written, report);
+      if (value === '') return fallback;
+      for (const fault of check(value)) report({ value: quote(value), ...fault });
+      return value;
+    },
+  };
+}
+
+/** A text that no problem quotes. */
+export function secret(options: Omit<TextOptions<null>, 'default' | 'quote'>) {
+  return text({ ...options, about: `Secret. ${options.about}`, default: null, quote: () => null });
+}
+
+/** `true` or `false`, which is the default. */
+export function flag({ about }: { readonly about: string }): Setting<boolean> {
+  return {
+    about,
+    defaultText: '`false`',
+    accepts: '`true` or `false`',
+    read(written, report) {
+      const value = readText(written, report);
+      if (value === '' || value === 'false') return false;
+      if (value === 'true') return true;
+      // Some names invite a token, such as FORWARD_TOKEN. Only a value too short for one is quoted.
+      const quotable = value.length <= FLAG_QUOTE_MAX_LENGTH ? value : null;
+      const reason = 'it is neither "true" nor "false"';
+      report({ value: quotable, reason, fix: 'Set "true", or remove it' });
+      return false;
+    },
+  };
+}
+
+const FLAG_QUOTE_MAX_LENGTH = 8;
+
+/** A whole number. The name of the setting ends in its unit. */
+export function wholeNumber(options: {
+  readonly about: string;
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}): Setting<number> {
+  const { about, default: fallback, min, max } = options;
+  return {
+    about,
+    defaultText: fallback,
+    accepts: `${grouped(min)} to ${grouped(max)}`,
+    read(written, report) {
+      const digits = readText(written, report);
+      if (digits === '') return fallback;
+      const value = Number(digits);
+      if (/^\d+$/.test(digits) && value >= min && value <= max) return value;
+      const wanted = `a whole number from ${min} to ${max}`;
+      report({
+        value: digits,
+        reason: `it is not ${wanted}`,
+        fix: `Set ${wanted}, or remove it for ${fallback}`,
+      });
+      return fallback;
+    },
+  };
+}
+
+/** One of several words. */
+export function choice<const Choice extends string, const Default extends Choice | null>(options: {
+  readonly about: string;
+  readonly default: Default;
+  readonly defaultText?: string;
+  readonly choices: readonly Choice[];
+  /** Default: names the choices. */
+  readonly reason?: string;
+}): Setting<Choice | Default> {
+  const { about, default: fallback, choices } = options;
+  const quoted = choices.map((word) => `"${word}"`);
+  return {
+    about,
+    defaultText: options.defaultText ?? `\`${fallback}\``,
+    accepts: listed(
+      choices.map((word) => `\`${word}\``),
+      'or',
+    ),
+    read(written, report) {
+      const value = readText(written, report);
+      if (value === '') return fallback;
+      const chosen = choices.find((word) => word === value);
+      if (chosen !== undefined) return chosen;
+      const reason = options.reason ?? `it is neither ${quoted.join(' nor ')}`;
+      report({ value, reason, fix: `Set ${listed(quoted, 'or')}` });
+      return fallback;
+    },
+  };
+}
+
+/** A list of routes: JSON, or the table that wrangler.toml can hold in its place. */
+export function routes<Default extends RouteList | null>(options: {
+  readonly about: string;
+  readonly default: Default;
+  readonly defaultText: string;
+}): Setting<RouteList | Default> {
+  const { about, default: fallback, defaultText } = options;
+  return {
+    about,
+    defaultText,
+    accepts: '',
+    read(written, report) {
+      if (!isSet(written)) return fallback;
+      const result = readRouteList(written);
+      if (result.ok) return result.list;
+      for (const { path, value, reason, fix } of result.problems) {
+        report({
+          value: typeof value === 'string' ? value : null,
+          reason: path === '' ? reason : `${path}: ${reason}`,
+          fix,
+        });
+      }
+      return fallback;
+    },
+  };
+}
+
+/**
+ * The limit that a binding has in wrangler.toml, repeated for callers: the binding does not tell it.
+ * `null` when absent.
+ */
+export function rateLimit(options: {
+  readonly about: string;
+  readonly binding: string;
+  /** The name of the policy in the `RateLimit` headers. */
+  readonly policy: string;
+}): Setting<RateLimitPolicy | null> {
+  return {
+    about: options.about,
+    defaultText: `\`${DEFAULT_LIMIT}\` with the binding`,
+    accepts: '`<requests>/10` or `<requests>/60`',
+    read(written, report) {
+      const value = readText(written, report);
+      if (value === '') return null;
+      const limit = readRateLimit(options.policy, value);
+      const reason = 'it is not the limit of the binding as requests and seconds';
+      const fix = `Repeat what ${options.binding} has, such as "100/60"`;
+      if (limit === null) report({ value, reason, fix });
+      return limit;
+    },
+  };
+}
+
+/** The limit of each limiter in wrangler.toml, as requests and seconds. */
+export const DEFAULT_LIMIT = '1000/60';
+
+/** Returns a value as a text; empty when it is absent, or after it was reported to be no text. */
+function readText(written: unknown, report: Report): string {
+  if (!isSet(written)) return '';
+  if (typeof written === 'string') return written;
+  if (typeof written === 'number' || typeof written === 'boolean') return String(written);
+  report({ value: null, reason: 'it is not a text', fix: 'Set it as one value, in quotes' });
+  return '';
+}
+
+function grouped(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+function listed(words: readonly string[], conjunction: string): string {
+  return `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1)}`;
+}
