@@ -13,9 +13,9 @@ import {
   createKeyDirectory,
   type DirectoryOptions,
   type KeyDirectory,
-  type KeyLookup,
-  type StorageEvent,
 } from '../../src/keys/lookup/directory.ts';
+import type { StorageEvent } from '../../src/keys/lookup/failure-log.ts';
+import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { Lookup } from '../../src/keys/lookup/request-scope.ts';
 import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';

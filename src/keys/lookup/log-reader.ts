@@ -22,6 +22,7 @@ import type {
   KeyDatabase,
 } from '../types.ts';
 import type { ChangeFeed, FeedProgress } from './change-feed.ts';
+import type { LogFailure } from './failure-log.ts';
 import type { RunInBackground } from './request-scope.ts';
 
 /** Rejects after so many milliseconds, unless the work is done before. */
@@ -34,7 +35,7 @@ export interface LogReaderOptions {
   readonly feedCache: FeedCache;
   readonly now: () => number;
   readonly withTimeout: WithTimeout;
-  readonly tell: (event: 'database_failed' | 'cache_failed', error: unknown) => void;
+  readonly logFailure: LogFailure;
   /** What was remembered under the log so far counts no more. */
   readonly onRestart: () => void;
   readonly refreshMs: number;
@@ -71,7 +72,7 @@ export const SHARED_POLL_AGE_MS =
 
 /** A reader for one isolate. Nothing of it ever rejects. */
 export function createLogReader(options: LogReaderOptions): LogReader {
-  const { feed, database, feedCache, now, withTimeout, tell } = options;
+  const { feed, database, feedCache, now, withTimeout, logFailure } = options;
   // A shared poll has to spare an isolate its own one.
   const sharesPolls = options.refreshMs > SHARED_POLL_AGE_MS;
   // Neither a slow answer nor the memory of a failure may outlast what the bound allows.
@@ -102,7 +103,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
       return answer;
     } catch (error) {
       failedBeginMs = Math.max(failedBeginMs, beganMs);
-      tell('database_failed', error);
+      logFailure('database_failed', error);
       return null;
     }
   }
@@ -128,7 +129,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
       if (readMs - poll.startedAtMs > SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS) return;
       takeIn(poll.feed, readMs - SHARED_POLL_AGE_MS);
     } catch (error) {
-      tell('cache_failed', error);
+      logFailure('cache_failed', error);
     }
   }
 
@@ -144,7 +145,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
       withTimeout(
         feedCache.put({ feed: snapshot, startedAtMs: beganMs }),
         FEED_CACHE_TIMEOUT_MS,
-      ).catch((error: unknown) => tell('cache_failed', error)),
+      ).catch((error: unknown) => logFailure('cache_failed', error)),
     );
   }
 

@@ -7,8 +7,8 @@ import {
   createKeyDirectory,
   type DirectoryOptions,
   type KeyDirectory,
-  type KeyLookup,
 } from '../../../src/keys/lookup/directory.ts';
+import type { KeyLookup } from '../../../src/keys/lookup/key-target.ts';
 import { type DatabaseAnswer, LOG_START, type LogPosition } from '../../../src/keys/types.ts';
 import { readVersion } from '../truth.ts';
 import type { MakeDirectory } from '../world.ts';
