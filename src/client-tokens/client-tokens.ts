@@ -1,0 +1,106 @@
+/**
+ * Mints client tokens offline, from a backend API key alone: `edge-authorizer/client-tokens`.
+ *
+ * For backends: Node 20 or newer, Deno, Bun and Workers. Uses Web Crypto and nothing else, sends no
+ * request, and keeps nothing. The edge checks every claim again, so what is refused here is what it
+ * would refuse. Contract: docs/client-tokens.md
+ */
+
+import { toBase64Url } from '../core/client-token/base64url.ts';
+import { KID_NAME_LENGTH, kidNameOf, signingKeyOf } from '../core/client-token/derivation.ts';
+
+/** What a client token may do. Each member narrows the API key; absent, the API key decides. */
+export interface ClientTokenOptions {
+  /** Lifetime in seconds, from 1 to the key's `maxTtlSeconds` (at most 3,600). Default: 300. */
+  readonly ttlSeconds?: number;
+  /** The visitor, 1 to 64 visible ASCII characters: an opaque id, without personal data. */
+  readonly sub?: string;
+  /** The token's own id, 1 to 64 visible ASCII characters. The edge logs it. */
+  readonly jti?: string;
+  /** 1 to 5 exact origins, such as `https://app.example`, each admitted by the key. */
+  readonly origins?: readonly string[];
+  /** What the token may call, within what the key's tokens may call. */
+  readonly rules?: readonly {
+    readonly methods: readonly string[];
+    readonly resources: readonly string[];
+  }[];
+  /** Texts for the upstream, in the signed assertion. At most 256 bytes of JSON. */
+  readonly meta?: Readonly<Record<string, string>>;
+  /** The time at which the token is issued. Default: the clock's. */
+  readonly issuedAt?: Date;
+  /** Mints in a browser all the same. Its pages then hold the API key that tokens are for hiding. */
+  readonly dangerouslyAllowBrowser?: boolean;
+}
+
+const TTL_DEFAULT_SECONDS = 5 * 60;
+const TOKEN_MAX_LENGTH = 2_048;
+
+const apiKeyPattern = /^([a-z][a-z0-9]{0,15})_sk_([0-9A-Za-z]{30})([0-9A-Za-z]{8})[0-9A-Za-z]{6}$/;
+
+const encoder = new TextEncoder();
+
+/**
+ * Returns a client token for one visitor, for the header `Authorization: Bearer`. The API key must be a
+ * backend key of this edge that opted in with `access.clientTokens`.
+ *
+ * Rejects with a `TypeError` in a browser, if the API key is not a backend token of the edge's own form,
+ * if the lifetime is not a whole number of seconds from 1 to 3,600, and if the token would be longer
+ * than 2,048 characters. No message holds the API key.
+ */
+export async function mintClientToken(
+  apiKey: string,
+  options: ClientTokenOptions = {},
+): Promise<string> {
+  if (isBrowser() && options.dangerouslyAllowBrowser !== true) {
+    throw new TypeError(
+      'Cannot mint a client token in a browser: the page would hold the API key. Mint it in a backend and send the token to the page',
+    );
+  }
+  const match = apiKeyPattern.exec(apiKey);
+  if (match === null) {
+    throw new TypeError(
+      'Cannot mint a client token: the API key is not a backend key of the form "ea_sk_...". Create a backend key with client tokens, or roll an imported one',
+    );
+  }
+  const [, prefix = '', randomPart = '', tag = ''] = match;
+  const ttlSeconds = options.ttlSeconds ?? TTL_DEFAULT_SECONDS;
+  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > 60 * 60) {
+    throw new TypeError(
+      `Cannot mint a client token: ttlSeconds is ${ttlSeconds}. Use a whole number from 1 to 3600`,
+    );
+  }
+  const kid = (await kidNameOf(randomPart)).slice(0, KID_NAME_LENGTH) + tag;
+  const header = { alg: 'Ed25519', typ: 'edge-ct+jwt', kid };
+  const signed = `${encode(header)}.${encode(claimsFor(options, ttlSeconds))}`;
+  const key = await signingKeyOf(randomPart, false);
+  const signature = await crypto.subtle.sign('Ed25519', key, encoder.encode(signed));
+  const token = `${prefix}_ct_${signed}.${toBase64Url(new Uint8Array(signature))}`;
+  if (token.length > TOKEN_MAX_LENGTH) {
+    throw new TypeError(
+      `Cannot mint a client token: it would have ${token.length} characters of at most ${TOKEN_MAX_LENGTH}. Use fewer rules or less meta`,
+    );
+  }
+  return token;
+}
+
+/** The claims, in one order for all languages, so that equal input makes equal tokens. */
+function claimsFor(options: ClientTokenOptions, ttlSeconds: number): object {
+  const { jti, sub, origins, rules, meta, issuedAt = new Date() } = options;
+  const iat = Math.floor(issuedAt.getTime() / 1000);
+  // JSON leaves out members that are undefined.
+  const plainRules = rules?.map(({ methods, resources }) => ({ methods, resources }));
+  return { iat, exp: iat + ttlSeconds, jti, sub, origins, rules: plainRules, meta };
+}
+
+function encode(value: object): string {
+  return toBase64Url(encoder.encode(JSON.stringify(value)));
+}
+
+/** Every browser calls itself Mozilla, in its workers too; Node, Deno, Bun and Workers do not. */
+function isBrowser(): boolean {
+  const { navigator, document } = globalThis as {
+    navigator?: { userAgent?: string };
+    document?: unknown;
+  };
+  return document !== undefined || /^Mozilla\//.test(navigator?.userAgent ?? '');
+}

@@ -1,0 +1,119 @@
+/** The claims of a client token: shapes and times, as tables. */
+
+import { describe, expect, test } from 'vitest';
+import { judgeTimes, readClaims } from '../../../src/core/client-token/claims.ts';
+
+const times = '"iat":1000,"exp":1600';
+
+describe('readClaims() refuses', () => {
+  const rows: readonly (readonly [name: string, payload: string])[] = [
+    ['no JSON', '{'],
+    ['nothing', ''],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['no times', '{}'],
+    ['no exp', '{"iat":1000}'],
+    ['no iat', '{"exp":1600}'],
+    ['a claim twice', `{${times},"iat":1000}`],
+    ['a claim twice, the other value first', `{"iat":1,${times}}`],
+    ['blanks', `{ ${times}}`],
+    ['a blank at the end', `{${times}} `],
+    ['a number in another spelling', '{"iat":1e3,"exp":1600}'],
+    ['an escape that is not needed', `{${times},"sub":"\\u0061"}`],
+    ['a byte order mark', `\ufeff{${times}}`],
+    ['an unknown claim', `{${times},"aud":"x"}`],
+    ['a claim of the prototype', `{${times},"toString":"x"}`],
+    ['__proto__', `{${times},"__proto__":{}}`],
+    ['nbf', `{${times},"nbf":1000}`],
+    ['iat 0', '{"iat":0,"exp":1600}'],
+    ['iat below 0', '{"iat":-1,"exp":1600}'],
+    ['iat as text', '{"iat":"1000","exp":1600}'],
+    ['a fraction of a second', '{"iat":1000.5,"exp":1600}'],
+    ['exp past all integers', '{"iat":1000,"exp":9007199254740992}'],
+    ['exp null', '{"iat":1000,"exp":null}'],
+    ['an empty jti', `{${times},"jti":""}`],
+    ['a jti of 65 characters', `{${times},"jti":"${'j'.repeat(65)}"}`],
+    ['a jti with a blank', `{${times},"jti":"a b"}`],
+    ['an empty sub', `{${times},"sub":""}`],
+    ['a sub of 65 characters', `{${times},"sub":"${'s'.repeat(65)}"}`],
+    ['a sub beyond ASCII', `{${times},"sub":"zoë"}`],
+    ['a sub that is a number', `{${times},"sub":1}`],
+    ['no origins in a list', `{${times},"origins":[]}`],
+    ['six origins', `{${times},"origins":["a","b","c","d","e","f"]}`],
+    ['an origin that is no text', `{${times},"origins":[1]}`],
+    ['origins as text', `{${times},"origins":"https://a.example"}`],
+    ['origins null', `{${times},"origins":null}`],
+    ['no rules in a list', `{${times},"rules":[]}`],
+    ['rules null', `{${times},"rules":null}`],
+    ['a rule without resources', `{${times},"rules":[{"methods":["get"]}]}`],
+    ['a rule without methods', `{${times},"rules":[{"resources":["/a"]}]}`],
+    ['a rule with more', `{${times},"rules":[{"methods":["get"],"resources":["/a"],"x":1}]}`],
+    ['a rule with no methods in it', `{${times},"rules":[{"methods":[],"resources":["/a"]}]}`],
+    ['a rule that is a text', `{${times},"rules":["get /a"]}`],
+    ['meta as a list', `{${times},"meta":[]}`],
+    ['meta with a number', `{${times},"meta":{"a":1}}`],
+    ['meta with more in it', `{${times},"meta":{"a":{"b":"c"}}}`],
+    ['257 bytes of meta', `{${times},"meta":{"a":"${'x'.repeat(257 - 8)}"}}`],
+    ['257 bytes of meta in few characters', `{${times},"meta":{"ab":"${'é'.repeat(124)}"}}`],
+  ];
+  test.each(rows)('%s', (_, payload) => {
+    expect(readClaims(payload)).toBeNull();
+  });
+});
+
+describe('readClaims() reads', () => {
+  const rows: readonly (readonly [name: string, payload: string])[] = [
+    ['two times', `{${times}}`],
+    ['them in another order', '{"exp":1600,"iat":1000}'],
+    [
+      'a jti and a sub of 64 characters',
+      `{${times},"jti":"${'j'.repeat(64)}","sub":"${'~'.repeat(64)}"}`,
+    ],
+    ['five origins', `{${times},"origins":["a","b","c","d","e"]}`],
+    ['rules', `{${times},"rules":[{"methods":["get"],"resources":["/a/:id"]}]}`],
+    ['no meta in an object', `{${times},"meta":{}}`],
+    ['256 bytes of meta', `{${times},"meta":{"a":"${'x'.repeat(256 - 8)}"}}`],
+  ];
+  test.each(rows)('%s', (_, payload) => {
+    expect(readClaims(payload)).toEqual(JSON.parse(payload));
+  });
+});
+
+describe('judgeTimes()', () => {
+  const rows: readonly (readonly [
+    name: string,
+    iat: number,
+    exp: number,
+    verdict: 'current' | 'expired' | RegExp,
+    validFromSeconds?: number,
+  ])[] = [
+    // The clock stands at 1,000,000 s and the parent allows 600 s.
+    ['exp before iat', 1_000_000, 999_999, /not after/],
+    ['exp at iat', 1_000_000, 1_000_000, /not after/],
+    ['a lifetime of 601 s', 1_000_000, 1_000_601, /too long/],
+    ['a long lifetime that has ended', 900_000, 950_000, /too long/],
+    ['iat 11 s ahead', 1_000_011, 1_000_100, /ahead/],
+    ['exp now', 999_500, 1_000_000, 'expired'],
+    ['exp a second ago', 999_500, 999_999, 'expired'],
+    ['voided after it was issued', 999_900, 1_000_100, 'expired', 999_901],
+    ['issued as the others are voided', 999_900, 1_000_100, 'expired', 999_900],
+    ['issued 9 s after that', 999_909, 1_000_100, 'expired', 999_900],
+    ['issued 10 s after that', 999_910, 1_000_100, 'current', 999_900],
+    ['issued while others are voided ahead', 1_000_000, 1_000_100, 'expired', 1_000_060],
+    ['a lifetime of 600 s', 1_000_000, 1_000_600, 'current'],
+    ['iat 10 s ahead', 1_000_010, 1_000_100, 'current'],
+    ['a second left', 999_500, 1_000_001, 'current'],
+  ];
+  test.each(rows)('judges %s', (_, iat, exp, verdict, validFromSeconds) => {
+    const judged = judgeTimes(
+      { iat, exp },
+      {
+        maxTtlSeconds: 600,
+        validFromMs: validFromSeconds === undefined ? null : validFromSeconds * 1000,
+        nowMs: 1_000_000_000,
+      },
+    );
+    if (typeof verdict === 'string') expect(judged).toBe(verdict);
+    else expect(judged).toEqual({ cause: expect.stringMatching(verdict) });
+  });
+});
