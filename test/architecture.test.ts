@@ -16,6 +16,8 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   keys: { areas: ['core'], packages: [] },
   usage: { areas: ['core'], packages: ['valibot'] },
   gateway: { areas: ['core', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
+  // For backends of others: mints client tokens offline.
+  'client-tokens': { areas: ['core'], packages: [] },
   manage: {
     areas: ['core', 'keys', 'usage', 'leaks', 'problem', 'config'],
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],

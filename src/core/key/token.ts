@@ -5,14 +5,19 @@
  *     ea_pk_ 30 random characters · 8 characters of keyed tag · 6 characters of CRC32
  *
  * The random part holds 178 bits (log2 62^30). The tag is a truncated HMAC-SHA-256 over everything
- * before it, under a key that lives in D1: whoever cannot read D1 guesses it once in 10^14 attempts, so
- * invented tokens cost no look-up. It is not what authenticates: that is the hash of the
- * whole token in D1. The CRC32 covers everything before it and lets secret scanners, and people who
+ * before it, under a key that lives in D1: a caller that cannot read D1 guesses it once in 10^14
+ * attempts, so invented tokens cost no look-up. The tag does not authenticate: the hash of the whole
+ * token in D1 does. The CRC32 covers everything before it and lets secret scanners, and people who
  * lost a character, know without a secret.
+ *
+ * There are two kinds of tag. The token of a backend key with client tokens is tagged over the name
+ * that its client tokens carry (`kid`) in place of its random part. So the same eight characters prove
+ * a client token, whose bearer does not know the random part. All other tokens have the first kind.
  *
  * No I/O and no clock; randomness is passed in. Uses Web Crypto, which is asynchronous.
  */
 
+import { KID_NAME_LENGTH, kidNameOf, publicKeyOf } from '../client-token/derivation.ts';
 import { TOKEN_MAX_LENGTH } from '../limits.ts';
 
 /** Whom a key is made for: `backend` (`sk`) for servers, `cors` (`pk`) for pages. Never changes. */
@@ -71,24 +76,73 @@ export async function importTagKey(hex: string): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
 }
 
-/** Whether the tag of a token of our form was made with this key. */
+/** Returns whether the tag of a token of our form, of either kind, was made with this key. */
 export async function hasValidTag(
   token: TokenForm & { form: 'ours' },
   tagKey: CryptoKey,
 ): Promise<boolean> {
-  return isSameTag(await tagOf(token.signed, tagKey), token.tag);
+  if (isSameTag(await tagOf(token.signed, tagKey), token.tag)) return true;
+  if (token.kind !== 'backend') return false;
+  return isSameTag(await tagOf(await namedPartOf(token.signed), tagKey), token.tag);
 }
 
-/** A new token. `fillRandom` is `crypto.getRandomValues` or a test's stand-in for it. */
+/**
+ * Returns whether a `kid` names a token that this deployment can have made: its last eight characters
+ * are the tag over the others, under the prefix that the client token has.
+ */
+export async function hasValidKidTag(
+  { prefix, kid }: { readonly prefix: string; readonly kid: string },
+  tagKey: CryptoKey,
+): Promise<boolean> {
+  const named = `${prefix}_${typeNames.backend}_${kid.slice(0, KID_NAME_LENGTH)}`;
+  return isSameTag(await tagOf(named, tagKey), kid.slice(KID_NAME_LENGTH));
+}
+
+/**
+ * Makes a token. `fillRandom` is `crypto.getRandomValues` or a test's stand-in for it. With
+ * `mintsClientTokens`, the token is a backend key's and has the second kind of tag.
+ */
 export async function makeToken(options: {
   readonly prefix: string;
   readonly kind: KeyKind;
   readonly tagKey: CryptoKey;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly mintsClientTokens?: boolean;
 }): Promise<string> {
   const signed = `${options.prefix}_${typeNames[options.kind]}_${randomBase62(RANDOM_LENGTH, options.fillRandom)}`;
-  const tagged = signed + (await tagOf(signed, options.tagKey));
+  const named = options.mintsClientTokens ? await namedPartOf(signed) : signed;
+  const tagged = signed + (await tagOf(named, options.tagKey));
   return tagged + checksumOf(tagged);
+}
+
+/** What the edge stores of a token whose holder may mint client tokens. */
+export interface MintingIdentity {
+  /** Names the token in its client tokens. */
+  readonly kid: string;
+  /** Verifies them: an Ed25519 key as 43 characters of base64url. */
+  readonly publicKey: string;
+}
+
+/**
+ * Returns the `kid` and the public key of a backend token of our form with the second kind of tag;
+ * `null` for every other token, because its client tokens could not be told from invented ones.
+ */
+export async function mintingIdentityOf(
+  token: string,
+  tagKey: CryptoKey,
+): Promise<MintingIdentity | null> {
+  const form = readTokenForm(token);
+  if (form.form !== 'ours' || form.kind !== 'backend') return null;
+  const randomPart = form.signed.slice(-RANDOM_LENGTH);
+  const kid = (await kidNameOf(randomPart)) + form.tag;
+  const prefix = form.signed.slice(0, form.signed.indexOf('_'));
+  if (!(await hasValidKidTag({ prefix, kid }, tagKey))) return null;
+  return { kid, publicKey: await publicKeyOf(randomPart) };
+}
+
+/** The tagged part with the name of its client tokens in place of its random part. */
+async function namedPartOf(signed: string): Promise<string> {
+  return signed.slice(0, -RANDOM_LENGTH) + (await kidNameOf(signed.slice(-RANDOM_LENGTH)));
 }
 
 /** What is stored and looked up: SHA-256 of the token in lower-case hexadecimal. */
@@ -108,13 +162,15 @@ export function hintOf(token: string): string {
 }
 
 /**
- * A text in which every token of our form is cut down to its hint. For messages that quote what was
- * sent to us, since callers put tokens into paths and fields too.
+ * Returns a text in which every token of our form is cut down to its hint, and every client token to
+ * its prefix. For messages that quote a request, because callers put tokens into paths and fields too.
  */
 export function hideTokens(text: string): string {
   // Nearly all texts end here, which is many times quicker than the pattern.
-  if (!text.includes('_sk_') && !text.includes('_pk_')) return text;
-  return text.replace(/([a-z][a-z0-9]{0,15}_(?:sk|pk)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1…');
+  if (!text.includes('_sk_') && !text.includes('_pk_') && !text.includes('_ct_eyJ')) return text;
+  return text
+    .replace(/([a-z][a-z0-9]{0,15}_(?:sk|pk)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1…')
+    .replace(/([a-z][a-z0-9]{0,15}_ct_)eyJ[0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]*)*/g, '$1…');
 }
 
 /**

@@ -3,12 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   checksumOf,
   hashToken,
+  hasValidKidTag,
   hasValidTag,
   hideTokens,
   hintOf,
   importTagKey,
   type KeyKind,
   makeToken,
+  mintingIdentityOf,
   randomBase62,
   readTokenForm,
   tokenPrefixPattern,
@@ -177,6 +179,65 @@ describe('makeToken()', () => {
   });
 });
 
+// Computed with Python as well, from the contract in docs/client-tokens.md.
+const minting = {
+  token: 'ea_sk_0123456789ABCDEFGHIJKLMNOPQRSTGrrzR8ya4IkrSY',
+  kid: 'fus3s6AINVbnOLLCg28VIwGrrzR8ya',
+  publicKey: 'GK_QEqkesmwgtvy55csSBFY8WG5FSsR_hFp6J-rcfF4',
+};
+
+describe('a backend token that mints client tokens', () => {
+  const named = { prefix: 'ea', kid: minting.kid };
+
+  test.each([
+    ['under another prefix', { ...named, prefix: 'eb' }],
+    ['with another name', { ...named, kid: minting.kid.replace('fus3', 'fus4') }],
+    ['with another tag', { ...named, kid: minting.kid.replace('Grrz', 'GrrZ') }],
+    ['with the tag of the other kind', { ...named, kid: `${minting.kid.slice(0, 22)}3aRhN3LD` }],
+    ['without a tag', { ...named, kid: minting.kid.slice(0, 22) }],
+  ])('is not named by a kid %s', async (_, invented) => {
+    expect(await hasValidKidTag(invented, tagKey)).toBe(false);
+  });
+
+  test('is not named by its kid under another tag key', async () => {
+    expect(await hasValidKidTag(named, otherTagKey)).toBe(false);
+  });
+
+  test.each([
+    ['a backend token with the first kind of tag', golden[1].token],
+    ['a CORS token', golden[0].token],
+    ['a token that was imported', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
+    ['a mistyped token', `${minting.token.slice(0, -1)}0`],
+  ])('has an identity that %s has not', async (_, token) => {
+    expect(await mintingIdentityOf(token, tagKey)).toBeNull();
+    expect(await mintingIdentityOf(minting.token, tagKey)).toEqual({
+      kid: minting.kid,
+      publicKey: minting.publicKey,
+    });
+  });
+
+  test('is the one that was made elsewhere, and its tag is valid', async () => {
+    const made = await makeToken({
+      prefix: 'ea',
+      kind: 'backend',
+      tagKey,
+      fillRandom: countingBytes(),
+      mintsClientTokens: true,
+    });
+    expect(made).toBe(minting.token);
+    const form = readTokenForm(made);
+    expect(form.form === 'ours' && (await hasValidTag(form, tagKey))).toBe(true);
+    expect(form.form === 'ours' && (await hasValidTag(form, otherTagKey))).toBe(false);
+    expect(await hasValidKidTag(named, tagKey)).toBe(true);
+  });
+
+  test('has a tag that no CORS token can borrow', async () => {
+    const body = minting.token.replace('_sk_', '_pk_').slice(0, -6);
+    const form = readTokenForm(body + checksumOf(body));
+    expect(form.form === 'ours' && (await hasValidTag(form, tagKey))).toBe(false);
+  });
+});
+
 describe('hasValidTag() refuses', () => {
   test.each([
     ['other random characters', (token: string) => token.replace('0123', '3210')],
@@ -269,6 +330,9 @@ describe('hideTokens()', () => {
       `${'a'.repeat(16)}_sk_abcd1`,
       `${'a'.repeat(16)}_sk_abcd…`,
     ],
+    ['a client token', `Bearer ea_ct_eyJhbGci.eyJpYXQi.c2ln-_, x`, 'Bearer ea_ct_…, x'],
+    ['the beginning of a client token', 'ea_ct_eyJhbG', 'ea_ct_…'],
+    ['another word with the letters of one', 'product_ct_scan_results', 'product_ct_scan_results'],
     ['half a token', 'ea_sk_0123456', 'ea_sk_0123…'],
     ['a token that is mistyped', `${token}x`, 'ea_pk_0123…'],
     ['a hint', 'ea_pk_0123', 'ea_pk_0123'],
