@@ -79,32 +79,49 @@ describe('readClaims() reads', () => {
   });
 });
 
+interface Judged {
+  readonly iat: number;
+  readonly exp: number;
+  readonly verdict: 'current' | 'expired' | RegExp;
+  readonly validFromSeconds?: number;
+}
+
 describe('judgeTimes()', () => {
-  const rows: readonly (readonly [
-    name: string,
-    iat: number,
-    exp: number,
-    verdict: 'current' | 'expired' | RegExp,
-    validFromSeconds?: number,
-  ])[] = [
+  const rows: readonly (readonly [name: string, judged: Judged])[] = [
     // The clock stands at 1,000,000 s and the parent allows 600 s.
-    ['exp before iat', 1_000_000, 999_999, /not after/],
-    ['exp at iat', 1_000_000, 1_000_000, /not after/],
-    ['a lifetime of 601 s', 1_000_000, 1_000_601, /too long/],
-    ['a long lifetime that has ended', 900_000, 950_000, /too long/],
-    ['iat 11 s ahead', 1_000_011, 1_000_100, /ahead/],
-    ['exp now', 999_500, 1_000_000, 'expired'],
-    ['exp a second ago', 999_500, 999_999, 'expired'],
-    ['voided after it was issued', 999_900, 1_000_100, 'expired', 999_901],
-    ['issued as the others are voided', 999_900, 1_000_100, 'expired', 999_900],
-    ['issued 9 s after that', 999_909, 1_000_100, 'expired', 999_900],
-    ['issued 10 s after that', 999_910, 1_000_100, 'current', 999_900],
-    ['issued while others are voided ahead', 1_000_000, 1_000_100, 'expired', 1_000_060],
-    ['a lifetime of 600 s', 1_000_000, 1_000_600, 'current'],
-    ['iat 10 s ahead', 1_000_010, 1_000_100, 'current'],
-    ['a second left', 999_500, 1_000_001, 'current'],
+    ['exp before iat', { iat: 1_000_000, exp: 999_999, verdict: /not after/ }],
+    ['exp at iat', { iat: 1_000_000, exp: 1_000_000, verdict: /not after/ }],
+    ['a lifetime of 601 s', { iat: 1_000_000, exp: 1_000_601, verdict: /too long/ }],
+    ['a long lifetime that has ended', { iat: 900_000, exp: 950_000, verdict: /too long/ }],
+    ['iat 11 s ahead', { iat: 1_000_011, exp: 1_000_100, verdict: /ahead/ }],
+    ['exp now', { iat: 999_500, exp: 1_000_000, verdict: 'expired' }],
+    ['exp a second ago', { iat: 999_500, exp: 999_999, verdict: 'expired' }],
+    [
+      'voided after it was issued',
+      { iat: 999_900, exp: 1_000_100, verdict: 'expired', validFromSeconds: 999_901 },
+    ],
+    [
+      'issued as the others are voided',
+      { iat: 999_900, exp: 1_000_100, verdict: 'expired', validFromSeconds: 999_900 },
+    ],
+    [
+      'issued 9 s after that',
+      { iat: 999_909, exp: 1_000_100, verdict: 'expired', validFromSeconds: 999_900 },
+    ],
+    [
+      'issued 10 s after that',
+      { iat: 999_910, exp: 1_000_100, verdict: 'current', validFromSeconds: 999_900 },
+    ],
+    [
+      'issued while others are voided ahead',
+      { iat: 1_000_000, exp: 1_000_100, verdict: 'expired', validFromSeconds: 1_000_060 },
+    ],
+    ['a lifetime of 600 s', { iat: 1_000_000, exp: 1_000_600, verdict: 'current' }],
+    ['iat 10 s ahead', { iat: 1_000_010, exp: 1_000_100, verdict: 'current' }],
+    ['a second left', { iat: 999_500, exp: 1_000_001, verdict: 'current' }],
   ];
-  test.each(rows)('judges %s', (_, iat, exp, verdict, validFromSeconds) => {
+  test.each(rows)('judges %s', (_, judgement) => {
+    const { iat, exp, verdict, validFromSeconds } = judgement;
     const judged = judgeTimes(
       { iat, exp },
       {
