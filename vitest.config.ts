@@ -11,8 +11,6 @@ import { textModules } from './test/support/node/text-modules.ts';
  */
 export default defineConfig({
   test: {
-    reporters: process.env['CI'] ? ['default', 'json'] : ['default'],
-    outputFile: { json: 'test-output/results.json' },
     projects: [
       {
         test: {
@@ -50,7 +48,12 @@ export default defineConfig({
         test: {
           name: 'end-to-end',
           include: ['test/end-to-end/**/*.test.ts'],
-          globalSetup: ['test/support/node/build-bundle.ts'],
+          globalSetup: [
+            'test/support/node/build-bundle.ts',
+            'test/support/node/chromium/global-setup.ts',
+          ],
+          // A crashed browser fails the tests that were using it. Those run once more.
+          retry: { count: 1, condition: /(?:page|context or browser) has been closed|crashed/ },
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

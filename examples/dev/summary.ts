@@ -41,5 +41,8 @@ ${heading('Try')}
 
   The same key may not list everybody's streams: 403, X-Edge-Reason: route_not_allowed.
     curl -i ${edgeUrl}/api/stream ${authorization(keys.restricted.token)} ${origin}
+
+  On a machine without a browser, the packaged Chromium opens the example page and takes a picture.
+    npm run browser -- ${pageUrl}/ page.png
 `;
 }

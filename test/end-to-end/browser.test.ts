@@ -5,9 +5,8 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { launchChromium } from '../support/node/chromium.ts';
+import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import { type ExampleUpstream, serveExampleUpstream } from '../support/node/example-upstream.ts';
 import {
   fetchFromPage,
@@ -23,7 +22,7 @@ import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edg
 import { echo, hang, redirect, reply, reset } from '../support/node/upstream-answers.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
-let browser: Browser;
+let browser: TestBrowser;
 let pages: Pages;
 let upstream: Upstream;
 let edge: Edge;

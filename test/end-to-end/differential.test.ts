@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runWrangler } from '../support/node/build-bundle.ts';
+import { findProgram } from '../support/node/programs.ts';
 import { request } from '../support/node/raw-http.ts';
 import {
   compatibilityDate,
@@ -21,7 +22,7 @@ import {
 import { type ServedWorkerd, serveUnderWorkerd } from '../support/node/serve-workerd.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 import { isWithinTable, type Served } from './differential/routes.ts';
-import { findProgram, startUpstreamKinds, type UpstreamKind } from './differential/servers.ts';
+import { startUpstreamKinds, type UpstreamKind } from './differential/servers.ts';
 import {
   type HostileRequest,
   honestIds,

@@ -4,9 +4,8 @@
  * control cases show that neither happens.
  */
 
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchChromium } from '../support/node/chromium.ts';
+import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
 import { chunk, request, sendRaw } from '../support/node/raw-http.ts';
 import {
@@ -201,7 +200,7 @@ describe('the raw client and the upstream', () => {
 });
 
 describe('the browser', () => {
-  let browser: Browser;
+  let browser: TestBrowser;
   let pages: Pages;
   let upstream: Upstream;
   beforeAll(async () => {

@@ -6,10 +6,10 @@
  * What needs no browser (headers, forged requests one by one, clocks) is in test/manage/page.
  */
 
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createSessions, SESSION_COOKIE } from '../../src/manage/page/access/session.ts';
-import { launchChromium } from '../support/node/chromium.ts';
+import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
   axeFindings,
   type Dashboard,
@@ -20,7 +20,7 @@ import { fetchFromPage, openPage, type Pages, servePages } from '../support/node
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
-let browser: Browser;
+let browser: TestBrowser;
 let pages: Pages;
 let upstream: Upstream;
 let edge: Edge;

@@ -4,15 +4,16 @@
  */
 
 import { spawn } from 'node:child_process';
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { serve as serveHono } from '@hono/node-server';
 import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
+import { findProgram } from '../../support/node/programs.ts';
 import { request } from '../../support/node/raw-http.ts';
 import { findRoute, type Served, servedRoutes } from './routes.ts';
 
@@ -225,20 +226,6 @@ async function answers(port: number): Promise<void> {
     }
   }
   throw new Error(`Cannot reach nginx on port ${port}`);
-}
-
-/** Where a program is that one would start from a shell of root; `null` when it is not there. */
-export async function findProgram(name: string): Promise<string | null> {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
-  for (const folder of folders) {
-    try {
-      await access(join(folder, name));
-      return join(folder, name);
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return null;
 }
 
 function methodName(method: string): 'get' | 'post' | 'patch' {

@@ -6,8 +6,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { projectRoot } from './build-bundle.ts';
+import type { TestBrowser } from './chromium.ts';
 import type { Edge } from './serve-edge.ts';
 
 export type DashboardOptions = {
@@ -46,7 +47,7 @@ let addresses = 0;
 
 /** Opens a browsing context of its own. Each has another client address, as attempts are limited. */
 export async function openDashboard(
-  browser: Browser,
+  browser: TestBrowser,
   edge: Edge,
   options: DashboardOptions = {},
 ): Promise<Dashboard> {

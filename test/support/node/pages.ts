@@ -5,7 +5,8 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Browser, BrowserContext, Frame, Page } from 'playwright-core';
+import type { BrowserContext, Frame, Page } from 'playwright-core';
+import type { TestBrowser } from './chromium.ts';
 import { listen } from './upstream-server.ts';
 
 export type Pages = {
@@ -66,7 +67,7 @@ export type OpenPage = {
 };
 
 /** Opens the URL in a browsing context of its own: no cookies, cache or remembered preflights. */
-export async function openPage(browser: Browser, url: string): Promise<OpenPage> {
+export async function openPage(browser: TestBrowser, url: string): Promise<OpenPage> {
   const context = await browser.newContext();
   const page = await context.newPage();
   const consoleErrors: string[] = [];

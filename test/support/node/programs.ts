@@ -1,0 +1,28 @@
+/** Programs that some tests and measurements use if the machine has them. No test depends on one. */
+
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+
+/** The optional programs by name, with what uses each. */
+export const optionalPrograms: Readonly<Record<string, string>> = {
+  nginx: 'the differential test, beside the readings recorded from it',
+  wrk: '`npm run bench`',
+  gunicorn: 'the Python example in docs/upstream.md',
+  python3: 'the Python example in docs/upstream.md',
+  chromium: 'tests, if CHROMIUM_PATH names it',
+  'google-chrome': 'tests, if CHROMIUM_PATH names it',
+  firefox: 'no test',
+};
+
+/** The path of a program that root's shell would find, or `null` if it is not installed. */
+export async function findProgram(name: string): Promise<string | null> {
+  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']) {
+    const path = join(folder, name);
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return null;
+}
