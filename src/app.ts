@@ -14,6 +14,7 @@ import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
+import type { ManagementRoutes } from './manage/routes.ts';
 import { methodNotAllowedResponse, ownProblemKinds, problemResponse } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
@@ -29,9 +30,12 @@ export interface App {
 /** Builds the app from its parts. */
 export function createApp(
   gateway: Gateway,
-  management: (runInBackground: (work: Promise<unknown>) => void) => Promise<Management>,
+  management: () => Promise<Management>,
   dashboard: DashboardParts,
 ): App {
+  /** Kept once built. Not the promise: a request may not wait for what another one began. */
+  let routes: ManagementRoutes | null = null;
+
   async function serveOwn(
     request: Request,
     target: RequestTarget,
@@ -57,13 +61,8 @@ export function createApp(
     // Loaded when somebody asks for it: an isolate that only serves the API starts in less time. Each
     // request imports by itself, because the runtime lets none wait for what another one began.
     const { createManagementRoutes } = await import('./manage/routes.ts');
-    const routes = createManagementRoutes({
-      management: await management(runInBackground),
-      dashboard,
-      requestId,
-      notFound,
-    });
-    return routes.fetch(request);
+    routes ??= createManagementRoutes({ management: await management(), dashboard, notFound });
+    return routes.fetch(request, { requestId, runInBackground });
   }
 
   return {

@@ -293,7 +293,7 @@ function buildIsolate(env: Env, config: Config): Isolate {
         random: Math.random,
       }),
     },
-    async (runInBackground) => ({
+    async () => ({
       store: createAdminStore(env.DB),
       database: store,
       usage: {
@@ -310,7 +310,8 @@ function buildIsolate(env: Env, config: Config): Isolate {
       now,
       fillRandom: (bytes) => crypto.getRandomValues(bytes),
       log,
-      onChange: (tokenHashes) => followChange(directory, replication, tokenHashes, runInBackground),
+      onChange: (tokenHashes, runInBackground) =>
+        followChange(directory, replication, tokenHashes, runInBackground),
     }),
     {
       endedSessions: createEndedSessions(env.DB, now),

@@ -14,15 +14,15 @@ import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
 import { gitHubSecretScanning, leakOperations } from './leaks.ts';
 import { describeApi } from './openapi.ts';
-import type { Call, Management, Operation, Outcome } from './operation.ts';
+import type { Call, Management, Operation, Outcome, RequestParts } from './operation.ts';
 import { problem } from './problems.ts';
 import { createRouter } from './router.ts';
 import { usageOperations } from './usage.ts';
 
-/** What each request brings along. */
-interface Variables {
-  requestId: string;
-  caller: Caller;
+/** The types of Hono's context: `Bindings` is what `fetch` is called with. */
+interface ApiEnv {
+  Bindings: RequestParts;
+  Variables: { caller: Caller };
 }
 
 /** Every endpoint but the description of them. */
@@ -41,8 +41,8 @@ export const OPENAPI_PATH = '/openapi.json';
 const NO_STORE = { 'Cache-Control': 'no-store' } as const;
 
 /** The routes of the API, to be mounted at `/_edge/v1`. */
-export function createManagementApi(management: Management): HonoBase<{ Variables: Variables }> {
-  const api = createRouter<{ Variables: Variables }>();
+export function createManagementApi(management: Management): HonoBase<ApiEnv> {
+  const api = createRouter<ApiEnv>();
   const isOff = management.adminToken === null && management.people === null;
 
   // Before everything else: GitHub is nobody who signs in, and needs no management to be there.
@@ -65,11 +65,11 @@ export function createManagementApi(management: Management): HonoBase<{ Variable
     }
     management.log({
       event: 'management_refused',
-      requestId: context.var.requestId,
+      requestId: context.env.requestId,
       code: result.problem.code,
       cause: result.cause,
     });
-    return refusal(context.req.raw, context.var.requestId, result.problem, result.headers);
+    return refusal(context.req.raw, context.env.requestId, result.problem, result.headers);
   });
 
   for (const [path, methods] of allowedMethods('management')) {
@@ -81,14 +81,14 @@ export function createManagementApi(management: Management): HonoBase<{ Variable
   function serve(
     path: string,
     methods: readonly string[],
-    callerOf: (variables: Variables) => Caller,
+    callerOf: (variables: ApiEnv['Variables']) => Caller,
   ): void {
     for (const operation of operations.filter((candidate) => candidate.path === path)) {
       api.on(operation.method, routeOf(path), async (context) => {
         const call: Call = {
           management,
           caller: callerOf(context.var),
-          requestId: context.var.requestId,
+          ...context.env,
           request: context.req.raw,
           id: context.req.param('id') ?? '',
           query: new URL(context.req.url).searchParams,
@@ -97,7 +97,7 @@ export function createManagementApi(management: Management): HonoBase<{ Variable
       });
     }
     api.all(routeOf(path), (context) =>
-      methodNotAllowedResponse(context.req.raw, context.var.requestId, methods),
+      methodNotAllowedResponse(context.req.raw, context.env.requestId, methods),
     );
   }
 }

@@ -399,12 +399,12 @@ export function noteOf(
 
 /** Tells everybody who has to know of a change that was committed. */
 export async function committed(
-  { management, caller, requestId }: Context,
+  { management, caller, requestId, runInBackground }: Context,
   line: { readonly event: string; readonly keyId?: string; readonly count?: number },
   tokenHashes: readonly string[],
 ): Promise<void> {
   management.log({ ...line, requestId, actor: caller.actor });
-  await management.onChange(tokenHashes);
+  await management.onChange(tokenHashes, runInBackground);
 }
 
 async function newToken({ management }: Context, kind: KeyKind): Promise<string> {

@@ -38,10 +38,13 @@ export interface Management {
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
   /**
-   * Told after every commit, with the tokens that changed, so that this isolate and KV follow at
+   * Called after every commit, with the tokens that changed, so that this isolate and KV follow at
    * once. Never rejects: the change stands, whatever happens here.
    */
-  readonly onChange: (tokenHashes: readonly string[]) => Promise<void>;
+  readonly onChange: (
+    tokenHashes: readonly string[],
+    runInBackground: RequestParts['runInBackground'],
+  ) => Promise<void>;
 }
 
 /** What was counted. Rejects when D1 cannot be reached. */
@@ -52,11 +55,17 @@ export interface UsageReader {
   refusedOriginsOf(keyId: string): Promise<readonly RefusedOrigin[]>;
 }
 
+/** The parts of one request that the Worker adds to it. */
+export interface RequestParts {
+  readonly requestId: string;
+  /** Continues work after the response, as `waitUntil` does. */
+  readonly runInBackground: (work: Promise<unknown>) => void;
+}
+
 /** Who asks for something to be done, and what with. */
-export interface Context {
+export interface Context extends RequestParts {
   readonly management: Management;
   readonly caller: Caller;
-  readonly requestId: string;
 }
 
 /** One request to an endpoint. */

@@ -8,45 +8,45 @@
 import type { HonoBase } from 'hono/hono-base';
 import { methodNotAllowedResponse } from '../problem.ts';
 import { createManagementApi } from './api.ts';
-import type { Management } from './operation.ts';
+import type { Management, RequestParts } from './operation.ts';
 import type { DashboardParts } from './page/dashboard.ts';
 import { createRouter } from './router.ts';
 
-/** What routes are made of, for one request. */
+/** What the routes of an isolate are made of. */
 export interface ManagementRoutesOptions {
   readonly management: Management;
   readonly dashboard: DashboardParts;
-  readonly requestId: string;
   readonly notFound: (request: Request, requestId: string) => Response;
 }
 
-/** Routes everything under `/_edge`. Rejects when a handler does: `worker.ts` answers for it. */
-export function createManagementRoutes(
-  options: ManagementRoutesOptions,
-): HonoBase<{ Variables: { requestId: string } }> {
-  const { management, dashboard, requestId, notFound } = options;
-  const routes = createRouter<{ Variables: { requestId: string } }>();
-  routes.use((context, next) => {
-    context.set('requestId', requestId);
-    return next();
-  });
+/** The routes under `/_edge`. Each request is handed over with its parts. */
+export type ManagementRoutes = HonoBase<{ Bindings: RequestParts }>;
+
+/**
+ * Routes everything under `/_edge`, for all requests of an isolate. Rejects when a handler does:
+ * `worker.ts` answers for it.
+ */
+export function createManagementRoutes(options: ManagementRoutesOptions): ManagementRoutes {
+  const { management, dashboard, notFound } = options;
+  const routes: ManagementRoutes = createRouter();
   routes.get('/_edge/errors', async () => {
     const { errorsPageResponse } = await import('./errors-page.tsx');
     return errorsPageResponse(management.restrictedRoutes);
   });
   routes.all('/_edge/errors', (context) =>
-    methodNotAllowedResponse(context.req.raw, requestId, ['GET', 'HEAD']),
+    methodNotAllowedResponse(context.req.raw, context.env.requestId, ['GET', 'HEAD']),
   );
   routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
   routes.route('/_edge/v1', createManagementApi(management));
   // Everything above is for programs, which do not need the page.
   routes.all('/_edge/*', async (context) => {
     const { servePage } = await import('./page/page.tsx');
-    const handleApi = async (request: Request) => routes.fetch(request);
+    const handleApi = async (request: Request) => routes.fetch(request, context.env);
+    const { requestId } = context.env;
     const page = { ...dashboard, management, handleApi, requestId };
     return (await servePage(page, context.req.raw)) ?? context.notFound();
   });
-  routes.notFound((context) => notFound(context.req.raw, requestId));
+  routes.notFound((context) => notFound(context.req.raw, context.env.requestId));
   // Nothing is caught here: `worker.ts` answers for every failure, once.
   routes.onError((error) => {
     throw error;
