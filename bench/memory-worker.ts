@@ -4,7 +4,7 @@ import type { StoredKey } from '../src/core/key/key.ts';
 import { parseOrigin } from '../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../src/core/routes/restricted-routes.ts';
 import { createKeyDirectory, type KeyDirectory } from '../src/keys/lookup/directory.ts';
-import { Lookup } from '../src/keys/lookup/request-scope.ts';
+import { RequestScope } from '../src/keys/lookup/request-scope.ts';
 import { LOG_START } from '../src/keys/types.ts';
 
 /** What is remembered, by name. */
@@ -42,17 +42,17 @@ export default {
 };
 
 async function remember(known: KeyDirectory, kind: string, number: number): Promise<void> {
-  const lookup = new Lookup(0, () => {});
+  const scope = new RequestScope(0, () => {});
   if (kind === 'origin') {
     const origin = parseOrigin(`https://tenant-${number}.apps.example.com`);
-    if (origin) await known.findOrigin(origin, lookup);
+    if (origin) await known.findOrigin(origin, scope);
     return;
   }
   // Of another form than ours, so that it needs no tag, but as long. It is cut out of a long header,
   // as an attacker would send it: the header must not stay.
   const name = `another-vendor-token-${String(number).padStart(29, '0')}`;
   const header = `Bearer${' '.repeat(kind === 'key from a long header' ? 16_000 : 1)}${name}`;
-  await known.find(/^Bearer +(.*)$/.exec(header)?.[1] ?? '', null, lookup);
+  await known.find(/^Bearer +(.*)$/.exec(header)?.[1] ?? '', null, scope);
 }
 
 function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDirectory {

@@ -11,9 +11,11 @@ import { type App, createApp } from './app.ts';
 import type { Config, ConfigProblem } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
+import type { RateLimitPolicy } from './core/decide/rate-limit.ts';
 import { LIMITER_TIMEOUT_MS } from './core/limits.ts';
 import { compileRoutes } from './core/routes/route-table.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
+import type { Limit } from './gateway/gateway.ts';
 import { fetchFromHandler, type Handler } from './gateway/handler-upstream.ts';
 import { createRecorder } from './gateway/record.ts';
 import { failureResponse } from './gateway/refuse.ts';
@@ -279,8 +281,10 @@ function buildIsolate(env: Env, config: Config): Isolate {
       assertions:
         config.assertion &&
         createAssertionSigner({ ...config.assertion, newId: () => crypto.randomUUID() }),
-      mayFail: (network) => isWithinLimit(env.FAILURE_LIMITER, network),
-      mayUse: env.KEY_LIMITER ? (keyId) => isWithinLimit(env.KEY_LIMITER, keyId) : null,
+      limits: {
+        failures: limitOf(env.FAILURE_LIMITER, config.failureLimit),
+        keys: limitOf(env.KEY_LIMITER, config.keyLimit),
+      },
       fetch: (input, init) => fetch(input, init),
       needsSignal: false,
       now,
@@ -345,15 +349,20 @@ async function followChange(
   await directory.refresh();
 }
 
-/** Whether a limit has room for one more. A limiter that fails lets through: it is not the lock. */
-async function isWithinLimit(limiter: RateLimit | undefined, key: string): Promise<boolean> {
-  if (limiter === undefined) return true;
-  try {
-    return (await withTimeout(limiter.limit({ key }), LIMITER_TIMEOUT_MS)).success;
-  } catch (error) {
-    log({ event: 'limiter_failed', error: String(error) });
-    return true;
-  }
+/** A limit of the gateway; `null` without a binding. One that fails lets through: it is not the lock. */
+function limitOf(limiter: RateLimit | undefined, policy: RateLimitPolicy | null): Limit | null {
+  if (limiter === undefined || policy === null) return null;
+  return {
+    policy,
+    async take(name) {
+      try {
+        return (await withTimeout(limiter.limit({ key: name }), LIMITER_TIMEOUT_MS)).success;
+      } catch (error) {
+        log({ event: 'limiter_failed', error: String(error) });
+        return true;
+      }
+    },
+  };
 }
 
 class ConfigurationError extends Error {

@@ -2,7 +2,7 @@
 
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 import { createKeyDirectory, type KeyDirectory } from '../../src/keys/lookup/directory.ts';
-import { Lookup } from '../../src/keys/lookup/request-scope.ts';
+import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import type { CacheKind, Stores } from './stores.ts';
 
@@ -81,13 +81,13 @@ export function request(
   token: string,
   onAnswer: (isAllowed: boolean) => void,
 ): void {
-  const lookup = new Lookup(time.nowMs, (work) => void work);
-  const known = isolate.recall(token, lookup);
+  const scope = new RequestScope(time.nowMs, (work) => void work);
+  const known = isolate.recall(token, scope);
   const answer = (found: NonNullable<typeof known>) => {
     const isAllowed = found.outcome === 'found';
-    if (isAllowed) lookup.allow();
+    if (isAllowed) scope.startDeferredWrites();
     onAnswer(isAllowed);
   };
   if (known) answer(known);
-  else void isolate.find(token, null, lookup).then(answer);
+  else void isolate.find(token, null, scope).then(answer);
 }

@@ -3,13 +3,14 @@
  */
 
 import type { Config } from '../config/config.ts';
+import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import type { RejectionCode } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import type { RouteTable } from '../core/routes/route-table.ts';
 import type { KeyDirectory } from '../keys/lookup/directory.ts';
-import type { Lookup } from '../keys/lookup/request-scope.ts';
+import type { RequestScope } from '../keys/lookup/request-scope.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import type { AssertionSigner } from './assertion.ts';
 
@@ -23,17 +24,27 @@ export interface Gateway {
   readonly publicRoutes: RouteTable | null;
   /** `null`: the upstream gets no assertion. */
   readonly assertions: AssertionSigner | null;
-  /** Whether a client network may fail once more; never rejects. */
-  readonly mayFail: (network: string) => Promise<boolean>;
-  /** Whether a key may be used once more; never rejects. `null`: keys are not limited. */
-  readonly mayUse: ((keyId: string) => Promise<boolean>) | null;
+  /** The rate limits; `null`: what it counts is not limited. */
+  readonly limits: {
+    /** Failed authentications, by client network. */
+    readonly failures: Limit | null;
+    /** Requests, by the id of their key. */
+    readonly keys: Limit | null;
+  };
   readonly fetch: typeof fetch;
   /** Whether what `fetch` asks goes on until its signal says stop: code of this Worker does. */
   readonly needsSignal: boolean;
   readonly now: () => number;
   readonly newRequestId: () => string;
   /** Logs and counts how a request ended; never throws. */
-  readonly record: (outcome: Outcome) => void;
+  readonly record: (record: RequestRecord) => void;
+}
+
+/** A rate limit and its counter. */
+export interface Limit {
+  readonly policy: RateLimitPolicy;
+  /** Counts one more. Returns whether the limit has room for it. Never rejects. */
+  take(name: string): Promise<boolean>;
 }
 
 /** What is read off a request once, before any decision. */
@@ -43,11 +54,11 @@ export interface Facts {
   readonly target: RequestTarget;
   /** `null` without one. */
   readonly origin: WebOrigin | null;
-  readonly lookup: Lookup;
+  readonly scope: RequestScope;
 }
 
 /** How a request ended. */
-export interface Outcome {
+export interface RequestRecord {
   readonly facts: Facts;
   readonly code: RejectionCode | 'allowed';
   /** The precise reason, for the log alone. */

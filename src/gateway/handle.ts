@@ -1,40 +1,37 @@
 /**
- * The gateway: one request, one direction.
+ * The gateway: performs what `core/decide/pipeline.ts` decides about one request.
  *
  *     read facts -> preflight?  -> 204 with grant | 403
  *                -> public?     -> forward, any origin may read it
- *                -> find key -> authorize, by origin and route -> forward, then add the grant
- *                                                              -> refuse, with the grant where one is due
+ *                -> find key -> decide by origin and route -> forward, then add the grant
+ *                                                          -> refuse, with the grant where one is due
  *
- * This file holds the branches and their order; the parts compute and return. Nothing is forwarded
- * that was not authorised, so a failure here ends in a refusal (never `passThroughOnException`).
+ * Nothing is forwarded that was not authorised, so a failure here ends in a refusal (never
+ * `passThroughOnException`).
  */
 
-import {
-  authorize,
-  invalidKey,
-  invalidOrigin,
-  matchPublicRoute,
-} from '../core/decide/authorize.ts';
+import { type Decision, invalidKey } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
 import { grantTo } from '../core/decide/grant.ts';
-import { decidePreflight, isPreflight } from '../core/decide/preflight.ts';
+import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
+import { decidePreflight } from '../core/decide/preflight.ts';
+import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
-import { Lookup, type RunInBackground } from '../keys/lookup/request-scope.ts';
+import { RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
-import { type Caller, identityHeaders } from './identity.ts';
+import { identityHeaders, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
-import { refuse, refuseCredentials, registrationOf } from './refuse.ts';
-import { makeOurs } from './upstream-response.ts';
+import { registrationOf, respondToBadCredentials, respondWithRejection } from './refuse.ts';
+import { rewriteResponseHeaders } from './upstream-response.ts';
 
 /**
  * Answers a request that is not for `/_edge/`. `target` is its URL, read by the caller, which has
- * made sure of that. Throws only when something of ours is broken.
+ * made sure of that. Throws only if something of ours is broken.
  */
 export async function handle(
   gateway: Gateway,
@@ -43,50 +40,55 @@ export async function handle(
   runInBackground: RunInBackground,
 ): Promise<Response> {
   const origin = readOrigin(request);
+  const { method } = request;
   const facts: Facts = {
     request,
     requestId: gateway.newRequestId(),
     target,
     origin: origin === 'malformed' ? null : origin,
-    lookup: new Lookup(gateway.now(), runInBackground),
+    scope: new RequestScope(gateway.now(), runInBackground),
   };
-  // Before any look-up: a malformed origin is never echoed, logged or searched for.
-  if (origin === 'malformed') return refuse(gateway, facts, invalidOrigin(), null);
-
-  const { method } = request;
   const requestedMethod =
     method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null;
-  if (origin && isPreflight({ method, origin, requestedMethod })) {
-    return answerPreflight(gateway, facts, origin, requestedMethod ?? '');
+  const next = decideBeforeKey({ method, target, origin, requestedMethod }, gateway);
+  switch (next.step) {
+    case 'refuse':
+      return respondWithRejection(gateway, facts, next.rejection, null);
+    case 'preflight':
+      return answerPreflight(gateway, facts, next);
+    case 'forward':
+      return forwardFor(gateway, facts, noKey, next.route);
+    case 'find-key':
+      return handleWithKey(gateway, facts);
   }
+}
 
-  const publicRoute = matchPublicRoute(gateway.publicRoutes, method, target);
-  if (publicRoute) return forwardFor(gateway, facts, noKey, publicRoute);
-
+/** Answers a request that needs a key: finds the key, and asks the rules about it. */
+async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> {
+  const { request, origin, scope } = facts;
   const bearer = readBearer(request.headers.get('authorization'));
-  if (!bearer.ok) return refuseCredentials(gateway, facts, bearer.rejection);
+  if (!bearer.ok) return respondToBadCredentials(gateway, facts, bearer.rejection);
 
   const found =
-    gateway.directory.recall(bearer.token, facts.lookup) ??
-    (await gateway.directory.find(bearer.token, origin, facts.lookup));
-  if (found.outcome === 'unavailable') return refuse(gateway, facts, unavailable(), null);
-  if (found.outcome === 'unknown')
-    return refuseCredentials(gateway, facts, invalidKey(found.cause));
-
-  const decision = authorize({
-    key: found.key,
-    method,
-    target,
-    restrictedRoutes: gateway.restrictedRoutes,
-    origin,
-    nowMs: facts.lookup.nowMs,
-  });
-  if (!decision.allowed) return refuse(gateway, facts, decision.rejection, found);
-  if (gateway.mayUse !== null && !(await gateway.mayUse(found.key.id))) {
-    return refuse(gateway, facts, tooManyRequests(gateway), found);
+    gateway.directory.recall(bearer.token, scope) ??
+    (await gateway.directory.find(bearer.token, origin, scope));
+  if (found.outcome === 'unavailable') {
+    return respondWithRejection(gateway, facts, unavailable(), null);
+  }
+  if (found.outcome === 'unknown') {
+    return respondToBadCredentials(gateway, facts, invalidKey(found.cause));
   }
 
-  facts.lookup.allow();
+  const { method } = request;
+  const asked = { method, target: facts.target, origin };
+  const decision = decideWithKey(found.key, asked, gateway, scope.nowMs);
+  if (!decision.allowed) return respondWithRejection(gateway, facts, decision.rejection, found);
+  const limit = gateway.limits.keys;
+  if (limit !== null && !(await limit.take(found.key.id))) {
+    return respondWithRejection(gateway, facts, tooManyRequests(limit.policy), found);
+  }
+
+  scope.startDeferredWrites();
   return forwardFor(gateway, facts, found, decision);
 }
 
@@ -94,15 +96,15 @@ export async function handle(
 async function forwardFor(
   gateway: Gateway,
   facts: Facts,
-  caller: Caller,
-  allowed: { readonly path: string; readonly query: string; readonly route: string | null },
+  caller: KeyHolder,
+  allowed: Pick<Decision & { readonly allowed: true }, 'path' | 'query' | 'route'>,
 ): Promise<Response> {
   const { config } = gateway;
-  gateway.usage.countAllowed(caller.key?.id ?? null, facts.lookup);
+  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
   const url = config.upstreamUrl + allowed.path + allowed.query;
   const identity = identityHeaders(gateway, facts, caller);
   if (gateway.assertions !== null) {
-    const { nowMs } = facts.lookup;
+    const { nowMs } = facts.scope;
     const asserted = { ...caller, method: facts.request.method, url, nowMs };
     // A request whose assertion cannot be signed is not forwarded: this throws.
     identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
@@ -118,15 +120,20 @@ async function forwardFor(
     fetch: gateway.fetch,
   });
   if (!forwarded.ok) {
-    return refuse(gateway, facts, { ...forwarded.rejection, cause: forwarded.error }, caller);
+    const rejection = { ...forwarded.rejection, cause: forwarded.error };
+    return respondWithRejection(gateway, facts, rejection, caller);
   }
 
   const { response } = forwarded;
   const { headers } = response;
   const isPrivate = caller.key !== null;
-  makeOurs(headers, { grant: grantTo(facts.origin), requestId: facts.requestId, isPrivate });
+  rewriteResponseHeaders(headers, {
+    grant: grantTo(facts.origin),
+    requestId: facts.requestId,
+    isPrivate,
+  });
   if (config.serverTiming) {
-    const edgeMs = sentAtMs - facts.lookup.nowMs;
+    const edgeMs = sentAtMs - facts.scope.nowMs;
     headers.append('Server-Timing', `edge;dur=${edgeMs}, upstream;dur=${gateway.now() - sentAtMs}`);
   }
   const { key, isStale } = caller;
@@ -134,28 +141,26 @@ async function forwardFor(
   return response;
 }
 
-/** Nobody in particular: the caller of a public route. */
-const noKey: Caller = { key: null, isStale: false };
+/** The caller of a public route. */
+const noKey: KeyHolder = { key: null, isStale: false };
 
 async function answerPreflight(
   gateway: Gateway,
   facts: Facts,
-  origin: WebOrigin,
-  requestedMethod: string,
+  { origin, isPublic }: { readonly origin: WebOrigin; readonly isPublic: boolean },
 ): Promise<Response> {
-  const isPublic = matchPublicRoute(gateway.publicRoutes, requestedMethod, facts.target) !== null;
   const decision = decidePreflight({
     origin,
     registration: isPublic ? 'registered' : await registrationOf(gateway, facts, origin),
     requestedHeaders: facts.request.headers.get('access-control-request-headers'),
   });
   if (!decision.granted) {
-    const response = await refuse(gateway, facts, decision.rejection, null);
+    const response = await respondWithRejection(gateway, facts, decision.rejection, null);
     preflightVary(response.headers);
     return response;
   }
-  facts.lookup.allow();
-  gateway.usage.countPreflight(facts.lookup);
+  facts.scope.startDeferredWrites();
+  gateway.usage.countPreflight(facts.scope);
   return preflightResponse(grantTo(origin), decision.allowHeaders, decision.maxAgeSeconds);
 }
 
@@ -165,11 +170,10 @@ function unavailable(): Rejection {
   });
 }
 
-function tooManyRequests({ config }: Gateway): Rejection {
-  const limit = config.keyLimit === null ? {} : { limit: config.keyLimit };
+function tooManyRequests(policy: RateLimitPolicy): Rejection {
   return reject(
     'rate_limited',
-    'Cannot answer so many requests with this API key. Wait, then go on more slowly',
-    limit,
+    'Cannot answer so many requests with this API key. Wait, then send them more slowly',
+    { limit: policy },
   );
 }

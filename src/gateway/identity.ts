@@ -5,8 +5,8 @@
 import type { Key } from '../core/key/key.ts';
 import type { Facts, Gateway } from './gateway.ts';
 
-/** What is known of the caller. `key` is `null` on a public route. */
-export interface Caller {
+/** The caller as the key identifies it. `key` is `null` on a public route. */
+export interface KeyHolder {
   readonly key: Key | null;
   /** Whether the key was let in on what was last known, while D1 is out of reach. */
   readonly isStale: boolean;
@@ -16,7 +16,7 @@ export interface Caller {
 export function identityHeaders(
   gateway: Gateway,
   facts: Facts,
-  { key }: Caller,
+  { key }: KeyHolder,
 ): Record<string, string> {
   const { request, target } = facts;
   const { upstreamAuthorization } = gateway.config;

@@ -3,7 +3,7 @@
  * sample of those that are allowed. No token and no header of the client's that was not parsed.
  */
 
-import type { Outcome } from './gateway.ts';
+import type { RequestRecord } from './gateway.ts';
 
 /** Where outcomes go. */
 export interface RecorderOptions {
@@ -17,41 +17,56 @@ export interface RecorderOptions {
   readonly random: () => number;
 }
 
-/** A recorder. A hot allowed request that is not sampled costs it two comparisons. */
-export function createRecorder(options: RecorderOptions): (outcome: Outcome) => void {
-  const { analytics, logAllowedPercent } = options;
-  return (outcome) => {
-    const { facts, code, key } = outcome;
-    const isLogged =
-      code !== 'allowed' ||
-      outcome.isStale === true ||
-      (logAllowedPercent > 0 && options.random() * 100 < logAllowedPercent);
+/** Returns a recorder. A hot allowed request that is not sampled costs it two comparisons. */
+export function createRecorder(options: RecorderOptions): (record: RequestRecord) => void {
+  const { analytics } = options;
+  return (record) => {
+    const isLogged = needsLogLine(record, options);
     if (!isLogged && analytics === null) return;
+    const durationMs = options.now() - record.facts.scope.nowMs;
+    const country = countryOf(record.facts.request);
+    analytics?.writeDataPoint(toDataPoint(record, durationMs, country));
+    if (isLogged) options.log(toLogLine(record, durationMs, country));
+  };
+}
 
-    const durationMs = options.now() - facts.lookup.nowMs;
-    const country = countryOf(facts.request);
-    analytics?.writeDataPoint({
-      indexes: [key?.id ?? ''],
-      blobs: [code, key?.access ?? '', outcome.route ?? '', country],
-      doubles: [1, durationMs],
-    });
-    if (!isLogged) return;
-    options.log({
-      event: code === 'allowed' ? 'allowed' : 'refused',
-      code,
-      cause: outcome.cause,
-      requestId: facts.requestId,
-      method: facts.request.method,
-      route: outcome.route ?? undefined,
-      keyId: key?.id,
-      owner: key?.owner,
-      origin: facts.origin?.value,
-      country: country || undefined,
-      durationMs,
-      isStale: outcome.isStale || undefined,
-      // A backend secret that arrives from a page stands in that page's source.
-      isProbableLeak: code === 'cors_not_enabled' || undefined,
-    });
+/** Refusals and uses of what may be out of date are always logged, the rest by chance. */
+function needsLogLine(record: RequestRecord, { logAllowedPercent, random }: RecorderOptions) {
+  if (record.code !== 'allowed' || record.isStale === true) return true;
+  return logAllowedPercent > 0 && random() * 100 < logAllowedPercent;
+}
+
+/** The columns are described in docs/observability.md. */
+function toDataPoint(
+  { key, code, route }: RequestRecord,
+  durationMs: number,
+  country: string,
+): AnalyticsEngineDataPoint {
+  return {
+    indexes: [key?.id ?? ''],
+    blobs: [code, key?.access ?? '', route ?? '', country],
+    doubles: [1, durationMs],
+  };
+}
+
+/** Members that are `undefined` are not in the line. */
+function toLogLine(record: RequestRecord, durationMs: number, country: string) {
+  const { facts, code, key } = record;
+  return {
+    event: code === 'allowed' ? 'allowed' : 'refused',
+    code,
+    cause: record.cause,
+    requestId: facts.requestId,
+    method: facts.request.method,
+    route: record.route ?? undefined,
+    keyId: key?.id,
+    owner: key?.owner,
+    origin: facts.origin?.value,
+    country: country || undefined,
+    durationMs,
+    isStale: record.isStale || undefined,
+    // A backend secret that arrives from a page is in that page's source.
+    isProbableLeak: code === 'cors_not_enabled' || undefined,
   };
 }
 

@@ -4,7 +4,7 @@
 
 import { type Grant, grantOnRefusal, grantTo } from '../core/decide/grant.ts';
 import type { Registration } from '../core/decide/preflight.ts';
-import { clientNetwork } from '../core/decide/rate-limit.ts';
+import { clientNetwork, type RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import {
   type GrantScope,
   type Rejection,
@@ -19,22 +19,25 @@ import { problemResponse } from '../problem.ts';
 import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';
 import type { Facts, Gateway } from './gateway.ts';
-import type { Caller } from './identity.ts';
+import type { KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 
-/** Refuses a request; `caller` is who sent it, where that is known. Never rejects. */
-export async function refuse(
+/**
+ * Answers a request with a rejection: records it, counts it and sends it. `caller` is the holder of
+ * the key, if the key is known. Never rejects.
+ */
+export async function respondWithRejection(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
-  caller: Caller | null,
+  caller: KeyHolder | null,
 ): Promise<Response> {
   const { code, cause } = rejection;
   const key = caller?.key ?? null;
   gateway.record({ facts, code, cause, key, route: null });
   gateway.usage.countRefused(
     { code, keyId: key?.id ?? null, origin: facts.origin?.value ?? null },
-    facts.lookup,
+    facts.scope,
   );
   const registration = await registrationFor(gateway, facts, rejection, caller);
   await discardBody(facts.request);
@@ -42,23 +45,28 @@ export async function refuse(
   return refusalResponse(facts.request, facts.requestId, rejection, grant);
 }
 
-/** Refuses credentials; a client that keeps failing is told to wait instead. Never rejects. */
-export function refuseCredentials(
+/**
+ * Answers credentials that do not work. A client network that keeps failing gets `rate_limited`
+ * instead. Never rejects.
+ */
+export async function respondToBadCredentials(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
 ): Promise<Response> {
-  const { failureLimit } = gateway.config;
   const network = clientNetwork(facts.request.headers.get('cf-connecting-ip') ?? '');
-  if (failureLimit === null || network === null) return refuse(gateway, facts, rejection, null);
-  return gateway.mayFail(network).then((mayFail) => {
-    const limited = reject(
-      'rate_limited',
-      'Cannot try so many API keys from one address. Wait, then send the right one',
-      { cause: rejection.code, limit: failureLimit },
-    );
-    return refuse(gateway, facts, mayFail ? rejection : limited, null);
-  });
+  const { failures } = gateway.limits;
+  const isWithinLimit = failures === null || network === null || (await failures.take(network));
+  const sent = isWithinLimit ? rejection : tooManyFailures(rejection, failures.policy);
+  return respondWithRejection(gateway, facts, sent, null);
+}
+
+function tooManyFailures({ code }: Rejection, policy: RateLimitPolicy): Rejection {
+  return reject(
+    'rate_limited',
+    'Cannot try so many API keys from one address. Wait, then send the right one',
+    { cause: code, limit: policy },
+  );
 }
 
 /** Whether some live key lists an origin. Never rejects. */
@@ -68,8 +76,8 @@ export function registrationOf(
   origin: WebOrigin,
 ): Registration | Promise<Registration> {
   return (
-    gateway.directory.recallOrigin(origin, facts.lookup) ??
-    gateway.directory.findOrigin(origin, facts.lookup)
+    gateway.directory.recallOrigin(origin, facts.scope) ??
+    gateway.directory.findOrigin(origin, facts.scope)
   );
 }
 
@@ -101,7 +109,7 @@ function registrationFor(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
-  caller: Caller | null,
+  caller: KeyHolder | null,
 ): Registration | null | Promise<Registration> {
   const { origin } = facts;
   if (origin === null || scopeOf(rejection, caller) !== 'registered') return null;
@@ -109,7 +117,7 @@ function registrationFor(
 }
 
 /** Without a caller, no key has admitted the origin. */
-function scopeOf({ code }: Rejection, caller: Caller | null): GrantScope {
+function scopeOf({ code }: Rejection, caller: KeyHolder | null): GrantScope {
   const { grantScope } = rejectionKinds[code];
   return grantScope === 'key' && caller === null ? 'registered' : grantScope;
 }

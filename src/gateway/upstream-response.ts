@@ -7,8 +7,8 @@ import type { Grant } from '../core/decide/grant.ts';
 import { privateCacheControl } from './cache-control.ts';
 import { setCorsHeaders } from './cors-headers.ts';
 
-/** What a response becomes, and for whom. */
-export interface Ownership {
+/** The caller of a response, as far as its headers depend on it. */
+export interface ResponseContext {
   readonly grant: Grant;
   readonly requestId: string;
   /** Whether it answers one key: then it must not reach another from a cache that both pass through. */
@@ -16,7 +16,10 @@ export interface Ownership {
 }
 
 /** Changes the headers of a response in place. Whatever the upstream said of CORS is dropped. */
-export function makeOurs(headers: Headers, { grant, requestId, isPrivate }: Ownership): void {
+export function rewriteResponseHeaders(
+  headers: Headers,
+  { grant, requestId, isPrivate }: ResponseContext,
+): void {
   const foreign: string[] = [];
   let vary: string | null = null;
   let cacheControl: string | null = null;

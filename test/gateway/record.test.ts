@@ -1,18 +1,18 @@
 import { describe, expect, test, vi } from 'vitest';
 import { readTarget } from '../../src/core/routes/request-target.ts';
-import type { Outcome } from '../../src/gateway/gateway.ts';
+import type { RequestRecord } from '../../src/gateway/gateway.ts';
 import { createRecorder, type RecorderOptions } from '../../src/gateway/record.ts';
-import { Lookup } from '../../src/keys/lookup/request-scope.ts';
+import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import { aBackendKey, aKey, anOrigin } from '../core/fixtures.ts';
 
 const nowMs = 1_000_000;
 const secret = 'secret-of-a-caller';
 
 /** A request that was let in after 7 ms, but for what differs. */
-function anOutcome(
-  differences: Partial<Outcome> = {},
+function aRecord(
+  differences: Partial<RequestRecord> = {},
   { country = 'DE', origin = 'https://app.example' }: { country?: unknown; origin?: string } = {},
-): Outcome {
+): RequestRecord {
   const url = `https://edge.example/api/task/${secret}?q=${secret}`;
   const headers = { Authorization: `Bearer ${secret}`, Cookie: secret, 'User-Agent': secret };
   const request = new Request(url, { method: 'GET', headers });
@@ -23,7 +23,7 @@ function anOutcome(
       requestId: 'request-1',
       target: readTarget(url),
       origin: origin === '' ? null : anOrigin(origin),
-      lookup: new Lookup(nowMs - 7, () => undefined),
+      scope: new RequestScope(nowMs - 7, () => undefined),
     },
     code: 'allowed',
     key: aKey(),
@@ -52,7 +52,7 @@ function aRecorder(differences: Partial<RecorderOptions> = {}) {
 describe('a refusal', () => {
   test('is logged with all that is known, and nothing that the client wrote', () => {
     const { record, lines } = aRecorder();
-    record(anOutcome({ code: 'route_not_allowed', cause: 'because', route: null }));
+    record(aRecord({ code: 'route_not_allowed', cause: 'because', route: null }));
     expect(lines()).toEqual([
       {
         event: 'refused',
@@ -73,7 +73,7 @@ describe('a refusal', () => {
   test('is logged without what is not known', () => {
     const { record, lines } = aRecorder();
     record(
-      anOutcome(
+      aRecord(
         { code: 'missing_credentials', key: null, route: null },
         { country: null, origin: '' },
       ),
@@ -91,14 +91,14 @@ describe('a refusal', () => {
 
   test('of a backend key with an origin is called a probable leak, and no other', () => {
     const { record, lines } = aRecorder();
-    record(anOutcome({ code: 'cors_not_enabled', key: aBackendKey() }));
-    record(anOutcome({ code: 'origin_not_allowed' }));
+    record(aRecord({ code: 'cors_not_enabled', key: aBackendKey() }));
+    record(aRecord({ code: 'origin_not_allowed' }));
     expect(lines().map(({ isProbableLeak }) => isProbableLeak)).toEqual([true, undefined]);
   });
 
   test('is logged whatever the share of allowed requests', () => {
     const { record, lines } = aRecorder({ logAllowedPercent: 0, random: () => 0.999 });
-    record(anOutcome({ code: 'invalid_key', key: null }));
+    record(aRecord({ code: 'invalid_key', key: null }));
     expect(lines()).toHaveLength(1);
   });
 });
@@ -111,13 +111,13 @@ describe('an allowed request', () => {
     [100, 0.999_999, true],
   ])('of %d in a hundred is logged at the draw %d: %s', (percent, draw, isLogged) => {
     const { record, lines } = aRecorder({ logAllowedPercent: percent, random: () => draw });
-    record(anOutcome());
+    record(aRecord());
     expect(lines().map(({ event }) => event)).toEqual(isLogged ? ['allowed'] : []);
   });
 
   test('is logged with its row, and always when its key could not be checked again', () => {
     const { record, lines } = aRecorder();
-    record(anOutcome({ isStale: true }));
+    record(aRecord({ isStale: true }));
     expect(lines()).toMatchObject([
       { event: 'allowed', code: 'allowed', route: '/api/task/{task}', isStale: true },
     ]);
@@ -127,7 +127,7 @@ describe('an allowed request', () => {
     const random = vi.fn(() => 0);
     const now = vi.fn(() => nowMs);
     const { record, lines } = aRecorder({ analytics: null, random, now });
-    record(anOutcome());
+    record(aRecord());
     expect([lines().length, random.mock.calls.length, now.mock.calls.length]).toEqual([0, 0, 0]);
   });
 });
@@ -135,8 +135,8 @@ describe('an allowed request', () => {
 describe('a data point', () => {
   test('is written for every request, with the columns that docs/observability.md tells', () => {
     const { record, points } = aRecorder();
-    record(anOutcome());
-    record(anOutcome({ code: 'invalid_key', key: null, route: null }, { country: null }));
+    record(aRecord());
+    record(aRecord({ code: 'invalid_key', key: null, route: null }, { country: null }));
     expect(points()).toEqual([
       {
         indexes: ['key_1'],
@@ -152,7 +152,7 @@ describe('a data point', () => {
     'takes no %j for a country',
     (country) => {
       const { record, points, lines } = aRecorder();
-      record(anOutcome({ code: 'invalid_key' }, { country }));
+      record(aRecord({ code: 'invalid_key' }, { country }));
       expect(points()[0]?.blobs?.[3]).toBe('');
       expect(lines()[0]).not.toHaveProperty('country');
     },

@@ -21,7 +21,7 @@ import {
   type KeyDirectory,
 } from '../../src/keys/lookup/directory.ts';
 import { SHARED_POLL_AGE_MS } from '../../src/keys/lookup/log-reader.ts';
-import { Lookup } from '../../src/keys/lookup/request-scope.ts';
+import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import { createKeyReplica } from '../../src/keys/stores/kv.ts';
 import {
   type FeedCache,
@@ -138,7 +138,7 @@ export class World {
 
   /** A request with a token arrives. It is judged when it is answered. */
   async request(isolate: Isolate, tokenHash: string, token: string, call: Call): Promise<void> {
-    const lookup = this.#lookup(isolate);
+    const scope = this.#scope(isolate);
     const arrivedMs = this.time.nowMs;
     const { asked } = isolate;
     const isFirst = !asked.has(tokenHash);
@@ -146,8 +146,8 @@ export class World {
     // The same round trip to D1 answers for the origin too.
     if (call.origin) asked.add(call.origin.value);
     const found =
-      isolate.directory.recall(token, lookup) ??
-      (await isolate.directory.find(token, call.origin, lookup));
+      isolate.directory.recall(token, scope) ??
+      (await isolate.directory.find(token, call.origin, scope));
     const isAllowed = found.outcome === 'found' && admits(found.key, call, isolate.now());
     this.#report(
       judgeToken(this, { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed }),
@@ -155,20 +155,20 @@ export class World {
     if (found.outcome === 'found' && !found.isStale) {
       isolate.knownAtMs.set(tokenHash, this.time.nowMs);
     }
-    if (isAllowed) lookup.allow();
+    if (isAllowed) scope.startDeferredWrites();
   }
 
   /** A preflight arrives. */
   async preflight(isolate: Isolate, origin: WebOrigin): Promise<void> {
-    const lookup = this.#lookup(isolate);
+    const scope = this.#scope(isolate);
     const arrivedMs = this.time.nowMs;
     const isFirst = !isolate.asked.has(origin.value);
     isolate.asked.add(origin.value);
     const registration =
-      isolate.directory.recallOrigin(origin, lookup) ??
-      (await isolate.directory.findOrigin(origin, lookup));
+      isolate.directory.recallOrigin(origin, scope) ??
+      (await isolate.directory.findOrigin(origin, scope));
     this.#report(judgeOrigin(this, { isolate, origin, arrivedMs, isFirst, registration }));
-    if (registration === 'registered') lookup.allow();
+    if (registration === 'registered') scope.startDeferredWrites();
   }
 
   /** Management, or the scheduled repair, copies a token to KV, at once or later, or tries to. */
@@ -280,8 +280,8 @@ export class World {
     }
   }
 
-  #lookup(isolate: Isolate): Lookup {
-    return new Lookup(isolate.now(), (work) => {
+  #scope(isolate: Isolate): RequestScope {
+    return new RequestScope(isolate.now(), (work) => {
       work.catch((error: unknown) => this.#report(`work in the background failed: ${error}`));
     });
   }

@@ -16,7 +16,7 @@ import {
 } from '../../src/keys/lookup/directory.ts';
 import type { StorageEvent } from '../../src/keys/lookup/failure-log.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
-import { Lookup } from '../../src/keys/lookup/request-scope.ts';
+import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { createRandom } from '../keys-model/random.ts';
@@ -143,26 +143,26 @@ export class Edge {
       outageGraceMs: 300_000,
       ...settings,
     });
-    const newLookup = () => new Lookup(now(), (work) => void work);
+    const newScope = () => new RequestScope(now(), (work) => void work);
     return {
       directory,
       request: async (token, { origin, isAllowed = true } = {}) => {
-        const lookup = newLookup();
+        const scope = newScope();
         const parsed = origin === undefined ? null : parseTestOrigin(origin);
         const found = await this.#answered(
-          directory.recall(token, lookup) ?? directory.find(token, parsed, lookup),
+          directory.recall(token, scope) ?? directory.find(token, parsed, scope),
         );
-        if (isAllowed) lookup.allow();
+        if (isAllowed) scope.startDeferredWrites();
         await this.time.advance(0);
         return found;
       },
       preflight: async (origin) => {
-        const lookup = newLookup();
+        const scope = newScope();
         const parsed = parseTestOrigin(origin);
         const registration = await this.#answered(
-          directory.recallOrigin(parsed, lookup) ?? directory.findOrigin(parsed, lookup),
+          directory.recallOrigin(parsed, scope) ?? directory.findOrigin(parsed, scope),
         );
-        if (registration === 'registered') lookup.allow();
+        if (registration === 'registered') scope.startDeferredWrites();
         await this.time.advance(0);
         return registration;
       },

@@ -1,9 +1,9 @@
 /**
- * Explains what the gateway does with a request: the same rules in the same order as
- * `gateway/handle.ts`, with a sentence for each of them instead of an effect.
+ * Explains what the gateway does with a request: asks `pipeline.ts`, as the gateway does, and says a
+ * sentence for each rule instead of having an effect.
  *
- * Nothing is decided here. The steps are read off the decision: what comes before the rule that
- * refused has passed, and what comes after it was not asked. Pure, no I/O, no clock.
+ * Nothing is decided here. The steps follow from the decision: the rules before the one that refused
+ * have passed, and the rules after it were not asked. Pure, no I/O, no clock.
  */
 
 import type { Key } from '../key/key.ts';
@@ -11,13 +11,7 @@ import { parseOrigin, patternsAdmitting, type WebOrigin } from '../origins/web-o
 import { isOwnTarget, type RequestTarget } from '../routes/request-target.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { beginningOf } from '../text.ts';
-import {
-  authorize,
-  type Decision,
-  invalidKey,
-  invalidOrigin,
-  matchPublicRoute,
-} from './authorize.ts';
+import { type Decision, invalidKey } from './authorize.ts';
 import {
   type Grant,
   grantHeaders,
@@ -27,6 +21,7 @@ import {
   PREFLIGHT_VARY,
   preflightHeaders,
 } from './grant.ts';
+import { type BeforeKey, decideBeforeKey, decideWithKey, type RequestFacts } from './pipeline.ts';
 import { decidePreflight, PREFLIGHT_METHODS, type Registration } from './preflight.ts';
 import {
   type Rejection,
@@ -110,10 +105,10 @@ const stepByCode: Readonly<Partial<Record<RejectionCode | 'not_found', ExplainSt
 /** Explains one request. Never throws. */
 export function explain(request: ExplainedRequest): Explanation {
   if (isOwnTarget(request.target)) return explainOwnTarget(request);
-  const { originHeader } = request;
-  const origin = originHeader === null ? null : parseOrigin(originHeader);
-  const isPublic = findPublicRoute(request) !== null && (originHeader === null || origin !== null);
-  const decision = decide(request, origin);
+  const next = decideBeforeKey(factsOf(request, null), request);
+  const origin = request.originHeader === null ? null : parseOrigin(request.originHeader);
+  const isPublic = next.step === 'forward';
+  const decision = decide(request, next);
   const rejection = decision.allowed ? null : decision.rejection;
   const decidedBy = rejection && (stepByCode[rejection.code] ?? 'route');
   const preflight = origin && explainPreflight(request, origin);
@@ -131,27 +126,32 @@ export function explain(request: ExplainedRequest): Explanation {
   };
 }
 
-/** The pipeline of `gateway/handle.ts`, without its effects. */
-function decide(request: ExplainedRequest, origin: WebOrigin | null): Decision {
-  const { key, method, target, restrictedRoutes, nowMs } = request;
-  if (request.originHeader !== null && origin === null) return refused(invalidOrigin());
-  const publicRoute = findPublicRoute(request);
-  if (publicRoute !== null) return { allowed: true, ...publicRoute };
-  if ('missing' in key) return refused(invalidKey(key.missing));
-  return authorize({ key, method, target, restrictedRoutes, origin, nowMs });
+/** The facts of the actual request, or of the preflight for `requestedMethod`. */
+function factsOf(request: ExplainedRequest, requestedMethod: string | null): RequestFacts {
+  const { originHeader, target } = request;
+  const origin = originHeader === null ? null : (parseOrigin(originHeader) ?? 'malformed');
+  const method = requestedMethod === null ? request.method : 'OPTIONS';
+  return { method, target, origin, requestedMethod };
 }
 
-function findPublicRoute({ publicRoutes, method, target }: ExplainedRequest) {
-  return matchPublicRoute(publicRoutes, method, target);
+/** The decision about the actual request, as `gateway/handle.ts` comes to it. */
+function decide(request: ExplainedRequest, next: BeforeKey): Decision {
+  if (next.step === 'refuse') return refused(next.rejection);
+  if (next.step === 'forward') return { allowed: true, ...next.route };
+  const { key, method, target, nowMs } = request;
+  if ('missing' in key) return refused(invalidKey(key.missing));
+  return decideWithKey(key, { method, target, origin: next.origin }, request, nowMs);
 }
 
 function explainPreflight(
   request: ExplainedRequest,
   origin: WebOrigin,
 ): NonNullable<Explanation['preflight']> {
+  const next = decideBeforeKey(factsOf(request, request.method), request);
+  const isPublic = next.step === 'preflight' && next.isPublic;
   const decision = decidePreflight({
     origin,
-    registration: findPublicRoute(request) ? 'registered' : request.registration,
+    registration: isPublic ? 'registered' : request.registration,
     requestedHeaders: request.requestedHeaders,
   });
   if (decision.granted) {

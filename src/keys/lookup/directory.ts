@@ -27,7 +27,7 @@ import { createLease } from './lease.ts';
 import { createLogReader, type WithTimeout } from './log-reader.ts';
 import { createOriginTargets } from './origin-target.ts';
 import { createProtocol } from './protocol.ts';
-import type { Lookup as RequestScope } from './request-scope.ts';
+import type { RequestScope } from './request-scope.ts';
 
 /** The stores, the clock and the settings of a directory. */
 export interface DirectoryOptions {

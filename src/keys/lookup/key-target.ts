@@ -18,7 +18,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
 import { weightOf, weightOfKey } from './memory-weight.ts';
 import type { LookupTarget } from './protocol.ts';
-import type { Lookup as RequestScope } from './request-scope.ts';
+import type { RequestScope } from './request-scope.ts';
 import { createTokenGate } from './token-gate.ts';
 import { VouchedMap } from './vouched-map.ts';
 

@@ -7,7 +7,7 @@
 
 import type { ChangeFeed } from './change-feed.ts';
 import type { LogReader } from './log-reader.ts';
-import type { Lookup as RequestScope } from './request-scope.ts';
+import type { RequestScope } from './request-scope.ts';
 
 /** See the file's head. One isolate has one. */
 export interface Lease {

@@ -17,7 +17,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
 import { weightOf } from './memory-weight.ts';
 import type { LookupTarget } from './protocol.ts';
-import type { Lookup as RequestScope } from './request-scope.ts';
+import type { RequestScope } from './request-scope.ts';
 import { VouchedMap } from './vouched-map.ts';
 
 /** The parts of an isolate that origins are looked up with. */

@@ -13,7 +13,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { LogFailure } from './failure-log.ts';
 import type { Lease } from './lease.ts';
 import type { LogReader, WithTimeout } from './log-reader.ts';
-import type { Lookup as RequestScope } from './request-scope.ts';
+import type { RequestScope } from './request-scope.ts';
 
 /** One thing to look up, in steps that the protocol puts in order. */
 export interface LookupTarget<Stored, Answer> {
@@ -94,7 +94,7 @@ export function createProtocol(options: ProtocolOptions): LookUp {
     // The log may have grown since the first check, so the copy is judged again.
     const needsCopy =
       fromKv.state === 'absent' || (fromKv.state === 'copy' && !isVouchedFor(target, fromKv.copy));
-    if (fresh.value !== null && needsCopy) scope.whenAllowed(() => writeReplica(target, fresh));
+    if (fresh.value !== null && needsCopy) scope.writeIfAllowed(() => writeReplica(target, fresh));
     return target.remember(fresh);
   }
 

@@ -9,7 +9,7 @@
 export type RunInBackground = (work: Promise<unknown>) => void;
 
 /** See the file's head. A request has one. */
-export class Lookup {
+export class RequestScope {
   readonly nowMs: number;
   readonly runInBackground: RunInBackground;
   #writes: (() => Promise<unknown>)[] | null = null;
@@ -20,13 +20,13 @@ export class Lookup {
   }
 
   /** Keeps a write until the request is known to be allowed. */
-  whenAllowed(write: () => Promise<unknown>): void {
+  writeIfAllowed(write: () => Promise<unknown>): void {
     this.#writes ??= [];
     this.#writes.push(write);
   }
 
   /** The request is allowed: begins what was kept. */
-  allow(): void {
+  startDeferredWrites(): void {
     if (this.#writes === null) return;
     for (const write of this.#writes) this.runInBackground(write());
     this.#writes = null;

@@ -46,8 +46,8 @@ const asksMemoryBeforeLog: MakeDirectory = (options) => {
   const directory = createKeyDirectory(options);
   return {
     ...directory,
-    async find(token, origin, lookup) {
-      const lookedUp = await directory.find(token, origin, lookup);
+    async find(token, origin, scope) {
+      const lookedUp = await directory.find(token, origin, scope);
       if (lookedUp.outcome === 'unavailable') return last.get(token) ?? lookedUp;
       if (lookedUp.outcome === 'found') last.set(token, lookedUp);
       return lookedUp;
@@ -107,9 +107,9 @@ const neverForgetsMisses: MakeDirectory = (options) => {
   const directory = createKeyDirectory(options);
   return {
     ...directory,
-    recall: (token, lookup) => missing.get(token) ?? directory.recall(token, lookup),
-    async find(token, origin, lookup) {
-      const lookedUp = await directory.find(token, origin, lookup);
+    recall: (token, scope) => missing.get(token) ?? directory.recall(token, scope),
+    async find(token, origin, scope) {
+      const lookedUp = await directory.find(token, origin, scope);
       if (lookedUp.outcome === 'unknown') missing.set(token, lookedUp);
       return lookedUp;
     },
@@ -131,8 +131,8 @@ const answersUnknownInOutage: MakeDirectory = (options) => {
   const directory = createKeyDirectory(options);
   return {
     ...directory,
-    async find(token, origin, lookup) {
-      const lookedUp = await directory.find(token, origin, lookup);
+    async find(token, origin, scope) {
+      const lookedUp = await directory.find(token, origin, scope);
       return lookedUp.outcome === 'unavailable' ? { outcome: 'unknown', cause: '' } : lookedUp;
     },
   };

@@ -17,7 +17,7 @@ import {
   RETRY_AFTER_SECONDS,
 } from '../../../src/core/limits.ts';
 import { SHARED_POLL_AGE_MS } from '../../../src/keys/lookup/log-reader.ts';
-import { Lookup } from '../../../src/keys/lookup/request-scope.ts';
+import { RequestScope } from '../../../src/keys/lookup/request-scope.ts';
 import { copyOf } from '../../keys-model/truth.ts';
 import { aStoredKey, aToken, Edge, importedToken, prepareTokens } from '../edge.ts';
 
@@ -57,12 +57,12 @@ const well = { tookMs: 0, fails: false };
 describe('a hot key', () => {
   test('is recalled at once, without any call and as the same object', async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
-    const lookup = new Lookup(edge.time.nowMs, () => {
+    const scope = new RequestScope(edge.time.nowMs, () => {
       throw new Error('nothing is left behind');
     });
-    const first = isolate.directory.recall(token, lookup);
+    const first = isolate.directory.recall(token, scope);
     expect(first).toMatchObject({ outcome: 'found', key: { id: 'key_1' }, isStale: false });
-    expect(isolate.directory.recall(token, lookup)).toBe(first);
+    expect(isolate.directory.recall(token, scope)).toBe(first);
     expect(edge.takeCalls()).toEqual({});
   });
 
@@ -75,8 +75,8 @@ describe('a hot key', () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     edge.shared = null;
     await edge.time.advance(ageMs - 1);
-    const lookup = new Lookup(edge.time.nowMs, (work) => void work);
-    expect(isolate.directory.recall(token, lookup)).toMatchObject({ outcome: 'found' });
+    const scope = new RequestScope(edge.time.nowMs, (work) => void work);
+    expect(isolate.directory.recall(token, scope)).toMatchObject({ outcome: 'found' });
     await edge.time.advance(0);
     expect(edge.takeCalls()).toEqual(calls);
   });
@@ -85,8 +85,8 @@ describe('a hot key', () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     edge.shared = null;
     await edge.time.advance(10_000);
-    const lookup = new Lookup(edge.time.nowMs, (work) => void work);
-    expect(isolate.directory.recall(token, lookup)).toBeUndefined();
+    const scope = new RequestScope(edge.time.nowMs, (work) => void work);
+    expect(isolate.directory.recall(token, scope)).toBeUndefined();
     expect(edge.takeCalls()).toEqual({});
     expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
     expect(edge.takeCalls()).toEqual({ cacheReads: 1, database: 1, cacheWrites: 1 });
@@ -180,8 +180,8 @@ describe('a cold look-up', () => {
     const { edge, token } = edgeWithKey();
     edge.health.database = { tookMs: 50, fails: false };
     const isolate = edge.isolate();
-    const lookups = [1, 2].map(() => new Lookup(edge.time.nowMs, (work) => void work));
-    const both = Promise.all(lookups.map((lookup) => isolate.directory.find(token, null, lookup)));
+    const scopes = [1, 2].map(() => new RequestScope(edge.time.nowMs, (work) => void work));
+    const both = Promise.all(scopes.map((scope) => isolate.directory.find(token, null, scope)));
     await edge.time.advance(100);
     expect(await both).toMatchObject([{ outcome: 'found' }, { outcome: 'found' }]);
     expect(edge.takeCalls()).toMatchObject({ database: 2 });
@@ -337,8 +337,8 @@ describe('a token that cannot exist', () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     for (let number = 0; number < 1_000_000; number++) {
       const tag = number.toString(36).padStart(8, 'z');
-      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
-      const found = await isolate.directory.find(retagged(token, tag), null, lookup);
+      const scope = new RequestScope(edge.time.nowMs, (work) => void work);
+      const found = await isolate.directory.find(retagged(token, tag), null, scope);
       if (found.outcome !== 'unknown') throw new Error(`${found.outcome} with tag ${tag}`);
     }
     expect(edge.takeCalls()).toEqual({});
@@ -416,9 +416,9 @@ describe('what does not exist', () => {
     edge.truth.create(aStoredKey({ id: 'key_2' }), (await importedToken()).hash, true);
     await isolate.directory.refresh();
     for (let number = 0; number < 1_000_000; number++) {
-      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
-      await isolate.directory.find(`flood-${number}`, null, lookup);
-      if (number % 1_000 === 0) await isolate.directory.find(token, null, lookup);
+      const scope = new RequestScope(edge.time.nowMs, (work) => void work);
+      await isolate.directory.find(`flood-${number}`, null, scope);
+      if (number % 1_000 === 0) await isolate.directory.find(token, null, scope);
     }
     expect(edge.takeCalls().database).toBeGreaterThanOrEqual(1_000_000);
     const { misses, keys, keyBytes } = isolate.directory.stats();
@@ -432,9 +432,9 @@ describe('what does not exist', () => {
   test('is remembered within bounds, apart from the keys', async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     for (let number = 0; number < MISSES_IN_MEMORY + 500; number++) {
-      const lookup = new Lookup(edge.time.nowMs, (work) => void work);
+      const scope = new RequestScope(edge.time.nowMs, (work) => void work);
       const origin = { ...anyOrigin, value: `https://x${number}.test`, host: `x${number}.test` };
-      await isolate.directory.findOrigin(origin, lookup);
+      await isolate.directory.findOrigin(origin, scope);
     }
     const { misses } = isolate.directory.stats();
     expect(misses).toBeLessThanOrEqual(MISSES_IN_MEMORY);

@@ -1,0 +1,85 @@
+/**
+ * The order of the rules, in one place: `gateway/handle.ts` performs it, and `explain.ts` narrates it.
+ *
+ *     malformed origin? -> refuse
+ *     preflight?        -> its own decision, without a key
+ *     public route?     -> forward, for pages of any origin
+ *     otherwise         -> find the key, then `decideWithKey`: alive, origin, route
+ *
+ * Pure: no I/O, no clock. The steps that need the database are named here and taken by the caller.
+ */
+
+import type { Key } from '../key/key.ts';
+import type { WebOrigin } from '../origins/web-origin.ts';
+import type { RequestTarget } from '../routes/request-target.ts';
+import type { RouteTable } from '../routes/route-table.ts';
+import {
+  authorize,
+  type Decision,
+  invalidOrigin,
+  matchPublicRoute,
+  type PublicRoute,
+} from './authorize.ts';
+import { isPreflight } from './preflight.ts';
+import type { Rejection } from './rejection.ts';
+
+/** The parts of a request that the rules ask about. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly target: RequestTarget;
+  /** The parsed `Origin`; `null` without one. */
+  readonly origin: WebOrigin | 'malformed' | null;
+  /** The value of `Access-Control-Request-Method` on an OPTIONS request; `null` without one. */
+  readonly requestedMethod: string | null;
+}
+
+/** The route tables of a deployment. */
+export interface Rules {
+  /** The routes that a restricted key may call. */
+  readonly restrictedRoutes: Pick<RouteTable, 'match'>;
+  /** The routes that need no key; `null`: there are none. */
+  readonly publicRoutes: RouteTable | null;
+}
+
+/** What to do with a request before its key is known. */
+export type BeforeKey =
+  | { readonly step: 'refuse'; readonly rejection: Rejection }
+  | { readonly step: 'preflight'; readonly origin: WebOrigin; readonly isPublic: boolean }
+  | { readonly step: 'forward'; readonly route: PublicRoute }
+  | { readonly step: 'find-key'; readonly origin: WebOrigin | null };
+
+/** Decides as much as can be decided without a look-up. Can refuse with `invalid_origin`. */
+export function decideBeforeKey(request: RequestFacts, rules: Rules): BeforeKey {
+  const { method, target, origin, requestedMethod } = request;
+  // Before any look-up: a malformed origin is never echoed, logged or searched for.
+  if (origin === 'malformed') return { step: 'refuse', rejection: invalidOrigin() };
+  if (origin !== null && isPreflight({ method, origin, requestedMethod })) {
+    const route = matchPublicRoute(rules.publicRoutes, requestedMethod ?? '', target);
+    return { step: 'preflight', origin, isPublic: route !== null };
+  }
+  // Before the key: a public route answers alike with, without and in spite of any credentials.
+  const route = matchPublicRoute(rules.publicRoutes, method, target);
+  if (route !== null) return { step: 'forward', route };
+  return origin === null ? findKey : { step: 'find-key', origin };
+}
+
+// The hot path of a backend allocates nothing here.
+const findKey: BeforeKey = { step: 'find-key', origin: null };
+
+/** Decides about a request whose key was found. The order of its rules is in `authorize`. */
+export function decideWithKey(
+  key: Key,
+  request: Pick<RequestFacts, 'method' | 'target'> & { readonly origin: WebOrigin | null },
+  rules: Pick<Rules, 'restrictedRoutes'>,
+  nowMs: number,
+): Decision {
+  const { method, target, origin } = request;
+  return authorize({
+    key,
+    method,
+    target,
+    restrictedRoutes: rules.restrictedRoutes,
+    origin,
+    nowMs,
+  });
+}
