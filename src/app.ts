@@ -19,11 +19,11 @@ import { methodNotAllowedResponse, ownProblemKinds, problemResponse } from './pr
 
 /** The Worker without its bindings: answers requests. */
 export interface App {
-  /** `fetchUpstream` takes the place of the gateway's own `fetch` for this request; `null`: nothing does. */
+  /** `upstream` replaces the gateway's own `fetch` for this request; `null`: nothing does. */
   fetch(
     request: Request,
     runInBackground: (work: Promise<unknown>) => void,
-    fetchUpstream: typeof fetch | null,
+    upstream: Pick<Gateway, 'fetch' | 'needsSignal'> | null,
   ): Response | Promise<Response>;
 }
 
@@ -66,14 +66,13 @@ export function createApp(
   }
 
   return {
-    fetch(request, runInBackground, fetchUpstream) {
+    fetch(request, runInBackground, upstream) {
       const target = readTarget(request.url);
       if (!target.isPlain && target.path.length > ODD_PATH_MAX_LENGTH) {
         return targetTooLong(request, gateway.newRequestId());
       }
       if (isOwnTarget(target)) return serveOwn(request, target, runInBackground);
-      const parts =
-        fetchUpstream === null ? gateway : { ...gateway, fetch: fetchUpstream, needsSignal: true };
+      const parts = upstream === null ? gateway : { ...gateway, ...upstream };
       return handle(parts, request, target, runInBackground);
     },
   };

@@ -1,0 +1,158 @@
+/**
+ * The composition root: builds the parts of an isolate from its bindings and settings, and nothing else.
+ */
+
+import { type App, createApp } from './app.ts';
+import type { Config } from './config/config.ts';
+import type { Env } from './config/env.ts';
+import { compileRoutes } from './core/routes/route-table.ts';
+import { createAssertionSigner } from './gateway/assertion.ts';
+import { createRecorder } from './gateway/record.ts';
+import { createAdminStore } from './keys/admin/store.ts';
+import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
+import { createKeyStore } from './keys/stores/d1.ts';
+import { createFeedCache } from './keys/stores/feed-cache.ts';
+import { createKeyReplica } from './keys/stores/kv.ts';
+import { type ReplicationOptions, replicateToken } from './keys/stores/replication.ts';
+import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
+import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
+import type { People } from './manage/people.ts';
+import { limitOf, log, withTimeout } from './runtime.ts';
+import { createUsageCounter, type UsageCounter } from './usage/counter.ts';
+import { mergeUsage, readRefusedOrigins, readUsage, readUsageOfKeys } from './usage/d1.ts';
+
+/** The parts that the Worker's events use. */
+export interface Isolate {
+  readonly env: Env;
+  readonly config: Config;
+  readonly app: App;
+  readonly replication: ReplicationOptions;
+}
+
+const now = () => Date.now();
+const newId = () => crypto.randomUUID();
+
+/** Builds everything. Does no I/O. */
+export function buildIsolate(env: Env, config: Config): Isolate {
+  const { restrictedRoutes } = config;
+  const store = createKeyStore(env.DB);
+  const replication = { store, replica: createKeyReplica(env.KEYS), now, withTimeout };
+  const directory = buildDirectory(env, config, replication);
+  const restrictedTable = compileRoutes(restrictedRoutes);
+  const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
+  const app = createApp(
+    {
+      config,
+      directory,
+      usage: buildUsageCounter(env, config),
+      restrictedRoutes: restrictedTable,
+      publicRoutes: publicTable,
+      assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
+      limits: {
+        failures: limitOf(env.FAILURE_LIMITER, config.failureLimit),
+        keys: limitOf(env.KEY_LIMITER, config.keyLimit),
+      },
+      fetch: (input, init) => fetch(input, init),
+      needsSignal: false,
+      now,
+      newRequestId: newId,
+      record: createRecorder({
+        log,
+        analytics: env.ANALYTICS ?? null,
+        logAllowedPercent: config.logAllowedPercent,
+        now,
+        random: Math.random,
+      }),
+    },
+    async () => ({
+      store: createAdminStore(env.DB),
+      database: store,
+      usage: {
+        usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
+        refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
+      },
+      adminToken: config.adminToken,
+      people: await loadPeople(config),
+      leaks: config.leaks,
+      tokenPrefix: config.tokenPrefix,
+      restrictedRoutes,
+      restrictedTable,
+      publicTable,
+      now,
+      fillRandom: (bytes) => crypto.getRandomValues(bytes),
+      log,
+      onChange: (tokenHashes, runInBackground) =>
+        followChange(directory, replication, tokenHashes, runInBackground),
+    }),
+    {
+      endedSessions: createEndedSessions(env.DB, now),
+      signInLimiter: env.SIGN_IN_LIMITER ?? createIsolateLimiter(now),
+      usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
+    },
+  );
+  return { env, config, app, replication };
+}
+
+function buildDirectory(env: Env, config: Config, replication: ReplicationOptions): KeyDirectory {
+  return createKeyDirectory({
+    database: replication.store,
+    replica: replication.replica,
+    feedCache: createFeedCache(
+      () => caches.open('edge-authorizer'),
+      env.CF_VERSION_METADATA?.id ?? null,
+    ),
+    now,
+    withTimeout,
+    log,
+    restrictedRoutes: config.restrictedRoutes,
+    refreshMs: config.feedRefreshSeconds * 1000,
+    maxStalenessMs: config.maxStalenessSeconds * 1000,
+    outageGraceMs: config.outageGraceSeconds * 1000,
+  });
+}
+
+function buildUsageCounter(env: Env, config: Config): UsageCounter {
+  return createUsageCounter({
+    // Without a Queue, by the same merge, so that a batch sent twice still counts once.
+    deliver: (batch) =>
+      env.USAGE
+        ? env.USAGE.send(batch.text, { contentType: 'text' })
+        : mergeUsage(env.DB, [batch], now()),
+    flushMs: config.usageFlushSeconds * 1000,
+    now,
+    wait: (ms) => scheduler.wait(ms),
+    withTimeout,
+    newId,
+    log,
+  });
+}
+
+/** Loads sign-in with the rest of management, on the first request for it. */
+async function loadPeople({ people }: Config): Promise<People | null> {
+  if (people === null) return null;
+  const { createPeople } = await import('./manage/people.ts');
+  return createPeople(people, { fetch: (input, init) => fetch(input, init), now });
+}
+
+/**
+ * KV copies that are written right after a change, each at the price of three subrequests. Those of a
+ * large import are left to the scheduled run; until then, an isolate that needs one reads D1.
+ */
+const COPIES_PER_CHANGE = 20;
+
+/** Follows a committed change: this isolate knows it at once, and KV soon. */
+async function followChange(
+  directory: KeyDirectory,
+  replication: ReplicationOptions,
+  tokenHashes: readonly string[],
+  runInBackground: (work: Promise<unknown>) => void,
+): Promise<void> {
+  for (const tokenHash of tokenHashes.slice(0, COPIES_PER_CHANGE)) {
+    runInBackground(
+      replicateToken(replication, tokenHash).catch((error: unknown) =>
+        log({ event: 'replica_write_failed', error: String(error) }),
+      ),
+    );
+  }
+  await directory.refresh();
+}

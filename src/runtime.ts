@@ -1,0 +1,53 @@
+/**
+ * The services of the platform that several parts share: time limits, the log, rate limiters.
+ */
+
+import type { RateLimitPolicy } from './core/decide/rate-limit.ts';
+import { LIMITER_TIMEOUT_MS } from './core/limits.ts';
+import type { Limit } from './gateway/gateway.ts';
+import { toLogLines } from './log/log-line.ts';
+
+/** Returns the result of `work`. Rejects if it takes longer. */
+export async function withTimeout<Result>(
+  work: Promise<Result>,
+  timeoutMs: number,
+): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Writes one structured line, or a few. Callers put no token, Authorization header or secret into it. */
+export function log(line: object): void {
+  for (const text of toLogLines(line)) console.log(text);
+}
+
+/**
+ * Returns a limit of the gateway; `null` without a binding. It lets requests through if the limiter fails:
+ * it protects capacity, and is not what keeps callers out.
+ */
+export function limitOf(
+  limiter: RateLimit | undefined,
+  policy: RateLimitPolicy | null,
+): Limit | null {
+  if (limiter === undefined || policy === null) return null;
+  return {
+    policy,
+    async take(name) {
+      try {
+        return (await withTimeout(limiter.limit({ key: name }), LIMITER_TIMEOUT_MS)).success;
+      } catch (error) {
+        log({ event: 'limiter_failed', error: String(error) });
+        return true;
+      }
+    },
+  };
+}
