@@ -20,6 +20,7 @@ export default defineConfig({
             'test/keys-model/**/*.test.ts',
             'test/*.test.ts',
           ],
+          exclude: ['**/*.nightly.test.ts'],
           testTimeout: 60_000,
         },
       },

@@ -259,8 +259,11 @@ export class World {
   }
 
   async #readShared(isolate: Isolate, feedCache: FeedCache) {
-    const beginMs = this.time.nowMs - SHARED_POLL_AGE_MS;
+    const askedMs = this.time.nowMs;
+    const beginMs = askedMs - SHARED_POLL_AGE_MS;
     const poll = await feedCache.get();
+    // The isolate no longer waits for it, so it was told nothing.
+    if (this.time.nowMs - askedMs >= FEED_CACHE_TIMEOUT_MS) return poll;
     // What is older than a cache should hand out is not taken for news, so it tells nothing.
     const oldestMs = isolate.now() - (SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS);
     if (poll && poll.startedAtMs >= oldestMs) {

@@ -99,7 +99,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
       if (pollBeginMs === beganMs) pollBeginMs = Number.NEGATIVE_INFINITY;
       const progress = takeIn(answer.feed, beganMs);
       if (isWhole || progress === 'restarted') isWindowShort = !isWhole;
-      if (runInBackground) shareInBackground(beganMs, runInBackground);
+      if (runInBackground) shareInBackground(runInBackground);
       return answer;
     } catch (error) {
       failedBeginMs = Math.max(failedBeginMs, beganMs);
@@ -133,17 +133,23 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     }
   }
 
-  /** Leaves a quick read of the log to the others, as often as an entry of the cache runs out. */
-  function shareInBackground(beganMs: number, runInBackground: RunInBackground): void {
+  /**
+   * Shares the log with the data centre's other isolates, as often as an entry of the cache expires.
+   *
+   * The age of what is shared is the lease's, not that of the read that has just ended: if another
+   * read overtook that one, the snapshot is as old as the lease says.
+   */
+  function shareInBackground(runInBackground: RunInBackground): void {
     const nowMs = now();
-    if (!sharesPolls || nowMs - beganMs > FEED_CACHE_SLOWEST_POLL_MS) return;
+    const ageMs = feed.ageMs(nowMs);
+    if (!sharesPolls || ageMs > FEED_CACHE_SLOWEST_POLL_MS) return;
     if (isWithin(nowMs, sharedMs, FEED_CACHE_SECONDS * 1000)) return;
     const snapshot = feed.snapshot();
     if (!snapshot) return;
     sharedMs = nowMs;
     runInBackground(
       withTimeout(
-        feedCache.put({ feed: snapshot, startedAtMs: beganMs }),
+        feedCache.put({ feed: snapshot, startedAtMs: nowMs - ageMs }),
         FEED_CACHE_TIMEOUT_MS,
       ).catch((error: unknown) => logFailure('cache_failed', error)),
     );

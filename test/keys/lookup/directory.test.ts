@@ -21,6 +21,9 @@ import { RequestScope } from '../../../src/keys/lookup/request-scope.ts';
 import { copyOf } from '../../keys-model/truth.ts';
 import { aStoredKey, aToken, Edge, importedToken, prepareTokens } from '../edge.ts';
 
+/** Four times what an isolate remembers. The nightly soak sends a million. */
+const FLOOD = 4 * MISSES_IN_MEMORY;
+
 beforeAll(prepareTokens);
 
 /** An edge whose D1 has one key, a backend key unless told otherwise. */
@@ -331,11 +334,9 @@ describe('a token that cannot exist', () => {
     expect(edge.takeCalls()).toEqual({});
   });
 
-  test('is refused without a call a million times, whatever tag it has, also without a lease', {
-    timeout: 600_000,
-  }, async () => {
+  test('is refused without a call, whatever tag it has, also without a lease', async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
-    for (let number = 0; number < 1_000_000; number++) {
+    for (let number = 0; number < FLOOD; number++) {
       const tag = number.toString(36).padStart(8, 'z');
       const scope = new RequestScope(edge.time.nowMs, (work) => void work);
       const found = await isolate.directory.find(retagged(token, tag), null, scope);
@@ -408,19 +409,17 @@ describe('what does not exist', () => {
     expect(await maker.preflight('https://new.test')).toBe('registered');
   });
 
-  test('is remembered within bounds when a million tokens come, and drives out no key in use', {
-    timeout: 600_000,
-  }, async () => {
+  test('is remembered within bounds when many more tokens come, and drives out no key in use', async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     // Once something was imported, any token may exist, and each of these has to be looked up.
     edge.truth.create(aStoredKey({ id: 'key_2' }), (await importedToken()).hash, true);
     await isolate.directory.refresh();
-    for (let number = 0; number < 1_000_000; number++) {
+    for (let number = 0; number < FLOOD; number++) {
       const scope = new RequestScope(edge.time.nowMs, (work) => void work);
       await isolate.directory.find(`flood-${number}`, null, scope);
       if (number % 1_000 === 0) await isolate.directory.find(token, null, scope);
     }
-    expect(edge.takeCalls().database).toBeGreaterThanOrEqual(1_000_000);
+    expect(edge.takeCalls().database).toBeGreaterThanOrEqual(FLOOD);
     const { misses, keys, keyBytes } = isolate.directory.stats();
     expect(misses).toBeLessThanOrEqual(MISSES_IN_MEMORY);
     expect(keys).toBe(1);
