@@ -43,7 +43,7 @@ export function createManagementRoutes(options: ManagementRoutesOptions): Manage
     const { servePage } = await import('./page/page.tsx');
     const handleApi = async (request: Request) => routes.fetch(request, context.env);
     const { requestId } = context.env;
-    const page = { ...dashboard, management, handleApi, requestId };
+    const page = { ...dashboard, management, handleApi, requestId, url: context.req.url };
     return (await servePage(page, context.req.raw)) ?? context.notFound();
   });
   routes.notFound((context) => notFound(context.req.raw, context.env.requestId));

@@ -8,7 +8,8 @@
 
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createSessions, SESSION_COOKIE } from '../../src/manage/page/access/session.ts';
+import { LOCAL_SESSION_COOKIE } from '../../src/core/isolation/own-cookies.ts';
+import { createSessions } from '../../src/manage/page/access/session.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
   axeFindings,
@@ -245,10 +246,11 @@ describe('signing in', () => {
     const cookies = await context.cookies();
     expect(cookies).toHaveLength(1);
     expect(cookies[0]).toMatchObject({
-      name: '__Secure-edge-session',
+      name: 'edge-session-local',
       path: '/_edge/',
       httpOnly: true,
-      secure: true,
+      // Over http on this machine; WebKit would store no Secure cookie.
+      secure: false,
       sameSite: 'Strict',
       expires: -1,
     });
@@ -608,6 +610,7 @@ async function addSession(
   let nowMs = Date.now() - idleMs - ageMs;
   const sessions = createSessions({
     adminToken: edge.adminToken,
+    url: edge.url,
     now: () => nowMs,
     fillRandom: (bytes) => crypto.getRandomValues(bytes),
   });
@@ -615,19 +618,20 @@ async function addSession(
   // As somebody who comes back every twenty minutes.
   while (nowMs < Date.now() - idleMs - 20 * 60 * 1000) {
     nowMs += 20 * 60 * 1000;
-    const reading = await sessions.read(cookie);
-    if (reading.outcome !== 'open') break;
-    cookie = (await sessions.continue(reading.session)) ?? cookie;
+    const { open } = await sessions.read(cookie);
+    if (open[0] === undefined) break;
+    cookie = (await sessions.continue(open[0])) ?? cookie;
   }
   const [, value = ''] = /=([^;]*)/.exec(cookie) ?? [];
+  const domain = new URL(edge.url).hostname;
   await context.addCookies([
     {
-      name: SESSION_COOKIE,
+      name: LOCAL_SESSION_COOKIE,
       value,
-      url: `${edge.url.replace('http:', 'https:')}/_edge/`,
+      domain,
+      path: '/_edge/',
       sameSite: 'Strict',
       httpOnly: true,
-      secure: true,
     },
   ]);
 }

@@ -24,4 +24,6 @@ export interface Dashboard extends DashboardParts {
   /** Handles a request to the management API, in this isolate. */
   readonly handleApi: (request: Request) => Promise<Response>;
   readonly requestId: string;
+  /** The URL of the request. */
+  readonly url: string;
 }

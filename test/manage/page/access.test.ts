@@ -108,7 +108,7 @@ describe('signing in', () => {
     expect(answer.status).toBe(303);
     expect(answer.cookies).toEqual([
       expect.stringMatching(
-        /^__Secure-edge-session=[\w-]+\.[\w-]+\.[\w-]+; Path=\/_edge\/; HttpOnly; Secure; SameSite=Strict$/,
+        /^__Host-edge-session=[\w-]+\.[\w-]+\.[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
       ),
     ]);
     expect(answer.cookies[0]).not.toContain(edge.adminToken);
@@ -189,7 +189,7 @@ describe('a session', () => {
     ],
   ];
   it.each(forged)('%s opens nothing', async (_name, cookie) => {
-    const visitor = visitorOf(edge, `__Secure-edge-session=${await cookie()}`);
+    const visitor = visitorOf(edge, `__Host-edge-session=${await cookie()}`);
     const answer = await visitor.get('/_edge/audit');
     expect(isSignInRedirect(answer), JSON.stringify(answer)).toBe(true);
   });
@@ -254,7 +254,7 @@ describe('a session', () => {
     const answer = await visitor.submit('/_edge/', '/_edge/sign-out');
     expect(answer.headers['location']).toBe('/_edge/sign-in?signed-out');
     expect(answer.cookies).toEqual([
-      '__Secure-edge-session=; Max-Age=0; Path=/_edge/; HttpOnly; Secure; SameSite=Strict',
+      '__Host-edge-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict',
     ]);
     for (const cookie of [older, newer]) {
       expect(isSignInRedirect(await visitorOf(edge, cookie).get('/_edge/'))).toBe(true);

@@ -7,6 +7,8 @@
 
 /** The name of the form field that holds the token. */
 export const FORM_TOKEN_FIELD = 'form_token';
+/** The header that holds the token, for scripts of our pages that ask for a view with `fetch`. */
+export const FORM_TOKEN_HEADER = 'X-Edge-Form-Token';
 
 const encoder = new TextEncoder();
 
@@ -15,10 +17,25 @@ const encoder = new TextEncoder();
  * ours: every browser of the last years sends `Sec-Fetch-Site` to https and to this machine, and the
  * others send `Origin` with a POST. https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
-export function isFromOwnPage(request: Request): boolean {
-  const site = request.headers.get('sec-fetch-site');
+export function isFromOwnPage({ headers, url }: Request): boolean {
+  // Our pages send forms by navigation and by `fetch`, never from a frame or an embedded object.
+  const destination = headers.get('sec-fetch-dest') ?? 'document';
+  if (destination !== 'document' && destination !== 'empty') return false;
+  const site = headers.get('sec-fetch-site');
   if (site !== null) return site === 'same-origin';
-  return request.headers.get('origin') === new URL(request.url).origin;
+  return headers.get('origin') === new URL(url).origin;
+}
+
+/**
+ * Returns whether a request for a view is one that a window of the browser navigates by. A script, a
+ * frame or an embedded object asks for a view only to read it. A request that says nothing (a browser
+ * of plain http in a local network, a tool) counts as a navigation.
+ * https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header
+ */
+export function isWindowNavigation({ headers }: Request): boolean {
+  const mode = headers.get('sec-fetch-mode') ?? 'navigate';
+  const destination = headers.get('sec-fetch-dest') ?? 'document';
+  return mode === 'navigate' && destination === 'document';
 }
 
 /**

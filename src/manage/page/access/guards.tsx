@@ -8,7 +8,7 @@ import { readBytes } from '../../request-body.ts';
 import type { Dashboard } from '../dashboard.ts';
 import { textOf } from '../keys/key-values.ts';
 import { toHtml } from '../parts/layout.tsx';
-import { FORM_TOKEN_FIELD, isFromOwnPage } from './csrf.ts';
+import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation } from './csrf.ts';
 import { createSessions } from './session.ts';
 import { NoticePage } from './sign-in.tsx';
 import { ACCESS_HEADER, type IdentifyOptions, identify, type Visit } from './visitor.ts';
@@ -36,8 +36,16 @@ export function createGuards(dashboard: Dashboard): Guards {
   const options = identifyOptions(dashboard);
   return {
     view: (view) => async (context) => {
-      const visit = await identify(options, context.req.raw);
+      const request = context.req.raw;
+      const isNavigation = isWindowNavigation(request);
+      const sentToken = request.headers.get(FORM_TOKEN_HEADER);
+      // Before anything else, as below: content of the API may be of the same origin as the page.
+      if (!isNavigation && sentToken === null) return refuseForgery(context, dashboard);
+      const visit = await identify(options, request);
       if (typeof visit === 'string') return refuseView(context, visit, options);
+      if (!isNavigation && !(await isSameSecret(sentToken ?? '', visit.visitor.formToken))) {
+        return refuseForgery(context, dashboard);
+      }
       return withCookie(await view(visit, context), visit);
     },
 
@@ -90,16 +98,14 @@ export function refuseForgery(context: Context, { management, requestId }: Dashb
   ) as unknown as Response;
 }
 
-function identifyOptions({ management, handleApi, endedSessions }: Dashboard): IdentifyOptions {
+function identifyOptions(dashboard: Dashboard): IdentifyOptions {
+  const { management, handleApi, endedSessions, url } = dashboard;
   const { adminToken, people } = management;
   return {
     adminToken,
     handleApi,
     endedSessions,
-    sessions:
-      adminToken === null
-        ? null
-        : createSessions({ adminToken, now: management.now, fillRandom: management.fillRandom }),
+    sessions: adminToken === null ? null : createSessions({ ...management, adminToken, url }),
     async identifyPerson(assertion) {
       if (people === null) return null;
       // As the API itself will see it. The admin token has no place in this header.

@@ -10,6 +10,8 @@
  */
 
 import { base64url, errors, jwtVerify, SignJWT } from 'jose';
+import { isLocalHttp } from '../../../core/isolation/local-http.ts';
+import { LOCAL_SESSION_COOKIE, SESSION_COOKIE } from '../../../core/isolation/own-cookies.ts';
 
 /** A session that may still be used. */
 export interface Session {
@@ -20,19 +22,26 @@ export interface Session {
   readonly seenAtMs: number;
 }
 
-/** What a request's cookie says. `ended`: there was a session, and it is over. */
-export type SessionReading =
-  | { readonly outcome: 'open'; readonly session: Session }
-  | { readonly outcome: 'ended' }
-  | { readonly outcome: 'none' };
+/** The sessions that a request's cookies hold. */
+export interface SessionReading {
+  /** Those that may still be used, each once, in the order of their cookies. */
+  readonly open: readonly Session[];
+  /** Whether one of the cookies was a session that is over. */
+  readonly hasEnded: boolean;
+}
 
 /** Opens, reads and continues sessions. The strings are `Set-Cookie` values. */
 export interface Sessions {
   open(): Promise<string>;
-  /** Never rejects: a cookie that is not ours counts as none. */
+  /**
+   * Reads every cookie of the name: another host of the site can plant one more, and must not lock the
+   * operator out by it. Never rejects: a cookie that is not ours counts as none.
+   */
   read(cookieHeader: string | null): Promise<SessionReading>;
   /** A cookie with a later end; `null` while the present one is young enough. */
   continue(session: Session): Promise<string | null>;
+  /** The value that takes the cookie away. */
+  readonly cleared: string;
 }
 
 /** How long a session may be idle, and how long it may last at all. */
@@ -40,24 +49,40 @@ export const SESSION_IDLE_SECONDS = 30 * 60;
 export const SESSION_MAX_SECONDS = 12 * 60 * 60;
 /** A cookie is renewed when it is older than this, so not with every click. */
 const RENEWAL_SECONDS = 60;
+/** Far above the length of a session's token, in characters. */
+const SESSION_MAX_LENGTH = 1024;
 
-/** `__Secure-` keeps pages of plain http from planting a session. Chromium trusts localhost too. */
-export const SESSION_COOKIE = '__Secure-edge-session';
-const COOKIE_ATTRIBUTES = 'Path=/_edge/; HttpOnly; Secure; SameSite=Strict';
-/** The `Set-Cookie` value that takes the cookie away. */
-export const CLEARED_SESSION_COOKIE = `${SESSION_COOKIE}=; Max-Age=0; ${COOKIE_ATTRIBUTES}`;
+/** A cookie by its name and attributes. */
+interface Cookie {
+  readonly name: string;
+  readonly attributes: string;
+}
+
+/** Kept by browsers from plain http, from other hosts and from scripts. */
+const httpsCookie: Cookie = {
+  name: SESSION_COOKIE,
+  attributes: 'Path=/; HttpOnly; Secure; SameSite=Strict',
+};
+/** Not `Secure`, because WebKit stores no such cookie over http, on this machine either. */
+const localCookie: Cookie = {
+  name: LOCAL_SESSION_COOKIE,
+  attributes: 'Path=/_edge/; HttpOnly; SameSite=Strict',
+};
 
 const AUDIENCE = 'edge-authorizer page';
 
-/** Sessions under this admin token. */
+/** Sessions under this admin token, for a page that is asked for under `url`. */
 export function createSessions(options: {
   readonly adminToken: string;
+  readonly url: string;
   readonly now: () => number;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
 }): Sessions {
   const { now } = options;
   const nowSeconds = () => Math.floor(now() / 1000);
   const key = deriveKey(options.adminToken);
+  // The local name proves nothing elsewhere: a page of plain http could have set it.
+  const { name, attributes } = isLocalHttp(options.url) ? localCookie : httpsCookie;
 
   async function makeCookie(id: string, startedAtSeconds: number): Promise<string> {
     const seenAtSeconds = nowSeconds();
@@ -70,7 +95,7 @@ export function createSessions(options: {
         Math.min(seenAtSeconds + SESSION_IDLE_SECONDS, startedAtSeconds + SESSION_MAX_SECONDS),
       )
       .sign(await key);
-    return `${SESSION_COOKIE}=${token}; ${COOKIE_ATTRIBUTES}`;
+    return `${name}=${token}; ${attributes}`;
   }
 
   return {
@@ -81,39 +106,49 @@ export function createSessions(options: {
     },
 
     async read(cookieHeader) {
-      const token = findCookie(cookieHeader);
-      if (token === null) return { outcome: 'none' };
-      try {
-        const { payload } = await jwtVerify(token, await key, {
-          algorithms: ['HS256'],
-          audience: AUDIENCE,
-          currentDate: new Date(now()),
-          requiredClaims: ['jti', 'iat', 'exp', 'auth_time'],
-        });
-        const { jti, iat, auth_time: startedAtSeconds } = payload;
-        if (jti === undefined || iat === undefined || typeof startedAtSeconds !== 'number') {
-          return { outcome: 'none' };
-        }
-        return {
-          outcome: 'open',
-          session: { id: jti, startedAtMs: startedAtSeconds * 1000, seenAtMs: iat * 1000 },
-        };
-      } catch (error) {
-        // A signature that does not fit is what a rotated admin token leaves behind: it was a session.
-        const wasOurs =
-          error instanceof errors.JWTExpired ||
-          error instanceof errors.JWSSignatureVerificationFailed;
-        if (wasOurs) return { outcome: 'ended' };
-        if (error instanceof errors.JOSEError) return { outcome: 'none' };
-        throw error;
+      const open = new Map<string, Session>();
+      let hasEnded = false;
+      for (const token of cookiesOf(cookieHeader, name)) {
+        const read = await readToken(token, await key, now());
+        if (read === 'ended') hasEnded = true;
+        else if (read !== null) open.set(read.id, read);
       }
+      return { open: [...open.values()], hasEnded };
     },
 
     async continue(session) {
       if (now() - session.seenAtMs < RENEWAL_SECONDS * 1000) return null;
       return makeCookie(session.id, Math.floor(session.startedAtMs / 1000));
     },
+
+    cleared: `${name}=; Max-Age=0; ${attributes}`,
   };
+}
+
+/** Reads a session's token. `ended`: it was one; `null`: it is none of ours. */
+async function readToken(
+  token: string,
+  key: Uint8Array,
+  nowMs: number,
+): Promise<Session | 'ended' | null> {
+  try {
+    const { payload } = await jwtVerify(token, key, {
+      algorithms: ['HS256'],
+      audience: AUDIENCE,
+      currentDate: new Date(nowMs),
+      requiredClaims: ['jti', 'iat', 'exp', 'auth_time'],
+    });
+    const { jti, iat, auth_time: startedAtSeconds } = payload;
+    if (jti === undefined || iat === undefined || typeof startedAtSeconds !== 'number') return null;
+    return { id: jti, startedAtMs: startedAtSeconds * 1000, seenAtMs: iat * 1000 };
+  } catch (error) {
+    // A signature that does not fit is what a rotated admin token leaves behind: it was a session.
+    const wasOurs =
+      error instanceof errors.JWTExpired || error instanceof errors.JWSSignatureVerificationFailed;
+    if (wasOurs) return 'ended';
+    if (error instanceof errors.JOSEError) return null;
+    throw error;
+  }
 }
 
 /** When no cookie of this session can be valid any more, in milliseconds. */
@@ -135,16 +170,17 @@ async function deriveKey(adminToken: string): Promise<Uint8Array> {
   return new Uint8Array(bits);
 }
 
-/** The first cookie of our name, as a browser would put it first: the one with the longest path. */
-function findCookie(cookieHeader: string | null): string | null {
+/**
+ * The values of all cookies of this name, each once. None is longer than a session's can be, so that a
+ * header full of planted cookies costs little.
+ */
+function cookiesOf(cookieHeader: string | null, name: string): ReadonlySet<string> {
+  const values = new Set<string>();
   for (const pair of (cookieHeader ?? '').split(';')) {
-    const [name, value] = splitOnce(pair.trim(), '=');
-    if (name === SESSION_COOKIE && value !== '') return value;
+    const separator = pair.indexOf('=');
+    const value = pair.slice(separator + 1).trim();
+    const isOurs = separator !== -1 && pair.slice(0, separator).trim() === name;
+    if (isOurs && value !== '' && value.length <= SESSION_MAX_LENGTH) values.add(value);
   }
-  return null;
-}
-
-function splitOnce(text: string, separator: string): [before: string, after: string] {
-  const index = text.indexOf(separator);
-  return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)];
+  return values;
 }

@@ -10,7 +10,7 @@ import { textOf } from '../keys/key-values.ts';
 import { toHtml } from '../parts/layout.tsx';
 import { isFromOwnPage } from './csrf.ts';
 import { type Guards, readForm, refuseForgery } from './guards.tsx';
-import { CLEARED_SESSION_COOKIE, createSessions, endOfSessionMs } from './session.ts';
+import { createSessions, endOfSessionMs } from './session.ts';
 import { SignInPage, safeDestination } from './sign-in.tsx';
 import { addressOf, SIGN_IN_RETRY_SECONDS } from './sign-in-limit.ts';
 
@@ -18,20 +18,19 @@ import { addressOf, SIGN_IN_RETRY_SECONDS } from './sign-in-limit.ts';
 export function mountSignIn(page: HonoBase, guards: Guards, dashboard: Dashboard): void {
   const { management, signInLimiter, endedSessions } = dashboard;
   const { adminToken, log } = management;
+  const sessions =
+    adminToken === null ? null : createSessions({ ...management, adminToken, url: dashboard.url });
 
   page.post(
     '/_edge/sign-out',
     guards.action(async ({ session }, _form, context) => {
       if (session !== null) await endedSessions.end(session.id, endOfSessionMs(session));
       log({ event: 'signed_out', requestId: dashboard.requestId });
-      return withSetCookie(
-        context.redirect('/_edge/sign-in?signed-out', 303),
-        CLEARED_SESSION_COOKIE,
-      );
+      const response = context.redirect('/_edge/sign-in?signed-out', 303);
+      return sessions === null ? response : withSetCookie(response, sessions.cleared);
     }),
   );
-  if (adminToken === null) return;
-  const sessions = createSessions({ ...management, adminToken });
+  if (adminToken === null || sessions === null) return;
 
   page.get('/_edge/sign-in', (context) => {
     const query = new URL(context.req.url).searchParams;

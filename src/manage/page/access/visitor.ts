@@ -63,15 +63,17 @@ export async function identify(
   request: Request,
 ): Promise<Visit | 'ended' | 'unknown'> {
   const reading = await options.sessions?.read(request.headers.get('cookie'));
-  if (reading?.outcome === 'open' && !(await options.endedSessions.isEnded(reading.session.id))) {
-    return visitOfOperator(options, request, reading.session);
+  const sessions = reading?.open ?? [];
+  for (const session of sessions) {
+    if (await options.endedSessions.isEnded(session.id)) continue;
+    return visitOfOperator(options, request, session);
   }
   const assertion = request.headers.get(ACCESS_HEADER);
   const person = assertion === null ? null : await options.identifyPerson(assertion);
   if (assertion !== null && person !== null) {
     return visitOfPerson(options, request, assertion, person);
   }
-  return reading === undefined || reading.outcome === 'none' ? 'unknown' : 'ended';
+  return sessions.length > 0 || reading?.hasEnded === true ? 'ended' : 'unknown';
 }
 
 async function visitOfOperator(
