@@ -5,6 +5,9 @@
  * target as it was received and the rules that judge it.
  */
 
+import { type Rejection, rejectionKinds } from './core/decide/rejection.ts';
+import { canonicalHost, createHostRoles, type HostRole } from './core/isolation/manage-host.ts';
+import { isOnEveryHost, isPagePath } from './core/isolation/own-paths.ts';
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, type RequestTarget, readTarget } from './core/routes/request-target.ts';
 import { beginningOf } from './core/text.ts';
@@ -12,6 +15,7 @@ import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
+import { httpsRequired, isPlainHttp, serviceWorkerNotAllowed } from './gateway/transport.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
 import type { ManagementRoutes } from './manage/routes.ts';
@@ -35,22 +39,48 @@ export function createApp(
 ): App {
   /** Kept once built. Not the promise: a request may not wait for what another one began. */
   let routes: ManagementRoutes | null = null;
+  const { manageHost, adminToken, people } = gateway.config;
+  const roleOf = createHostRoles(manageHost);
+  const hasPage = adminToken !== null || people !== null;
 
   async function serveOwn(
     request: Request,
     target: RequestTarget,
+    role: HostRole,
     runInBackground: (work: Promise<unknown>) => void,
   ): Promise<Response> {
     // A detour into our namespace, such as /a/%2e%2e/_edge/v1/keys, is not forwarded and not served.
-    const isServed = target.isPlain && target.path.startsWith('/_edge');
+    const isServed =
+      target.isPlain &&
+      target.path.startsWith('/_edge') &&
+      (isOnEveryHost(target.path) || role === 'shared' || role === 'manage');
     const requestId = gateway.newRequestId();
-    if (!isServed) return notFound(request, requestId);
     const response =
+      refuseTransport(request, requestId, target, isServed) ??
+      (isServed ? null : notFound(request, requestId, role)) ??
       (await serveStatus(request, requestId, target.path, gateway.assertions)) ??
       (await serveManagement(request, requestId, runInBackground));
     await discardBody(request);
     response.headers.set('X-Request-Id', requestId);
     return request.method === 'HEAD' ? new Response(null, response) : response;
+  }
+
+  /** Answers what must not go on because of how it came; `null` for everything else. */
+  function refuseTransport(
+    request: Request,
+    requestId: string,
+    target: RequestTarget,
+    isServed: boolean,
+  ): Response | null {
+    const { allowHttp } = gateway.config;
+    // First of all: a token that came in clear text must not be of use, whatever it was sent to.
+    if (!allowHttp && isPlainHttp(request)) {
+      if (carriesCredential(request)) return refusal(request, requestId, httpsRequired());
+      if (hasPage && isServed && isPagePath(target.path)) return redirectToHttps(target);
+    }
+    // A service worker could answer for the page later on, also one that is made of the page's script.
+    const isServiceWorker = request.headers.has('service-worker');
+    return isServiceWorker ? refusal(request, requestId, serviceWorkerNotAllowed()) : null;
   }
 
   async function serveManagement(
@@ -71,7 +101,12 @@ export function createApp(
       if (!target.isPlain && target.path.length > ODD_PATH_MAX_LENGTH) {
         return targetTooLong(request, gateway.newRequestId());
       }
-      if (isOwnTarget(target)) return serveOwn(request, target, runInBackground);
+      const role = roleOf(target.authority);
+      // The management host forwards nothing, so each of its paths is one of ours, or nothing at all.
+      const isForwarded = role === 'shared' || role === 'gateway';
+      if (!isForwarded || isOwnTarget(target)) {
+        return serveOwn(request, target, role, runInBackground);
+      }
       const parts = upstream === null ? gateway : { ...gateway, ...upstream };
       return handle(parts, request, target, runInBackground);
     },
@@ -101,6 +136,28 @@ async function serveStatus(
   return Response.json(await signer.publicKeys(), { headers });
 }
 
+/** Returns whether a request to us carries a token, or a session of Cloudflare Access. */
+function carriesCredential({ headers }: Request): boolean {
+  return headers.has('authorization') || headers.has('cf-access-jwt-assertion');
+}
+
+/**
+ * The page on https. The port of plain http does not serve it, and 308 keeps the method.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-15.4.9
+ */
+function redirectToHttps({ authority, path, query }: RequestTarget): Response | null {
+  const host = canonicalHost(authority)?.replace(/:\d+$/, '');
+  if (host === undefined) return null;
+  const headers = { Location: `https://${host}${path}${query}`, 'Cache-Control': 'no-store' };
+  return new Response(null, { status: 308, headers });
+}
+
+function refusal(request: Request, requestId: string, { code, detail }: Rejection): Response {
+  const { status, title } = rejectionKinds[code];
+  const accept = request.headers.get('accept');
+  return problemResponse({ code, status, title, detail }, { requestId, accept });
+}
+
 function targetTooLong(request: Request, requestId: string): Response {
   return problemResponse(
     {
@@ -113,13 +170,17 @@ function targetTooLong(request: Request, requestId: string): Response {
   );
 }
 
-function notFound(request: Request, requestId: string): Response {
+function notFound(request: Request, requestId: string, role: HostRole = 'shared'): Response {
   const { path } = readTarget(request.url);
+  const reason =
+    role === 'manage'
+      ? 'This host serves the management page and API alone, and forwards nothing'
+      : 'Paths under /_edge/ are its own and are never forwarded';
   return problemResponse(
     {
       code: 'not_found',
       ...ownProblemKinds.not_found,
-      detail: `Cannot find ${JSON.stringify(beginningOf(`${request.method} ${path}`, 200))} at the edge. Paths under /_edge/ are its own and are never forwarded`,
+      detail: `Cannot find ${JSON.stringify(beginningOf(`${request.method} ${path}`, 200))} at the edge. ${reason}`,
     },
     { requestId, accept: request.headers.get('accept') },
   );

@@ -54,6 +54,8 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       },
       fetch: (input, init) => fetch(input, init),
       needsSignal: false,
+      sharesPageHost:
+        config.manageHost === null && (config.adminToken !== null || config.people !== null),
       now,
       newRequestId: newId,
       record: createRecorder({

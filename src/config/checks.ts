@@ -2,6 +2,7 @@
  * The checks of single settings: the upstream's URL, the admin token, what goes into a header. Pure, no I/O.
  */
 
+import { canonicalHost } from '../core/isolation/manage-host.ts';
 import { tokenPrefixPattern } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import { readScanningKeys, type ScanningKey } from '../leaks/github-public-keys.ts';
@@ -74,6 +75,17 @@ export function checkAuthorization(value: string): Faults {
   if (/^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/.test(value)) return [];
   const fix = 'Set the whole header value, for example "Bearer ..."';
   return [{ reason: 'it is not a header value in visible ASCII', fix }];
+}
+
+/** Checks `MANAGE_HOST`. */
+export function checkManageHost(host: string): Faults {
+  if (canonicalHost(host) !== null) return [];
+  return [
+    {
+      reason: 'it is not a host with an optional port',
+      fix: 'Set the host alone, without scheme, path and wildcard, for example "manage.example.com"',
+    },
+  ];
 }
 
 /** Checks `TOKEN_PREFIX`. */

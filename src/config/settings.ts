@@ -11,6 +11,7 @@ import {
   checkAdminToken,
   checkAuthorization,
   checkKeySetUrl,
+  checkManageHost,
   checkTokenPrefix,
   quotableUrl,
   readLeakKeys,
@@ -30,6 +31,17 @@ export const settings = {
     about: 'At least 32 characters. A caller that presents it can manage all keys.',
     defaultText: 'none; without it and without `MANAGE_JWT_*`, management answers 404',
     check: checkAdminToken,
+  }),
+  MANAGE_HOST: text({
+    about:
+      'The only host that serves the page and the management API, with an optional port, for example `manage.example.com`. It forwards nothing. Recommended for an API or a site that returns HTML; see docs/operating.md.',
+    default: null,
+    defaultText: 'none: each host serves the page, and documents of the API are sandboxed',
+    check: checkManageHost,
+  }),
+  ALLOW_HTTP: flag({
+    about:
+      '`true` accepts keys and admin tokens over plain http on a public host, and serves the page there.',
   }),
   FORWARD_TOKEN: flag({
     about: '`true` forwards the caller’s `Authorization`, `Cookie` and `Origin`.',

@@ -9,6 +9,7 @@
 
 import { BoundedMap } from '../core/bounded-map.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
+import { withoutOwnCookies } from '../core/isolation/own-cookies.ts';
 import {
   HEADER_NAMES_IN_MEMORY,
   HEADER_NAMES_IN_MEMORY_BYTES,
@@ -254,7 +255,11 @@ function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Heade
   // asked for only when it is there.
   for (const name of request.headers.keys()) {
     const fate = fateOf(name);
-    if (fate === 'passed' || (fate === 'credential' && forwardToken)) continue;
+    if (fate === 'passed') continue;
+    if (fate === 'credential' && forwardToken) {
+      if (name === 'cookie') dropOwnCookies(headers);
+      continue;
+    }
     headers.delete(name);
     if (name === 'connection') connection = request.headers.get(name);
     if (name === 'upgrade') isUpgrade = isWebSocketUpgrade(request);
@@ -263,6 +268,14 @@ function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Heade
   if (isUpgrade) headers.set('upgrade', 'websocket');
   for (const name in identity) headers.set(name, identity[name] as string);
   return headers;
+}
+
+/** A cookie that opens the management page is for the edge alone: its copy would be a session. */
+function dropOwnCookies(headers: Headers): void {
+  const cookies = headers.get('cookie') ?? '';
+  const others = withoutOwnCookies(cookies);
+  if (others === null) headers.delete('cookie');
+  else if (others !== cookies) headers.set('cookie', others);
 }
 
 /** Asked for with another method than GET, the runtime would make the upgrade a GET of the same URL. */

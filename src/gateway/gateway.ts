@@ -31,6 +31,8 @@ export interface Gateway {
     /** Requests, by the id of their key. */
     readonly keys: Limit | null;
   };
+  /** Whether the management page is on the hosts that the gateway serves. */
+  readonly sharesPageHost: boolean;
   readonly fetch: typeof fetch;
   /** Whether what `fetch` asks goes on until its signal says stop: code of this Worker does. */
   readonly needsSignal: boolean;

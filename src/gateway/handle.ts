@@ -27,6 +27,7 @@ import type { Facts, Gateway } from './gateway.ts';
 import { identityHeaders, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import { registrationOf, respondToBadCredentials, respondWithRejection } from './refuse.ts';
+import { rejectTransport } from './transport.ts';
 import { rewriteResponseHeaders } from './upstream-response.ts';
 
 /**
@@ -48,6 +49,10 @@ export async function handle(
     origin: origin === 'malformed' ? null : origin,
     scope: new RequestScope(gateway.now(), runInBackground),
   };
+  // Before any look-up and without a grant: a token in clear text must be of no use to anybody.
+  const rejection = rejectTransport(gateway, request);
+  if (rejection !== null) return respondWithRejection(gateway, facts, rejection, null);
+
   const requestedMethod =
     method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null;
   const next = decideBeforeKey({ method, target, origin, requestedMethod }, gateway);
@@ -131,6 +136,8 @@ async function forwardFor(
     grant: grantTo(facts.origin),
     requestId: facts.requestId,
     isPrivate,
+    isOnPageHost: gateway.sharesPageHost,
+    isDocument: response.status !== 101,
   });
   if (config.serverTiming) {
     const edgeMs = sentAtMs - facts.scope.nowMs;

@@ -52,6 +52,18 @@ export const rejectionHelp: Readonly<
     remedy:
       'Add the origin to the allowed origins of the key that the page uses. It takes effect within seconds.',
   },
+  https_required: {
+    meaning:
+      'The request carried a key or an admin token over plain http, where anybody on the way can read it. It was refused before anything was looked up.',
+    remedy:
+      'Use https, and replace the token: it was sent in clear text. Operators: let Cloudflare redirect http to https ("Always Use HTTPS"). ALLOW_HTTP switches this refusal off.',
+  },
+  service_worker_not_allowed: {
+    meaning:
+      'A browser asked for the script of a service worker, on a host that also serves the management page. Such a worker could answer for the page.',
+    remedy:
+      'Operators: set MANAGE_HOST, which moves the page to a host of its own. The other hosts then serve service workers.',
+  },
   rate_limited: {
     meaning: 'There were too many requests in a short time.',
     remedy: 'Wait as many seconds as the Retry-After header says, and send fewer.',

@@ -103,6 +103,16 @@ export function corsHeaders(grant: string | null): HeaderMap {
   };
 }
 
+/** What a forwarded response carries in any case. `sandbox`: if it has no Content-Type. */
+export const shieldHeaders: HeaderMap = {
+  'x-content-type-options': 'nosniff',
+};
+export const sandboxHeaders: HeaderMap = {
+  ...shieldHeaders,
+  'content-security-policy':
+    'sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads',
+};
+
 /** Checks a refusal as a whole: status, every header, every member of the body. */
 export function expectRefusal(answer: Answer, expected: ExpectedRefusal): void {
   const kind: RefusalKind = refusalKinds[expected.code];

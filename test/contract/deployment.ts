@@ -16,6 +16,10 @@ export interface Call {
    * since no socket is involved.
    */
   readonly seen?: string;
+  /** Default: `edge.test`. */
+  readonly host?: string;
+  /** Default: https in the pool. On bare workerd it is http in any case. */
+  readonly scheme?: 'http';
   readonly headers?: readonly HeaderLine[];
   readonly body?: string;
 }

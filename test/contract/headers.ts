@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { corsHeaders, expectNoSecrets, soon } from './answers.ts';
+import { corsHeaders, expectNoSecrets, sandboxHeaders, shieldHeaders, soon } from './answers.ts';
 import type { Deploy, Deployment, HeaderLine, HeaderMap, Received } from './deployment.ts';
 import { secretsOf } from './refusals.ts';
 import { bearer, createWorld, origins, type World } from './world.ts';
@@ -499,7 +499,12 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         expect(await answerTo(origin, { body: 'hello' })).toEqual({
           status: 200,
           cookies: [],
-          headers: { 'cache-control': 'private', vary: 'Origin', ...corsHeaders(origin) },
+          headers: {
+            ...sandboxHeaders,
+            'cache-control': 'private',
+            vary: 'Origin',
+            ...corsHeaders(origin),
+          },
           body: 'hello',
         });
       },
@@ -521,6 +526,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         for (const headers of [upstreamCors, ...upstreamCors.map((line) => [line])]) {
           const { headers: got } = await answerTo(origin, { headers });
           expect(got).toEqual({
+            ...sandboxHeaders,
             'cache-control': 'private',
             vary: 'Origin',
             ...corsHeaders(origin),
@@ -535,6 +541,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
           headers: lines.map((value): HeaderLine => ['Vary', value]),
         });
         expect(headers).toEqual({
+          ...sandboxHeaders,
           'cache-control': 'private',
           vary: expected,
           ...corsHeaders(origin),
@@ -553,6 +560,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       });
       expect(answer.cookies).toEqual(cookies);
       expect(answer.headers).toEqual({
+        ...sandboxHeaders,
         'cache-control': 'private',
         vary: 'Origin',
         ...corsHeaders(origins.app),
@@ -572,7 +580,12 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       expect(answer).toEqual({
         status: 403,
         cookies: [],
-        headers: { 'cache-control': 'private', vary: 'Origin', ...corsHeaders(origins.app) },
+        headers: {
+          ...sandboxHeaders,
+          'cache-control': 'private',
+          vary: 'Origin',
+          ...corsHeaders(origins.app),
+        },
         body: 'no',
       });
     });
@@ -588,6 +601,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       });
       expect(answer.headers).toEqual({
         'x-app': '3',
+        ...sandboxHeaders,
         'cache-control': 'private',
         vary: 'Origin',
         ...corsHeaders(origins.app),
@@ -603,6 +617,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         ],
       });
       expect(answer.headers).toEqual({
+        ...sandboxHeaders,
         'cache-control': 'private',
         vary: 'Origin',
         ...corsHeaders(origins.app),
@@ -632,6 +647,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         cookies: [],
         headers: {
           ...Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])),
+          ...shieldHeaders,
           // An answer to one key, whatever the upstream said.
           'cache-control': 'private, max-age=60',
           vary: 'Origin',
@@ -645,6 +661,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       const answer = await answerTo(origins.app, { status, body: 'a body' });
       expect(answer).toMatchObject({ status, body: 'a body' });
       expect(answer.headers).toMatchObject({
+        ...sandboxHeaders,
         'cache-control': 'private',
         vary: 'Origin',
         ...corsHeaders(origins.app),
@@ -658,6 +675,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         cookies: [],
         headers: {
           etag: '"a"',
+          ...sandboxHeaders,
           'cache-control': 'private',
           vary: 'Origin',
           ...corsHeaders(origins.app),

@@ -25,12 +25,12 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
   let behaviour: Behaviour = { kind: 'reply' };
 
   const deployment: Deployment = {
-    async call({ method, target, headers = [], body }) {
+    async call({ method, target, host = 'edge.test', headers = [], body }) {
       const response = await request(edge.port, {
         ...(method === undefined ? {} : { method }),
         ...(target === undefined ? {} : { target }),
         headers: [
-          ['Host', 'edge.test'],
+          ['Host', host],
           ...headers.map(([name, value]): [string, string] => [name, value]),
         ],
         ...(body === undefined ? {} : { body }),

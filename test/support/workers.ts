@@ -65,9 +65,13 @@ export function aKey(overrides: Partial<ManagedKey> = {}): ManagedKey {
  * A request whose `url` is this text, as on bare workerd, where nothing normalises the target before
  * the Worker sees it. (The Request constructor does.)
  */
-export function requestWithTarget(target: string, init: RequestInit = {}): Request {
+export function requestWithTarget(
+  target: string,
+  init: RequestInit = {},
+  base = EDGE_URL,
+): Request {
   const request = new Request(`${EDGE_URL}/`, init);
-  Object.defineProperty(request, 'url', { value: EDGE_URL + target });
+  Object.defineProperty(request, 'url', { value: base + target });
   return request;
 }
 
@@ -150,18 +154,18 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
   return deployment;
 };
 
-function toRequest({ method = 'GET', target = '/', seen, headers = [], body }: Call): Request {
+function toRequest(call: Call): Request {
+  const { method = 'GET', target = '/', seen, headers = [], body } = call;
+  const { scheme = 'https', host = 'edge.test' } = call;
   const lines = new Headers();
   for (const [name, value] of headers) {
     // On the wire, an empty line before any other of its name is none to workerd.
     if (value.trim() !== '' || lines.has(name)) lines.append(name, value);
   }
   // The runtime decodes the target as UTF-8.
-  return requestWithTarget(seen ?? new TextDecoder().decode(toBytes(target)), {
-    method,
-    headers: lines,
-    ...(body === undefined ? {} : { body: toBytes(body) }),
-  });
+  const init = { method, headers: lines, ...(body === undefined ? {} : { body: toBytes(body) }) };
+  const decoded = seen ?? new TextDecoder().decode(toBytes(target));
+  return requestWithTarget(decoded, init, `${scheme}://${host}`);
 }
 
 /** One byte a character. A string as a body would bring a Content-Type along. */

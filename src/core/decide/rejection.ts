@@ -66,6 +66,13 @@ export const rejectionKinds = {
     grantScope: 'key',
   },
   origin_not_registered: { status: 403, title: 'Origin not registered', grantScope: 'none' },
+  // Both are for the browser itself and not for pages, so no page may read them.
+  https_required: { status: 403, title: 'HTTPS required', grantScope: 'none' },
+  service_worker_not_allowed: {
+    status: 403,
+    title: 'Service worker not allowed on this host',
+    grantScope: 'none',
+  },
   rate_limited: { status: 429, title: 'Too many requests', grantScope: 'key' },
   upstream_unreachable: { status: 502, title: 'API not reachable', grantScope: 'key' },
   upstream_timeout: { status: 504, title: 'API did not answer in time', grantScope: 'key' },

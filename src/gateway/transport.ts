@@ -1,0 +1,44 @@
+/**
+ * Refusals that depend on the transport and the browser, before any rule about keys is asked.
+ */
+
+import { type Rejection, reject } from '../core/decide/rejection.ts';
+import type { Gateway } from './gateway.ts';
+
+/**
+ * Returns whether Cloudflare reports that the client used plain http. Elsewhere (workerd on one's own
+ * machine, tunnels) nobody reports it, and a URL says little: false.
+ * https://developers.cloudflare.com/fundamentals/reference/http-headers/#cf-visitor
+ */
+export function isPlainHttp({ url, headers }: Request): boolean {
+  if (!url.startsWith('http:')) return false;
+  return /"scheme"\s*:\s*"http"/i.test(headers.get('cf-visitor') ?? '');
+}
+
+/** The rejection of a request that carried a credential in clear text. */
+export function httpsRequired(): Rejection {
+  return reject(
+    'https_required',
+    'Cannot accept credentials over plain http: anybody on the way can read them. Use https, and replace the token that was sent',
+  );
+}
+
+/** The rejection of a service worker on the page's host. */
+export function serviceWorkerNotAllowed(): Rejection {
+  return reject(
+    'service_worker_not_allowed',
+    'Cannot serve a service worker: the management page is on this host, and the worker could answer for it. The operator can move the page to a host of its own with MANAGE_HOST',
+  );
+}
+
+/** Returns the rejection of a request by its transport; `null` if there is nothing against it. */
+export function rejectTransport(gateway: Gateway, request: Request): Rejection | null {
+  const { config, sharesPageHost } = gateway;
+  if (!config.allowHttp && isPlainHttp(request) && request.headers.has('authorization')) {
+    return httpsRequired();
+  }
+  // A service worker of the API would answer for the management page, which is on this host too.
+  // https://w3c.github.io/ServiceWorker/#service-worker-script-request
+  if (sharesPageHost && request.headers.has('service-worker')) return serviceWorkerNotAllowed();
+  return null;
+}
