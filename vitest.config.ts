@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'core',
           include: [
-            'test/{core,config,log,leaks}/**/*.test.ts',
+            'test/{core,config,log,leaks,cli,management-client}/**/*.test.ts',
             'test/keys-model/**/*.test.ts',
             'test/*.test.ts',
           ],

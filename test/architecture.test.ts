@@ -48,8 +48,11 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   index: { areas: ['worker', 'config'], packages: [] },
   // For programs of others: types, and a library that sends.
   'management-client': { areas: [], packages: ['openapi-fetch'] },
-  // The command line is a client of the API. It shares pure rules with the Worker and nothing else.
-  cli: { areas: ['core'], packages: ['node:', 'commander', 'cli-table3', 'cli-progress', 'jose'] },
+  // The command line is a user of that client. It shares pure rules with the Worker and nothing else.
+  cli: {
+    areas: ['core', 'management-client'],
+    packages: ['node:', 'commander', 'cli-table3', 'cli-progress', 'jose'],
+  },
 };
 
 /** `hono/cors` takes every OPTIONS for a preflight; nothing may come to use it by habit. */
