@@ -46,7 +46,8 @@ export async function connect(
   { env, fetch }: Surroundings,
 ): Promise<ManagementClient> {
   const given = options.url ?? (env[URL_VARIABLE] || undefined);
-  if (given !== undefined) checkUrl(given);
+  const source = options.url === undefined ? ` (${URL_VARIABLE})` : '';
+  if (given !== undefined) checkUrl(given, source);
   const present = env[TOKEN_VARIABLE];
   // The file is not even read if it is not needed, so that a broken one stops nobody.
   const login = given === undefined || !present ? await readLogin(loginFile(env)) : null;
@@ -76,16 +77,16 @@ export function clientFor(
   return createClient({ ...login, fetch, ...(timeout ? { timeoutMs: timeout * 1000 } : {}) });
 }
 
-/** Throws a `CommandError` for what is not an absolute http or https URL. */
-export function checkUrl(url: string): void {
+/** Throws a `CommandError` unless it is an absolute http or https URL. `source` says where it is from. */
+export function checkUrl(url: string, source = ''): void {
   if (!URL.canParse(url)) {
     throw usageError(
-      `Cannot use ${JSON.stringify(url)} as the URL of the edge: it is not a URL such as https://edge.example`,
+      `Cannot use ${JSON.stringify(url)} as the URL of the edge: it is not a URL such as https://edge.example${source}`,
     );
   }
   if (!/^https?:$/.test(new URL(url).protocol)) {
     throw usageError(
-      `Cannot use ${JSON.stringify(url)} as the URL of the edge: it must begin with http:// or https://`,
+      `Cannot use ${JSON.stringify(url)} as the URL of the edge: it must begin with http:// or https://${source}`,
     );
   }
 }

@@ -5,10 +5,10 @@
 import {
   ConnectionError,
   dataOf,
-  type Problem,
   ProblemError,
   UnexpectedAnswerError,
-} from '../management-client/client.ts';
+} from '../management-client/errors.ts';
+import type { Problem } from '../management-client/schema.ts';
 
 /** Exit codes that scripts can use; also in the help text. */
 export const exitCodes = {
@@ -56,15 +56,14 @@ export async function answerOf<Data extends object>(
   }>,
   member: keyof Data & string,
 ): Promise<{ readonly data: Data; readonly etag: string | null }> {
-  const result = await call.catch(rethrown);
-  const data = await Promise.resolve(result)
-    .then(dataOf<Data, unknown>)
-    .catch(rethrown);
-  if (!(member in data)) {
-    const message = `No edge answers there: the answer has no ${JSON.stringify(member)}. Check the URL`;
-    throw new CommandError(message, exitCodes.unavailable);
+  try {
+    const result = await call;
+    const data = dataOf(result);
+    if (!(member in data)) throw new UnexpectedAnswerError(result.response);
+    return { data, etag: result.response.headers.get('etag') };
+  } catch (error) {
+    rethrown(error);
   }
-  return { data, etag: result.response.headers.get('etag') };
 }
 
 /** Waits for a call that answers nothing. Throws a `CommandError` if it fails. */
@@ -75,7 +74,7 @@ export async function done(
 }
 
 /** Throws a failure of the client as a failure of the command, and any other error as it is. */
-export function rethrown(error: unknown): never {
+function rethrown(error: unknown): never {
   if (error instanceof ProblemError) throw refusal(error.problem);
   if (error instanceof ConnectionError || error instanceof UnexpectedAnswerError) {
     throw new CommandError(error.message, exitCodes.unavailable);

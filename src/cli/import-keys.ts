@@ -4,11 +4,8 @@
  */
 
 import { SingleBar } from 'cli-progress';
-import type {
-  ImportKeysAnswer,
-  ImportKeysRequest,
-  ManagementClient,
-} from '../management-client/client.ts';
+import type { ManagementClient } from '../management-client/client.ts';
+import type { ImportKeysAnswer, ImportKeysRequest } from '../management-client/schema.ts';
 import { answerOf, CommandError } from './failures.ts';
 import type { Output } from './surroundings.ts';
 

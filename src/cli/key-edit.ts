@@ -4,7 +4,7 @@
 
 import type { AccessRule } from '../core/key/key.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
-import type { EditKeyRequest, Key } from '../management-client/client.ts';
+import type { EditKeyRequest, Key } from '../management-client/schema.ts';
 import { usageError } from './failures.ts';
 
 /** The options of `keys edit`, as the parser gives them. */

@@ -10,7 +10,7 @@ import type {
   Key,
   KeyWithToken,
   ListAuditAnswer,
-} from '../management-client/client.ts';
+} from '../management-client/schema.ts';
 import { plain, type Style } from './style.ts';
 
 /** Blanks between two columns. */

@@ -9,16 +9,6 @@ import createFetchClient, { type Client, defaultPathSerializer } from 'openapi-f
 import type { paths } from './schema.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
 
-export {
-  ConnectionError,
-  dataOf,
-  ProblemError,
-  UnexpectedAnswerError,
-} from './errors.ts';
-export { type CallOptions, eachAuditEntry, eachKey, type Query } from './pages.ts';
-export type * from './schema.ts';
-export type { Token } from './transport.ts';
-
 /**
  * Sends requests to the endpoints below `/_edge/v1`: `GET`, `POST`, `PATCH` and `DELETE`, each with a
  * path, its parameters and body, and an `AbortSignal` as `signal`. They answer `data`, or `error` if the

@@ -37,11 +37,11 @@ export class UnexpectedAnswerError extends Error {
   readonly status: number;
   /** `null` if the answer does not name one. */
   readonly contentType: string | null;
-  constructor(request: Request, { status, headers }: Pick<Response, 'status' | 'headers'>) {
+  constructor({ url, status, headers }: Pick<Response, 'url' | 'status' | 'headers'>) {
     const contentType = headers.get('content-type');
-    const { origin, pathname } = new URL(request.url);
+    const { origin, pathname } = new URL(url);
     super(
-      `No edge answers at ${origin}: ${request.method} ${pathname} was answered with ${status} and ${contentType ?? 'nothing'}, not as an edge does it. Check the URL`,
+      `No edge answers at ${origin}: ${pathname} was answered with ${status} and ${contentType ?? 'nothing'}, not as an edge does it. Check the URL`,
     );
     this.status = status;
     this.contentType = contentType;

@@ -65,7 +65,7 @@ async function attemptOnce(
   idempotencyKey: string,
   deadline: number,
 ): Promise<Outcome> {
-  const timeLimit = AbortSignal.timeout(Math.max(deadline - performance.now(), 0));
+  const timeLimit = AbortSignal.timeout(Math.max(Math.ceil(deadline - performance.now()), 0));
   const attempt = new Request(request.clone(), {
     signal: AbortSignal.any([request.signal, timeLimit]),
   });
@@ -122,11 +122,14 @@ function finish(request: Request, outcome: Outcome, timeoutMs: number): Response
     );
   }
   const { response, text } = outcome;
-  if (!(response.ok ? isAnswer(response, text) : isProblem(text))) {
-    throw new UnexpectedAnswerError(request, response);
-  }
+  const { url } = request;
   const { status, statusText, headers } = response;
-  return new Response(text === '' ? null : text, { status, statusText, headers });
+  if (!(response.ok ? isAnswer(response, text) : isProblem(text))) {
+    throw new UnexpectedAnswerError({ url, status, headers });
+  }
+  const answer = new Response(text === '' ? null : text, { status, statusText, headers });
+  // A response that is made by hand has none of its own.
+  return Object.defineProperty(answer, 'url', { value: url });
 }
 
 /** The innermost reason: `fetch` itself only says that it failed. */

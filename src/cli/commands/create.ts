@@ -4,7 +4,7 @@
 
 import { type Command, Option } from 'commander';
 import type { AccessRule } from '../../core/key/key.ts';
-import type { CreateKeyRequest } from '../../management-client/client.ts';
+import type { CreateKeyRequest } from '../../management-client/schema.ts';
 import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { answerOf, usageError } from '../failures.ts';
 import { readJsonList } from '../files.ts';
