@@ -145,11 +145,14 @@ class ConfigurationError extends Error {
 function answerFailure(request: Request, error: unknown): Response {
   const requestId = crypto.randomUUID();
   const isConfiguration = error instanceof ConfigurationError;
-  log({
-    event: isConfiguration ? 'configuration_broken' : 'failed',
+  const line = {
     requestId,
     error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    ...(isConfiguration ? { problems: error.problems } : {}),
-  });
+  };
+  log(
+    isConfiguration
+      ? { event: 'configuration_broken', ...line, problems: error.problems }
+      : { event: 'failed', ...line },
+  );
   return failureResponse(request, requestId, isConfiguration ? 'unavailable' : 'internal_error');
 }
