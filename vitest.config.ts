@@ -1,65 +1,102 @@
+// Must be the first import: it stops an old Node before anything else fails for that reason.
+import './test/support/node/require-node.ts';
+
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { matchesGlob } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { textModules } from './test/support/node/text-modules.ts';
 
-/**
+/*
  * Three kinds of tests, by what they need:
  * - `core`: pure rules as tables and properties, and the look-up protocol's model, in plain Node;
  * - `workers`: everything that touches D1, KV or `fetch`, in workerd with the real bindings;
  * - `end-to-end`: the production bundle on a bare workerd, raw sockets, and a real Chromium.
+ *
+ * Two tiers (test/README.md says which tier a test belongs to): `npm test` runs the files named
+ * `*.test.ts`. `npm run test:nightly` runs the files named `*.nightly.test.ts`, and once more, with
+ * larger numbers, those listed below.
  */
-export default defineConfig({
-  test: {
-    projects: [
-      {
-        test: {
-          name: 'core',
-          include: [
-            'test/{core,config,log,leaks,cli,management-client}/**/*.test.ts',
-            'test/keys-model/**/*.test.ts',
-            'test/*.test.ts',
-          ],
-          exclude: ['**/*.nightly.test.ts'],
-          testTimeout: 60_000,
-        },
-      },
-      {
-        plugins: [
-          textModules(),
-          cloudflareTest(async () => ({
-            wrangler: { configPath: './wrangler.toml' },
-            miniflare: {
-              bindings: {
-                SCHEMA: await readFile('schema.sql', 'utf8'),
-                UPSTREAM_URL: 'https://upstream.test',
-                ADMIN_TOKEN: 'test-admin-token-of-at-least-32-characters',
-              },
-            },
-          })),
-        ],
-        test: {
-          name: 'workers',
-          include: ['test/{keys,gateway,manage,usage}/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'end-to-end',
-          include: ['test/end-to-end/**/*.test.ts'],
-          globalSetup: [
-            'test/support/node/build-bundle.ts',
-            'test/support/node/chromium/global-setup.ts',
-          ],
-          // A crashed browser fails the tests that were using it. Those run once more.
-          retry: { count: 1, condition: /(?:page|context or browser) has been closed|crashed/ },
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-        },
-      },
-    ],
+
+/** The files whose numbers grow at night: they ask `inject('isNightly')`. */
+const grownAtNight = [
+  'test/keys/lookup/directory.test.ts',
+  'test/end-to-end/transport-streaming.test.ts',
+];
+
+/** The folders of a kind, and what it needs. */
+const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfiguration }> = {
+  core: {
+    folders: ['test/{core,config,log,leaks}/**/', 'test/keys-model/**/', 'test/'],
+    project: { test: { testTimeout: 60_000 } },
   },
+  workers: {
+    folders: ['test/{keys,gateway,manage,usage}/**/'],
+    project: {
+      plugins: [
+        textModules(),
+        cloudflareTest(async () => ({
+          wrangler: { configPath: './wrangler.toml' },
+          miniflare: {
+            bindings: {
+              SCHEMA: await readFile('schema.sql', 'utf8'),
+              UPSTREAM_URL: 'https://upstream.test',
+              ADMIN_TOKEN: 'test-admin-token-of-at-least-32-characters',
+            },
+          },
+        })),
+      ],
+      test: { testTimeout: 60_000, hookTimeout: 60_000 },
+    },
+  },
+  'end-to-end': {
+    folders: ['test/end-to-end/**/'],
+    project: {
+      test: {
+        globalSetup: [
+          'test/support/node/build-bundle.ts',
+          'test/support/node/chromium/global-setup.ts',
+        ],
+        // A crashed browser fails the tests that were using it. Those run once more.
+        retry: { count: 1, condition: /(?:page|context or browser) has been closed|crashed/ },
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      },
+    },
+  },
+};
+
+const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) => {
+  const everyDay = folders.map((folder) => `${folder}*.test.ts`);
+  const atNight = folders.map((folder) => `${folder}*.nightly.test.ts`);
+  const grown = grownAtNight.filter((path) =>
+    folders.some((folder) => matchesGlob(path, `${folder}*.test.ts`)),
+  );
+  return [
+    withTests(project, {
+      name,
+      include: everyDay,
+      exclude: atNight,
+      provide: { isNightly: false },
+    }),
+    withTests(project, {
+      name: `nightly-${name}`,
+      include: [...atNight, ...grown],
+      provide: { isNightly: true },
+      testTimeout: 600_000,
+    }),
+  ];
 });
+
+export default defineConfig({
+  // On two cores, Vitest's own choice would be one worker.
+  test: { projects, maxWorkers: Math.max(2, availableParallelism()) },
+});
+
+function withTests(
+  project: TestProjectInlineConfiguration,
+  test: TestProjectInlineConfiguration['test'],
+): TestProjectInlineConfiguration {
+  return { ...project, test: { ...project.test, ...test } };
+}

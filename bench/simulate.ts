@@ -4,7 +4,7 @@
  *     npm run simulate
  *     npm run simulate -- --data-centres 300 --isolates 10000 --requests 1000000 --keys 1000000
  *
- * How the figures come about is in `simulation/estimate.ts`; `test/keys-model/simulation.test.ts` holds
+ * How the figures come about is in `simulation/estimate.ts`; `test/keys-model/simulation.nightly.test.ts` holds
  * them against a count of small deployments in which nothing is estimated.
  */
 

@@ -5,7 +5,6 @@
 import type { RateLimitPolicy } from './core/decide/rate-limit.ts';
 import { LIMITER_TIMEOUT_MS } from './core/limits.ts';
 import type { Limit } from './gateway/gateway.ts';
-import type { LogEvent } from './log/events.ts';
 import { toLogLines } from './log/log-line.ts';
 
 /** Returns the result of `work`. Rejects if it takes longer. */
@@ -26,9 +25,9 @@ export async function withTimeout<Result>(
   }
 }
 
-/** Writes an event as one JSON line, or a few. */
-export function log(event: LogEvent): void {
-  for (const text of toLogLines(event)) console.log(text);
+/** Writes one structured line, or a few. Callers put no token, Authorization header or secret into it. */
+export function log(line: object): void {
+  for (const text of toLogLines(line)) console.log(text);
 }
 
 /**

@@ -145,14 +145,11 @@ class ConfigurationError extends Error {
 function answerFailure(request: Request, error: unknown): Response {
   const requestId = crypto.randomUUID();
   const isConfiguration = error instanceof ConfigurationError;
-  const line = {
+  log({
+    event: isConfiguration ? 'configuration_broken' : 'failed',
     requestId,
     error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  };
-  log(
-    isConfiguration
-      ? { event: 'configuration_broken', ...line, problems: error.problems }
-      : { event: 'failed', ...line },
-  );
+    ...(isConfiguration ? { problems: error.problems } : {}),
+  });
   return failureResponse(request, requestId, isConfiguration ? 'unavailable' : 'internal_error');
 }

@@ -1,7 +1,7 @@
 /**
  * A small deployment counted as a whole: every data centre, every isolate with the real directory, one
  * KV with a copy of a key for each that was put there. It is what `estimate.ts` is checked against, in
- * `test/keys-model/simulation.test.ts`; larger ones would take too long.
+ * `test/keys-model/simulation.nightly.test.ts`; larger ones would take too long.
  */
 
 import { createRandom } from '../../test/keys-model/random.ts';

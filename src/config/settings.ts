@@ -44,7 +44,7 @@ export const settings = {
       '`true` accepts keys and admin tokens over plain http on a public host, and serves the page there.',
   }),
   FORWARD_TOKEN: flag({
-    about: "`true` forwards the caller's `Authorization`, `Cookie` and `Origin`.",
+    about: '`true` forwards the caller’s `Authorization`, `Cookie` and `Origin`.',
   }),
   UPSTREAM_AUTHORIZATION: secret({
     about: 'The `Authorization` header that the upstream receives.',
@@ -90,7 +90,7 @@ export const settings = {
   }),
   MANAGE_JWT_AUDIENCE: text({ about: 'The claim `aud`.', default: null }),
   MANAGE_JWT_JWKS_URL: text({
-    about: "The URL of the issuer's public keys.",
+    about: 'The URL of the issuer’s public keys.',
     default: null,
     check: checkKeySetUrl,
     quote: quotableUrl,
@@ -108,7 +108,7 @@ export const settings = {
   },
   LEAKED_KEY_ACTION: choice({
     about:
-      "The reaction to a report of a backend key's token. `report` only notes it in the audit and the log.",
+      'The reaction to a report of a backend key’s token. `report` only notes it in the audit and the log.',
     default: 'revoke',
     choices: ['revoke', 'report'],
   }),
@@ -174,7 +174,7 @@ export const settings = {
   ASSERTION_AUDIENCE: text({
     about: 'The claim `aud` of assertions.',
     default: null,
-    defaultText: "the upstream's origin",
+    defaultText: 'the upstream’s origin',
   }),
   FAILURE_LIMIT: rateLimit({
     about:

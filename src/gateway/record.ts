@@ -3,12 +3,11 @@
  * sample of those that are allowed. No token and no header of the client's that was not parsed.
  */
 
-import type { Log, LogEvent } from '../log/events.ts';
 import type { RequestRecord } from './gateway.ts';
 
 /** Where outcomes go. */
 export interface RecorderOptions {
-  readonly log: Log;
+  readonly log: (line: Readonly<Record<string, unknown>>) => void;
   /** Counts outcomes for dashboards, where it is bound. */
   readonly analytics: Pick<AnalyticsEngineDataset, 'writeDataPoint'> | null;
   /** How many of a hundred allowed requests are logged. */
@@ -51,7 +50,7 @@ function toDataPoint(
 }
 
 /** Members that are `undefined` are not in the line. */
-function toLogLine(record: RequestRecord, durationMs: number, country: string): LogEvent {
+function toLogLine(record: RequestRecord, durationMs: number, country: string) {
   const { facts, code, key } = record;
   return {
     event: code === 'allowed' ? 'allowed' : 'refused',

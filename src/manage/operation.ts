@@ -9,7 +9,6 @@ import type { LeakConfig } from '../config/config.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
-import type { Log } from '../log/events.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
 import type { Caller } from './authenticate.ts';
@@ -37,7 +36,7 @@ export interface Management {
   readonly publicTable: RouteTable | null;
   readonly now: () => number;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
-  readonly log: Log;
+  readonly log: (line: Readonly<Record<string, unknown>>) => void;
   /**
    * Called after every commit, with the tokens that changed, so that this isolate and KV follow at
    * once. Never rejects: the change stands, whatever happens here.

@@ -11,7 +11,6 @@ import {
   USAGE_MERGE_MAX_BYTES,
   USAGE_MERGE_TIMEOUT_MS,
 } from '../core/limits.ts';
-import type { Log } from '../log/events.ts';
 import { batchIdFrom, type ClosedBatch, DAY_MS, readBatch } from './batch.ts';
 import { mergeUsage } from './d1.ts';
 
@@ -24,7 +23,7 @@ export interface ConsumerOptions {
   readonly now: () => number;
   /** Rejects after so many milliseconds, unless the work is done before. */
   readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
-  readonly log: Log;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
 
 interface Delivery {

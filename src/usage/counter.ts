@@ -12,7 +12,6 @@
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
 import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from '../core/limits.ts';
-import type { EventName, Log, LogEvent } from '../log/events.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { UsageOutbox } from './outbox.ts';
 import { UsageTallies } from './tallies.ts';
@@ -36,8 +35,21 @@ export interface UsageCounterOptions {
   readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
   /** Makes a UUID. */
   readonly newId: () => string;
-  readonly log: Log;
+  readonly log: (event: UsageEvent) => void;
 }
+
+/** Something that operators should know of the counting; told once a minute each. */
+export type UsageEvent =
+  | {
+      readonly event: 'usage_hand_over_failed';
+      readonly error: string;
+      readonly waitingBatches: number;
+    }
+  | {
+      readonly event: 'usage_overflow';
+      readonly unattributedRequests: number;
+      readonly droppedOrigins: number;
+    };
 
 /** See the file's head. */
 export interface UsageCounter {
@@ -80,7 +92,7 @@ const TELL_EVERY_MS = 60_000;
 export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
   const { flushMs, now, wait } = options;
   const tallies = new UsageTallies();
-  const toldMs = new Map<EventName, number>();
+  const toldMs = new Map<UsageEvent['event'], number>();
   const outbox = new UsageOutbox({
     ...options,
     onFailure: (error) =>
@@ -146,7 +158,7 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
     }
   }
 
-  function tell(event: LogEvent): void {
+  function tell(event: UsageEvent): void {
     const nowMs = now();
     if (nowMs - (toldMs.get(event.event) ?? NOT_ARRANGED) < TELL_EVERY_MS) return;
     toldMs.set(event.event, nowMs);

@@ -3,13 +3,6 @@
 import type { TestProject } from 'vitest/node';
 import { keepChromium } from './keeper.ts';
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** The URL of the run's `ChromiumKeeper`. */
-    chromium: string;
-  }
-}
-
 /** Starts the keeper, not the browser: a run without browser tests pays nothing. */
 export default async function lendChromium(project: TestProject): Promise<() => Promise<void>> {
   const keeper = await keepChromium((sentence) => console.error(`\n${sentence}\n`));

@@ -1,0 +1,12 @@
+/** The values that `vitest.config.ts` and the global set-ups hand to tests, which read them with `inject()`. */
+
+import 'vitest';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Whether the run is the nightly one, which takes larger numbers. */
+    isNightly: boolean;
+    /** The URL of the run's `ChromiumKeeper`, for end-to-end tests. */
+    chromium: string;
+  }
+}
