@@ -3,8 +3,8 @@
  */
 
 import type { RateLimitPolicy } from './core/decide/rate-limit.ts';
-import { LIMITER_TIMEOUT_MS } from './core/limits.ts';
 import type { Limit } from './gateway/gateway.ts';
+import { LIMITER_TIMEOUT_MS } from './gateway/limits.ts';
 import { toLogLines } from './log/log-line.ts';
 
 /** Returns the result of `work`. Rejects if it takes longer. */

@@ -9,7 +9,7 @@
  */
 
 import { hashToken } from '../../src/core/key/token.ts';
-import { FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../../src/core/limits.ts';
+import { FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import { createRandom } from '../../test/keys-model/random.ts';
 import { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import { drawRank, letHappen, request, shareOf, startIsolate } from './isolates.ts';

@@ -1,7 +1,7 @@
 /** D1, KV and the caches of data centres for the simulation: they count, and take their time. */
 
 import type { StoredKey } from '../../src/core/key/key.ts';
-import { FEED_CACHE_SECONDS, FEED_WINDOW_LINES } from '../../src/core/limits.ts';
+import { FEED_CACHE_SECONDS, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import {
   type ChangeLine,
   type DatabaseRequest,

@@ -10,7 +10,7 @@ import { CompactSign, calculateJwkThumbprint, importJWK, type JSONWebKeySet, typ
 import type { AssertionKey } from '../core/assertion-jwks.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
 import type { Key } from '../core/key/key.ts';
-import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from '../core/limits.ts';
+import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from './limits.ts';
 
 /**
  * How assertions are made: bound to each request, or signed once per key and lifetime, which is

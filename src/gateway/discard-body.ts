@@ -7,7 +7,7 @@
  * does so for the first 64 KiB only, and the runtime lets nobody read after the response.
  */
 
-import { REFUSED_BODY_MAX_BYTES, REFUSED_BODY_MAX_MS } from '../core/limits.ts';
+import { REFUSED_BODY_MAX_BYTES, REFUSED_BODY_MAX_MS } from './limits.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 

@@ -10,13 +10,13 @@
 import { BoundedMap } from '../core/bounded-map.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import { withoutOwnCookies } from '../core/isolation/own-cookies.ts';
+import { foldName, nominatedBy } from './header-names.ts';
 import {
   HEADER_NAMES_IN_MEMORY,
   HEADER_NAMES_IN_MEMORY_BYTES,
   LONGEST_UPLOAD_MS,
   SLOWEST_UPLOAD_BYTES_PER_MS,
-} from '../core/limits.ts';
-import { foldName, nominatedBy } from './header-names.ts';
+} from './limits.ts';
 
 /** What to forward, and what to tell the upstream about it. */
 export interface Forwarding {

@@ -4,7 +4,7 @@
  */
 
 import { BoundedMap } from '../core/bounded-map.ts';
-import { HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES } from '../core/limits.ts';
+import { HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES } from './limits.ts';
 
 /**
  * A name in lower case as it is compared. Every sign is read as `-`, since many an upstream makes one

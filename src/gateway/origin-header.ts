@@ -3,12 +3,12 @@
  */
 
 import { BoundedMap } from '../core/bounded-map.ts';
+import { parseOrigin, type WebOrigin } from '../core/origins/web-origin.ts';
 import {
   ORIGIN_HEADER_MAX_REMEMBERED,
   ORIGIN_HEADERS_IN_MEMORY,
   ORIGIN_HEADERS_IN_MEMORY_BYTES,
-} from '../core/limits.ts';
-import { parseOrigin, type WebOrigin } from '../core/origins/web-origin.ts';
+} from './limits.ts';
 
 // By the header as it came: a shorter text would be a part of it, and V8 keeps the whole for a part.
 const known = new BoundedMap<WebOrigin>(ORIGIN_HEADERS_IN_MEMORY, ORIGIN_HEADERS_IN_MEMORY_BYTES);

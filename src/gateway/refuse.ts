@@ -12,9 +12,9 @@ import {
   rejectionHeaders,
   rejectionKinds,
 } from '../core/decide/rejection.ts';
-import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import { isOwnTarget, readTarget } from '../core/routes/request-target.ts';
+import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import { problemResponse } from '../problem.ts';
 import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';

@@ -4,7 +4,9 @@
  */
 
 import { hideTokens } from '../core/key/token.ts';
-import { LOG_LINE_MAX_BYTES } from '../core/limits.ts';
+
+/** Longest log line, in bytes. */
+export const LOG_LINE_MAX_BYTES = 4 * 1024;
 
 /** How much of a line that is too long is kept, in characters, each at most 6 bytes in JSON. */
 const KEPT_CHARACTERS = 500;

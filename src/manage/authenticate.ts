@@ -6,7 +6,7 @@
  */
 
 import { readBearer } from '../core/decide/bearer.ts';
-import { RETRY_AFTER_SECONDS } from '../core/limits.ts';
+import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import type { Problem } from '../problem.ts';
 import type { People } from './people.ts';
 import { problem } from './problems.ts';

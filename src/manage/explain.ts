@@ -8,12 +8,12 @@ import { explain, explainSteps } from '../core/decide/explain.ts';
 import type { Registration } from '../core/decide/preflight.ts';
 import { compileKey, type Key } from '../core/key/key.ts';
 import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/key/token.ts';
-import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
 import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
 import { readTarget } from '../core/routes/request-target.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { because, invalidFields, readDocument, secret, wanted } from './field-problems.ts';
 import { findKey, isVisible, noSuchKey } from './keys.ts';
+import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import {
   answer,
   type Call,

@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import type { FieldProblem } from '../core/key/key-access.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
-import { MANAGEMENT_BODY_MAX_BYTES, TOKEN_MAX_LENGTH } from '../core/limits.ts';
+import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/admin/types.ts';
 import type { Problem } from '../problem.ts';
 import {
@@ -32,7 +32,12 @@ import {
 } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import { committed, isVisible, newKeyId, noteOf } from './keys.ts';
-import { IMPORT_BODY_MAX_BYTES, IMPORT_KEYS_MAX, IMPORTED_TOKEN_MIN_LENGTH } from './limits.ts';
+import {
+  IMPORT_BODY_MAX_BYTES,
+  IMPORT_KEYS_MAX,
+  IMPORTED_TOKEN_MIN_LENGTH,
+  MANAGEMENT_BODY_MAX_BYTES,
+} from './limits.ts';
 import {
   answer,
   type Call,

@@ -13,7 +13,6 @@ import {
   makeToken,
   randomBase62,
 } from '../core/key/token.ts';
-import { MANAGEMENT_BODY_MAX_BYTES } from '../core/limits.ts';
 import { beginningOf } from '../core/text.ts';
 import type { ChangeNote, ListCursor, ShownKey } from '../keys/admin/types.ts';
 import {
@@ -32,7 +31,13 @@ import {
 import { etagOf, staleness } from './etag.ts';
 import { because, invalidFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
-import { EDIT_ATTEMPTS, PAGE_LIMIT_DEFAULT, SEARCH_MAX_LENGTH, TOKENS_PER_KEY } from './limits.ts';
+import {
+  EDIT_ATTEMPTS,
+  MANAGEMENT_BODY_MAX_BYTES,
+  PAGE_LIMIT_DEFAULT,
+  SEARCH_MAX_LENGTH,
+  TOKENS_PER_KEY,
+} from './limits.ts';
 import {
   answer,
   type Call,

@@ -1,8 +1,9 @@
 /**
- * Every bound of key management in one place, beside `MANAGEMENT_BODY_MAX_BYTES` and the bounds of a
- * key in `core/limits.ts`.
+ * The bounds of the management API. Those of a key itself are in `core/limits.ts`.
  */
 
+/** Largest body that the management API reads, in bytes. */
+export const MANAGEMENT_BODY_MAX_BYTES = 64 * 1024;
 /** Largest body of an import, in bytes. Every other body may have `MANAGEMENT_BODY_MAX_BYTES`. */
 export const IMPORT_BODY_MAX_BYTES = 1024 * 1024;
 /** Most keys of one import. */

@@ -7,7 +7,7 @@
 
 import * as v from 'valibot';
 import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
-import { USAGE_BATCH_MAX_BYTES } from '../core/limits.ts';
+import { USAGE_BATCH_MAX_BYTES } from './limits.ts';
 
 /** What became of a request. Disjoint: every request counts under one of them. */
 export type Outcome =

@@ -6,13 +6,13 @@
  * merged any more. Each message is acknowledged or put back by itself.
  */
 
+import { batchIdFrom, type ClosedBatch, DAY_MS, readBatch } from './batch.ts';
+import { mergeUsage } from './d1.ts';
 import {
   USAGE_BATCH_ACCEPTED_DAYS,
   USAGE_MERGE_MAX_BYTES,
   USAGE_MERGE_TIMEOUT_MS,
-} from '../core/limits.ts';
-import { batchIdFrom, type ClosedBatch, DAY_MS, readBatch } from './batch.ts';
-import { mergeUsage } from './d1.ts';
+} from './limits.ts';
 
 /** What is needed of a Queue's message. */
 export type UsageMessage = Pick<Message<unknown>, 'id' | 'body' | 'attempts' | 'ack' | 'retry'>;

@@ -11,8 +11,8 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
-import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from '../core/limits.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
+import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from './limits.ts';
 import { UsageOutbox } from './outbox.ts';
 import { UsageTallies } from './tallies.ts';
 

@@ -7,12 +7,12 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
+import { batchIdFrom, type ClosedBatch, DAY_MS, dayOf, type Outcome } from './batch.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_BATCH_REMEMBERED_DAYS,
   USAGE_TRIMS_PER_RUN,
-} from '../core/limits.ts';
-import { batchIdFrom, type ClosedBatch, DAY_MS, dayOf, type Outcome } from './batch.ts';
+} from './limits.ts';
 
 /** Requests of one key on one day with one outcome. */
 export interface DailyUsage {

@@ -7,14 +7,14 @@
  * a time and not a flag, because the request that sends it may die.
  */
 
+import type { ClosedBatch } from './batch.ts';
 import {
   USAGE_RETRY_MAX_MS,
   USAGE_RETRY_MIN_MS,
   USAGE_SEND_TIMEOUT_MS,
   USAGE_SENDS_PER_REQUEST,
   USAGE_WAITING_BYTES,
-} from '../core/limits.ts';
-import type { ClosedBatch } from './batch.ts';
+} from './limits.ts';
 
 /** What an outbox is made of. */
 export interface OutboxOptions {

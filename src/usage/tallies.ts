@@ -7,12 +7,12 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
+import { DAY_MS, dayOf, NO_KEY, type Outcome, UNATTRIBUTED, type UsageRow } from './batch.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_ORIGINS_IN_MEMORY,
   USAGE_ROWS_IN_MEMORY,
-} from '../core/limits.ts';
-import { DAY_MS, dayOf, NO_KEY, type Outcome, UNATTRIBUTED, type UsageRow } from './batch.ts';
+} from './limits.ts';
 
 interface KeyTally {
   allowed: number;

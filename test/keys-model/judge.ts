@@ -6,8 +6,8 @@
  */
 
 import type { Registration } from '../../src/core/decide/preflight.ts';
-import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/core/limits.ts';
 import { patternsAdmitting, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/keys/limits.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { tokenSubject } from '../../src/keys/types.ts';
 import { hasImported, keyOf, registeredUntilMs, type Version } from './truth.ts';

@@ -2,7 +2,7 @@
  * Doubles of KV and of the Cache API that do the worst that the platform may do, and keep its limits.
  */
 
-import { FEED_CACHE_MARGIN_MS, FEED_CACHE_SECONDS } from '../../src/core/limits.ts';
+import { FEED_CACHE_MARGIN_MS, FEED_CACHE_SECONDS } from '../../src/keys/limits.ts';
 import type { FeedCache, SharedPoll } from '../../src/keys/types.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';

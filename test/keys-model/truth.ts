@@ -7,7 +7,7 @@
  */
 
 import type { AccessRule, StoredKey } from '../../src/core/key/key.ts';
-import { FEED_WINDOW_LINES } from '../../src/core/limits.ts';
+import { FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import {
   type ChangeLine,
   type DatabaseAnswer,

@@ -6,15 +6,15 @@
  */
 
 import { compileKey, isLive, type Key, type StoredKey } from '../../src/core/key/key.ts';
+import { admitsOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_TIMEOUT_MS,
   REPLICA_TIMEOUT_MS,
-} from '../../src/core/limits.ts';
-import { admitsOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
-import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
-import { compileRoutes } from '../../src/core/routes/route-table.ts';
+} from '../../src/keys/limits.ts';
 import {
   createKeyDirectory,
   type DirectoryOptions,

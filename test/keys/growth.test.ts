@@ -5,8 +5,8 @@
 
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { FEED_WINDOW_LINES } from '../../src/core/limits.ts';
 import { parseOrigin, patternsAdmitting } from '../../src/core/origins/web-origin.ts';
+import { FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import { createKeyStore } from '../../src/keys/stores/d1.ts';
 import type { DatabaseRequest } from '../../src/keys/types.ts';
 import { applySchema } from '../support/workers.ts';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LOG_LINE_MAX_BYTES } from '../../src/core/limits.ts';
-import { toLogLines } from '../../src/log/log-line.ts';
+import { LOG_LINE_MAX_BYTES, toLogLines } from '../../src/log/log-line.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).byteLength;
 const request = { event: 'failed', requestId: 'a5b1' };

@@ -3,10 +3,10 @@
 import { createExecutionContext, createMessageBatch, getQueueResult, reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { USAGE_MERGE_MAX_BYTES, USAGE_MERGE_TIMEOUT_MS } from '../../src/core/limits.ts';
 import worker from '../../src/index.ts';
 import { DAY_MS } from '../../src/usage/batch.ts';
 import { trimUsage } from '../../src/usage/d1.ts';
+import { USAGE_MERGE_MAX_BYTES, USAGE_MERGE_TIMEOUT_MS } from '../../src/usage/limits.ts';
 import { applySchema } from '../support/workers.ts';
 import { aBatch, aMessage, Clock, consume, countedInD1, NOON_MS } from './fixtures.ts';
 

@@ -5,7 +5,7 @@ import {
   USAGE_EARLY_FLUSH_ROWS,
   USAGE_ROWS_IN_MEMORY,
   USAGE_WAITING_BYTES,
-} from '../../src/core/limits.ts';
+} from '../../src/usage/limits.ts';
 import { anIsolate, Clock, FaultyQueue, FLUSH_MS, NOON_MS, openBatch, sumOf } from './fixtures.ts';
 
 const MINUTE_MS = 60_000;

@@ -3,7 +3,6 @@
 import { reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { USAGE_BATCH_MAX_BYTES, USAGE_MERGE_MAX_BYTES } from '../../src/core/limits.ts';
 import { DAY_MS, type UsageRow, writeBatches } from '../../src/usage/batch.ts';
 import {
   mergeUsage,
@@ -12,6 +11,7 @@ import {
   readUsageOfKeys,
   trimUsage,
 } from '../../src/usage/d1.ts';
+import { USAGE_BATCH_MAX_BYTES, USAGE_MERGE_MAX_BYTES } from '../../src/usage/limits.ts';
 import { applySchema } from '../support/workers.ts';
 import { aBatch, countedInD1, NOON_MS } from './fixtures.ts';
 

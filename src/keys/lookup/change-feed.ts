@@ -7,7 +7,7 @@
  * this isolate's own clock. No I/O and no clock in here; times come as arguments.
  */
 
-import { CLOCK_STEP_MS, FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../../core/limits.ts';
+import { CLOCK_STEP_MS, FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../limits.ts';
 import {
   type ChangeLine,
   type FeedSnapshot,

@@ -4,6 +4,7 @@
  */
 
 import { compileKey, type Key, type StoredKey } from '../../core/key/key.ts';
+import type { RouteList } from '../../core/routes/route-table.ts';
 import {
   KEYS_IN_MEMORY,
   KEYS_IN_MEMORY_BYTES,
@@ -11,8 +12,7 @@ import {
   MISSES_IN_MEMORY,
   MISSES_IN_MEMORY_BYTES,
   OUTAGE_GRACE_RESTRICTED_SECONDS,
-} from '../../core/limits.ts';
-import type { RouteList } from '../../core/routes/route-table.ts';
+} from '../limits.ts';
 import { type KeyReplica, type Subject, tokenSubject } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';

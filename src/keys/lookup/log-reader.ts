@@ -13,7 +13,7 @@ import {
   FEED_CACHE_SECONDS,
   FEED_CACHE_SLOWEST_POLL_MS,
   FEED_CACHE_TIMEOUT_MS,
-} from '../../core/limits.ts';
+} from '../limits.ts';
 import type {
   DatabaseAnswer,
   DatabaseRequest,

@@ -4,14 +4,14 @@
  */
 
 import type { Registration } from '../../core/decide/preflight.ts';
+import { patternsAdmitting, type WebOrigin } from '../../core/origins/web-origin.ts';
 import {
   MISS_SECONDS,
   MISSES_IN_MEMORY,
   MISSES_IN_MEMORY_BYTES,
   ORIGINS_IN_MEMORY,
   ORIGINS_IN_MEMORY_BYTES,
-} from '../../core/limits.ts';
-import { patternsAdmitting, type WebOrigin } from '../../core/origins/web-origin.ts';
+} from '../limits.ts';
 import type { KeyReplica, Subject } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';

@@ -7,7 +7,7 @@
 
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
-import { COPIES_IN_MEMORY, COPY_AGAIN_SECONDS, REPLICA_TIMEOUT_MS } from '../../core/limits.ts';
+import { COPIES_IN_MEMORY, COPY_AGAIN_SECONDS, REPLICA_TIMEOUT_MS } from '../limits.ts';
 import type { DatabaseAnswer, DatabaseRequest, Subject, Versioned } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { LogFailure } from './failure-log.ts';

@@ -8,7 +8,7 @@
 
 import type { AccessRule, StoredKey } from '../../core/key/key.ts';
 import type { KeyKind } from '../../core/key/token.ts';
-import { FEED_WINDOW_LINES } from '../../core/limits.ts';
+import { FEED_WINDOW_LINES } from '../limits.ts';
 import {
   type ChangeLine,
   type DatabaseAnswer,

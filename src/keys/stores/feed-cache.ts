@@ -7,7 +7,7 @@
  * stores nothing (on workers.dev, say), every isolate polls D1 by itself.
  */
 
-import { FEED_CACHE_SECONDS } from '../../core/limits.ts';
+import { FEED_CACHE_SECONDS } from '../limits.ts';
 import type { ChangeLine, FeedCache, LogPosition, Subject } from '../types.ts';
 
 // A host that no request can name, so that nobody outside can ask the cache for it.

@@ -7,7 +7,7 @@
  * expired one is, so no line of the log tells of it, and copies in KV may outlive the row.
  */
 
-import { FEED_MEMORY_LINES, KEY_TRIMS_PER_RUN, TRIMS_PER_RUN } from '../../core/limits.ts';
+import { FEED_MEMORY_LINES, KEY_TRIMS_PER_RUN, TRIMS_PER_RUN } from '../limits.ts';
 
 /** How long what has ended is kept, in days. */
 export interface Retention {

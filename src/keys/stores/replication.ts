@@ -5,7 +5,7 @@
  * D1's primary was read, and readers check it. What never arrives costs cold readers a read of D1.
  */
 
-import { REPLICA_REPAIRS_PER_RUN } from '../../core/limits.ts';
+import { REPLICA_REPAIRS_PER_RUN } from '../limits.ts';
 import type { WithTimeout } from '../lookup/log-reader.ts';
 import type { KeyReplica } from '../types.ts';
 import type { KeyStore } from './d1.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CLOCK_STEP_MS, FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../../../src/core/limits.ts';
+import { CLOCK_STEP_MS, FEED_MEMORY_LINES, FEED_WINDOW_LINES } from '../../../src/keys/limits.ts';
 import { ChangeFeed } from '../../../src/keys/lookup/change-feed.ts';
 import {
   type ChangeLine,

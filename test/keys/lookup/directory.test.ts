@@ -15,7 +15,7 @@ import {
   OUTAGE_GRACE_RESTRICTED_SECONDS,
   REPLICA_TIMEOUT_MS,
   RETRY_AFTER_SECONDS,
-} from '../../../src/core/limits.ts';
+} from '../../../src/keys/limits.ts';
 import { SHARED_POLL_AGE_MS } from '../../../src/keys/lookup/log-reader.ts';
 import { RequestScope } from '../../../src/keys/lookup/request-scope.ts';
 import { copyOf } from '../../keys-model/truth.ts';

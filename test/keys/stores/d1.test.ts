@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { FEED_WINDOW_LINES } from '../../../src/core/limits.ts';
+import { FEED_WINDOW_LINES } from '../../../src/keys/limits.ts';
 import { createKeyStore } from '../../../src/keys/stores/d1.ts';
 import { LOG_START } from '../../../src/keys/types.ts';
 import { applySchema } from '../../support/workers.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { FEED_CACHE_SECONDS } from '../../../src/core/limits.ts';
+import { FEED_CACHE_SECONDS } from '../../../src/keys/limits.ts';
 import { createFeedCache } from '../../../src/keys/stores/feed-cache.ts';
 import { LOG_START, type SharedPoll } from '../../../src/keys/types.ts';
 

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { REPLICA_REPAIRS_PER_RUN } from '../../../src/core/limits.ts';
 import { createAdminStore } from '../../../src/keys/admin/store.ts';
+import { REPLICA_REPAIRS_PER_RUN } from '../../../src/keys/limits.ts';
 import { createKeyStore } from '../../../src/keys/stores/d1.ts';
 import { createKeyReplica } from '../../../src/keys/stores/kv.ts';
 import {

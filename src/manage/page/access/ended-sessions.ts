@@ -4,7 +4,7 @@
  * A session's cookie proves itself. That somebody has signed out is the one thing it cannot say.
  */
 
-import { TRIMS_PER_RUN } from '../../../core/limits.ts';
+import { TRIMS_PER_RUN } from '../../../keys/limits.ts';
 
 /** Remembers which sessions are over. Rejects when D1 cannot be reached. */
 export interface EndedSessions {

@@ -1,0 +1,39 @@
+/**
+ * The bounds of forwarding: uploads, assertions, remembered headers, and waiting times.
+ */
+
+/** How long the upload of a request's body may take. The upstream timeout runs from its end. */
+export const LONGEST_UPLOAD_MS = 10 * 60 * 1_000;
+
+/** Bodies that need longer at this rate get longer. */
+export const SLOWEST_UPLOAD_BYTES_PER_MS = 16;
+
+/** How long a signed assertion is valid, in seconds. The upstream's clock must be this good. */
+export const ASSERTION_SECONDS = 30;
+
+/**
+ * Names of headers whose fate is remembered, and what they take together in memory: far more than honest
+ * clients have names for. A hostile one that makes names up drives out none that is in use. The same for
+ * values of `Connection`.
+ */
+export const HEADER_NAMES_IN_MEMORY = 256;
+export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;
+
+/** Origin headers that are remembered, and what they take together in memory. */
+export const ORIGIN_HEADERS_IN_MEMORY = 1_000;
+export const ORIGIN_HEADERS_IN_MEMORY_BYTES = 64 * 1024;
+
+/** A longer one is read anew each time. Nearly all names of hosts are far shorter. */
+export const ORIGIN_HEADER_MAX_REMEMBERED = 128;
+
+/** Assertions that one isolate remembers where they are signed once per key. */
+export const ASSERTIONS_IN_MEMORY = 10_000;
+
+/** Largest body of a refused request that is read away, so that the client reads the refusal. */
+export const REFUSED_BODY_MAX_BYTES = 8 * 1024 * 1024;
+
+/** How long that may delay the refusal. */
+export const REFUSED_BODY_MAX_MS = 2 * 1_000;
+
+/** How long a rate limiter may take before the request goes on without its word. */
+export const LIMITER_TIMEOUT_MS = 100;

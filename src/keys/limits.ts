@@ -1,0 +1,72 @@
+/**
+ * The bounds of finding and storing keys: memory, waiting times, and how much one scheduled run does.
+ */
+
+/** Keys that one isolate remembers. */
+export const KEYS_IN_MEMORY = 120_000;
+
+/** Estimated bytes that those keys may take. An isolate has 128 MiB in all. */
+export const KEYS_IN_MEMORY_BYTES = 64 * 1024 * 1024;
+
+/** Registered origins that one isolate remembers, and the estimated bytes that they may take. */
+export const ORIGINS_IN_MEMORY = 20_000;
+export const ORIGINS_IN_MEMORY_BYTES = 8 * 1024 * 1024;
+
+/** Unknown tokens, and unregistered origins, that one isolate remembers: each, and the bytes too. */
+export const MISSES_IN_MEMORY = 5_000;
+export const MISSES_IN_MEMORY_BYTES = 2 * 1024 * 1024;
+
+/** How long an isolate trusts its memory that something does not exist. */
+export const MISS_SECONDS = 3;
+
+/** Lines of the change log that a fresh isolate loads. */
+export const FEED_WINDOW_LINES = 2_000;
+
+/** Lines that an isolate keeps as it lives on. The oldest go, and its window starts later. */
+export const FEED_MEMORY_LINES = 4 * FEED_WINDOW_LINES;
+
+/** A lease that begins this far in the future says that the clock was set back. */
+export const CLOCK_STEP_MS = 5_000;
+
+/** How long D1 may take to answer a look-up before it counts as out of reach. */
+export const DATABASE_TIMEOUT_MS = 1_500;
+
+/** When to try again what cannot be known at the moment, as `Retry-After` says it. */
+export const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * After D1 failed to answer in time, how long known keys go on without waiting for it again. A read
+ * that failed is forgotten by the time its caller was told to come back.
+ */
+export const DATABASE_BACKOFF_MS = RETRY_AFTER_SECONDS * 1000 - DATABASE_TIMEOUT_MS;
+
+/** How long KV may take before D1 is asked instead. */
+export const REPLICA_TIMEOUT_MS = 250;
+
+/** KV copies that one isolate knows it has left, and how long it does not leave them again. */
+export const COPIES_IN_MEMORY = 5_000;
+export const COPY_AGAIN_SECONDS = 60;
+
+/** How long the data centre's cache may take before D1 is asked instead. */
+export const FEED_CACHE_TIMEOUT_MS = 250;
+
+/** How long one poll of the log serves the isolates of a data centre through the Cache API. */
+export const FEED_CACHE_SECONDS = 2;
+
+/** The slowest poll that may be shared. */
+export const FEED_CACHE_SLOWEST_POLL_MS = 1_000;
+
+/** What caches may err by, which count in seconds. A shared poll is as old as all three can make it. */
+export const FEED_CACHE_MARGIN_MS = 1_000;
+
+/** Longest grace for known keys that a restricted key may have while D1 is out of reach. */
+export const OUTAGE_GRACE_RESTRICTED_SECONDS = 60;
+
+/** KV copies that one scheduled run repeats. */
+export const REPLICA_REPAIRS_PER_RUN = 400;
+
+/** Revoked keys, and expired ones, that one scheduled run drops, each with up to `ORIGINS_PER_KEY` rows. */
+export const KEY_TRIMS_PER_RUN = 100;
+
+/** Rows that one scheduled run drops of each other kind; of usage, `USAGE_TRIMS_PER_RUN`. */
+export const TRIMS_PER_RUN = 1_000;
