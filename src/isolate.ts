@@ -81,6 +81,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       restrictedTable,
       publicTable,
       now,
+      pause: () => scheduler.wait(0),
       fillRandom: (bytes) => crypto.getRandomValues(bytes),
       log,
       onChange: (tokenHashes, runInBackground) =>

@@ -10,12 +10,21 @@ import { methodNotAllowedResponse, type Problem, problemResponse } from '../prob
 import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Caller } from './authenticate.ts';
 import { explainOperations } from './explain.ts';
+import { invalidFields } from './field-problems.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
 import { gitHubSecretScanning, leakOperations } from './leaks.ts';
 import { describeApi } from './openapi.ts';
-import type { Call, Management, Operation, Outcome, RequestParts } from './operation.ts';
+import {
+  type Call,
+  type Management,
+  type Operation,
+  type Outcome,
+  type RequestParts,
+  refuse,
+} from './operation.ts';
 import { problem } from './problems.ts';
+import { noQuerySchema, readQuery } from './query.ts';
 import { createRouter } from './router.ts';
 import { usageOperations } from './usage.ts';
 
@@ -93,6 +102,11 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
           id: context.req.param('id') ?? '',
           query: new URL(context.req.url).searchParams,
         };
+        // Elsewhere the endpoint reads its parameters. What GitHub adds to its URL is its own affair.
+        if (operation.query === undefined && operation.door !== 'github') {
+          const query = readQuery(noQuerySchema, call.query);
+          if (!query.ok) return toResponse(call, refuse(invalidFields(query)));
+        }
         return toResponse(call, await operation.handle(call));
       });
     }

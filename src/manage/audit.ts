@@ -74,7 +74,7 @@ export const auditOperations: readonly Operation[] = [
 
 async function listAudit({ management, caller, query }: Call): Promise<Outcome> {
   const reading = readQuery(auditQuerySchema, query);
-  if (!reading.ok) return refuse(invalidFields(reading.problems));
+  if (!reading.ok) return refuse(invalidFields(reading));
   const { keyId = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
   // One more than asked for tells whether there is a next page.
   const lines = await management.store.audit.list({

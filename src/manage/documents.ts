@@ -7,17 +7,21 @@
  */
 
 import * as v from 'valibot';
+import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import type { AccessRule } from '../core/key/key.ts';
-import {
-  checkAccess,
-  type FieldProblem,
-  type KeyAccess,
-  type RequestedAccess,
-} from '../core/key/key-access.ts';
+import { checkAccess, type KeyAccess, type RequestedAccess } from '../core/key/key-access.ts';
 import { nameFault } from '../core/key/key-name.ts';
+import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../core/limits.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
-import { because, type Reading, readDocument, wanted } from './field-problems.ts';
 import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
+import {
+  because,
+  failed,
+  itemsBoundedByRule,
+  type Reading,
+  readDocument,
+  wanted,
+} from './read-document.ts';
 
 const OWNER_MAX_LENGTH = 128;
 const ownerPattern = /^[\x21-\x7e]+$/;
@@ -67,6 +71,7 @@ const corsSchema = v.pipe(
   v.strictObject({
     allowedOrigins: v.pipe(
       v.array(v.pipe(v.string(), wanted('an origin as a string'))),
+      itemsBoundedByRule(ORIGINS_PER_KEY),
       v.description(
         'Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.',
       ),
@@ -88,11 +93,13 @@ const ruleSchema = v.pipe(
   v.strictObject({
     methods: v.pipe(
       v.array(v.pipe(v.string(), wanted('a method as a string'))),
+      itemsBoundedByRule(ENTRIES_PER_RULE),
       v.examples([['get']]),
       wanted('a list of methods, such as ["get"]'),
     ),
     resources: v.pipe(
       v.array(v.pipe(v.string(), wanted('a path as a string'))),
+      itemsBoundedByRule(ENTRIES_PER_RULE),
       v.description('Paths, with ":name" for one id and "*" as the last segment for what follows.'),
       v.examples([['/api/asset/:id']]),
       wanted('a list of paths, such as ["/api/asset/:id"]'),
@@ -107,6 +114,7 @@ const accessSchema = v.pipe(
     rules: v.nullish(
       v.pipe(
         v.array(ruleSchema),
+        itemsBoundedByRule(RULES_PER_KEY),
         v.description("The key's own list of routes, in Livepeer Studio's shape."),
         wanted('a list of rules, or null'),
       ),
@@ -249,7 +257,7 @@ export interface KeyEdit {
   readonly enabled?: boolean;
 }
 
-/** Checks a document for a new key. Returns every problem there is. */
+/** Checks a document for a new key. */
 export function readNewKey(document: unknown): Reading<NewKey> {
   return readNewKeyAs(createKeySchema, document, toNewKey);
 }
@@ -265,10 +273,11 @@ export function readNewKeyAs<
 ): Reading<Value> {
   const reading = readDocument(schema, document);
   const access = checkAccess(findAccess(document));
-  const problems = [...problemsOf(reading), ...(access.ok ? [] : access.problems)];
-  return reading.ok && access.ok
-    ? { ok: true, value: build(reading.value, access.access) }
-    : { ok: false, problems };
+  if (reading.ok && access.ok) return { ok: true, value: build(reading.value, access.access) };
+  const found = new ProblemList();
+  if (!reading.ok) found.addAll(reading);
+  if (!access.ok) found.addAll(access);
+  return failed(found);
 }
 
 /** A new key as it was asked for, with its access in the form in which it is stored. */
@@ -284,18 +293,17 @@ export function toNewKey(
   };
 }
 
-/** Checks a document that edits a key of this kind. Returns every problem there is. */
+/** Checks a document that edits a key of this kind. */
 export function readKeyEdit(document: unknown, kind: KeyAccess['kind']): Reading<KeyEdit> {
   const reading = readDocument(editKeySchema, document);
   const hasAccess = isObject(document) && document['access'] !== undefined;
   const requested = findAccess(document);
   const access = checkAccess(requested);
-  const problems = [
-    ...problemsOf(reading).map(namingFixedFields),
-    ...(hasAccess ? checkKind(requested?.cors ? 'cors' : 'backend', kind) : []),
-    ...(hasAccess && !access.ok ? access.problems : []),
-  ];
-  if (!reading.ok || !access.ok || problems.length > 0) return { ok: false, problems };
+  const found = new ProblemList();
+  if (!reading.ok) found.addAll(reading, namingFixedFields);
+  if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', kind, found);
+  if (hasAccess && !access.ok) found.addAll(access);
+  if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
   const { name, expiresAt, enabled } = reading.value;
   return {
     ok: true,
@@ -308,7 +316,7 @@ export function readKeyEdit(document: unknown, kind: KeyAccess['kind']): Reading
   };
 }
 
-/** Checks a document that rolls a key. Returns every problem there is. */
+/** Checks a document that rolls a key. */
 export function readRoll(document: unknown): Reading<v.InferOutput<typeof rollKeySchema>> {
   return readDocument(rollKeySchema, document);
 }
@@ -372,10 +380,6 @@ function toAccessDocument(key: ManagedKey): KeyDocument['access'] {
   };
 }
 
-function problemsOf(reading: Reading<unknown>): readonly FieldProblem[] {
-  return reading.ok ? [] : reading.problems;
-}
-
 /** Fields of a key that nobody can change, so that they are no misspelling. */
 const fixedFields = [
   'id',
@@ -397,9 +401,13 @@ function namingFixedFields(problem: FieldProblem): FieldProblem {
   };
 }
 
-function checkKind(wantedKind: KeyAccess['kind'], kind: KeyAccess['kind']): FieldProblem[] {
-  if (wantedKind === kind) return [];
-  return [
+function checkKind(
+  wantedKind: KeyAccess['kind'],
+  kind: KeyAccess['kind'],
+  found: ProblemList,
+): void {
+  if (wantedKind === kind) return;
+  found.add(() =>
     kind === 'backend'
       ? {
           path: 'access.cors',
@@ -413,7 +421,7 @@ function checkKind(wantedKind: KeyAccess['kind'], kind: KeyAccess['kind']): Fiel
           reason: 'the key was made for pages, and its token never becomes a backend secret',
           fix: 'Keep access.cors with at least one origin, or create another key for backends',
         },
-  ];
+  );
 }
 
 /**

@@ -6,12 +6,13 @@
 import * as v from 'valibot';
 import { explain, explainSteps } from '../core/decide/explain.ts';
 import type { Registration } from '../core/decide/preflight.ts';
+import { ProblemList } from '../core/field-problem.ts';
 import { compileKey, type Key } from '../core/key/key.ts';
 import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
 import { readTarget } from '../core/routes/request-target.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
-import { because, invalidFields, readDocument, secret, wanted } from './field-problems.ts';
+import { invalidFields } from './field-problems.ts';
 import { findKey, isVisible, noSuchKey } from './keys.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import {
@@ -23,6 +24,7 @@ import {
   refuse,
 } from './operation.ts';
 import { keyIdSchema } from './query.ts';
+import { because, readDocument, secret, wanted } from './read-document.ts';
 import { readBody } from './request-body.ts';
 
 const PATH_MAX_LENGTH = 8 * 1024;
@@ -174,13 +176,14 @@ async function explainRequest(call: Call): Promise<Outcome> {
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   const reading = readDocument(explainSchema, body.document);
-  const choice = checkChoice(body.document);
-  if (!reading.ok || choice.length > 0) {
-    return refuse(invalidFields([...(reading.ok ? [] : reading.problems), ...choice]));
-  }
+  const found = new ProblemList();
+  if (!reading.ok) found.addAll(reading);
+  checkChoice(body.document, found);
+  if (!reading.ok || !found.isEmpty) return refuse(invalidFields(found));
   const { method, path, origin, headers, keyId, token = '' } = reading.value;
-  const found = keyId === undefined ? await findByToken(call, token) : await findById(call, keyId);
-  if (found === null) return refuse(noSuchKey(keyId ?? ''));
+  const subject =
+    keyId === undefined ? await findByToken(call, token) : await findById(call, keyId);
+  if (subject === null) return refuse(noSuchKey(keyId ?? ''));
 
   // The runtime drops blanks around it, and an empty one cannot be told from none.
   const originHeader = origin?.replace(/^[ \t]+|[ \t]+$/g, '') || null;
@@ -189,21 +192,21 @@ async function explainRequest(call: Call): Promise<Outcome> {
     target: readTarget(`https://edge.invalid${path}`),
     originHeader,
     requestedHeaders: headers.join(','),
-    key: found.key,
+    key: subject.key,
     ...(await registrationOf(call, originHeader)),
     restrictedRoutes: management.restrictedTable,
     publicRoutes: management.publicTable,
     nowMs: management.now(),
   });
-  return answer(200, { keyId: found.keyId, ...explanation });
+  return answer(200, { keyId: subject.keyId, ...explanation });
 }
 
 /** Exactly one of `keyId` and `token` says which key is meant. */
-function checkChoice(document: unknown) {
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return [];
+function checkChoice(document: unknown, found: ProblemList): void {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return;
   const has = (name: string) => Object.hasOwn(document, name);
-  if (has('keyId') !== has('token')) return [];
-  return [
+  if (has('keyId') !== has('token')) return;
+  found.add(() =>
     has('token')
       ? {
           path: 'token',
@@ -217,7 +220,7 @@ function checkChoice(document: unknown) {
           reason: 'it is missing',
           fix: 'Add the id of a key, or a token as token',
         },
-  ];
+  );
 }
 
 /** A key to explain a request with, or why a token has none. */

@@ -6,7 +6,7 @@
  */
 
 import * as v from 'valibot';
-import type { FieldProblem } from '../core/key/key-access.ts';
+import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import type { ImportedKey, KeyOfToken, ManagedKey } from '../keys/admin/types.ts';
@@ -20,16 +20,7 @@ import {
   toMs,
   toNewKey,
 } from './documents.ts';
-import {
-  because,
-  invalidFields,
-  problemOfFields,
-  type Reading,
-  readDocument,
-  type Schema,
-  secret,
-  wanted,
-} from './field-problems.ts';
+import { invalidFields, problemOfFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import { committed, isVisible, newKeyId, noteOf } from './keys.ts';
 import {
@@ -46,7 +37,17 @@ import {
   type Outcome,
   refuse,
 } from './operation.ts';
+import {
+  because,
+  failed,
+  type Reading,
+  readDocument,
+  type Schema,
+  secret,
+  wanted,
+} from './read-document.ts';
 import { readBody } from './request-body.ts';
+import { createSlices, sizeOf } from './slices.ts';
 
 const HINT_MAX_LENGTH = 16;
 
@@ -208,7 +209,7 @@ async function importKeys(call: Call): Promise<Outcome> {
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
     const reading = await readRows(call, body.document);
-    if (!reading.ok) return refuse(invalidFields(reading.problems));
+    if (!reading.ok) return refuse(invalidFields(reading));
     const rows = reading.value;
     const duplicates = await findDuplicates(call, rows);
     if (duplicates) return refuse(duplicates);
@@ -254,7 +255,10 @@ async function importKeys(call: Call): Promise<Outcome> {
   });
 }
 
-/** Reads all rows, and all that is wrong with any of them. */
+/**
+ * Reads all rows, and finds what is wrong with any of them. Pauses between slices of them, so that the
+ * isolate also answers other requests.
+ */
 async function readRows(context: Context, document: unknown): Promise<Reading<readonly Row[]>> {
   const body = readDocument(bodyOf(v.unknown()), document);
   if (!body.ok) return body;
@@ -262,14 +266,19 @@ async function readRows(context: Context, document: unknown): Promise<Reading<re
   const tagKey = await importTagKey(await management.store.keys.tagKeyHex());
   const adminTokenHash =
     management.adminToken === null ? null : await hashToken(management.adminToken);
+  const surroundings = { tagKey, adminTokenHash, nowMs: management.now() };
+  const slices = createSlices(management.pause);
   const rows: Row[] = [];
-  const problems: FieldProblem[] = [];
+  const found = new ProblemList();
   for (const [index, item] of body.value.keys.entries()) {
-    const row = await readRow(item, { tagKey, adminTokenHash, nowMs: management.now() });
+    const size = sizeOf(item);
+    await slices.spend(size);
+    const row =
+      size > MANAGEMENT_BODY_MAX_BYTES ? rowTooLarge() : await readRow(item, surroundings);
     if (row.ok) rows.push(row.value);
-    else problems.push(...row.problems.map((problem) => inRow(index, problem)));
+    else found.addAll(row, (problem) => inRow(index, problem));
   }
-  return problems.length === 0 ? { ok: true, value: rows } : { ok: false, problems };
+  return found.isEmpty ? { ok: true, value: rows } : failed(found);
 }
 
 /** What rows are checked against. */
@@ -281,13 +290,6 @@ interface Surroundings {
 }
 
 async function readRow(item: unknown, surroundings: Surroundings): Promise<Reading<Row>> {
-  if (JSON.stringify(item).length > MANAGEMENT_BODY_MAX_BYTES) {
-    return refused(
-      '',
-      `the row is larger than ${MANAGEMENT_BODY_MAX_BYTES} characters`,
-      'Use fewer rules or origins',
-    );
-  }
   const reading = readNewKeyAs(rowSchema, item, (document, access) => ({ document, access }));
   if (!reading.ok) return reading;
   const { document, access } = reading.value;
@@ -329,6 +331,14 @@ async function readRow(item: unknown, surroundings: Surroundings): Promise<Readi
   return unlessAdminToken(row, surroundings);
 }
 
+function rowTooLarge(): Reading<never> {
+  return refused(
+    '',
+    `the row is larger than ${MANAGEMENT_BODY_MAX_BYTES} characters`,
+    'Use fewer rules or origins',
+  );
+}
+
 /** Why a plain token could never work as that of this key; `null` when it can. */
 async function findMisfit(
   token: string,
@@ -363,7 +373,7 @@ function unlessAdminToken(row: Row, { adminTokenHash }: Surroundings): Reading<R
 }
 
 function refused(path: string, reason: string, fix: string): Reading<never> {
-  return { ok: false, problems: [{ path, value: null, reason, fix }] };
+  return failed({ problems: [{ path, value: null, reason, fix }], more: 0 });
 }
 
 function inRow(index: number, problem: FieldProblem): FieldProblem {
@@ -378,19 +388,20 @@ async function findDuplicates(
 ): Promise<Problem | null> {
   const known = await management.store.keys.findByTokens(rows.map(({ tokenHash }) => tokenHash));
   const firstAt = new Map<string, number>();
-  const problems = rows.flatMap(({ tokenHash, field }, index): FieldProblem[] => {
-    const faulty = (fault: Pick<FieldProblem, 'reason' | 'fix'>) => [
-      inRow(index, { path: field, value: null, ...fault }),
-    ];
+  const duplicates = new ProblemList();
+  for (const [index, { tokenHash, field }] of rows.entries()) {
+    const add = (fault: Pick<FieldProblem, 'reason' | 'fix'>) =>
+      duplicates.add(() => inRow(index, { path: field, value: null, ...fault }));
     const first = firstAt.get(tokenHash);
     if (first !== undefined) {
-      return faulty({ reason: `keys[${first}] has the same token`, fix: 'Remove the row' });
+      add({ reason: `keys[${first}] has the same token`, fix: 'Remove the row' });
+      continue;
     }
     firstAt.set(tokenHash, index);
     const found = known.get(tokenHash);
-    return found === undefined ? [] : faulty(knownToken(found, caller));
-  });
-  return problems.length === 0 ? null : problemOfFields('duplicate_tokens', problems);
+    if (found !== undefined) add(knownToken(found, caller));
+  }
+  return duplicates.isEmpty ? null : problemOfFields('duplicate_tokens', duplicates);
 }
 
 /** What is said of a token that a key has or had. How another account's key fares is not told. */

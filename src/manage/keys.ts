@@ -29,7 +29,7 @@ import {
   toKeyDocument,
 } from './documents.ts';
 import { etagOf, staleness } from './etag.ts';
-import { because, invalidFields } from './field-problems.ts';
+import { invalidFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import {
   EDIT_ATTEMPTS,
@@ -48,6 +48,7 @@ import {
 } from './operation.ts';
 import { problem } from './problems.ts';
 import { cursorSchema, limitSchema, readQuery } from './query.ts';
+import { because } from './read-document.ts';
 import { readBody } from './request-body.ts';
 
 const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
@@ -187,7 +188,7 @@ async function createKey(call: Call): Promise<Outcome> {
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
     const reading = readNewKey(body.document);
-    if (!reading.ok) return refuse(invalidFields(reading.problems));
+    if (!reading.ok) return refuse(invalidFields(reading));
 
     const { name, owner, access, expiresAtMs } = reading.value;
     const token = await newToken(call, access.kind);
@@ -223,7 +224,7 @@ async function createKey(call: Call): Promise<Outcome> {
 
 async function listKeys({ management, caller, query }: Call): Promise<Outcome> {
   const reading = readQuery(listQuerySchema, query);
-  if (!reading.ok) return refuse(invalidFields(reading.problems));
+  if (!reading.ok) return refuse(invalidFields(reading));
   const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
   // Nobody else's key is there for a person, so no other owner has any.
   if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
@@ -262,7 +263,7 @@ async function editKey(call: Call): Promise<Outcome> {
   if (!body.ok) return body;
   return changeKey(call, async (key) => {
     const reading = readKeyEdit(body.document, key.kind);
-    if (!reading.ok) return refuse(invalidFields(reading.problems));
+    if (!reading.ok) return refuse(invalidFields(reading));
     const stale = staleness(request.headers.get('if-match'), key);
     if (stale) return refuse(stale);
 
@@ -302,7 +303,7 @@ async function rollKey(call: Call): Promise<Outcome> {
   return once(call, body.text, (keep) =>
     changeKey(call, async (key) => {
       const reading = readRoll(body.document);
-      if (!reading.ok) return refuse(invalidFields(reading.problems));
+      if (!reading.ok) return refuse(invalidFields(reading));
       const stale = staleness(request.headers.get('if-match'), key);
       if (stale) return refuse(stale);
       const { graceSeconds } = reading.value;

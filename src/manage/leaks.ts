@@ -18,7 +18,7 @@ import type { KeyOfToken } from '../keys/admin/types.ts';
 import { readLeakUrl } from '../leaks/leak-url.ts';
 import type { Caller } from './authenticate.ts';
 import { toAuditDocument } from './documents.ts';
-import { pathOf, problemOfFields } from './field-problems.ts';
+import { invalidFields } from './field-problems.ts';
 import { changeKey, committed, noteOf } from './keys.ts';
 import { isSignedBy, readSignature } from './leak-signature.ts';
 import { LEAK_BODY_MAX_BYTES, LEAK_KEYS_REVOKED_MAX, LEAKS_MAX } from './limits.ts';
@@ -31,6 +31,7 @@ import {
   refuse,
 } from './operation.ts';
 import { problem } from './problems.ts';
+import { pathOf } from './read-document.ts';
 import { bodyTooLarge, readBytes, readJson } from './request-body.ts';
 
 /** As the audit calls whoever reported a leak. */
@@ -206,7 +207,7 @@ function misshapen(issue: v.BaseIssue<unknown>) {
   const path = (issue.path ?? []).map(({ key }) => key as string | number).reduce(pathOf, '');
   const reason = 'it is not what a report of GitHub has here';
   const fix = `Send a list of at most ${LEAKS_MAX} objects with "token", "type", "url" and "source"`;
-  return problemOfFields('invalid_fields', [{ path, value: null, reason, fix }]);
+  return invalidFields({ problems: [{ path, value: null, reason, fix }], more: 0 });
 }
 
 async function toReport({

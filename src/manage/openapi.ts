@@ -8,9 +8,9 @@ import * as v from 'valibot';
 import { rejectionKinds } from '../core/decide/rejection.ts';
 import { problemType } from '../problem.ts';
 import { keySchema, keyWithTokenSchema } from './documents.ts';
-import type { Schema } from './field-problems.ts';
 import type { Operation } from './operation.ts';
 import { type ProblemCode, problemKinds } from './problems.ts';
+import type { Schema } from './read-document.ts';
 
 /** A part of a JSON document. */
 type Json = Readonly<Record<string, unknown>>;
@@ -37,7 +37,11 @@ const problemSchema = v.object({
         }),
       ),
     ),
-    v.description('Every field at fault.'),
+    v.description('The fields at fault, at most 100 of them, in at most 64 KiB of text.'),
+  ),
+  moreProblems: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+    v.description('How many more fields are at fault.'),
   ),
   keyId: v.optional(v.pipe(v.string(), v.description('The key that a request made before.'))),
 });
@@ -48,6 +52,7 @@ const commonProblems: readonly ProblemCode[] = [
   'malformed_credentials',
   'invalid_credentials',
   'account_unknown',
+  'invalid_fields',
   'unavailable',
 ];
 
@@ -217,7 +222,7 @@ export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
     ...commonProblems,
     ...(operation.method === 'GET' ? [] : (['cross_site_request'] as const)),
     ...(operation.body
-      ? (['malformed_json', 'body_too_large', 'unsupported_media_type', 'invalid_fields'] as const)
+      ? (['malformed_json', 'body_too_large', 'unsupported_media_type'] as const)
       : []),
     ...(operation.isIdempotent ? (['malformed_header', 'idempotency_key_reused'] as const) : []),
     ...(operation.isIdempotent && showsToken ? (['token_not_replayable'] as const) : []),

@@ -12,9 +12,9 @@ import type { KeyDatabase } from '../keys/types.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
 import type { Caller } from './authenticate.ts';
-import type { Schema } from './field-problems.ts';
 import type { People } from './people.ts';
 import type { ProblemCode } from './problems.ts';
+import type { Schema } from './read-document.ts';
 
 /** What management is made of. */
 export interface Management {
@@ -35,6 +35,8 @@ export interface Management {
   /** Routes that need no key; `null`: there are none. */
   readonly publicTable: RouteTable | null;
   readonly now: () => number;
+  /** Resolves once other events of the isolate had their turn. */
+  readonly pause: () => Promise<void>;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
   /**

@@ -3,34 +3,39 @@
  */
 
 import * as v from 'valibot';
-import type { FieldProblem } from '../core/key/key-access.ts';
-import { because, type Reading, readDocument, wanted } from './field-problems.ts';
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from './limits.ts';
+import { ProblemList } from '../core/field-problem.ts';
+import { shorten } from '../core/text.ts';
+import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, QUOTE_MAX_LENGTH } from './limits.ts';
+import { because, failed, type Reading, readDocument, wanted } from './read-document.ts';
+
+/** The query of an endpoint that takes no parameters. */
+export const noQuerySchema = v.strictObject({});
 
 /**
- * Reads a query. A parameter without a value counts as absent, as forms send it. One that comes twice,
- * or that the schema does not know, is refused: a filter that is silently ignored shows too much.
+ * Reads a query. A parameter that is empty, that occurs twice, or that the schema does not know is
+ * refused: a filter that is silently ignored shows too much.
  */
 export function readQuery<Target extends v.GenericSchema>(
   schema: Target,
   query: URLSearchParams,
 ): Reading<v.InferOutput<Target>> {
-  const given = [...query].filter(([, value]) => value !== '');
-  const names = given.map(([name]) => name);
-  const repeated = names.filter((name, index) => names.indexOf(name) < index);
-  const reading = readDocument(schema, Object.fromEntries(given));
-  const problems = [
-    ...(reading.ok ? [] : reading.problems),
-    ...[...new Set(repeated)].map(
-      (name): FieldProblem => ({
-        path: name,
-        value: null,
-        reason: 'it is given more than once',
-        fix: 'Give it once',
-      }),
-    ),
-  ];
-  return reading.ok && problems.length === 0 ? reading : { ok: false, problems };
+  const found = new ProblemList();
+  const refuse = (name: string, reason: string, fix: string) =>
+    found.add(() => ({ path: shorten(name, QUOTE_MAX_LENGTH), value: null, reason, fix }));
+  const given = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const [name, value] of query) {
+    if (given.has(name)) repeated.add(name);
+    given.set(name, value);
+  }
+  for (const name of repeated) refuse(name, 'it is given more than once', 'Give it once');
+  const filled = [...given].filter(([, value]) => value !== '');
+  for (const [name, value] of given) {
+    if (value === '') refuse(name, 'it is empty', 'Give it a value, or remove it');
+  }
+  const reading = readDocument(schema, Object.fromEntries(filled));
+  if (!reading.ok) found.addAll(reading);
+  return reading.ok && found.isEmpty ? reading : failed(found);
 }
 
 /** A whole number as a query holds it, in decimal digits. `fallback` is for who reads it, if absent. */

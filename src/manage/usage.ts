@@ -96,7 +96,7 @@ export const usageOperations: readonly Operation[] = [
 async function getUsage(call: Call): Promise<Outcome> {
   const { management, query, id } = call;
   const reading = readQuery(usageQuerySchema, query);
-  if (!reading.ok) return refuse(invalidFields(reading.problems));
+  if (!reading.ok) return refuse(invalidFields(reading));
   const key = await findKey(call, id);
   if (key === null) return refuse(noSuchKey(id));
   const nowMs = management.now();

@@ -146,7 +146,7 @@ export interface Problem {
    */
   requestId: string;
   /**
-   * Every field at fault.
+   * The fields at fault, at most 100 of them, in at most 64 KiB of text.
    */
   problems?: {
     path: string;
@@ -157,6 +157,10 @@ export interface Problem {
     reason: string;
     fix: string;
   }[];
+  /**
+   * How many more fields are at fault.
+   */
+  moreProblems?: number;
   /**
    * The key that a request made before.
    */
@@ -175,6 +179,9 @@ export interface CreateKeyRequest {
     cors?: {
       /**
        * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+       *
+       * @minItems 1
+       * @maxItems 500
        */
       allowedOrigins: string[];
       /**
@@ -184,9 +191,16 @@ export interface CreateKeyRequest {
     } | null;
     rules?:
       | {
+          /**
+           * @minItems 1
+           * @maxItems 100
+           */
           methods: string[];
           /**
            * Paths, with ":name" for one id and "*" as the last segment for what follows.
+           *
+           * @minItems 1
+           * @maxItems 100
            */
           resources: string[];
         }[]
@@ -222,6 +236,9 @@ export interface EditKeyRequest {
     cors?: {
       /**
        * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+       *
+       * @minItems 1
+       * @maxItems 500
        */
       allowedOrigins: string[];
       /**
@@ -231,9 +248,16 @@ export interface EditKeyRequest {
     } | null;
     rules?:
       | {
+          /**
+           * @minItems 1
+           * @maxItems 100
+           */
           methods: string[];
           /**
            * Paths, with ":name" for one id and "*" as the last segment for what follows.
+           *
+           * @minItems 1
+           * @maxItems 100
            */
           resources: string[];
         }[]
@@ -275,6 +299,9 @@ export interface ImportKeysRequest {
       cors?: {
         /**
          * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+         *
+         * @minItems 1
+         * @maxItems 500
          */
         allowedOrigins: string[];
         /**
@@ -284,9 +311,16 @@ export interface ImportKeysRequest {
       } | null;
       rules?:
         | {
+            /**
+             * @minItems 1
+             * @maxItems 100
+             */
             methods: string[];
             /**
              * Paths, with ":name" for one id and "*" as the last segment for what follows.
+             *
+             * @minItems 1
+             * @maxItems 100
              */
             resources: string[];
           }[]
@@ -620,6 +654,7 @@ export interface paths {
         };
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -689,6 +724,7 @@ export interface paths {
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         409: { content: { 'application/json': ProblemOf<'conflict'> } };
         412: { content: { 'application/json': ProblemOf<'precondition_failed'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -830,6 +866,7 @@ export interface paths {
         };
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };

@@ -84,7 +84,10 @@ describe('GET /audit', () => {
     const names: string[] = [];
     let cursor = '';
     do {
-      const { body } = await operator('GET', `/audit?keyId=${id}&limit=2&cursor=${cursor}`);
+      const { body } = await operator(
+        'GET',
+        `/audit?keyId=${id}&limit=2${cursor && `&cursor=${cursor}`}`,
+      );
       names.push(...body.entries.map(({ after }: Document) => after.name));
       cursor = body.nextCursor ?? '';
     } while (cursor !== '');

@@ -5,19 +5,11 @@
  * Write-time only: the gateway trusts what was written. Pure, no I/O.
  */
 
+import { type FieldProblem, type FoundProblems, ProblemList } from '../field-problem.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../limits.ts';
 import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
 import { lengthOf, shorten } from '../text.ts';
 import type { AccessRule } from './key.ts';
-
-/** One thing that is wrong with a document, in words for its author. */
-export interface FieldProblem {
-  /** For example `access.cors.allowedOrigins[1]`. Empty: the document itself. */
-  readonly path: string;
-  readonly value: unknown;
-  readonly reason: string;
-  readonly fix: string;
-}
 
 /** Access as it is asked for: structurally right, contents unchecked. */
 export interface RequestedAccess {
@@ -42,7 +34,7 @@ export interface KeyAccess {
 /** What checking comes to. Nothing should be stored while there are problems. */
 export type AccessResult =
   | { readonly ok: true; readonly access: KeyAccess }
-  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+  | ({ readonly ok: false } & FoundProblems);
 
 // Values are quoted back, but never so much that an answer grows with the request.
 const QUOTE_MAX_LENGTH = 200;
@@ -52,91 +44,95 @@ const resourcePattern = /^(?:\/(?:[A-Za-z0-9\-._~]+|:[A-Za-z][A-Za-z0-9_]*))*(?:
 
 /**
  * Checks requested access and brings it into its stored form: canonical origins, methods in lower
- * case. Absent or `null` access is a backend key's. Returns every problem there is.
+ * case. Absent or `null` access is a backend key's. Returns every problem there is, within the bound of
+ * a `ProblemList`. The length of a list is checked before its items: those of one that is too long are
+ * not looked at.
  */
 export function checkAccess(requested: RequestedAccess | null | undefined): AccessResult {
-  const problems: FieldProblem[] = [];
+  const problems = new ProblemList();
   const cors = requested?.cors ?? null;
   const allowedOrigins = cors && checkOrigins(cors.allowedOrigins, problems);
   const rules = requested?.rules ? checkRules(requested.rules, problems) : null;
   const fullAccess = cors?.fullAccess === true;
   if (fullAccess && rules) {
-    problems.push({
+    problems.add(() => ({
       path: 'access.rules',
       value: `${rules.length} rules`,
       reason: 'the key has full access as well, which rules would narrow',
       fix: 'Set access.cors.fullAccess to false, or remove access.rules',
-    });
+    }));
   }
-  if (problems.length > 0) return { ok: false, problems };
+  if (!problems.isEmpty) return { ok: false, problems: problems.problems, more: problems.more };
   return {
     ok: true,
     access: { kind: cors ? 'cors' : 'backend', allowedOrigins, fullAccess, rules },
   };
 }
 
-function checkOrigins(values: readonly string[], problems: FieldProblem[]): readonly string[] {
+function checkOrigins(values: readonly string[], problems: ProblemList): readonly string[] {
   const path = 'access.cors.allowedOrigins';
   if (values.length === 0) {
-    problems.push({
+    problems.add(() => ({
       path,
       value: [],
       reason: 'a key with CORS access needs at least one origin',
       // Also true of a key that exists, whose kind is fixed, and on a page, which has boxes to tick.
       fix: 'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
-    });
+    }));
   }
   if (values.length > ORIGINS_PER_KEY) {
-    problems.push({
+    problems.add(() => ({
       path,
       value: `${values.length} origins`,
       reason: `a key may list at most ${ORIGINS_PER_KEY} origins`,
       fix: 'Use a wildcard such as "https://*.example.com", or several keys',
-    });
+    }));
     return [];
   }
   const result = canonicalizeOriginPatterns(values);
   for (const { index, value, reason, fix } of result.problems) {
-    problems.push({
+    problems.add(() => ({
       path: `${path}[${index}]`,
       value: shorten(value, QUOTE_MAX_LENGTH),
       reason,
       fix,
-    });
+    }));
   }
   return result.patterns;
 }
 
 function checkRules(
   rules: NonNullable<RequestedAccess['rules']>,
-  problems: FieldProblem[],
+  problems: ProblemList,
 ): readonly AccessRule[] {
-  checkCount('access.rules', rules, RULES_PER_KEY, problems);
-  return rules.slice(0, RULES_PER_KEY).map((rule, index) => {
+  if (!checkCount('access.rules', rules, problems, RULES_PER_KEY)) return [];
+  return rules.map((rule, index) => {
     const path = `access.rules[${index}]`;
-    checkCount(`${path}.methods`, rule.methods, ENTRIES_PER_RULE, problems);
-    checkCount(`${path}.resources`, rule.resources, ENTRIES_PER_RULE, problems);
-    rule.methods.forEach((method, place) => {
+    const listed = checkCount(`${path}.methods`, rule.methods, problems) ? rule.methods : [];
+    const resources = checkCount(`${path}.resources`, rule.resources, problems)
+      ? rule.resources
+      : [];
+    listed.forEach((method, place) => {
       if (methods.includes(method.toLowerCase())) return;
-      problems.push({
+      problems.add(() => ({
         path: `${path}.methods[${place}]`,
         value: shorten(method, QUOTE_MAX_LENGTH),
         reason: 'it is not a method that a rule can name',
         fix: `Use one of ${methods.join(', ')}`,
-      });
+      }));
     });
-    rule.resources.forEach((resource, place) => {
+    resources.forEach((resource, place) => {
       const fault = resourceFault(resource);
       if (fault === null) return;
-      problems.push({
+      problems.add(() => ({
         path: `${path}.resources[${place}]`,
         value: shorten(resource, QUOTE_MAX_LENGTH),
         ...fault,
-      });
+      }));
     });
     return {
-      methods: [...new Set(rule.methods.map((method) => method.toLowerCase()))],
-      resources: [...new Set(rule.resources)],
+      methods: [...new Set(listed.map((method) => method.toLowerCase()))],
+      resources: [...new Set(resources)],
     };
   });
 }
@@ -159,17 +155,19 @@ function resourceFault(resource: string): Pick<FieldProblem, 'reason' | 'fix'> |
   };
 }
 
+/** The length of a list is in order; otherwise its items are not looked at. */
 function checkCount(
   path: string,
   entries: readonly unknown[],
-  most: number,
-  problems: FieldProblem[],
-): void {
-  if (entries.length > 0 && entries.length <= most) return;
-  problems.push({
+  problems: ProblemList,
+  most = ENTRIES_PER_RULE,
+): boolean {
+  if (entries.length > 0 && entries.length <= most) return true;
+  problems.add(() => ({
     path,
     value: `${entries.length} entries`,
     reason: `it must hold 1 to ${most} entries`,
     fix: entries.length === 0 ? 'Add an entry, or remove the whole list' : 'Use fewer entries',
-  });
+  }));
+  return false;
 }

@@ -5,8 +5,8 @@
  * too much in that place. Pure, no I/O.
  */
 
+import type { FieldProblem } from '../field-problem.ts';
 import { isRecord, parseJson } from '../json.ts';
-import type { FieldProblem } from '../key/key-access.ts';
 import { beginningOf } from '../text.ts';
 import type { RouteList, RouteRow } from './route-table.ts';
 

@@ -5,7 +5,7 @@
  * what is written into the audit is the API's answer to the same request that a program would make.
  */
 
-import type { FieldProblem } from '../../core/key/key-access.ts';
+import type { FieldProblem } from '../../core/field-problem.ts';
 import type { Problem } from '../../problem.ts';
 import type { AuditedKey, KeyDocument } from '../documents.ts';
 

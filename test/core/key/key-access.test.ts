@@ -1,11 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { FieldProblem } from '../../../src/core/field-problem.ts';
 import { compileRules } from '../../../src/core/key/key.ts';
-import {
-  checkAccess,
-  type FieldProblem,
-  type RequestedAccess,
-} from '../../../src/core/key/key-access.ts';
+import { checkAccess, type RequestedAccess } from '../../../src/core/key/key-access.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../../../src/core/limits.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';

@@ -6,8 +6,8 @@
  * field they are about.
  */
 
+import type { FieldProblem } from '../../../core/field-problem.ts';
 import { ruleText } from '../../../core/key/key.ts';
-import type { FieldProblem } from '../../../core/key/key-access.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import { EndpointList } from '../../endpoint-list.tsx';
 import { NAME_MAX_LENGTH } from '../../limits.ts';

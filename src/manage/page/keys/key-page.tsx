@@ -7,7 +7,7 @@
 
 import type { Child } from 'hono/jsx';
 import type { Explanation } from '../../../core/decide/explain.ts';
-import type { FieldProblem } from '../../../core/key/key-access.ts';
+import type { FieldProblem } from '../../../core/field-problem.ts';
 import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';

@@ -7,7 +7,7 @@
 
 import type { Context } from 'hono';
 import type { HonoBase } from 'hono/hono-base';
-import type { FieldProblem } from '../../../core/key/key-access.ts';
+import type { FieldProblem } from '../../../core/field-problem.ts';
 import { shownName } from '../../../core/key/key-name.ts';
 import { type KeyDocument, readNewKey } from '../../documents.ts';
 import type { Guards } from '../access/guards.tsx';

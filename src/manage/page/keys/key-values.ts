@@ -5,7 +5,7 @@
  * it. Checked here is only what no document can say. Pure.
  */
 
-import type { FieldProblem } from '../../../core/key/key-access.ts';
+import type { FieldProblem } from '../../../core/field-problem.ts';
 import type { KeyDocument } from '../../documents.ts';
 import type { AccessDocument } from '../api-client.ts';
 

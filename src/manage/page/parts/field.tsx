@@ -3,7 +3,7 @@
  */
 
 import type { Child } from 'hono/jsx';
-import type { FieldProblem } from '../../../core/key/key-access.ts';
+import type { FieldProblem } from '../../../core/field-problem.ts';
 
 /** A label, its control, what to know about it, and what is wrong with it. */
 export function Field(props: {
