@@ -22,7 +22,8 @@ SELECT value
     "0004_change_marks.sql",
     "0005_ended_sessions.sql",
     "0006_house_keeping.sql",
-    "0007_leaks.sql"
+    "0007_leaks.sql",
+    "0008_client_tokens.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -55,7 +56,11 @@ CREATE TABLE IF NOT EXISTS keys (
   -- Last allowed request, coarse. Written by the usage consumer. NULL: not used yet.
   last_used_at_ms INTEGER,
   -- Counts the edits, from 1. Written by management.
-  version INTEGER NOT NULL DEFAULT 1
+  version INTEGER NOT NULL DEFAULT 1,
+  -- JSON object: what the client tokens of a backend key may do. NULL: it gives none.
+  client_tokens TEXT,
+  -- Client tokens issued before this time are void. NULL: none is. Written by management.
+  client_tokens_valid_from_ms INTEGER
 ) STRICT;
 
 -- Newest first, in all or for one owner; id breaks ties so that a cursor is exact. Without revoked
@@ -91,7 +96,21 @@ CREATE INDEX IF NOT EXISTS tokens_by_expiry ON tokens (expires_at_ms)
 -- Whether any token was imported at all, in one row read.
 CREATE INDEX IF NOT EXISTS tokens_imported ON tokens (imported) WHERE imported = 1;
 
--- Which origin patterns live keys list. It holds rows of enabled, unrevoked keys alone, ordered so
+-- The tokens whose holders may mint client tokens, by the name that those carry. Written by management
+-- with the token; dropped with it. The public key verifies and cannot mint.
+CREATE TABLE IF NOT EXISTS minting_tokens (
+  -- 22 base64url characters of a hash of the token's random part, and the 8 of a tag.
+  kid TEXT PRIMARY KEY,
+  token_hash TEXT NOT NULL REFERENCES tokens (token_hash) ON DELETE CASCADE,
+  -- Ed25519, as 43 base64url characters.
+  public_key TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- For the cascade, and for a token's own name.
+CREATE UNIQUE INDEX IF NOT EXISTS minting_tokens_by_token ON minting_tokens (token_hash);
+
+-- Which origin patterns live keys list. It holds rows of enabled, unrevoked keys alone, those of
+-- their client tokens too, ordered so
 -- that the longest-lived comes first: a look-up reads one row a pattern, however many keys list it.
 CREATE TABLE IF NOT EXISTS origins (
   -- Canonical pattern: "https://a.example", "https://*.a.example" or "*".

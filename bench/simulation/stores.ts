@@ -110,6 +110,8 @@ export class Stores {
         await this.#trip('replica', 1);
         if (at.seq > (this.#copies.get(tokenHash)?.seq ?? -1)) this.#copies.set(tokenHash, at);
       },
+      getParent: async () => null,
+      putParent: async () => {},
       getOrigin: async () => null,
       putOrigin: async () => {},
     };

@@ -65,6 +65,17 @@ export interface DatabaseRequest {
   readonly fromSeq: number | null;
   readonly tokenHash?: string | undefined;
   readonly patterns?: readonly string[] | undefined;
+  /** The name that client tokens carry of their parent's token. */
+  readonly kid?: string | undefined;
+}
+
+/** The token that client tokens name, with its key. */
+export interface ParentRecord {
+  readonly tokenHash: string;
+  /** Verifies its client tokens: Ed25519, as 43 characters of base64url. */
+  readonly publicKey: string;
+  /** `null`: the key was revoked. */
+  readonly key: StoredKey | null;
 }
 
 /** What one round trip to D1 answers: all of it true at `feed.head`. */
@@ -74,6 +85,8 @@ export interface DatabaseAnswer {
   readonly key?: StoredKey | 'revoked' | null;
   /** Present when patterns were asked for; `null` when no live key lists one of them. */
   readonly registeredUntilMs?: number | null;
+  /** Present when a `kid` was asked for; `null` when no token has this name. */
+  readonly parent?: ParentRecord | null;
   /** Rows that D1 says it read, in all statements. */
   readonly rowsRead: number;
 }
@@ -90,6 +103,8 @@ export interface KeyDatabase {
 export interface KeyReplica {
   getKey(tokenHash: string): Promise<Versioned<StoredKey> | null>;
   putKey(tokenHash: string, copy: Versioned<StoredKey>): Promise<void>;
+  getParent(kid: string): Promise<Versioned<ParentRecord> | null>;
+  putParent(kid: string, copy: Versioned<ParentRecord>): Promise<void>;
   /** When the registration of an origin ends, in milliseconds. */
   getOrigin(origin: string): Promise<Versioned<number> | null>;
   putOrigin(origin: string, copy: Versioned<number>): Promise<void>;

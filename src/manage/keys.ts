@@ -9,12 +9,12 @@ import {
   hashToken,
   hintOf,
   importTagKey,
-  type KeyKind,
   makeToken,
+  mintingIdentityOf,
   randomBase62,
 } from '../core/key/token.ts';
 import { beginningOf } from '../core/text.ts';
-import type { ChangeNote, ListCursor, ShownKey } from '../keys/admin/types.ts';
+import type { ChangeNote, ListCursor, NewToken, ShownKey } from '../keys/admin/types.ts';
 import {
   createKeySchema,
   editKeySchema,
@@ -191,7 +191,7 @@ async function createKey(call: Call): Promise<Outcome> {
     if (!reading.ok) return refuse(invalidFields(reading));
 
     const { name, owner, access, expiresAtMs } = reading.value;
-    const token = await newToken(call, access.kind);
+    const { token, stored } = await newToken(call, access);
     const key: ShownKey = {
       id: newKeyId(call),
       name,
@@ -210,14 +210,13 @@ async function createKey(call: Call): Promise<Outcome> {
       { ...toKeyDocument(key), token },
       { Location: `/_edge/v1/keys/${key.id}`, ETag: etagOf(key) },
     );
-    const tokenHash = await hashToken(token);
-    await management.store.keys.insert(key, tokenHash, {
+    await management.store.keys.insert(key, stored, {
       ...noteOf(call, key.createdAtMs),
       before: null,
       after: toAuditDocument(key),
       answer: await keep(created),
     });
-    await committed(call, { event: 'key_created', keyId: key.id }, [tokenHash]);
+    await committed(call, { event: 'key_created', keyId: key.id }, [stored.tokenHash]);
     return created;
   });
 }
@@ -312,8 +311,7 @@ async function rollKey(call: Call): Promise<Outcome> {
         graceSeconds === 0 || (await management.store.keys.countTokens(id, nowMs)) < TOKENS_PER_KEY;
       if (!hasRoom) return refuse(tooManyTokens());
 
-      const token = await newToken(call, key.kind);
-      const tokenHash = await hashToken(token);
+      const { token, stored } = await newToken(call, key);
       const olderExpireAtMs = nowMs + graceSeconds * 1000;
       const rolled = {
         ...key,
@@ -329,7 +327,7 @@ async function rollKey(call: Call): Promise<Outcome> {
       const tokenHashes = await management.store.keys.roll(
         key,
         rolled,
-        { tokenHash, olderExpireAtMs },
+        { ...stored, olderExpireAtMs },
         {
           ...noteOf(call, nowMs),
           before: toAuditDocument(key),
@@ -413,13 +411,18 @@ export async function committed(
   await management.onChange(tokenHashes, runInBackground);
 }
 
-async function newToken({ management }: Context, kind: KeyKind): Promise<string> {
-  return makeToken({
-    prefix: management.tokenPrefix,
-    kind,
-    tagKey: await importTagKey(await management.store.keys.tagKeyHex()),
-    fillRandom: management.fillRandom,
-  });
+/** Makes a token for a key, and what is stored of it. */
+async function newToken(
+  { management }: Context,
+  { kind, clientTokens }: Pick<ShownKey, 'kind' | 'clientTokens'>,
+): Promise<{ readonly token: string; readonly stored: NewToken }> {
+  const tagKey = await importTagKey(await management.store.keys.tagKeyHex());
+  const { tokenPrefix: prefix, fillRandom } = management;
+  // Only for keys that opted in, so that an older version of the Worker knows all other tokens.
+  const mintsClientTokens = Boolean(clientTokens);
+  const token = await makeToken({ prefix, kind, tagKey, fillRandom, mintsClientTokens });
+  const minting = mintsClientTokens ? await mintingIdentityOf(token, tagKey) : null;
+  return { token, stored: { tokenHash: await hashToken(token), minting } };
 }
 
 function shown(key: ShownKey): Outcome {

@@ -215,6 +215,8 @@ export class Edge {
       replica: {
         getKey: (tokenHash) => read(`key:${tokenHash}`),
         putKey: (tokenHash, copy) => write(`key:${tokenHash}`, copy),
+        getParent: (kid) => read(`kid:${kid}`),
+        putParent: (kid, copy) => write(`kid:${kid}`, copy),
         getOrigin: (origin) => read(`origin:${origin}`),
         putOrigin: (origin, copy) => write(`origin:${origin}`, copy),
       },

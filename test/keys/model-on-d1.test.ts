@@ -88,7 +88,7 @@ function createMirror(world: World, work: RealWork): Mirror {
   return {
     async create(stored, tokenHash, isImported) {
       const key = aKey({ ...stored, createdAtMs: time.nowMs });
-      if (!isImported) return managed.insert(key, tokenHash, note());
+      if (!isImported) return managed.insert(key, { tokenHash }, note());
       await managed.insertImported([{ key, tokenHash, isForeign: true, after: '{}' }], note());
     },
     async edit(id, edit) {

@@ -35,10 +35,27 @@ export interface StoredKey {
   readonly enabled: boolean;
   /** When the key, or this token of it, stops, whichever is sooner; `null`: never. */
   readonly expiresAtMs: number | null;
+  /** The opt-in to client tokens; `null`, or absent in copies of older versions: none. */
+  readonly clientTokens?: ClientTokenAccess | null;
+  /** Client tokens issued before it are void; `null` or absent: none is. */
+  readonly clientTokensValidFromMs?: number | null;
+}
+
+/** What the client tokens of a backend key may do, at the most. */
+export interface ClientTokenAccess {
+  /** Canonical patterns; never empty. */
+  readonly allowedOrigins: readonly string[];
+  /** `null`: the deployment's restricted routes. */
+  readonly rules: readonly AccessRule[] | null;
+  readonly maxTtlSeconds: number;
+  /** Whether GET and HEAD need no Origin: the media elements of Safari send none. */
+  readonly originOptional: boolean;
+  /** Whether an open WebSocket or event stream ends when its token does. */
+  readonly endConnectionsAtExpiry: boolean;
 }
 
 /** How far a key reaches, as the upstream is told in `X-Edge-Access`. */
-export type AccessLevel = 'backend' | 'restricted' | 'full' | 'rules';
+export type AccessLevel = 'backend' | 'restricted' | 'full' | 'rules' | 'client';
 
 /** A key ready to be asked about a request. */
 export interface Key {
@@ -52,6 +69,22 @@ export interface Key {
   readonly routes: RouteTable | null;
   readonly enabled: boolean;
   readonly expiresAtMs: number | null;
+  /** What is true of one visitor's client token; `null`: the caller sent the key's own token. */
+  readonly client: ClientPart | null;
+}
+
+/** What a client token adds to the key that it acts for. */
+export interface ClientPart {
+  /** The visitor; `null`: the token names none. */
+  readonly subject: string | null;
+  readonly tokenId: string | null;
+  readonly meta: Readonly<Record<string, string>> | null;
+  /** When the token ends by itself. */
+  readonly expiresAtMs: number;
+  /** Routes that hold beside `routes`: those of the parent. */
+  readonly bounds: RouteTable;
+  readonly isOriginOptional: boolean;
+  readonly endsConnections: boolean;
 }
 
 /**
@@ -69,6 +102,7 @@ export function compileKey(stored: StoredKey, restricted: RouteList): Key {
     routes: stored.rules && compileRules(stored.rules, restricted),
     enabled: stored.enabled,
     expiresAtMs: stored.expiresAtMs,
+    client: null,
   };
 }
 

@@ -17,13 +17,24 @@ import {
   isUnchanged,
   keyColumns,
   NEVER_MS,
+  patternsOf,
 } from './rows.ts';
-import type { AuditAction, Changed, ChangeNote, KeyChanges, ManagedKey } from './types.ts';
+import type {
+  AuditAction,
+  Changed,
+  ChangeNote,
+  KeyChanges,
+  ManagedKey,
+  NewToken,
+} from './types.ts';
 
 const sql = {
   insertToken: `
     INSERT INTO tokens (token_hash, key_id, created_at_ms)
     SELECT ?3, ?1, ?4 WHERE ${isUnchanged}`,
+  insertMinting: `
+    INSERT INTO minting_tokens (kid, token_hash, public_key)
+    SELECT ?4, ?3, ?5 WHERE ${isUnchanged}`,
   liveTokens: `
     SELECT token_hash FROM tokens
      WHERE key_id = ?1 AND (expires_at_ms IS NULL OR expires_at_ms > ?2)`,
@@ -126,6 +137,18 @@ export function createKeyChanges(db: D1Database): KeyChanges {
     ];
   }
 
+  /** Adds a token, with its name if its holder may mint. */
+  function newTokenStatements(
+    { id, version }: Pick<ManagedKey, 'id' | 'version'>,
+    { tokenHash, minting }: NewToken,
+    atMs: number,
+  ): readonly D1PreparedStatement[] {
+    const token = db.prepare(sql.insertToken).bind(id, version, tokenHash, atMs);
+    if (!minting) return [token];
+    const { kid, publicKey } = minting;
+    return [token, db.prepare(sql.insertMinting).bind(id, version, tokenHash, kid, publicKey)];
+  }
+
   function noteStatements(
     action: AuditAction,
     key: Pick<ManagedKey, 'id' | 'version' | 'owner'>,
@@ -141,11 +164,10 @@ export function createKeyChanges(db: D1Database): KeyChanges {
   }
 
   return {
-    async insert(key, tokenHash, note) {
-      const { id, version } = key;
+    async insert(key, token, note) {
       await primary().batch([
         db.prepare(insertKeys).bind(JSON.stringify([keyColumns(key)])),
-        db.prepare(sql.insertToken).bind(id, version, tokenHash, note.atMs),
+        ...newTokenStatements(key, token, note.atMs),
         ...originStatements(key, null, key, note.atMs),
         ...tokenStatements(key, note.atMs),
         ...noteStatements('create', key, note),
@@ -155,17 +177,17 @@ export function createKeyChanges(db: D1Database): KeyChanges {
     update: (before, after, note) =>
       change({ action: 'edit', before, after, note, last: [updateStatement(before, after)] }),
 
-    roll(before, after, { tokenHash, olderExpireAtMs }, note) {
+    roll(before, after, token, note) {
       const { id, version } = before;
       return change({
         action: 'roll',
         before,
         after,
         note,
-        first: [db.prepare(sql.insertToken).bind(id, version, tokenHash, note.atMs)],
+        first: newTokenStatements(before, token, note.atMs),
         last: [
           // After the log, whose lines are about the tokens that were alive.
-          db.prepare(sql.endOlderTokens).bind(id, version, tokenHash, olderExpireAtMs),
+          db.prepare(sql.endOlderTokens).bind(id, version, token.tokenHash, token.olderExpireAtMs),
           updateStatement(before, after),
         ],
       });
@@ -186,5 +208,5 @@ export function createKeyChanges(db: D1Database): KeyChanges {
 function indexedPatterns(key: ManagedKey | null): ReadonlyMap<string, number> {
   if (!key?.enabled) return new Map();
   const expiresAtMs = key.expiresAtMs ?? NEVER_MS;
-  return new Map((key.allowedOrigins ?? []).map((pattern) => [pattern, expiresAtMs]));
+  return new Map(patternsOf(key).map((pattern) => [pattern, expiresAtMs]));
 }

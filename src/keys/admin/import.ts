@@ -4,7 +4,7 @@
  */
 
 import { answerStatements } from './kept-answers.ts';
-import { insertKeys, keyColumns, NEVER_MS, toJsonParts } from './rows.ts';
+import { insertKeys, keyColumns, NEVER_MS, patternsOf, toJsonParts } from './rows.ts';
 import type { ImportedKey, KeyImport } from './types.ts';
 
 const sql = {
@@ -14,11 +14,11 @@ const sql = {
   importOrigins: `
     INSERT INTO origins (pattern, expires_at_ms, key_id)
     SELECT origin.value, coalesce(row.value ->> 'expires_at_ms', ${NEVER_MS}), row.value ->> 'id'
-      FROM json_each(?1) AS row, json_each(row.value ->> 'allowed_origins') AS origin`,
+      FROM json_each(?1) AS row, json_each(row.value ->> 'patterns') AS origin`,
   logImportedPatterns: `
     INSERT INTO changes (pattern, changed_at_ms)
     SELECT DISTINCT origin.value, ?2
-      FROM json_each(?1) AS row, json_each(row.value ->> 'allowed_origins') AS origin`,
+      FROM json_each(?1) AS row, json_each(row.value ->> 'patterns') AS origin`,
   logImportedTokens: `
     INSERT INTO changes (token_hash, changed_at_ms)
     SELECT value ->> 'token_hash', ?2 FROM json_each(?1)`,
@@ -58,6 +58,7 @@ export function createKeyImport(db: D1Database): KeyImport {
 function toImportRow({ key, tokenHash, isForeign, after }: ImportedKey): string {
   return JSON.stringify({
     ...keyColumns(key),
+    patterns: patternsOf(key),
     token_hash: tokenHash,
     is_foreign: Number(isForeign),
     after,

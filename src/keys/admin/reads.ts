@@ -15,14 +15,16 @@ import type { KeyReads } from './types.ts';
 const sql = {
   shownKey: `
     SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
-           expires_at_ms, enabled, last_used_at_ms, version,
+           expires_at_ms, enabled, last_used_at_ms, version, client_tokens,
+           client_tokens_valid_from_ms,
            (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
              WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms
       FROM keys`,
   keyOfToken: `
     SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
            k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
-           k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
+           k.client_tokens, k.client_tokens_valid_from_ms, k.revoked_at_ms,
+           t.expires_at_ms AS token_expires_at_ms
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`,
   livingKeys: `
     SELECT id FROM keys

@@ -46,6 +46,8 @@ export const changeableColumns = [
   'hint',
   'expires_at_ms',
   'enabled',
+  'client_tokens',
+  'client_tokens_valid_from_ms',
 ] as const;
 /** The columns that a new key is written into. */
 export const keyColumnNames = [...fixedColumns, ...changeableColumns] as const;
@@ -68,7 +70,15 @@ export function keyColumns(key: ManagedKey): KeyColumns {
     hint: key.hint,
     expires_at_ms: key.expiresAtMs,
     enabled: Number(key.enabled),
+    client_tokens: toJson(key.clientTokens ?? null),
+    client_tokens_valid_from_ms: key.clientTokensValidFromMs ?? null,
   };
+}
+
+/** The patterns that a key has in the index of origins: its own, and those of its client tokens. */
+export function patternsOf(key: ManagedKey): readonly string[] {
+  const ofClientTokens = key.clientTokens?.allowedOrigins ?? [];
+  return [...new Set([...(key.allowedOrigins ?? []), ...ofClientTokens])];
 }
 
 /** Writes new keys from a JSON array of their columns, which is ?1. */
@@ -131,6 +141,6 @@ export function toJsonParts(rows: readonly string[]): readonly string[] {
   return parts.map((part) => `[${part.join(',')}]`);
 }
 
-function toJson(value: readonly unknown[] | null): string | null {
+function toJson(value: object | null): string | null {
   return value && JSON.stringify(value);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { StoredKey } from '../../core/key/key.ts';
+import type { MintingIdentity } from '../../core/key/token.ts';
 
 /** A key with everything that management shows of it. */
 export interface ManagedKey extends StoredKey {
@@ -97,6 +98,13 @@ export interface ImportedKey {
   readonly after: string;
 }
 
+/** A token that a key gets. */
+export interface NewToken {
+  readonly tokenHash: string;
+  /** The name of its client tokens and what verifies them; `null` or absent: its holder mints none. */
+  readonly minting?: MintingIdentity | null;
+}
+
 /** See `ManagedKeys.update`. */
 export type Changed = readonly string[] | null;
 
@@ -143,7 +151,7 @@ export interface KeyReads {
 /** Changes to one key. */
 export interface KeyChanges {
   /** Adds a key with its first token. Rejects, and adds nothing, when the answer is kept already. */
-  insert(key: ManagedKey, tokenHash: string, note: ChangeNote): Promise<void>;
+  insert(key: ManagedKey, token: NewToken, note: ChangeNote): Promise<void>;
   /**
    * Each of these makes one change from the version of `before`. They return the hashes of the tokens
    * that it concerns; `null` when the key has another version by now, or is gone: then nothing changed.
@@ -152,7 +160,7 @@ export interface KeyChanges {
   roll(
     before: ManagedKey,
     after: ManagedKey,
-    tokens: { readonly tokenHash: string; readonly olderExpireAtMs: number },
+    token: NewToken & { readonly olderExpireAtMs: number },
     note: ChangeNote,
   ): Promise<Changed>;
   revoke(before: ManagedKey, note: ChangeNote): Promise<Changed>;

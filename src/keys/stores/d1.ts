@@ -6,7 +6,7 @@
  * log's head that came with it. The columns are explained in `schema.sql`.
  */
 
-import type { AccessRule, StoredKey } from '../../core/key/key.ts';
+import type { AccessRule, ClientTokenAccess, StoredKey } from '../../core/key/key.ts';
 import type { KeyKind } from '../../core/key/token.ts';
 import { FEED_WINDOW_LINES } from '../limits.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type KeyDatabase,
   LOG_START,
   type LogPosition,
+  type ParentRecord,
   tokenSubject,
 } from '../types.ts';
 
@@ -44,7 +45,8 @@ export interface KeyStore extends KeyDatabase {
 
 const keysOfTokens = `
     SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
-           k.enabled, k.expires_at_ms, k.revoked_at_ms, t.expires_at_ms AS token_expires_at_ms
+           k.enabled, k.expires_at_ms, k.revoked_at_ms, k.client_tokens,
+           k.client_tokens_valid_from_ms, t.expires_at_ms AS token_expires_at_ms
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 
 const sql = {
@@ -56,6 +58,10 @@ const sql = {
     SELECT seq, mark, token_hash, pattern FROM changes
      WHERE seq >= min(?1, (SELECT max(seq) FROM changes)) ORDER BY seq DESC LIMIT ?2`,
   keyByToken: `${keysOfTokens} WHERE t.token_hash = ?1`,
+  publicKeyByKid: `SELECT token_hash, public_key FROM minting_tokens WHERE kid = ?1`,
+  keyByKid: `
+    ${keysOfTokens}
+     WHERE t.token_hash = (SELECT token_hash FROM minting_tokens WHERE kid = ?1)`,
   keysByTokens: `
     ${keysOfTokens}
      WHERE t.token_hash IN (SELECT value FROM json_each(?1)) AND k.revoked_at_ms IS NULL`,
@@ -93,6 +99,12 @@ export interface KeyRow {
   rules: string | null;
   enabled: number;
   expires_at_ms: number | null;
+  client_tokens: string | null;
+  client_tokens_valid_from_ms: number | null;
+}
+interface MintingTokenRow {
+  token_hash: string;
+  public_key: string;
 }
 type KeyByTokenRow = KeyRow & {
   token_hash: string;
@@ -118,6 +130,10 @@ export function createKeyStore(db: D1Database): KeyStore {
       }
       if (request.patterns !== undefined) {
         statements.push(db.prepare(sql.registeredUntil).bind(JSON.stringify(request.patterns)));
+      }
+      if (request.kid !== undefined) {
+        statements.push(db.prepare(sql.publicKeyByKid).bind(request.kid));
+        statements.push(db.prepare(sql.keyByKid).bind(request.kid));
       }
       return toAnswer(request, await primary().batch(statements));
     },
@@ -170,7 +186,24 @@ function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer
     const row = asked.shift()?.results[0] as { until_ms: number | null } | undefined;
     answer.registeredUntilMs = row?.until_ms ?? null;
   }
+  if (request.kid !== undefined) {
+    const named = asked.shift()?.results[0] as MintingTokenRow | undefined;
+    answer.parent = toParent(named, asked.shift()?.results[0] as KeyByTokenRow | undefined);
+  }
   return answer;
+}
+
+function toParent(
+  named: MintingTokenRow | undefined,
+  row: KeyByTokenRow | undefined,
+): ParentRecord | null {
+  if (named === undefined || row === undefined) return null;
+  const isRevoked = row.revoked_at_ms !== null;
+  return {
+    tokenHash: named.token_hash,
+    publicKey: named.public_key,
+    key: isRevoked ? null : toStoredKey(row, row.token_expires_at_ms),
+  };
 }
 
 function toFeed(
@@ -218,7 +251,17 @@ export function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): Store
     rules: parseJson<AccessRule[]>(row.rules),
     enabled: row.enabled === 1,
     expiresAtMs: earliest(row.expires_at_ms, tokenExpiresAtMs),
+    ...clientTokensOf(row),
   };
+}
+
+/** Nothing for a key that gives no client tokens, which nearly all keys are. */
+function clientTokensOf(
+  row: KeyRow,
+): Pick<StoredKey, 'clientTokens' | 'clientTokensValidFromMs'> | null {
+  const clientTokens = parseJson<ClientTokenAccess>(row.client_tokens);
+  if (clientTokens === null) return null;
+  return { clientTokens, clientTokensValidFromMs: row.client_tokens_valid_from_ms };
 }
 
 /** Only what management wrote is parsed, so its type is known. */

@@ -5,6 +5,7 @@
  * |--------------------|------------------------------------------------|--------------------------------------|-------|
  * | `key:<token hash>` | `{"v":2,"seqAt":7,"mark":5,"value":StoredKey}` | management, cold readers, the repair | 30 d  |
  * | the same           | `{"v":2,"seqAt":9,"mark":3,"value":null}`      | management, the repair: a tombstone  | 30 d  |
+ * | `kid:<kid>`        | `{"v":2,"seqAt":7,"mark":5,"value":Parent}`    | cold readers                         | 1 d   |
  * | `origin:<origin>`  | `{"v":2,"seqAt":7,"mark":5,"value":untilMs}`   | cold readers                         | 1 d   |
  *
  * A copy may be stale for as long as it likes: it counts only as far as the change log vouches for
@@ -14,11 +15,12 @@
  */
 
 import type { StoredKey } from '../../core/key/key.ts';
-import type { KeyReplica, Versioned } from '../types.ts';
+import type { KeyReplica, ParentRecord, Versioned } from '../types.ts';
 
 const SHAPE = 2;
 const CACHE_TTL_SECONDS = 60;
 const KEY_TTL_SECONDS = 30 * 24 * 60 * 60;
+const PARENT_TTL_SECONDS = 24 * 60 * 60;
 const ORIGIN_TTL_SECONDS = 24 * 60 * 60;
 
 interface Copy<Value> {
@@ -45,6 +47,8 @@ export function createKeyReplica(kv: KVNamespace): KeyReplica {
   return {
     getKey: (tokenHash) => get<StoredKey>(`key:${tokenHash}`),
     putKey: (tokenHash, copy) => put(`key:${tokenHash}`, copy, KEY_TTL_SECONDS),
+    getParent: (kid) => get<ParentRecord>(`kid:${kid}`),
+    putParent: (kid, copy) => put(`kid:${kid}`, copy, PARENT_TTL_SECONDS),
     getOrigin: (origin) => get<number>(`origin:${origin}`),
     putOrigin: (origin, copy) => put(`origin:${origin}`, copy, ORIGIN_TTL_SECONDS),
   };

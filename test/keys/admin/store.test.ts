@@ -182,7 +182,7 @@ describe('a change of a key', () => {
   ];
   it.each(cases)('%s logs what isolates have to forget', async (_, of, edit, logged, indexed) => {
     const before = page(of);
-    await keys.insert(before, 't1', aNote());
+    await keys.insert(before, { tokenHash: 't1' }, aNote());
     const seq = await head();
     const after = { ...before, ...edit };
     expect(await keys.update(before, after, aNote({ atMs: NOW + 1 }))).toEqual(['t1']);
@@ -195,7 +195,7 @@ describe('a change of a key', () => {
   });
 
   it('that adds it logs its token and its origins', async () => {
-    await keys.insert(page({ expiresAtMs: 7 }), 't1', aNote());
+    await keys.insert(page({ expiresAtMs: 7 }), { tokenHash: 't1' }, aNote());
     expect(await logAfter(0)).toEqual([A, B, 't1']);
     expect(await index()).toEqual([
       [A, 7],
@@ -207,7 +207,7 @@ describe('a change of a key', () => {
   });
 
   it('that rolls it tells of the old tokens until they end, the last one first', async () => {
-    await keys.insert(page(), 't1', aNote());
+    await keys.insert(page(), { tokenHash: 't1' }, aNote());
     const roll = (version: number, tokenHash: string, olderExpireAtMs: number) =>
       keys.roll(page({ version }), page(), { tokenHash, olderExpireAtMs }, aNote());
     await roll(1, 't2', NOW + MINUTE);
@@ -228,7 +228,7 @@ describe('a change of a key', () => {
   });
 
   it('that revokes it logs every live token and every origin, and empties the index', async () => {
-    await keys.insert(page(), 't1', aNote());
+    await keys.insert(page(), { tokenHash: 't1' }, aNote());
     await keys.roll(page(), page(), { tokenHash: 't2', olderExpireAtMs: NOW + MINUTE }, aNote());
     const seq = await head();
     const hashes = await keys.revoke(page({ version: 2 }), aNote());
@@ -240,7 +240,7 @@ describe('a change of a key', () => {
   });
 
   it('logs no token that has ended, save one that a slow clock may still take', async () => {
-    await keys.insert(page(), 't1', aNote());
+    await keys.insert(page(), { tokenHash: 't1' }, aNote());
     await keys.roll(page(), page(), { tokenHash: 't2', olderExpireAtMs: NOW }, aNote());
     const edit = async (version: number, atMs: number) => {
       const seq = await head();
@@ -253,7 +253,7 @@ describe('a change of a key', () => {
 
   it('is in the audit, with who, what, when, and before and after', async () => {
     const note = aNote({ actor: 'person:ann', before: '{"a":1}', after: '{"a":2}' });
-    await keys.insert(page(), 't1', note);
+    await keys.insert(page(), { tokenHash: 't1' }, note);
     await keys.update(page(), page({ name: 'n' }), note);
     await keys.roll(page({ version: 2 }), page(), { tokenHash: 't2', olderExpireAtMs: 0 }, note);
     await keys.revoke(page({ version: 3 }), note);
@@ -289,7 +289,7 @@ describe('a change that was made from an old version', () => {
   ];
 
   it.each(changes)('has no effect at all: %s', async (_, change) => {
-    await keys.insert(page(), 't1', aNote());
+    await keys.insert(page(), { tokenHash: 't1' }, aNote());
     await keys.update(page(), page({ name: 'n' }), aNote());
     const before = await everything();
     expect(await change(page({ version: 1 }))).toBeNull();
@@ -297,7 +297,7 @@ describe('a change that was made from an old version', () => {
   });
 
   it.each(changes)('has no effect on a key that was revoked: %s', async (_, change) => {
-    await keys.insert(page(), 't1', aNote());
+    await keys.insert(page(), { tokenHash: 't1' }, aNote());
     await keys.revoke(page(), aNote());
     const before = await everything();
     expect(await change(page({ version: 2 }))).toBeNull();
@@ -305,7 +305,7 @@ describe('a change that was made from an old version', () => {
   });
 
   it('is every one but one of those that run at the same time', async () => {
-    await keys.insert(page(), 't1', aNote());
+    await keys.insert(page(), { tokenHash: 't1' }, aNote());
     const results = await Promise.all(
       Array.from({ length: 8 }, (_, index) =>
         keys.update(
@@ -325,12 +325,12 @@ describe('a change that was made from an old version', () => {
 
 describe('kept answers', () => {
   it('roll the whole change back when one is kept under that name', async () => {
-    await keys.insert(page(), 't1', aNote({ answer: aKeptAnswer() }));
+    await keys.insert(page(), { tokenHash: 't1' }, aNote({ answer: aKeptAnswer() }));
     const before = await everything();
     const again = page({ id: 'key_1111111111111111111111' });
-    await expect(keys.insert(again, 't2', aNote({ answer: aKeptAnswer() }))).rejects.toThrow(
-      /UNIQUE/,
-    );
+    await expect(
+      keys.insert(again, { tokenHash: 't2' }, aNote({ answer: aKeptAnswer() })),
+    ).rejects.toThrow(/UNIQUE/);
     await expect(
       keys.update(page(), page({ name: 'n' }), aNote({ answer: aKeptAnswer() })),
     ).rejects.toThrow(/UNIQUE/);
@@ -347,13 +347,17 @@ describe('kept answers', () => {
       .bind(NOW)
       .run();
     expect(await store.answers.find('operator', 'k', NOW)).toBeNull();
-    await keys.insert(page(), 't1', aNote({ answer: aKeptAnswer({ requestHash: 'new' }) }));
+    await keys.insert(
+      page(),
+      { tokenHash: 't1' },
+      aNote({ answer: aKeptAnswer({ requestHash: 'new' }) }),
+    );
     expect(await store.answers.find('operator', 'k', NOW)).toMatchObject({ requestHash: 'new' });
     expect((await rows('SELECT key_hash FROM idempotency')).length).toBeLessThanOrEqual(52);
   });
 
   it('are those of one caller', async () => {
-    await keys.insert(page(), 't1', aNote({ answer: aKeptAnswer() }));
+    await keys.insert(page(), { tokenHash: 't1' }, aNote({ answer: aKeptAnswer() }));
     expect(await store.answers.find('operator', 'k', NOW)).not.toBeNull();
     expect(await store.answers.find('person:ann', 'k', NOW)).toBeNull();
   });
@@ -403,7 +407,7 @@ describe('an import', () => {
   });
 
   it('adds nothing when one of its tokens is known', async () => {
-    await keys.insert(page({ id: 'key_1111111111111111111111' }), 't700', aNote());
+    await keys.insert(page({ id: 'key_1111111111111111111111' }), { tokenHash: 't700' }, aNote());
     const before = await everything();
     await expect(
       keys.insertImported(

@@ -39,14 +39,18 @@ async function createKey(number = 0): Promise<{ id: string; tokenHash: string }>
   const id = `key_${String(number).padStart(22, '0')}`;
   const tokenHash = String(number).padStart(64, '0');
   const key = aKey({ id });
-  await managed.insert(key, tokenHash, {
-    atMs: CHANGED_AT_MS,
-    actor: 'test',
-    requestId: '',
-    before: null,
-    after: null,
-    answer: null,
-  });
+  await managed.insert(
+    key,
+    { tokenHash },
+    {
+      atMs: CHANGED_AT_MS,
+      actor: 'test',
+      requestId: '',
+      before: null,
+      after: null,
+      answer: null,
+    },
+  );
   return { id, tokenHash };
 }
 
