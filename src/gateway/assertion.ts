@@ -68,6 +68,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       key_id: key?.id,
       access: key?.access ?? 'public',
       stale: request.isStale,
+      client: clientClaim(key),
       ...binding,
       jti: options.newId(),
       iat: issuedAtSeconds,
@@ -86,7 +87,8 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       }
       // An entry says the same for half of its life, so that what arrives is valid for a while.
       const { key, isStale, nowMs } = request;
-      const name = `${key?.id} ${key?.owner} ${key?.access} ${isStale}`;
+      const visitor = JSON.stringify(clientClaim(key));
+      const name = `${key?.id} ${key?.owner} ${key?.access} ${isStale} ${visitor}`;
       const entry = remembered.get(name);
       if (entry && nowMs - entry.signedAtMs < (ASSERTION_SECONDS * 1000) / 2) return entry.jwt;
       const jwt = await signJwt(request, null);
@@ -98,6 +100,14 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       return { keys: await Promise.all(options.keys.map(toPublicKey)) };
     },
   };
+}
+
+/** What the upstream learns of a client token; `undefined`: the caller sent none. */
+function clientClaim(key: Key | null): object | undefined {
+  const client = key?.client;
+  if (!client) return undefined;
+  const { subject, tokenId, meta } = client;
+  return { sub: subject ?? undefined, jti: tokenId ?? undefined, meta: meta ?? undefined };
 }
 
 async function importSigningKey(jwk: AssertionKey | undefined) {

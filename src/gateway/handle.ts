@@ -10,7 +10,7 @@
  * `passThroughOnException`).
  */
 
-import { type Decision, invalidKey } from '../core/decide/authorize.ts';
+import { clientTokenExpired, type Decision, invalidKey } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
@@ -81,7 +81,8 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
     return respondWithRejection(gateway, facts, unavailable(), null);
   }
   if (found.outcome === 'unknown') {
-    return respondToBadCredentials(gateway, facts, invalidKey(found.cause));
+    const rejection = found.code ? clientTokenExpired() : invalidKey(found.cause);
+    return respondToBadCredentials(gateway, facts, rejection);
   }
 
   const { method } = request;

@@ -27,6 +27,8 @@ export function identityHeaders(
   };
   if (key !== null) identity['x-edge-key-id'] = key.id;
   if (key !== null && key.owner !== null) identity['x-edge-owner'] = key.owner;
+  const subject = key?.client?.subject ?? null;
+  if (subject !== null) identity['x-edge-client-subject'] = subject;
   if (target.authority !== '') identity['x-forwarded-host'] = target.authority;
   // Set by Cloudflare, which overwrites what a client sends; elsewhere it may be anything.
   const clientAddress = request.headers.get('cf-connecting-ip') ?? '';

@@ -8,6 +8,12 @@ export const KEYS_IN_MEMORY = 120_000;
 /** Estimated bytes that those keys may take. An isolate has 128 MiB in all. */
 export const KEYS_IN_MEMORY_BYTES = 64 * 1024 * 1024;
 
+/** Verified client tokens that one isolate remembers, and the estimated bytes that they may take. */
+export const CLIENT_TOKENS_IN_MEMORY = 20_000;
+export const CLIENT_TOKENS_IN_MEMORY_BYTES = 16 * 1024 * 1024;
+/** Parents of client tokens that one isolate remembers, and the estimated bytes. */
+export const PARENTS_IN_MEMORY = 10_000;
+export const PARENTS_IN_MEMORY_BYTES = 8 * 1024 * 1024;
 /** Registered origins that one isolate remembers, and the estimated bytes that they may take. */
 export const ORIGINS_IN_MEMORY = 20_000;
 export const ORIGINS_IN_MEMORY_BYTES = 8 * 1024 * 1024;

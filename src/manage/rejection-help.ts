@@ -25,6 +25,17 @@ export const rejectionHelp: Readonly<
     remedy:
       'Check that it was copied whole. Whoever manages the key can see its state, and ask "explain" about the token: "keys explain --token-stdin" on the command line.',
   },
+  client_token_expired: {
+    meaning:
+      'The client token has reached its end, or the owner of its API key has voided the client tokens that were issued so far.',
+    remedy: 'Fetch another client token from your backend, and send the request again.',
+  },
+  origin_required: {
+    meaning:
+      'A client token was used without an Origin header. Client tokens are for browser pages.',
+    remedy:
+      'From a backend, use the API key itself. For media elements of Safari, which send no Origin, set "originOptional" in the client tokens of the key.',
+  },
   invalid_origin: {
     meaning: 'The Origin header holds something that no browser sends, or several origins.',
     remedy:

@@ -4,7 +4,7 @@
  * Pure: no I/O, no clock. Everything that the decision depends on is an argument.
  */
 
-import type { Key } from '../key/key.ts';
+import type { AccessLevel, Key } from '../key/key.ts';
 import { isLive } from '../key/key.ts';
 import { admitsOrigin, type WebOrigin } from '../origins/web-origin.ts';
 import type { RequestTarget } from '../routes/request-target.ts';
@@ -43,17 +43,22 @@ export type Decision =
   | { readonly allowed: false; readonly rejection: Rejection };
 
 /**
- * Decides about a request whose key was found. Can refuse with `invalid_key`, `cors_not_enabled`,
- * `origin_not_allowed` and `route_not_allowed`, in this order.
+ * Decides about a request whose key was found. Can refuse with `invalid_key`, `client_token_expired`,
+ * `cors_not_enabled`, `origin_not_allowed`, `origin_required` and `route_not_allowed`, in this order.
  */
 export function authorize(request: AuthorizationRequest): Decision {
   const { key, origin } = request;
   if (!isLive(key, request.nowMs)) return deny(invalidKey(key.enabled ? 'expired' : 'disabled'));
+  const { client } = key;
+  if (client !== null && request.nowMs >= client.expiresAtMs) return deny(clientTokenExpired());
   // The origin comes before the route, because the refusal of a route is readable by the origins of
   // this key and must not be handed to any other.
   if (origin !== null) {
     if (key.origins === null) return deny(corsNotEnabled(origin));
     if (!admitsOrigin(key.origins, origin)) return deny(originNotAllowed(origin));
+  } else if (client !== null && !(client.isOriginOptional && isRead(request.method))) {
+    // A page cannot leave its origin out, so a copied token is not used from elsewhere by accident.
+    return deny(originRequired());
   }
   return decideRoute(request);
 }
@@ -64,6 +69,14 @@ export function invalidKey(cause: string): Rejection {
     'invalid_key',
     'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
     { cause },
+  );
+}
+
+/** The answer to a client token that has ended, by itself or because its key voided it. */
+export function clientTokenExpired(): Rejection {
+  return reject(
+    'client_token_expired',
+    'Cannot authorize the request: the client token has expired. Fetch another one from your backend and send the request again',
   );
 }
 
@@ -91,6 +104,9 @@ function decideRoute(request: AuthorizationRequest): Decision {
   }
   const route = matchRoute(key.routes ?? request.restrictedRoutes, method, target);
   if (!route || !isRestrictedQuery(target.query)) return deny(routeNotAllowed(request));
+  if (key.client !== null && !matchRoute(key.client.bounds, method, target)) {
+    return deny(routeNotAllowed(request));
+  }
   // The path comes from the row and the captured ids, never from the request.
   return { allowed: true, path: route.path, query: target.query, route: route.template };
 }
@@ -143,16 +159,36 @@ function originNotAllowed(origin: WebOrigin): Rejection {
   );
 }
 
+function originRequired(): Rejection {
+  return reject(
+    'origin_required',
+    'Cannot use a client token without an Origin header: client tokens are for browser pages. Call the API from a backend with its API key',
+  );
+}
+
+/** Whether a method only reads. Browsers send no Origin with some such requests. */
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
   const endpoint = JSON.stringify(beginningOf(`${method} ${target.path}`, 200));
-  const limit =
-    key.access === 'restricted'
-      ? 'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access'
-      : key.access === 'rules'
-        ? 'no access rule of this key covers it. Add a rule to the key'
-        : 'neither TRACE nor a path that leaves the API is forwarded';
+  const limit = routeLimits[key.access];
   return reject('route_not_allowed', `Cannot call ${endpoint} with this API key: ${limit}`);
 }
+
+const neverForwarded = 'neither TRACE nor a path that leaves the API is forwarded';
+
+/** Why a route is refused, and the remedy, by the reach of the key. */
+const routeLimits: Readonly<Record<AccessLevel, string>> = {
+  restricted:
+    'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access',
+  rules: 'no access rule of this key covers it. Add a rule to the key',
+  client:
+    'its client token does not cover it. Mint one with a rule for it, within the rules of the key',
+  backend: neverForwarded,
+  full: neverForwarded,
+};
 
 function deny(rejection: Rejection): Decision {
   return { allowed: false, rejection };

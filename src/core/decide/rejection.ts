@@ -49,6 +49,13 @@ export const rejectionKinds = {
     grantScope: 'registered',
     challenge: 'Bearer error="invalid_token"',
   },
+  // A code of its own, so that a page knows to fetch another token.
+  client_token_expired: {
+    status: 401,
+    title: 'Client token expired',
+    grantScope: 'registered',
+    challenge: 'Bearer error="invalid_token"',
+  },
   invalid_origin: { status: 403, title: 'Origin not understood', grantScope: 'none' },
   cors_not_enabled: {
     status: 403,
@@ -60,6 +67,8 @@ export const rejectionKinds = {
     title: 'Origin not allowed for this API key',
     grantScope: 'registered',
   },
+  // There is no Origin to grant anything to.
+  origin_required: { status: 403, title: 'Origin required', grantScope: 'none' },
   route_not_allowed: {
     status: 403,
     title: 'Endpoint not allowed for this API key',

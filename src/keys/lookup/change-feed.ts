@@ -47,6 +47,11 @@ export class ChangeFeed {
     return this.#head.seq;
   }
 
+  /** The newest line that is known; the place before the first one if there is none. */
+  get head(): LogPosition {
+    return this.#head;
+  }
+
   /** Lines that are kept in memory. */
   get size(): number {
     return this.#lines.length;

@@ -15,12 +15,14 @@
  * look-ups read twice, and the first to finish serves all later ones.
  */
 
+import { isClientToken } from '../../core/client-token/client-token.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
 import { hashToken } from '../../core/key/token.ts';
 import type { WebOrigin } from '../../core/origins/web-origin.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
 import type { FeedCache, KeyDatabase, KeyReplica } from '../types.ts';
 import { ChangeFeed } from './change-feed.ts';
+import { createClientTargets } from './client-target.ts';
 import { createFailureLog, type StorageEvent } from './failure-log.ts';
 import { createKeyTargets, type KeyLookup } from './key-target.ts';
 import { createLease } from './lease.ts';
@@ -71,6 +73,8 @@ export interface KeyDirectory {
 export interface DirectoryStats {
   readonly keys: number;
   readonly keyBytes: number;
+  readonly clientTokens: number;
+  readonly clientTokenBytes: number;
   readonly origins: number;
   readonly originBytes: number;
   readonly misses: number;
@@ -87,25 +91,57 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
     logFailure,
     onRestart: () => {
       keys.clear();
+      clients.clear();
       origins.clear();
     },
   });
   const lease = createLease({ ...options, feed, reader });
   const keys = createKeyTargets({ ...options, feed, lease });
+  const clients = createClientTargets({ ...options, feed, lease });
   const origins = createOriginTargets({ ...options, feed, lease });
   const lookUp = createProtocol({ ...options, feed, reader, lease, logFailure });
 
+  /** The origin as a second thing to read in the same round trip; `null` if memory knows it. */
+  function alongsideFor(origin: WebOrigin | null, scope: RequestScope) {
+    const isOriginKnown = origin === null || origins.recall(origin, scope) !== undefined;
+    return isOriginKnown ? null : origins.target(origin, scope);
+  }
+
+  /** Looks a client token up: its parent first, by the protocol, and then the token by its parent. */
+  async function findClient(
+    token: string,
+    origin: WebOrigin | null,
+    scope: RequestScope,
+  ): Promise<KeyLookup> {
+    const known = clients.recall(token, scope);
+    if (known !== undefined) return known;
+    const candidate = await clients.read(token, scope);
+    if ('outcome' in candidate) return candidate;
+    const { kid } = candidate.form;
+    // Twice, because the parent may change while the signature is verified.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const parent =
+        clients.recallParent(kid, scope) ??
+        (await lookUp(clients.target(kid, scope), alongsideFor(origin, scope), scope));
+      if (parent.outcome !== 'parent') return parent;
+      const judged = await clients.judge(candidate, parent);
+      if (judged !== null) return judged;
+    }
+    return { outcome: 'unavailable' };
+  }
+
   return {
-    recall: keys.recall,
+    // One comparison tells the two kinds of token apart, so neither pays for the other.
+    recall: (token, scope) =>
+      isClientToken(token) ? clients.recall(token, scope) : keys.recall(token, scope),
     recallOrigin: origins.recall,
 
     async find(token, origin, scope) {
+      if (isClientToken(token)) return findClient(token, origin, scope);
       const known = keys.recall(token, scope) ?? (await keys.refute(token, scope));
       if (known) return known;
       const target = keys.target(token, await hashToken(token), scope);
-      const isOriginKnown = origin === null || origins.recall(origin, scope) !== undefined;
-      const alongside = isOriginKnown ? null : origins.target(origin, scope);
-      return target.recall() ?? lookUp(target, alongside, scope);
+      return target.recall() ?? lookUp(target, alongsideFor(origin, scope), scope);
     },
 
     async findOrigin(origin, scope) {
@@ -121,6 +157,7 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
       const { misses: missingOrigins, ...ofOrigins } = origins.stats();
       return {
         ...ofKeys,
+        ...clients.stats(),
         ...ofOrigins,
         misses: missingKeys + missingOrigins,
         feedLines: feed.size,

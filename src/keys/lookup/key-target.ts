@@ -27,7 +27,12 @@ export type KeyLookup =
   /** `isStale`: D1 is out of reach, and this is the last that was known. */
   | { readonly outcome: 'found'; readonly key: Key; readonly isStale: boolean }
   /** `cause` is for the log; the caller does not learn it. */
-  | { readonly outcome: 'unknown'; readonly cause: string }
+  | {
+      readonly outcome: 'unknown';
+      readonly cause: string;
+      /** The refusal, if it is not `invalid_key`. */
+      readonly code?: 'client_token_expired';
+    }
   | { readonly outcome: 'unavailable' };
 
 type Found = KeyLookup & { outcome: 'found' };
@@ -107,7 +112,7 @@ export function createKeyTargets(options: KeyTargetOptions) {
     const subjects: readonly Subject[] = [tokenSubject(tokenHash)];
     return {
       name: tokenHash,
-      subjects,
+      subjectsOf: () => subjects,
       asked: { tokenHash },
       pick: (answer) => answer.key ?? null,
       isRemembered: () => keys.get(token) !== undefined,

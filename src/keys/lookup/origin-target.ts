@@ -58,7 +58,7 @@ export function createOriginTargets({ feed, lease, replica, now }: OriginTargetO
     const subjects = patterns.map((pattern): Subject => `pattern:${pattern}`);
     return {
       name,
-      subjects,
+      subjectsOf: () => subjects,
       asked: { patterns },
       pick: (answer) => answer.registeredUntilMs ?? null,
       isRemembered: () => (registered.get(name) ?? 0) > now(),

@@ -18,8 +18,9 @@ import type { RequestScope } from './request-scope.ts';
 /** One thing to look up, in steps that the protocol puts in order. */
 export interface LookupTarget<Stored, Answer> {
   readonly name: string;
-  readonly subjects: readonly Subject[];
-  readonly asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns'>;
+  /** What a copy is about; `null`: it says nothing that the log could vouch for. */
+  readonly subjectsOf: (copy: Versioned<Stored>) => readonly Subject[] | null;
+  readonly asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns' | 'kid'>;
   readonly pick: (answer: DatabaseAnswer) => Stored | null;
   /** Returns whether memory holds a value that the log vouches for, however old the lease is. */
   readonly isRemembered: () => boolean;
@@ -99,10 +100,11 @@ export function createProtocol(options: ProtocolOptions): LookUp {
   }
 
   function isVouchedFor<Stored, Answer>(
-    { subjects }: LookupTarget<Stored, Answer>,
+    { subjectsOf }: LookupTarget<Stored, Answer>,
     copy: Versioned<Stored>,
   ): boolean {
-    return feed.vouchesFor(copy.at, subjects);
+    const subjects = subjectsOf(copy);
+    return subjects !== null && feed.vouchesFor(copy.at, subjects);
   }
 
   async function readReplica<Stored, Answer>(

@@ -1,0 +1,131 @@
+/**
+ * The rights of a client token: what its parent may give at this time, cut by what the token asks for.
+ *
+ * A token that asks for more than its parent gives was not made by an honest holder of the key, or the
+ * parent was narrowed since. Either way it is refused as a whole. Pure, no I/O, no clock.
+ * Contract: docs/client-tokens.md
+ */
+
+import {
+  type ClientTokenAccess,
+  compileKey,
+  compileRules,
+  type Key,
+  type StoredKey,
+} from '../key/key.ts';
+import { checkAccess } from '../key/key-access.ts';
+import {
+  admitsOrigin,
+  compileOrigins,
+  type OriginSet,
+  parseOrigin,
+} from '../origins/web-origin.ts';
+import type { RouteList, RouteTable } from '../routes/route-table.ts';
+import type { ClaimedRule, ClientClaims } from './claims.ts';
+
+/** A parent, ready for any number of its tokens. */
+export interface ClientParent {
+  readonly key: StoredKey;
+  /** The opt-in. A key without it has no client tokens. */
+  readonly access: ClientTokenAccess;
+  readonly origins: OriginSet;
+  readonly routes: RouteTable;
+}
+
+/** The key that a token acts as, or why it is refused, for the log. */
+export type RightsResult =
+  | { readonly ok: true; readonly key: Key }
+  | { readonly ok: false; readonly cause: string };
+
+/**
+ * Compiles a parent. Returns `null` if the key does not give client tokens: only a backend key can,
+ * because anyone who copies a CORS key could mint from it.
+ */
+export function compileParent(
+  stored: StoredKey,
+  restricted: RouteList,
+  restrictedTable: RouteTable,
+): ClientParent | null {
+  const access = stored.clientTokens;
+  if (!access || stored.kind !== 'backend') return null;
+  // Absent rules are the restricted table, never everything.
+  const routes = access.rules ? compileRules(access.rules, restricted) : restrictedTable;
+  return { key: stored, access, origins: compileOrigins(access.allowedOrigins), routes };
+}
+
+/** Returns the key that a token acts as, or the claim that asks for more than the parent gives. */
+export function rightsOf(
+  parent: ClientParent,
+  claims: ClientClaims,
+  restricted: RouteList,
+): RightsResult {
+  const origins = claims.origins ? narrowOrigins(parent, claims.origins) : parent.origins;
+  if (origins === null) return { ok: false, cause: 'client token: origins beyond the key' };
+  const routes = claims.rules ? narrowRoutes(parent, claims.rules, restricted) : parent.routes;
+  if (routes === null) return { ok: false, cause: 'client token: rules beyond the key' };
+  const { access } = parent;
+  const client = {
+    subject: claims.sub ?? null,
+    tokenId: claims.jti ?? null,
+    meta: claims.meta ?? null,
+    expiresAtMs: claims.exp * 1000,
+    // Both tables hold: a token's own rules may name an id that the parent reserves.
+    bounds: parent.routes,
+    isOriginOptional: access.originOptional === true,
+    endsConnections: access.endConnectionsAtExpiry !== false,
+  };
+  return {
+    ok: true,
+    key: { ...compileKey(parent.key, restricted), access: 'client', origins, routes, client },
+  };
+}
+
+/** `null` if one of them is no exact origin in canonical form, or the parent does not admit it. */
+function narrowOrigins(parent: ClientParent, claimed: readonly string[]): OriginSet | null {
+  const isAdmitted = claimed.every((value) => {
+    const origin = parseOrigin(value);
+    return origin !== null && !origin.isOpaque && admitsOrigin(parent.origins, origin);
+  });
+  return isAdmitted ? compileOrigins(claimed) : null;
+}
+
+/** `null` if one of them is no rule, or reaches what the parent's routes do not. */
+function narrowRoutes(
+  parent: ClientParent,
+  claimed: readonly ClaimedRule[],
+  restricted: RouteList,
+): RouteTable | null {
+  const checked = checkAccess({ rules: claimed });
+  if (!checked.ok || checked.access.rules === null) return null;
+  const isCovered = checked.access.rules.every(({ methods, resources }) =>
+    methods
+      .flatMap(namedMethods)
+      .every((method) =>
+        resources.flatMap(pathsOf).every((path) => parent.routes.match(method, path) !== null),
+      ),
+  );
+  return isCovered ? compileRules(checked.access.rules, restricted) : null;
+}
+
+const everyMethod = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+function namedMethods(method: string): readonly string[] {
+  return method === '*' ? everyMethod : [method.toUpperCase()];
+}
+
+// A plain id that no deployment reserves.
+const SAMPLE = '0-Sample_0';
+
+/**
+ * Returns paths that a resource reaches, such that a table which has them all has the resource: a
+ * sample in the place of each id, and in the place of `*` one segment and many.
+ */
+function pathsOf(resource: string): readonly string[] {
+  const path = resource
+    .split('/')
+    .map((segment) => (segment.startsWith(':') ? SAMPLE : segment))
+    .join('/');
+  if (!path.endsWith('/*')) return [path];
+  const stem = path.slice(0, -1);
+  return [stem + SAMPLE, stem + Array.from({ length: 12 }, () => SAMPLE).join('/')];
+}
