@@ -75,6 +75,8 @@ function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDire
     replica: {
       getKey: async () => null,
       putKey: async () => {},
+      getParent: async () => null,
+      putParent: async () => {},
       getOrigin: async () => null,
       putOrigin: async () => {},
     },
