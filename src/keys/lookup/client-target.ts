@@ -12,6 +12,7 @@ import { type ClientClaims, judgeTimes, readClaims } from '../../core/client-tok
 import { type ClientTokenForm, readClientToken } from '../../core/client-token/client-token.ts';
 import { type ClientParent, compileParent, rightsOf } from '../../core/client-token/rights.ts';
 import { hasValidKidTag, importTagKey } from '../../core/key/token.ts';
+import { compileRoutes, type RouteList } from '../../core/routes/route-table.ts';
 import {
   CLIENT_TOKENS_IN_MEMORY,
   CLIENT_TOKENS_IN_MEMORY_BYTES,
@@ -21,7 +22,6 @@ import {
   PARENTS_IN_MEMORY,
   PARENTS_IN_MEMORY_BYTES,
 } from '../limits.ts';
-import { compileRoutes, type RouteList } from '../../core/routes/route-table.ts';
 import {
   type KeyReplica,
   type ParentRecord,
