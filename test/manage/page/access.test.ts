@@ -202,6 +202,85 @@ describe('a session', () => {
     await expect(client('GET', '/keys')).resolves.toMatchObject({ status: 401 });
   });
 
+  it('is found among cookies of its name that others planted, in any order', async () => {
+    const { cookie } = await signIn(edge);
+    const own = cookie ?? '';
+    const name = '__Host-edge-session';
+    const ended = await signIn(edge);
+    await ended.submit('/_edge/', '/_edge/sign-out');
+    const planted = [
+      `${name}=planted`,
+      `${name}=`,
+      `${name}=a.b.c`,
+      `${own.slice(0, -6)}AAAAAA`,
+      ended.cookie ?? '',
+      `${name}=${'x'.repeat(8_000)}`,
+    ];
+    for (const cookies of [
+      ...planted.flatMap((other) => [
+        [other, own],
+        [own, other],
+      ]),
+      [...planted, own],
+      [own, ...planted],
+    ]) {
+      const answer = await visitorOf(edge, cookies.join('; ')).get('/_edge/');
+      expect(answer.status, cookies.join('; ').slice(0, 200)).toBe(200);
+    }
+    expect(isSignInRedirect(await visitorOf(edge, planted.join('; ')).get('/_edge/'))).toBe(true);
+  });
+
+  const localHosts = [
+    'localhost',
+    'localhost:8787',
+    'LOCALHOST',
+    'localhost.',
+    'edge.localhost:8787',
+    '127.0.0.1:8787',
+    '127.1.2.3',
+    '[::1]:8787',
+  ];
+  it.each(localHosts)('has its local name over http on %s alone', async (host) => {
+    const at = (scheme: 'http' | null, cookie: string | null, on = host) =>
+      edge.call({
+        ...(scheme === null ? {} : { scheme }),
+        host: on,
+        target: '/_edge/',
+        headers: cookie === null ? [] : [['Cookie', cookie]],
+      });
+    const signedIn = await edge.call({
+      scheme: 'http',
+      host,
+      method: 'POST',
+      target: '/_edge/sign-in',
+      headers: [
+        ['CF-Connecting-IP', `198.51.100.77, ${host}`],
+        ['Sec-Fetch-Site', 'same-origin'],
+        ['Content-Type', 'application/x-www-form-urlencoded'],
+      ],
+      body: new URLSearchParams({ token: edge.adminToken }).toString(),
+    });
+    expect(signedIn.cookies).toEqual([
+      expect.stringMatching(
+        /^edge-session-local=[^;]+; Path=\/_edge\/; HttpOnly; SameSite=Strict$/,
+      ),
+    ]);
+    const cookie = cookieOf(signedIn);
+    expect((await at('http', cookie)).status).toBe(200);
+    const usual = cookie.replace('edge-session-local', '__Host-edge-session');
+    expect((await at('http', usual)).status).toBe(303);
+    expect((await at(null, cookie)).status).toBe(303);
+    for (const other of [
+      'edge.test',
+      'localhost.evil.example',
+      '192.168.1.2',
+      '127.0.0.1.evil.example',
+    ]) {
+      expect((await at('http', cookie, other)).status, other).toBe(303);
+      expect((await at(null, cookie, other)).status, other).toBe(303);
+    }
+  });
+
   it('ends for everybody when the admin token is rotated', async () => {
     const { cookie } = await signIn(edge);
     await edge.dispose();
@@ -288,6 +367,69 @@ describe('a session', () => {
     const { cookie } = await signIn(edge);
     return cookie?.split('=')[1] ?? '';
   }
+});
+
+describe('a view', () => {
+  const views = ['/_edge/', '/_edge/keys/new', '/_edge/audit'];
+  const readers: readonly (readonly [name: string, headers: Record<string, string>])[] = [
+    ['a script of this origin', { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }],
+    ['a script, without its destination', { 'Sec-Fetch-Mode': 'same-origin' }],
+    ['a script without CORS', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'empty' }],
+    ['a frame', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }],
+    ['an old frame', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'frame' }],
+    ['an object', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'object' }],
+    ['an embedded element', { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'embed' }],
+    ['an image', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }],
+    ['a script element', { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'script' }],
+    ['a worker', { 'Sec-Fetch-Mode': 'same-origin', 'Sec-Fetch-Dest': 'worker' }],
+  ];
+  it.each(readers)('is refused to %s', async (_name, headers) => {
+    const visitor = await signIn(edge);
+    for (const site of ['same-origin', 'same-site', 'cross-site']) {
+      for (const view of views) {
+        const answer = await visitor.get(view, { site, headers });
+        expect(answer.status, `${site} ${view}`).toBe(403);
+        expect(answer.body).not.toContain('form_token');
+      }
+    }
+  });
+
+  it('is served to a window, to a tool, and to a script of ours that knows the form token', async () => {
+    const visitor = await signIn(edge);
+    const navigation = { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' };
+    const shown = await visitor.get('/_edge/keys/new', { headers: navigation });
+    expect(shown.status).toBe(200);
+    expect((await visitor.get('/_edge/', { site: null })).status).toBe(200);
+    const token = hiddenFields(shown.body, '/_edge/keys')['form_token'] ?? '';
+    const script = { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' };
+    const withToken = { ...script, 'X-Edge-Form-Token': token };
+    expect((await visitor.get('/_edge/', { headers: withToken })).status).toBe(200);
+    const invented = { ...script, 'X-Edge-Form-Token': '0123456789abcdef0123456789abcdef' };
+    expect((await visitor.get('/_edge/', { headers: invented })).status).toBe(403);
+  });
+
+  it('cannot be framed, and is cut off from the window that opened it', async () => {
+    const visitor = await signIn(edge);
+    for (const path of [...views, '/_edge/sign-in']) {
+      const { headers } = await visitor.get(path);
+      expect(headers['content-security-policy'], path).toContain("frame-ancestors 'none'");
+      expect(headers['cross-origin-opener-policy'], path).toBe('same-origin');
+    }
+  });
+
+  it('of a form that a frame sends does nothing', async () => {
+    const key = await edge.createKey({ name: 'target' });
+    const visitor = await signIn(edge);
+    const action = `/_edge/keys/${key.id}/disable`;
+    const form = hiddenFields((await visitor.get(`/_edge/keys/${key.id}`)).body, action);
+    for (const destination of ['iframe', 'frame', 'object', 'embed']) {
+      const headers = { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': destination };
+      expect((await visitor.post(action, { form, headers })).status, destination).toBe(403);
+    }
+    await expect(edge.query('SELECT enabled FROM keys WHERE id = ?1', key.id)).resolves.toEqual([
+      { enabled: 1 },
+    ]);
+  });
 });
 
 describe('a forged request', () => {
