@@ -17,7 +17,7 @@ import { type ReplicationOptions, replicateToken } from './keys/stores/replicati
 import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
-import { limitOf, log, withTimeout } from './runtime.ts';
+import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import { createUsageCounter, type UsageCounter } from './usage/counter.ts';
 import { mergeUsage, readRefusedOrigins, readUsage, readUsageOfKeys } from './usage/d1.ts';
 
@@ -49,7 +49,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       publicRoutes: publicTable,
       assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
       limits: {
-        failures: limitOf(env.FAILURE_LIMITER, config.failureLimit),
+        failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
         keys: limitOf(env.KEY_LIMITER, config.keyLimit),
       },
       fetch: (input, init) => fetch(input, init),

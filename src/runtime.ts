@@ -3,8 +3,13 @@
  */
 
 import type { RateLimitPolicy } from './core/decide/rate-limit.ts';
-import type { Limit } from './gateway/gateway.ts';
-import { LIMITER_TIMEOUT_MS } from './gateway/limits.ts';
+import { createRecentNames } from './core/recent-names.ts';
+import type { FailureLimit, Limit } from './gateway/gateway.ts';
+import {
+  LIMITER_TIMEOUT_MS,
+  REFUSED_ADDRESS_SECONDS,
+  REFUSED_ADDRESSES_IN_MEMORY,
+} from './gateway/limits.ts';
 import { toLogLines } from './log/log-line.ts';
 
 /** Returns the result of `work`. Rejects if it takes longer. */
@@ -49,5 +54,20 @@ export function limitOf(
         return true;
       }
     },
+  };
+}
+
+/** Returns the limit with a memory of the names that it refused in the last seconds. */
+export function rememberRefusals(limit: Limit | null, now: () => number): FailureLimit | null {
+  if (limit === null) return null;
+  const refused = createRecentNames(REFUSED_ADDRESSES_IN_MEMORY, REFUSED_ADDRESS_SECONDS * 1000);
+  return {
+    policy: limit.policy,
+    async take(name) {
+      const isWithinLimit = await limit.take(name);
+      if (!isWithinLimit) refused.add(name, now());
+      return isWithinLimit;
+    },
+    hasRefused: (name) => refused.has(name, now()),
   };
 }

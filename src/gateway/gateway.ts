@@ -27,7 +27,7 @@ export interface Gateway {
   /** The rate limits; `null`: what it counts is not limited. */
   readonly limits: {
     /** Failed authentications, by client network. */
-    readonly failures: Limit | null;
+    readonly failures: FailureLimit | null;
     /** Requests, by the id of their key. */
     readonly keys: Limit | null;
   };
@@ -47,6 +47,12 @@ export interface Limit {
   readonly policy: RateLimitPolicy;
   /** Counts one more. Returns whether the limit has room for it. Never rejects. */
   take(name: string): Promise<boolean>;
+}
+
+/** A rate limit that remembers for a short time which names it has refused. */
+export interface FailureLimit extends Limit {
+  /** Returns whether it refused this name lately. Counts nothing. */
+  hasRefused(name: string): boolean;
 }
 
 /** What is read off a request once, before any decision. */

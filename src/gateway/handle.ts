@@ -26,7 +26,12 @@ import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
 import { identityHeaders, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
-import { registrationOf, respondToBadCredentials, respondWithRejection } from './refuse.ts';
+import {
+  registrationOf,
+  rejectRefusedNetwork,
+  respondToBadCredentials,
+  respondWithRejection,
+} from './refuse.ts';
 import { rejectTransport } from './transport.ts';
 import { rewriteResponseHeaders } from './upstream-response.ts';
 
@@ -74,9 +79,10 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   const bearer = readBearer(request.headers.get('authorization'));
   if (!bearer.ok) return respondToBadCredentials(gateway, facts, bearer.rejection);
 
-  const found =
-    gateway.directory.recall(bearer.token, scope) ??
-    (await gateway.directory.find(bearer.token, origin, scope));
+  const known = gateway.directory.recall(bearer.token, scope);
+  const tooMany = known === undefined ? rejectRefusedNetwork(gateway, facts) : null;
+  if (tooMany !== null) return respondWithRejection(gateway, facts, tooMany, null);
+  const found = known ?? (await gateway.directory.find(bearer.token, origin, scope));
   if (found.outcome === 'unavailable') {
     return respondWithRejection(gateway, facts, unavailable(), null);
   }

@@ -37,3 +37,9 @@ export const REFUSED_BODY_MAX_MS = 2 * 1_000;
 
 /** How long a rate limiter may take before the request goes on without its word. */
 export const LIMITER_TIMEOUT_MS = 100;
+/**
+ * How long an isolate answers an address by itself after the failure limiter refused it, and how many
+ * of these addresses it remembers. The limiter cannot be asked without counting.
+ */
+export const REFUSED_ADDRESS_SECONDS = 10;
+export const REFUSED_ADDRESSES_IN_MEMORY = 5_000;

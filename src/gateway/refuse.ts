@@ -54,22 +54,50 @@ export async function respondToBadCredentials(
   facts: Facts,
   rejection: Rejection,
 ): Promise<Response> {
-  const network = clientNetwork(facts.request.headers.get('cf-connecting-ip') ?? '');
+  const network = networkOf(facts);
   const { failures } = gateway.limits;
-  const isWithinLimit = failures === null || network === null || (await failures.take(network));
-  const sent = isWithinLimit ? rejection : tooManyFailures(rejection, failures.policy);
+  const isWithinLimit =
+    failures === null ||
+    network === null ||
+    (!failures.hasRefused(network) && (await failures.take(network)));
+  const sent = isWithinLimit ? rejection : tooManyFailures(failures.policy, rejection.code);
   return respondWithRejection(gateway, facts, sent, null);
 }
 
-function tooManyFailures({ code }: Rejection, policy: RateLimitPolicy): Rejection {
+/**
+ * Returns the rejection of a request that would need a look-up, if its client network was refused
+ * lately; `null` otherwise. What memory can answer is answered: it costs nothing, and others may share
+ * the address.
+ */
+export function rejectRefusedNetwork(gateway: Gateway, facts: Facts): Rejection | null {
+  const { failures } = gateway.limits;
+  if (failures === null || !isRefusedNetwork(gateway, facts)) return null;
+  return tooManyFailures(failures.policy, 'refused_before');
+}
+
+function isRefusedNetwork(gateway: Gateway, facts: Facts): boolean {
+  const { failures } = gateway.limits;
+  const network = failures === null ? null : networkOf(facts);
+  return failures !== null && network !== null && failures.hasRefused(network);
+}
+
+/** The client network, as Cloudflare reports it; `null` elsewhere. */
+function networkOf({ request }: Facts): string | null {
+  return clientNetwork(request.headers.get('cf-connecting-ip') ?? '');
+}
+
+function tooManyFailures(policy: RateLimitPolicy, cause: string): Rejection {
   return reject(
     'rate_limited',
     'Cannot try so many API keys from one address. Wait, then send the right one',
-    { cause: code, limit: policy },
+    { cause, limit: policy },
   );
 }
 
-/** Whether some live key lists an origin. Never rejects. */
+/**
+ * Whether some live key lists an origin. For a client network that was refused lately, only memory is
+ * asked: nobody can tell about the others, as while the index is out of reach. Never rejects.
+ */
 export function registrationOf(
   gateway: Gateway,
   facts: Facts,
@@ -77,6 +105,7 @@ export function registrationOf(
 ): Registration | Promise<Registration> {
   return (
     gateway.directory.recallOrigin(origin, facts.scope) ??
+    (isRefusedNetwork(gateway, facts) ? 'unsure' : null) ??
     gateway.directory.findOrigin(origin, facts.scope)
   );
 }

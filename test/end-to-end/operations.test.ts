@@ -279,7 +279,13 @@ describe('limits', () => {
     expect((await attempt('192.0.2.2')).status).toBe(401);
   });
 
-  it('never concern a preflight, nor a good key from the same address', async () => {
+  it('never concern a preflight, nor a good key that the isolate knows', async () => {
+    const good: [string, string] = ['Authorization', `Bearer ${key.token}`];
+    const elsewhere = await request(edge.port, {
+      target: '/x',
+      headers: from('192.0.2.9', [good]),
+    });
+    expect(elsewhere.status).toBe(200);
     const asked: [string, string][] = [['Access-Control-Request-Method', 'GET']];
     for (let count = 0; count < 8; count++) {
       const headers = from('192.0.2.1', asked);
@@ -287,7 +293,7 @@ describe('limits', () => {
         204,
       );
     }
-    const headers = from('192.0.2.1', [['Authorization', `Bearer ${key.token}`]]);
+    const headers = from('192.0.2.1', [good]);
     expect((await request(edge.port, { target: '/x', headers })).status).toBe(200);
   });
 

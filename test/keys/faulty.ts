@@ -6,6 +6,8 @@
 /** How a binding does at the moment. Whoever holds this may change it. */
 export interface Health {
   mode: 'well' | 'failing' | 'hanging' | 'slow';
+  /** Counts the calls that go to the store. */
+  calls?: number;
 }
 
 /** How long a slow binding takes: more than KV and the cache are given, less than D1 is. */
@@ -39,6 +41,7 @@ export function faulty<Binding extends object>(binding: Binding, health: Health)
 }
 
 async function endure(health: Health, call: () => unknown): Promise<unknown> {
+  health.calls = (health.calls ?? 0) + 1;
   switch (health.mode) {
     case 'well':
       return call();
