@@ -5,9 +5,12 @@
 import { type App, createApp } from './app.ts';
 import type { Config } from './config/config.ts';
 import type { Env } from './config/env.ts';
+import { exposedHeaders } from './core/decide/exposed-headers.ts';
+import { hasBasePath } from './core/decide/upstream-targets.ts';
 import { compileRoutes } from './core/routes/route-table.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
 import { createRecorder } from './gateway/record.ts';
+import { createHeaderFilter } from './gateway/request-headers.ts';
 import { createAdminStore } from './keys/admin/store.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
 import { createKeyStore } from './keys/stores/d1.ts';
@@ -52,6 +55,9 @@ export function buildIsolate(env: Env, config: Config): Isolate {
         failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
         keys: limitOf(env.KEY_LIMITER, config.keyLimit),
       },
+      hasBasePath: hasBasePath(config.upstreamUrl),
+      exposed: exposedHeaders(config.exposeHeaders),
+      filterHeaders: createHeaderFilter(config.forwardRequestHeaders),
       fetch: (input, init) => fetch(input, init),
       needsSignal: false,
       sharesPageHost:
@@ -80,6 +86,9 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       restrictedRoutes,
       restrictedTable,
       publicTable,
+      exposed: exposedHeaders(config.exposeHeaders),
+      additionalHeaders: config.forwardRequestHeaders,
+      forwardToken: config.forwardToken,
       now,
       pause: () => scheduler.wait(0),
       fillRandom: (bytes) => crypto.getRandomValues(bytes),

@@ -17,6 +17,7 @@ import {
   readLeakKeys,
   readUpstreamUrl,
 } from './checks.ts';
+import { requestHeaders, responseHeaders } from './header-lists.ts';
 import { choice, flag, rateLimit, routes, secret, text, wholeNumber } from './values.ts';
 
 /** The table. Its order is that of the problems that are reported, and of the documentation. */
@@ -45,6 +46,13 @@ export const settings = {
   }),
   FORWARD_TOKEN: flag({
     about: '`true` forwards the caller’s `Authorization`, `Cookie` and `Origin`.',
+  }),
+  FORWARD_REQUEST_HEADERS: requestHeaders({
+    about:
+      'The request headers that restricted keys, keys with rules and public routes may send beyond the list in docs/upstream.md. An entry may end in `*` after at least four characters. Names that the edge forwards for nobody stay removed.',
+  }),
+  EXPOSE_HEADERS: responseHeaders({
+    about: 'The response headers that a page may read beyond those of the edge.',
   }),
   UPSTREAM_AUTHORIZATION: secret({
     about: 'The `Authorization` header that the upstream receives.',

@@ -14,25 +14,30 @@ import {
 } from '../core/decide/grant.ts';
 
 /**
- * Sets the grant, where there is one, on a response of the upstream that says nothing of CORS any more.
- * `Vary`, which says `vary` until now, always holds Origin from then on, so that no cache hands one
- * origin's answer to another. https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
+ * Sets the grant, if there is one, on a response of the upstream that holds no CORS header any more.
+ * `vary` is its `Vary`, which then always holds Origin, so that no cache hands one origin's response to
+ * another. https://fetch.spec.whatwg.org/#cors-protocol-and-http-caches
  */
-export function setCorsHeaders(headers: Headers, grant: Grant, vary: string | null): void {
-  setGrant(headers, grant);
+export function setCorsHeaders(
+  headers: Headers,
+  grant: Grant,
+  exposed: string,
+  vary: string | null,
+): void {
+  setGrant(headers, grant, exposed);
   if (vary === null || !variesByOrigin.test(vary)) headers.append('Vary', 'Origin');
 }
 
-/** The same for a response that the edge made, which says nothing of CORS yet. */
-export function setOwnCorsHeaders(headers: Headers, grant: Grant): void {
-  setGrant(headers, grant);
+/** Sets the same on a response that the edge made, which holds no CORS header yet. */
+export function setOwnCorsHeaders(headers: Headers, grant: Grant, exposed: string): void {
+  setGrant(headers, grant, exposed);
   headers.set('Vary', 'Origin');
 }
 
 const variesByOrigin = /(?:^|,)[ \t]*origin[ \t]*(?:,|$)/i;
 
-function setGrant(headers: Headers, grant: Grant): void {
-  const granted = grantHeaders(grant);
+function setGrant(headers: Headers, grant: Grant, exposed: string): void {
+  const granted = grantHeaders(grant, exposed);
   for (const name in granted) headers.set(name, granted[name] as string);
 }
 

@@ -1,22 +1,14 @@
 /**
- * Sends an allowed request to the upstream and brings its response back, streamed both ways.
+ * Sends an allowed request to the upstream and returns its response, streamed both ways.
  *
- * What the upstream sees is what was authorised: the URL is built by the caller from the decision,
- * and every header by which a client could say something else is removed. Headers are copied as a
- * whole and then edited, because copying them one by one in JavaScript would re-encode bytes outside
- * ASCII. The body is handed through untouched: a stream in between would lose its Content-Length.
+ * The upstream sees what was authorised: the caller has built the URL from the decision, and the headers
+ * in `request-headers.ts`. The body is handed through untouched: a stream in between would lose its
+ * Content-Length.
  */
 
-import { BoundedMap } from '../core/bounded-map.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
-import { withoutOwnCookies } from '../core/isolation/own-cookies.ts';
-import { foldName, nominatedBy } from './header-names.ts';
-import {
-  HEADER_NAMES_IN_MEMORY,
-  HEADER_NAMES_IN_MEMORY_BYTES,
-  LONGEST_UPLOAD_MS,
-  SLOWEST_UPLOAD_BYTES_PER_MS,
-} from './limits.ts';
+import { dropNominated } from './header-names.ts';
+import { LONGEST_UPLOAD_MS, SLOWEST_UPLOAD_BYTES_PER_MS } from './limits.ts';
 
 /** What to forward, and what to tell the upstream about it. */
 export interface Forwarding {
@@ -24,10 +16,8 @@ export interface Forwarding {
   readonly request: Request;
   /** The upstream's URL for it. */
   readonly url: string;
-  /** Headers that the upstream may trust. Names in lower case; each replaces the client's own. */
-  readonly identity: Readonly<Record<string, string>>;
-  /** Whether the caller's Authorization, Cookie and Origin are passed on. */
-  readonly forwardToken: boolean;
+  /** The headers for the upstream. */
+  readonly headers: Headers;
   readonly timeoutMs: number;
   /** Whether the upstream goes on until it is told to stop, as code of this Worker does. */
   readonly needsSignal: boolean;
@@ -39,69 +29,19 @@ export type ForwardResult =
   | { readonly ok: true; readonly response: Response }
   | { readonly ok: false; readonly rejection: Rejection; readonly error: string };
 
-/** Removed whoever sent them. */
-const removedHeaders = new Set([
-  // Hop-by-hop: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  // Answered by the runtime; forwarded, it would turn the upstream's 100 into our answer.
-  'expect',
-  // By these an upstream can be made to serve another method or path than the one we judged.
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-original-method',
-  'x-original-url',
-  'x-original-uri',
-  'x-original-host',
-  'x-rewrite-url',
-  'x-rewrite-uri',
-  'x-sendfile',
-  'x-host',
-  // By these a client can claim an address, a scheme or a proxy of its own.
-  'forwarded',
-  'x-forwarded',
-  'x-original-forwarded-for',
-  'x-originating-ip',
-  'x-real-ip',
-  'x-remote-addr',
-  'x-remote-ip',
-  'x-client-ip',
-  'client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'proxy',
-  // Ours.
-  'x-request-id',
-]);
-const removedPrefixes = ['x-edge-', 'x-forwarded-', 'x-envoy-', 'x-accel-'];
-const credentialHeaders = new Set(['authorization', 'cookie', 'origin']);
-/** True when they come under their own name: the runtime or Cloudflare has seen to that. */
-const vouchedHeaders = new Set(['host', 'content-length']);
-const vouchedPrefix = 'cf-';
-
 /**
- * Forwards a request. Returns an `upstream_unreachable` rejection when the upstream cannot be reached
- * or does not speak HTTP, and `upstream_timeout` when its response headers do not come in time: the
- * time runs from the last byte of the request's body, since many an API answers only after that.
- * Redirects are handed back: followed, they would carry credentials to wherever the upstream points.
+ * Forwards a request to the upstream and returns its response.
+ *
+ * Returns an `upstream_unreachable` rejection if the upstream cannot be reached or does not speak HTTP,
+ * and `upstream_timeout` if the response headers do not arrive within `timeoutMs` after the request body
+ * was sent. (Many APIs respond only once they have read the whole body.)
+ *
+ * Does not follow redirects, because that could send credentials to another host.
  */
 export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
-  // Before anything that may fail for the upstream's sake: what goes wrong here is ours.
-  const headers = upstreamHeaders(forwarding);
   const isPlain = forwarding.request.body === null && !forwarding.needsSignal;
   try {
-    const response = isPlain
-      ? await send(forwarding, headers)
-      : await sendWithSignal(forwarding, headers);
+    const response = isPlain ? await send(forwarding) : await sendWithSignal(forwarding);
     if (response === null) return failed('upstream_timeout', 'no response headers in time');
     return { ok: true, response: withoutHopByHop(editable(response)) };
   } catch (error) {
@@ -114,10 +54,10 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
  * aborts the fetch then: the runtime drops it with the request that it belongs to. What an AbortSignal
  * would cost every request is in `bench/README.md`.
  */
-async function send(forwarding: Forwarding, headers: Headers): Promise<Response | null> {
+async function send(forwarding: Forwarding): Promise<Response | null> {
   const response = forwarding.fetch(forwarding.url, {
     method: forwarding.request.method,
-    headers,
+    headers: forwarding.headers,
     redirect: 'manual',
     cf: neverCached,
   });
@@ -136,8 +76,8 @@ async function send(forwarding: Forwarding, headers: Headers): Promise<Response 
  * The same for a request that somebody has to be told to stop: the client's body on its way, or a
  * handler of ours. An upload takes as long as its client and the upstream need.
  */
-async function sendWithSignal(forwarding: Forwarding, headers: Headers): Promise<Response | null> {
-  const { request, url, timeoutMs } = forwarding;
+async function sendWithSignal(forwarding: Forwarding): Promise<Response | null> {
+  const { request, url, headers, timeoutMs } = forwarding;
   const deadline = createDeadline();
   const body = followUpload(request, {
     onSent: () => deadline.set(timeoutMs),
@@ -237,74 +177,6 @@ function withoutHopByHop(response: Response): Response {
   const connection = response.headers.get('connection');
   if (connection !== null) dropNominated(response.headers, connection);
   return response;
-}
-
-/** Drops the headers that are there and that `Connection` names: it may say anything. */
-function dropNominated(headers: Headers, connection: string): void {
-  const isNominated = nominatedBy(connection);
-  if (isNominated === null) return;
-  for (const name of [...headers.keys()]) if (isNominated(name)) headers.delete(name);
-}
-
-/** The client's headers without those that are not its to send, and ours. */
-function upstreamHeaders({ request, forwardToken, identity }: Forwarding): Headers {
-  const headers = new Headers(request.headers);
-  let connection: string | null = null;
-  let isUpgrade = false;
-  // Each call into the runtime costs as much as a page of our own code, so what a header says is
-  // asked for only when it is there.
-  for (const name of request.headers.keys()) {
-    const fate = fateOf(name);
-    if (fate === 'passed') continue;
-    if (fate === 'credential' && forwardToken) {
-      if (name === 'cookie') dropOwnCookies(headers);
-      continue;
-    }
-    headers.delete(name);
-    if (name === 'connection') connection = request.headers.get(name);
-    if (name === 'upgrade') isUpgrade = isWebSocketUpgrade(request);
-  }
-  if (connection !== null) dropNominated(headers, connection);
-  if (isUpgrade) headers.set('upgrade', 'websocket');
-  for (const name in identity) headers.set(name, identity[name] as string);
-  return headers;
-}
-
-/** A cookie that opens the management page is for the edge alone: its copy would be a session. */
-function dropOwnCookies(headers: Headers): void {
-  const cookies = headers.get('cookie') ?? '';
-  const others = withoutOwnCookies(cookies);
-  if (others === null) headers.delete('cookie');
-  else if (others !== cookies) headers.set('cookie', others);
-}
-
-/** Asked for with another method than GET, the runtime would make the upgrade a GET of the same URL. */
-function isWebSocketUpgrade({ method, headers }: Request): boolean {
-  return method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket';
-}
-
-/** What becomes of a header of the client's. A credential is passed where the token is forwarded. */
-type Fate = 'passed' | 'removed' | 'credential';
-
-const knownFates = new BoundedMap<Fate>(HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES);
-
-/** The fate of a header by its name, in lower case. */
-function fateOf(name: string): Fate {
-  const known = knownFates.get(name);
-  if (known !== undefined) return known;
-  const fate = judgeName(name);
-  knownFates.set(name, fate, name.length);
-  return fate;
-}
-
-function judgeName(name: string): Fate {
-  const folded = foldName(name);
-  if (removedHeaders.has(folded)) return 'removed';
-  if (removedPrefixes.some((prefix) => folded.startsWith(prefix))) return 'removed';
-  if (folded === name) return credentialHeaders.has(name) ? 'credential' : 'passed';
-  const isAlias =
-    credentialHeaders.has(folded) || vouchedHeaders.has(folded) || folded.startsWith(vouchedPrefix);
-  return isAlias ? 'removed' : 'passed';
 }
 
 /**

@@ -13,6 +13,7 @@ import type { KeyDirectory } from '../keys/lookup/directory.ts';
 import type { RequestScope } from '../keys/lookup/request-scope.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import type { AssertionSigner } from './assertion.ts';
+import type { HeaderFilter } from './request-headers.ts';
 
 /** What the gateway is made of. One isolate has one. */
 export interface Gateway {
@@ -33,6 +34,12 @@ export interface Gateway {
   };
   /** Whether the management page is on the hosts that the gateway serves. */
   readonly sharesPageHost: boolean;
+  /** Whether `UPSTREAM_URL` has a path. */
+  readonly hasBasePath: boolean;
+  /** The value of `Access-Control-Expose-Headers`. */
+  readonly exposed: string;
+  /** Makes the headers of the upstream's request. */
+  readonly filterHeaders: HeaderFilter;
   readonly fetch: typeof fetch;
   /** Whether what `fetch` asks goes on until its signal says stop: code of this Worker does. */
   readonly needsSignal: boolean;

@@ -13,7 +13,7 @@
 import { clientTokenExpired, type Decision, invalidKey } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
 import { grantTo } from '../core/decide/grant.ts';
-import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
+import { decideBeforeKey, decideWithKey, isOpen } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
 import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
@@ -24,7 +24,7 @@ import { RequestScope, type RunInBackground } from '../keys/lookup/request-scope
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
-import { identityHeaders, type KeyHolder } from './identity.ts';
+import { edgeOrigin, identityHeaders, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import {
   registrationOf,
@@ -122,11 +122,16 @@ async function forwardFor(
     identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
   }
   const sentAtMs = gateway.now();
+  // Before anything that may fail because of the upstream: a failure here is ours.
+  const { headers: sent, dropped } = gateway.filterHeaders(
+    facts.request,
+    { isOpen: isOpen(caller.key), forwardToken: config.forwardToken },
+    identity,
+  );
   const forwarded = await forward({
     request: facts.request,
     url,
-    identity,
-    forwardToken: config.forwardToken,
+    headers: sent,
     timeoutMs: config.upstreamTimeoutMs,
     needsSignal: gateway.needsSignal,
     fetch: gateway.fetch,
@@ -138,17 +143,24 @@ async function forwardFor(
 
   const { response } = forwarded;
   const { headers } = response;
-  const isPrivate = caller.key !== null;
+  const grant = grantTo(facts.origin);
   rewriteResponseHeaders(headers, {
-    grant: grantTo(facts.origin),
+    grant,
+    exposed: gateway.exposed,
     requestId: facts.requestId,
-    isPrivate,
     isOnPageHost: gateway.sharesPageHost,
     isDocument: response.status !== 101,
+    isPrivate: caller.key !== null,
+    dropped,
+    mapping: gateway.hasBasePath
+      ? { upstreamUrl: config.upstreamUrl, edgeOrigin: edgeOrigin(facts) }
+      : null,
   });
   if (config.serverTiming) {
     const edgeMs = sentAtMs - facts.scope.nowMs;
     headers.append('Server-Timing', `edge;dur=${edgeMs}, upstream;dur=${gateway.now() - sentAtMs}`);
+    // Without it, a page of another origin reads neither. https://www.w3.org/TR/server-timing/
+    if (grant !== null) headers.set('Timing-Allow-Origin', grant);
   }
   const { key, isStale } = caller;
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });

@@ -1,21 +1,13 @@
 /**
- * How names of headers are compared, and which of them `Connection` declares to be of one connection
- * alone, and so not to be forwarded. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+ * The headers that `Connection` declares to belong to one connection, and that are not forwarded.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
  */
 
 import { BoundedMap } from '../core/bounded-map.ts';
+import { foldName } from '../core/decide/request-headers.ts';
 import { HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES } from './limits.ts';
 
-/**
- * A name in lower case as it is compared. Every sign is read as `-`, since many an upstream makes one
- * variable of `X-Edge-Owner`, `X_Edge_Owner` and the like:
- * https://www.rfc-editor.org/rfc/rfc3875#section-4.1.18
- */
-export function foldName(name: string): string {
-  return name.replace(/[^a-z0-9-]/g, '-');
-}
-
-/** Never forwarded by the runtime, whoever names them, or no names at all. */
+/** The runtime never forwards these, even if `Connection` does not list them. `close` is no header name. */
 const droppedAnyway = [
   'connection',
   'keep-alive',
@@ -25,7 +17,7 @@ const droppedAnyway = [
   'upgrade',
   'close',
 ];
-/** They frame the body, and are nobody's to declare away. */
+/** These frame the message, so `Connection` cannot remove them. */
 const framing = ['content-length', 'host'];
 
 /** Whether a `Connection` header names a header, whose name comes in lower case. */
@@ -37,8 +29,15 @@ const known = new BoundedMap<IsNominated | null>(
   HEADER_NAMES_IN_MEMORY_BYTES,
 );
 
-/** What a `Connection` header names; `null` where the runtime sees to all of it. */
-export function nominatedBy(connection: string): IsNominated | null {
+/** Removes the headers that `Connection` names. It may name anything. */
+export function dropNominated(headers: Headers, connection: string): void {
+  const isNominated = nominatedBy(connection);
+  if (isNominated === null) return;
+  for (const name of [...headers.keys()]) if (isNominated(name)) headers.delete(name);
+}
+
+/** Returns what a `Connection` header names; `null` if the runtime removes all of it. */
+function nominatedBy(connection: string): IsNominated | null {
   const remembered = known.get(connection);
   if (remembered !== undefined) return remembered;
   const options = connection.split(',').map((option) => foldName(option.trim().toLowerCase()));

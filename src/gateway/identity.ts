@@ -23,16 +23,27 @@ export function identityHeaders(
   const identity: Record<string, string> = {
     'x-edge-access': key?.access ?? 'public',
     'x-request-id': facts.requestId,
-    'x-forwarded-proto': request.url.startsWith('https:') ? 'https' : 'http',
+    'x-forwarded-proto': schemeOf(request),
   };
   if (key !== null) identity['x-edge-key-id'] = key.id;
   if (key !== null && key.owner !== null) identity['x-edge-owner'] = key.owner;
   const subject = key?.client?.subject ?? null;
   if (subject !== null) identity['x-edge-client-subject'] = subject;
+  // The API is at the root of the edge, whatever its path on the upstream is.
+  if (gateway.hasBasePath) identity['x-forwarded-prefix'] = '/';
   if (target.authority !== '') identity['x-forwarded-host'] = target.authority;
   // Set by Cloudflare, which overwrites what a client sends; elsewhere it may be anything.
   const clientAddress = request.headers.get('cf-connecting-ip') ?? '';
   if (/^[0-9A-Fa-f.:]+$/.test(clientAddress)) identity['x-forwarded-for'] = clientAddress;
   if (upstreamAuthorization !== null) identity['authorization'] = upstreamAuthorization;
   return identity;
+}
+
+/** Returns scheme and authority of the edge, as the caller addressed it. */
+export function edgeOrigin({ request, target }: Facts): string {
+  return `${schemeOf(request)}://${target.authority}`;
+}
+
+function schemeOf({ url }: Request): 'https' | 'http' {
+  return url.startsWith('https:') ? 'https' : 'http';
 }

@@ -65,9 +65,18 @@ function toLogLine(record: RequestRecord, durationMs: number, country: string) {
     country: country || undefined,
     durationMs,
     isStale: record.isStale || undefined,
-    // A backend secret that arrives from a page is in that page's source.
-    isProbableLeak: code === 'cors_not_enabled' || undefined,
+    isProbableLeak: isProbableLeak(record) || undefined,
   };
+}
+
+/**
+ * A backend secret that arrives from a page is in that page's source. A client library that sends the
+ * edge's own host as `Origin` is no page.
+ */
+function isProbableLeak({ code, facts }: RequestRecord): boolean {
+  if (code !== 'cors_not_enabled') return false;
+  const host = (text: string) => text.toLowerCase().replace(/^[a-z]+:\/\/|:(?:80|443)$/g, '');
+  return facts.origin === null || host(facts.origin.value) !== host(facts.target.authority);
 }
 
 /** Two letters, as Cloudflare tells them; empty elsewhere. */

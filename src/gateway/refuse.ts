@@ -2,6 +2,7 @@
  * Refusals: recorded and counted once each, and readable by the origins that their kind allows.
  */
 
+import { exposedHeaders } from '../core/decide/exposed-headers.ts';
 import { type Grant, grantOnRefusal, grantTo } from '../core/decide/grant.ts';
 import type { Registration } from '../core/decide/preflight.ts';
 import { clientNetwork, type RateLimitPolicy } from '../core/decide/rate-limit.ts';
@@ -42,7 +43,7 @@ export async function respondWithRejection(
   const registration = await registrationFor(gateway, facts, rejection, caller);
   await discardBody(facts.request);
   const grant = grantOnRefusal(scopeOf(rejection, caller), facts.origin, registration);
-  return refusalResponse(facts.request, facts.requestId, rejection, grant);
+  return refusalResponse(facts, rejection, { grant, exposed: gateway.exposed });
 }
 
 /**
@@ -123,7 +124,8 @@ export function failureResponse(
   const origin = read === 'malformed' ? null : read;
   const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
   const rejection = reject(code, failureDetails[code], retry);
-  return refusalResponse(request, requestId, rejection, grantTo(origin));
+  const exposed = exposedHeaders();
+  return refusalResponse({ request, requestId }, rejection, { grant: grantTo(origin), exposed });
 }
 
 const failureDetails = {
@@ -152,10 +154,9 @@ function scopeOf({ code }: Rejection, caller: KeyHolder | null): GrantScope {
 }
 
 function refusalResponse(
-  request: Request,
-  requestId: string,
+  { request, requestId }: Pick<Facts, 'request' | 'requestId'>,
   rejection: Rejection,
-  grant: Grant,
+  { grant, exposed }: { readonly grant: Grant; readonly exposed: string },
 ): Response {
   const kind = rejectionKinds[rejection.code];
   const response = problemResponse(
@@ -165,6 +166,6 @@ function refusalResponse(
   const { headers } = response;
   const own = rejectionHeaders(rejection);
   for (const name in own) headers.set(name, own[name] as string);
-  setOwnCorsHeaders(headers, grant);
+  setOwnCorsHeaders(headers, grant, exposed);
   return response;
 }

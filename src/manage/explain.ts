@@ -77,7 +77,7 @@ const explainSchema = v.pipe(
           HEADERS_MAX,
           because(`it holds more than ${HEADERS_MAX} names`, 'Name fewer headers'),
         ),
-        v.description('Names of the headers that the page sends, for its preflight.'),
+        v.description('Names of the headers that the client sends.'),
         wanted('a list of names, such as ["authorization", "content-type"]'),
       ),
       USUAL_HEADERS,
@@ -135,6 +135,12 @@ const explanationSchema = v.object({
       }),
     ),
     v.description("The answer to the browser's preflight; null without an origin."),
+  ),
+  droppedHeaders: v.pipe(
+    v.array(v.string()),
+    v.description(
+      'The names among the headers that the edge does not forward for this key; X-Edge-Dropped-Headers lists them.',
+    ),
   ),
   headers: v.pipe(
     headersSchema,
@@ -194,6 +200,9 @@ async function explainRequest(call: Call): Promise<Outcome> {
     requestedHeaders: headers.join(','),
     key: subject.key,
     ...(await registrationOf(call, originHeader)),
+    exposed: management.exposed,
+    additionalHeaders: management.additionalHeaders,
+    forwardToken: management.forwardToken,
     restrictedRoutes: management.restrictedTable,
     publicRoutes: management.publicTable,
     nowMs: management.now(),

@@ -6,6 +6,7 @@
  */
 
 import type { LeakConfig } from '../config/config.ts';
+import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
@@ -34,6 +35,10 @@ export interface Management {
   readonly restrictedTable: RouteTable;
   /** Routes that need no key; `null`: there are none. */
   readonly publicTable: RouteTable | null;
+  /** The value of `Access-Control-Expose-Headers`. */
+  readonly exposed: string;
+  readonly additionalHeaders: AdditionalHeaders;
+  readonly forwardToken: boolean;
   readonly now: () => number;
   /** Resolves once other events of the isolate had their turn. */
   readonly pause: () => Promise<void>;

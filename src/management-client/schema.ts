@@ -493,7 +493,7 @@ export interface ExplainRequestRequest {
    */
   origin?: string | null;
   /**
-   * Names of the headers that the page sends, for its preflight.
+   * Names of the headers that the client sends.
    *
    * @maxItems 100
    */
@@ -552,6 +552,10 @@ export interface ExplainRequestAnswer {
       [k: string]: string;
     };
   } | null;
+  /**
+   * The names among the headers that the edge does not forward for this key; X-Edge-Dropped-Headers lists them.
+   */
+  droppedHeaders: string[];
   /**
    * The edge's own headers on the answer to the actual request.
    */

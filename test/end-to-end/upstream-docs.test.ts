@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { importJWK, type JWK, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { newAssertionKeys } from '../../src/cli/assertion-keys.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -22,6 +22,8 @@ let folder: string;
 let upstream: Server;
 let upstreamUrl: string;
 let signingKey: JWK;
+/** The code of the document as a module. */
+let moduleUrl: string;
 /** The assertion that the upstream got last. */
 let assertion = '';
 
@@ -52,7 +54,8 @@ beforeAll(async () => {
   await writeFile(file, code);
   process.env['EDGE_JWKS_URL'] = `${edge.url}/_edge/jwks.json`;
   process.env['EDGE_AUDIENCE'] = upstreamUrl;
-  ({ verifyEdge: verify } = await import(/* @vite-ignore */ pathToFileURL(file).href));
+  moduleUrl = pathToFileURL(file).href;
+  ({ verifyEdge: verify } = await import(/* @vite-ignore */ moduleUrl));
 });
 
 afterAll(async () => {
@@ -85,6 +88,15 @@ async function signed(changes: Record<string, unknown> = {}): Promise<string> {
 }
 
 describe('the Node code in docs/upstream.md', () => {
+  test.each(['EDGE_JWKS_URL', 'EDGE_AUDIENCE'])('does not start without %s', async (name) => {
+    for (const value of ['', undefined]) {
+      vi.stubEnv(name, value);
+      const load = import(/* @vite-ignore */ `${moduleUrl}?without=${name}&${value}`);
+      await expect(load).rejects.toThrow(`${name} is not set`);
+      vi.unstubAllEnvs();
+    }
+  });
+
   test('refuses what did not come through the edge', async () => {
     expect(await past('/a', '')).toMatch(/^401 /);
     expect(await past('/a', 'forged')).toMatch(/^401 /);

@@ -21,7 +21,13 @@ import {
   PREFLIGHT_VARY,
   preflightHeaders,
 } from './grant.ts';
-import { type BeforeKey, decideBeforeKey, decideWithKey, type RequestFacts } from './pipeline.ts';
+import {
+  type BeforeKey,
+  decideBeforeKey,
+  decideWithKey,
+  isOpen,
+  type RequestFacts,
+} from './pipeline.ts';
 import { decidePreflight, PREFLIGHT_METHODS, type Registration } from './preflight.ts';
 import {
   type Rejection,
@@ -29,6 +35,12 @@ import {
   rejectionHeaders,
   rejectionKinds,
 } from './rejection.ts';
+import {
+  type AdditionalHeaders,
+  fateOfHeader,
+  isForwarded,
+  isReported,
+} from './request-headers.ts';
 
 /** A request, and all that the rules ask about it. */
 export interface ExplainedRequest {
@@ -44,6 +56,12 @@ export interface ExplainedRequest {
   readonly registration: Registration;
   /** Whether it is registered only because some live key allows any origin. */
   readonly isRegisteredByAny: boolean;
+  /** The value of `Access-Control-Expose-Headers`. */
+  readonly exposed: string;
+  /** The setting `FORWARD_REQUEST_HEADERS`. */
+  readonly additionalHeaders: AdditionalHeaders;
+  /** The setting `FORWARD_TOKEN`. */
+  readonly forwardToken: boolean;
   readonly restrictedRoutes: RouteTable;
   /** Routes that need no key; `null`: there are none. */
   readonly publicRoutes: RouteTable | null;
@@ -88,6 +106,11 @@ export interface Explanation {
     readonly code: RejectionCode | null;
     readonly headers: HeaderSet;
   } | null;
+  /**
+   * The names among the requested headers that do not reach the upstream, as `X-Edge-Dropped-Headers`
+   * lists them; empty if the request is refused.
+   */
+  readonly droppedHeaders: readonly string[];
   /** The headers of the answer that are the gateway's own, where it comes so far. */
   readonly headers: HeaderSet;
 }
@@ -122,6 +145,7 @@ export function explain(request: ExplainedRequest): Explanation {
       explainStep(step, { request, origin, isPublic, decision, decidedBy }),
     ),
     preflight,
+    droppedHeaders: decision.allowed ? droppedHeaders(request, isPublic) : [],
     headers: answerHeaders(request, origin, rejection),
   };
 }
@@ -164,30 +188,40 @@ function explainPreflight(
   return { status: rejectionKinds[code].status, code, headers };
 }
 
+function droppedHeaders(request: ExplainedRequest, isPublic: boolean): readonly string[] {
+  const { key, additionalHeaders, forwardToken } = request;
+  const scope = { isOpen: !isPublic && !('missing' in key) && isOpen(key), forwardToken };
+  const names = request.requestedHeaders.split(',').map((name) => name.trim().toLowerCase());
+  return [...new Set(names)].filter((name) => {
+    const fate = fateOfHeader(name, additionalHeaders);
+    return name !== '' && !isForwarded(fate, scope) && isReported(fate);
+  });
+}
+
 function answerHeaders(
   request: ExplainedRequest,
   origin: WebOrigin | null,
   rejection: Rejection | null,
 ): HeaderSet {
   if (rejection !== null) return refusalHeaders(request, origin, rejection);
-  return withVary(grantTo(origin));
+  return withVary(grantTo(origin), request.exposed);
 }
 
 function refusalHeaders(
-  { registration }: ExplainedRequest,
+  { registration, exposed }: ExplainedRequest,
   origin: WebOrigin | null,
   rejection: Rejection,
 ): HeaderSet {
   const { grantScope } = rejectionKinds[rejection.code];
   return {
-    ...withVary(grantOnRefusal(grantScope, origin, registration)),
+    ...withVary(grantOnRefusal(grantScope, origin, registration), exposed),
     ...rejectionHeaders(rejection),
     'X-Edge-Reason': rejection.code,
   };
 }
 
-function withVary(grant: Grant): HeaderSet {
-  return { ...grantHeaders(grant), Vary: 'Origin' };
+function withVary(grant: Grant, exposed: string): HeaderSet {
+  return { ...grantHeaders(grant, exposed), Vary: 'Origin' };
 }
 
 function explainOwnTarget(request: ExplainedRequest): Explanation {
@@ -202,6 +236,7 @@ function explainOwnTarget(request: ExplainedRequest): Explanation {
       step === 'target' ? { step, outcome: 'failed', detail } : notAsked(step),
     ),
     preflight: null,
+    droppedHeaders: [],
     headers: { 'X-Edge-Reason': 'not_found' },
   };
 }

@@ -20,24 +20,6 @@ export type HeaderSet = Readonly<Record<string, string>>;
 export const PREFLIGHT_VARY =
   'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
 
-/** Response headers that a page may read beyond the few that Fetch always allows. */
-const EXPOSED_HEADERS = [
-  'Location',
-  'Link',
-  'ETag',
-  'Retry-After',
-  'X-Total-Count',
-  'WWW-Authenticate',
-  'X-Edge-Reason',
-  'X-Request-Id',
-  'RateLimit',
-  'RateLimit-Policy',
-  'Upload-Offset',
-  'Upload-Length',
-  'Content-Range',
-  'Accept-Ranges',
-].join(', ');
-
 const none: HeaderSet = {};
 
 /**
@@ -63,12 +45,15 @@ export function grantOnRefusal(
   return grantTo(origin);
 }
 
-/** The `Access-Control-*` headers of the response to an actual request. */
-export function grantHeaders(grant: Grant): HeaderSet {
+/**
+ * The `Access-Control-*` headers of the response to an actual request. `exposed` names the headers that
+ * a page may read.
+ */
+export function grantHeaders(grant: Grant, exposed: string): HeaderSet {
   if (grant === null) return none;
   return {
     'Access-Control-Allow-Origin': grant,
-    'Access-Control-Expose-Headers': EXPOSED_HEADERS,
+    'Access-Control-Expose-Headers': exposed,
   };
 }
 

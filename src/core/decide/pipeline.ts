@@ -83,3 +83,8 @@ export function decideWithKey(
     nowMs,
   });
 }
+
+/** Returns whether the caller may call everything, and so may send any header that the edge does not own. */
+export function isOpen(key: Pick<Key, 'access'> | null): boolean {
+  return key !== null && (key.access === 'backend' || key.access === 'full');
+}

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 export const optionalPrograms: Readonly<Record<string, string>> = {
   nginx: 'the differential test, beside the readings recorded from it',
   wrk: '`npm run bench`',
-  gunicorn: 'the Python example in docs/upstream.md',
+  gunicorn: 'the differential test, beside what was recorded from it; the Python example',
   python3: 'the Python example in docs/upstream.md',
   chromium: 'tests, if CHROMIUM_PATH names it',
   'google-chrome': 'tests, if CHROMIUM_PATH names it',

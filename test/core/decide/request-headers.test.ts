@@ -1,0 +1,96 @@
+/** The fate of request headers by their names: refusals first. */
+
+import { describe, expect, test } from 'vitest';
+import {
+  fateOfHeader,
+  isForwarded,
+  noAdditionalHeaders,
+} from '../../../src/core/decide/request-headers.ts';
+
+/** By the program that reads them. Each renames a path, host, scheme, client, user or TLS client. */
+const identifying = {
+  'WSGI, CGI': ['Script-Name', 'X-Script-Name', 'Path-Info', 'Request-URI', 'X-Scheme', 'Https'],
+  PHP: ['PHP-Auth-User', 'PHP-Self', 'Orig-Path-Info', 'Redirect-URL', 'Document-Root'],
+  'IIS, ARR': ['X-Original-URL', 'X-Rewrite-URL', 'X-ARR-ClientCert', 'X-ARR-SSL', 'Logon-User'],
+  'ASP.NET': ['MS-ASPNETCORE-ClientCert', 'MS-ASPNETCORE-Token', 'X-Original-Proto'],
+  Envoy: ['X-Envoy-Original-Path', 'X-Envoy-External-Address', 'X-Forwarded-Client-Cert'],
+  nginx: ['X-Accel-Redirect', 'X-Original-URI', 'X-Real-Port', 'SSL-Client-S-DN', 'X-URI'],
+  Traefik: ['X-Replaced-Path', 'X-Forwarded-Tls-Client-Cert', 'X-Forwarded-Prefix'],
+  Caddy: ['X-Token-User-Email', 'X-Forwarded-Method'],
+  'Next.js': ['X-Middleware-Subrequest', 'X-Invoke-Path', 'X-Matched-Path', 'X-Now-Route-Matches'],
+  Rails: ['X-HTTP-Method-Override', 'X-Sendfile-Type', 'X-Forwarded-Ssl', 'Client-IP'],
+  Akamai: ['Akamai-Origin-Hop', 'X-Akamai-Edgescape'],
+  Fastly: ['Fastly-Client-IP', 'Fastly-SSL', 'Fastly-FF'],
+  'Google IAP': [
+    'X-Goog-Authenticated-User-Email',
+    'X-Goog-IAP-JWT-Assertion',
+    'X-Appengine-User-IP',
+  ],
+  'AWS ALB': ['X-Amzn-Oidc-Identity', 'X-Amzn-Mtls-Clientcert', 'X-Amzn-Request-Context'],
+  'Azure App Service': ['X-MS-Client-Principal', 'X-MS-Token-AAD-Id-Token', 'Disguised-Host'],
+  'Cloudflare Access': ['Cf-Access-Jwt-Assertion', 'Cf-Access-Authenticated-User-Email'],
+  Tailscale: ['Tailscale-User-Login'],
+  'oauth2-proxy': ['X-Auth-Request-User', 'X-Forwarded-Email', 'Gap-Auth'],
+  Authelia: ['Remote-User', 'Remote-Groups', 'Remote-Email'],
+  Shibboleth: ['Shib-Session-ID', 'Eppn', 'Persistent-Id'],
+  mod_ssl: ['SSL-Client-Cert', 'SSL-Client-Verify'],
+  HAProxy: ['X-SSL', 'X-SSL-Client-DN', 'X-Client-Cert-CN', 'X-HAProxy-Server-State'],
+  'RFC 9440': ['Client-Cert', 'Client-Cert-Chain'],
+  others: ['$WSRU', 'WL-Proxy-SSL', 'SM-User', 'IV-User', 'X-Webauth-User', 'X-Consumer-Username'],
+  methods: ['X-HTTP-Method', 'X-Method-Override'],
+};
+
+describe('fateOfHeader()', () => {
+  const rows = Object.entries(identifying).flatMap(([program, names]) =>
+    names.map((name) => [program, name] as const),
+  );
+  test.each(rows)('of %s: %s is forwarded for nobody, in any spelling', (_program, name) => {
+    const lower = name.toLowerCase();
+    const everything = { names: new Set([lower]), prefixes: [lower.slice(0, 4)] };
+    for (const spelling of [lower, lower.replaceAll('-', '_'), lower.replaceAll('-', '.')]) {
+      const fate = fateOfHeader(spelling, everything);
+      expect([spelling, fate]).toEqual([spelling, 'dropped']);
+    }
+  });
+
+  test.each([
+    ['x_anything', 'dropped'],
+    ['x-user-agent', 'listed'],
+    ['x-edgeless', 'unlisted'],
+    ['x-original-filename', 'unlisted'],
+    ['x-user-preference', 'unlisted'],
+    ['sec-fetch-site', 'credential'],
+    ['referer', 'credential'],
+    ['sec-ch-ua', 'listed'],
+    ['sec-websocket-protocol', 'listed'],
+    ['upload-offset', 'listed'],
+    ['uploads', 'unlisted'],
+    ['x-b3-sampled', 'listed'],
+    ['cf-ray', 'network'],
+    ['cf.ray', 'dropped'],
+    ['x-forwarded-for', 'replaced'],
+    ['x.forwarded.for', 'dropped'],
+    ['origin', 'credential'],
+    ['ORIGIN'.toLowerCase().replace('o', '0'), 'unlisted'],
+  ])('of %s is %s', (name, fate) => {
+    expect(fateOfHeader(name, noAdditionalHeaders)).toBe(fate);
+  });
+
+  test('lets additional names in by name and by beginning', () => {
+    const additional = { names: new Set(['x-acme']), prefixes: ['acme-'] };
+    const fates = ['x-acme', 'x-acme-id', 'acme-id', 'acme'].map((name) =>
+      fateOfHeader(name, additional),
+    );
+    expect(fates).toEqual(['listed', 'unlisted', 'listed', 'unlisted']);
+  });
+
+  test('never forwards what is dropped or replaced, whatever the key and the settings', () => {
+    for (const isOpen of [true, false]) {
+      for (const forwardToken of [true, false]) {
+        for (const fate of ['dropped', 'replaced'] as const) {
+          expect(isForwarded(fate, { isOpen, forwardToken })).toBe(false);
+        }
+      }
+    }
+  });
+});
