@@ -1,31 +1,29 @@
 /**
  * Import: many keys in one batch, all of them or none. Its statements read the keys from JSON arrays, so
- * that a thousand keys take a handful of statements.
+ * that a thousand keys take a handful of statements. Each statement gets the members that it needs, since
+ * everything that is sent to D1 has to be written as JSON once more.
+ *
+ * Import makes no copies in KV: the first reader of a key leaves one.
  */
 
 import { answerStatements } from './kept-answers.ts';
 import { insertKeys, keyColumns, NEVER_MS, patternsOf, toJsonParts } from './rows.ts';
-import type { ImportedKey, KeyImport } from './types.ts';
+import type { KeyImport } from './types.ts';
 
 const sql = {
-  importTokens: `
+  tokens: `
     INSERT INTO tokens (token_hash, key_id, created_at_ms, imported)
-    SELECT value ->> 'token_hash', value ->> 'id', ?2, value ->> 'is_foreign' FROM json_each(?1)`,
-  importOrigins: `
+    SELECT value ->> 'tokenHash', value ->> 'id', ?2, value ->> 'isForeign' FROM json_each(?1)`,
+  origins: `
     INSERT INTO origins (pattern, expires_at_ms, key_id)
-    SELECT origin.value, coalesce(row.value ->> 'expires_at_ms', ${NEVER_MS}), row.value ->> 'id'
-      FROM json_each(?1) AS row, json_each(row.value ->> 'patterns') AS origin`,
-  logImportedPatterns: `
-    INSERT INTO changes (pattern, changed_at_ms)
-    SELECT DISTINCT origin.value, ?2
-      FROM json_each(?1) AS row, json_each(row.value ->> 'patterns') AS origin`,
-  logImportedTokens: `
+    SELECT origin.value, row.value ->> 'expiresAtMs', row.value ->> 'id'
+      FROM json_each(?1) AS row, json_each(row.value -> 'patterns') AS origin`,
+  logPatterns: `
+    INSERT INTO changes (pattern, changed_at_ms) SELECT value, ?2 FROM json_each(?1)`,
+  logTokens: `
     INSERT INTO changes (token_hash, changed_at_ms)
-    SELECT value ->> 'token_hash', ?2 FROM json_each(?1)`,
-  dueImportedTokens: `
-    INSERT INTO replica_writes (token_hash, due_seq, due_at_ms)
-    SELECT value ->> 'token_hash', (SELECT max(seq) FROM changes), ?2 FROM json_each(?1)`,
-  auditImport: `
+    SELECT value ->> 'tokenHash', ?2 FROM json_each(?1)`,
+  audit: `
     INSERT INTO audit (at_ms, actor, action, key_id, owner, after, request_id)
     SELECT ?2, ?3, 'import', value ->> 'id', value ->> 'owner', value ->> 'after', ?4
       FROM json_each(?1)`,
@@ -34,33 +32,42 @@ const sql = {
 /** Import into this D1. */
 export function createKeyImport(db: D1Database): KeyImport {
   return {
-    async insertImported(keys, note) {
+    async insertImported(keys, note, pause = async () => undefined) {
       const { atMs, actor, requestId } = note;
-      const forEachPart = (text: string, ...values: (string | number)[]) =>
-        parts.map((part) => db.prepare(text).bind(part, ...values));
-      const parts = toJsonParts(keys.map(toImportRow));
-      await db
-        .withSession('first-primary')
-        .batch([
-          ...forEachPart(insertKeys),
-          ...forEachPart(sql.importTokens, atMs),
-          ...forEachPart(sql.importOrigins),
-          ...forEachPart(sql.logImportedPatterns, atMs),
-          ...forEachPart(sql.logImportedTokens, atMs),
-          ...forEachPart(sql.dueImportedTokens, atMs),
-          ...forEachPart(sql.auditImport, atMs, actor, requestId),
-          ...answerStatements(db, null, note),
-        ]);
+      const tokens = keys.map(({ key, tokenHash, isForeign }) => ({
+        tokenHash,
+        id: key.id,
+        isForeign: Number(isForeign),
+      }));
+      const origins = keys.map(({ key }) => ({
+        id: key.id,
+        expiresAtMs: key.expiresAtMs ?? NEVER_MS,
+        patterns: patternsOf(key),
+      }));
+      const patterns = new Set(origins.flatMap(({ patterns: own }) => own));
+      const lines = keys.map(({ key: { id, owner }, after }) => ({ id, owner, after }));
+      /** A statement for each part of these rows. */
+      const forEachPart = async (
+        text: string,
+        rows: readonly unknown[],
+        ...values: (string | number)[]
+      ): Promise<readonly D1PreparedStatement[]> => {
+        await pause();
+        const parts = toJsonParts(rows.map((row) => JSON.stringify(row)));
+        return parts.map((part) => db.prepare(text).bind(part, ...values));
+      };
+      const columns = keys.map(({ key }) => keyColumns(key));
+      const statements = [
+        ...(await forEachPart(insertKeys, columns)),
+        ...(await forEachPart(sql.tokens, tokens, atMs)),
+        ...(await forEachPart(sql.origins, origins)),
+        ...(await forEachPart(sql.logPatterns, [...patterns], atMs)),
+        ...(await forEachPart(sql.logTokens, tokens, atMs)),
+        ...(await forEachPart(sql.audit, lines, atMs, actor, requestId)),
+        ...answerStatements(db, null, note),
+      ];
+      await pause();
+      await db.withSession('first-primary').batch(statements);
     },
   };
-}
-
-function toImportRow({ key, tokenHash, isForeign, after }: ImportedKey): string {
-  return JSON.stringify({
-    ...keyColumns(key),
-    patterns: patternsOf(key),
-    token_hash: tokenHash,
-    is_foreign: Number(isForeign),
-    after,
-  });
 }

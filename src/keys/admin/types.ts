@@ -168,10 +168,14 @@ export interface KeyChanges {
 
 /** Import of many keys. */
 export interface KeyImport {
-  /** Adds all of the keys or none. Rejects when a token is known already. */
+  /**
+   * Adds all of the keys or none. Rejects when a token is known already. `pause` is awaited between
+   * steps of a few milliseconds, for other events of the isolate.
+   */
   insertImported(
     keys: readonly ImportedKey[],
     note: Omit<ChangeNote, 'before' | 'after'>,
+    pause?: () => Promise<void>,
   ): Promise<void>;
 }
 
