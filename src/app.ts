@@ -10,7 +10,7 @@ import { canonicalHost, createHostRoles, type HostRole } from './core/isolation/
 import { isOnEveryHost, isPagePath } from './core/isolation/own-paths.ts';
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, type RequestTarget, readTarget } from './core/routes/request-target.ts';
-import { beginningOf } from './core/text.ts';
+import { truncate } from './core/text.ts';
 import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
@@ -19,7 +19,7 @@ import { httpsRequired, isPlainHttp, serviceWorkerNotAllowed } from './gateway/t
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
 import type { ManagementRoutes } from './manage/routes.ts';
-import { methodNotAllowedResponse, ownProblemKinds, problemResponse } from './problem.ts';
+import { methodNotAllowedResponse, problemResponse, sharedProblemKinds } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
 export interface App {
@@ -179,8 +179,8 @@ function notFound(request: Request, requestId: string, role: HostRole = 'shared'
   return problemResponse(
     {
       code: 'not_found',
-      ...ownProblemKinds.not_found,
-      detail: `Cannot find ${JSON.stringify(beginningOf(`${request.method} ${path}`, 200))} at the edge. ${reason}`,
+      ...sharedProblemKinds.not_found,
+      detail: `Cannot find ${JSON.stringify(truncate(`${request.method} ${path}`, 200))} at the edge. ${reason}`,
     },
     { requestId, accept: request.headers.get('accept') },
   );

@@ -24,7 +24,7 @@ export interface Problem {
  * What is the same about problems that are answered before management is loaded, and by it as well:
  * `manage/problems.ts` explains them.
  */
-export const ownProblemKinds = {
+export const sharedProblemKinds = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
 } as const;
@@ -82,7 +82,7 @@ export function methodNotAllowedResponse(
   const response = problemResponse(
     {
       code: 'method_not_allowed',
-      ...ownProblemKinds.method_not_allowed,
+      ...sharedProblemKinds.method_not_allowed,
       detail: `Cannot ${request.method} ${new URL(request.url).pathname}: it takes ${allowed}`,
     },
     { requestId, accept: request.headers.get('accept') },

@@ -11,7 +11,7 @@ import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
 import { failureResponse } from './gateway/refuse.ts';
 import { buildIsolate, type Isolate } from './isolate.ts';
-import { keepHouse } from './keys/stores/housekeeping.ts';
+import { runHousekeeping } from './keys/stores/housekeeping.ts';
 import { repairReplica } from './keys/stores/replication.ts';
 import { trimEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { log, withTimeout } from './runtime.ts';
@@ -121,7 +121,7 @@ async function runScheduled({ env, config, replication }: Isolate, nowMs: number
     }),
     trimUsage(env.DB, { nowMs, retentionDays: config.usageRetentionDays }),
     trimEndedSessions(env.DB, nowMs),
-    keepHouse(env.DB, {
+    runHousekeeping(env.DB, {
       nowMs,
       retention: {
         keyDays: config.keyRetentionDays,

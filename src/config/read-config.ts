@@ -5,7 +5,7 @@
  * mend a deployment in one go. Secrets are never quoted. Pure, no I/O.
  */
 
-import { beginningOf } from '../core/text.ts';
+import { truncate } from '../core/text.ts';
 import type { Config, ConfigProblem, ConfigResult, Singles } from './config.ts';
 import { checkTogether } from './cross-checks.ts';
 import { type Bindings, bindings, type Env } from './env.ts';
@@ -18,7 +18,7 @@ const QUOTE_MAX_LENGTH = 100;
 export function readConfig(env: Env): ConfigResult {
   const problems: ConfigProblem[] = [];
   const report = (name: keyof Env, { value, reason, fix }: Fault) => {
-    problems.push({ name, value: value && beginningOf(value, QUOTE_MAX_LENGTH), reason, fix });
+    problems.push({ name, value: value && truncate(value, QUOTE_MAX_LENGTH), reason, fix });
   };
 
   checkBindings(env, report);

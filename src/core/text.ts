@@ -15,14 +15,14 @@ export function lengthOf(text: string): number {
 }
 
 /** The beginning of a text, of so many code points at most. */
-export function beginningOf(text: string, most: number): string {
+export function truncate(text: string, most: number): string {
   if (text.length <= most) return text;
   // No character takes more than two code units, so a pair that this cuts is one too many.
   return [...text.slice(0, 2 * most + 1)].slice(0, most).join('');
 }
 
 /** The same with an ellipsis where something is left out, to quote what may be of any length. */
-export function shorten(text: string, most: number): string {
-  const beginning = beginningOf(text, most);
+export function truncateWithEllipsis(text: string, most: number): string {
+  const beginning = truncate(text, most);
   return beginning.length < text.length ? `${beginning}…` : text;
 }

@@ -8,7 +8,7 @@
 import type { HonoBase } from 'hono/hono-base';
 import { methodNotAllowedResponse, type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
-import { type AuthenticationResult, authenticate, type Caller } from './authenticate.ts';
+import { type AuthenticationResult, authenticate, type Manager } from './authenticate.ts';
 import { explainOperations } from './explain.ts';
 import { invalidFields } from './field-problems.ts';
 import { importOperations } from './import.ts';
@@ -19,9 +19,9 @@ import {
   type Call,
   type Management,
   type Operation,
-  type Outcome,
+  type OperationResult,
   type RequestParts,
-  refuse,
+  refusal,
 } from './operation.ts';
 import { problem } from './problems.ts';
 import { noQuerySchema, readQuery } from './query.ts';
@@ -31,7 +31,7 @@ import { usageOperations } from './usage.ts';
 /** The types of Hono's context: `Bindings` is what `fetch` is called with. */
 interface ApiEnv {
   Bindings: RequestParts;
-  Variables: { caller: Caller };
+  Variables: { caller: Manager };
 }
 
 /** Every endpoint but the description of them. */
@@ -78,7 +78,12 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
       code: result.problem.code,
       cause: result.cause,
     });
-    return refusal(context.req.raw, context.env.requestId, result.problem, result.headers);
+    return respondWithProblem(
+      context.req.raw,
+      context.env.requestId,
+      result.problem,
+      result.headers,
+    );
   });
 
   for (const [path, methods] of allowedMethods('management')) {
@@ -90,7 +95,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   function serve(
     path: string,
     methods: readonly string[],
-    callerOf: (variables: ApiEnv['Variables']) => Caller,
+    callerOf: (variables: ApiEnv['Variables']) => Manager,
   ): void {
     for (const operation of operations.filter((candidate) => candidate.path === path)) {
       api.on(operation.method, routeOf(path), async (context) => {
@@ -105,7 +110,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
         // Elsewhere the endpoint reads its parameters. What GitHub adds to its URL is its own affair.
         if (operation.query === undefined && operation.door !== 'github') {
           const query = readQuery(noQuerySchema, call.query);
-          if (!query.ok) return toResponse(call, refuse(invalidFields(query)));
+          if (!query.ok) return toResponse(call, refusal(invalidFields(query)));
         }
         return toResponse(call, await operation.handle(call));
       });
@@ -160,15 +165,15 @@ function routeOf(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-function toResponse({ request, requestId }: Call, outcome: Outcome): Response {
-  if (!outcome.ok) return refusal(request, requestId, outcome.problem, outcome.headers);
+function toResponse({ request, requestId }: Call, outcome: OperationResult): Response {
+  if (!outcome.ok) return respondWithProblem(request, requestId, outcome.problem, outcome.headers);
   const headers = { ...NO_STORE, ...outcome.headers };
   return outcome.body === null
     ? new Response(null, { status: outcome.status, headers })
     : Response.json(outcome.body, { status: outcome.status, headers });
 }
 
-function refusal(
+function respondWithProblem(
   request: Request,
   requestId: string,
   refused: Problem,

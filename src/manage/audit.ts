@@ -8,7 +8,7 @@ import type { AuditLine } from '../keys/admin/types.ts';
 import { keySchema, toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { PAGE_LIMIT_DEFAULT } from './limits.ts';
-import { answer, type Call, type Operation, type Outcome, refuse } from './operation.ts';
+import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema, keyIdSchema, limitSchema, readQuery } from './query.ts';
 
 const auditQuerySchema = v.strictObject({
@@ -72,9 +72,9 @@ export const auditOperations: readonly Operation[] = [
   },
 ];
 
-async function listAudit({ management, caller, query }: Call): Promise<Outcome> {
+async function listAudit({ management, caller, query }: Call): Promise<OperationResult> {
   const reading = readQuery(auditQuerySchema, query);
-  if (!reading.ok) return refuse(invalidFields(reading));
+  if (!reading.ok) return refusal(invalidFields(reading));
   const { keyId = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
   // One more than asked for tells whether there is a next page.
   const lines = await management.store.audit.list({

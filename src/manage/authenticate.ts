@@ -12,7 +12,7 @@ import type { People } from './people.ts';
 import { problem } from './problems.ts';
 
 /** Somebody who may manage keys. */
-export interface Caller {
+export interface Manager {
   /** As the audit calls them: `operator`, or `person:` and their subject. */
   readonly actor: string;
   /** The account to whose keys they are limited; `null`: the operator, who is not limited. */
@@ -21,7 +21,7 @@ export interface Caller {
 
 /** Who asks, or the refusal. `cause` is for the log. */
 export type AuthenticationResult =
-  | { readonly ok: true; readonly caller: Caller }
+  | { readonly ok: true; readonly caller: Manager }
   | {
       readonly ok: false;
       readonly problem: Problem;
@@ -30,13 +30,13 @@ export type AuthenticationResult =
     };
 
 /** Who is let in. Where both are `null`, nobody is, and management answers 404. */
-export interface Doors {
+export interface Credentials {
   readonly adminToken: string | null;
   readonly people: People | null;
 }
 
 /** The operator, who sees and changes everything. */
-export const operator: Caller = { actor: 'operator', owner: null };
+export const operator: Manager = { actor: 'operator', owner: null };
 
 /** Cloudflare Access puts its token here. https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/ */
 const ACCESS_HEADER = 'cf-access-jwt-assertion';
@@ -49,16 +49,19 @@ const encoder = new TextEncoder();
  * outright must not be outdone by what a proxy adds. Refuses with 401 and a challenge, with 403 a
  * person without an account, with 503 while the issuer's keys cannot be had.
  */
-export async function authenticate(headers: Headers, doors: Doors): Promise<AuthenticationResult> {
+export async function authenticate(
+  headers: Headers,
+  credentials: Credentials,
+): Promise<AuthenticationResult> {
   const authorization = headers.get('authorization');
   const assertion = headers.get(ACCESS_HEADER);
-  if (authorization === null && assertion !== null && doors.people !== null) {
-    return identify(assertion, doors.people);
+  if (authorization === null && assertion !== null && credentials.people !== null) {
+    return identify(assertion, credentials.people);
   }
   const bearer = readBearer(authorization);
   if (!bearer.ok) {
     const isMissing = bearer.rejection.code === 'missing_credentials';
-    return refuse(
+    return refusal(
       isMissing ? 'missing_credentials' : 'malformed_credentials',
       isMissing
         ? 'Cannot manage keys: the request has no Authorization header. Send "Authorization: Bearer <admin token>"'
@@ -66,10 +69,13 @@ export async function authenticate(headers: Headers, doors: Doors): Promise<Auth
       isMissing ? 'Bearer' : 'Bearer error="invalid_request"',
     );
   }
-  if (doors.adminToken !== null && (await isSameSecret(bearer.token, doors.adminToken))) {
+  if (
+    credentials.adminToken !== null &&
+    (await isSameSecret(bearer.token, credentials.adminToken))
+  ) {
     return { ok: true, caller: operator };
   }
-  if (doors.people !== null) return identify(bearer.token, doors.people);
+  if (credentials.people !== null) return identify(bearer.token, credentials.people);
   return refuseToken('not the admin token');
 }
 
@@ -103,7 +109,7 @@ async function identify(token: string, people: People): Promise<AuthenticationRe
 }
 
 function refuseToken(cause: string): AuthenticationResult {
-  return refuse(
+  return refusal(
     'invalid_credentials',
     'Cannot manage keys: the token is neither the admin token nor one of a signed-in person. An API key cannot manage keys',
     'Bearer error="invalid_token"',
@@ -120,7 +126,7 @@ export async function isSameSecret(left: string, right: string): Promise<boolean
   return crypto.subtle.timingSafeEqual(leftHash!, rightHash!);
 }
 
-function refuse(
+function refusal(
   code: 'missing_credentials' | 'malformed_credentials' | 'invalid_credentials',
   detail: string,
   challenge: string,

@@ -15,11 +15,11 @@ import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../core/limits
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
 import {
-  because,
   failed,
   itemsBoundedByRule,
   type Reading,
   readDocument,
+  ruleMessage,
   wanted,
 } from './read-document.ts';
 
@@ -31,11 +31,11 @@ const nameSchema = v.pipe(
   v.string(),
   v.check(
     (name) => nameFault(name) === null,
-    ({ input }) => because(nameFault(input) ?? '', nameFix),
+    ({ input }) => ruleMessage(nameFault(input) ?? '', nameFix),
   ),
   v.maxCodePoints(
     NAME_MAX_LENGTH,
-    because(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix),
+    ruleMessage(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix),
   ),
   v.description('What its owner calls the key. Need not be unique.'),
   v.examples(['Production web player']),
@@ -46,11 +46,14 @@ const nameSchema = v.pipe(
 const ownerFix = `Use 1 to ${OWNER_MAX_LENGTH} visible ASCII characters without blanks`;
 const ownerSchema = v.pipe(
   v.string(),
-  v.nonEmpty(because('it is empty', ownerFix)),
-  v.regex(ownerPattern, because('it holds something else than visible ASCII characters', ownerFix)),
+  v.nonEmpty(ruleMessage('it is empty', ownerFix)),
+  v.regex(
+    ownerPattern,
+    ruleMessage('it holds something else than visible ASCII characters', ownerFix),
+  ),
   v.maxCodePoints(
     OWNER_MAX_LENGTH,
-    because(`it is longer than ${OWNER_MAX_LENGTH} characters`, ownerFix),
+    ruleMessage(`it is longer than ${OWNER_MAX_LENGTH} characters`, ownerFix),
   ),
   v.description('The account that the key acts for. The upstream gets it as X-Edge-Owner.'),
   v.examples(['acct_1']),
@@ -61,8 +64,8 @@ const timeFix = 'Write it like "2030-01-31T12:00:00Z"';
 /** A time as it comes in. */
 export const timeSchema = v.pipe(
   v.string(),
-  v.check(isTime, because('it is not an ISO 8601 time with a zone', timeFix)),
-  v.check(isInFourDigits, because('in UTC it is not in the years 0000 to 9999', timeFix)),
+  v.check(isTime, ruleMessage('it is not an ISO 8601 time with a zone', timeFix)),
+  v.check(isInFourDigits, ruleMessage('in UTC it is not in the years 0000 to 9999', timeFix)),
   v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
   wanted('a time as a string, such as "2030-01-31T12:00:00Z"'),
 );
@@ -173,9 +176,9 @@ export const rollKeySchema = v.pipe(
     graceSeconds: v.optional(
       v.pipe(
         v.number(),
-        v.integer(because('it is not a whole number', graceFix)),
-        v.minValue(0, because('it is negative', graceFix)),
-        v.maxValue(GRACE_MAX_SECONDS, because('it is longer than 30 days', graceFix)),
+        v.integer(ruleMessage('it is not a whole number', graceFix)),
+        v.minValue(0, ruleMessage('it is negative', graceFix)),
+        v.maxValue(GRACE_MAX_SECONDS, ruleMessage('it is longer than 30 days', graceFix)),
         v.description(
           'How long the tokens so far go on, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.',
         ),

@@ -20,11 +20,11 @@ import {
   type Call,
   type Context,
   type Operation,
-  type Outcome,
-  refuse,
+  type OperationResult,
+  refusal,
 } from './operation.ts';
 import { keyIdSchema } from './query.ts';
-import { because, readDocument, secret, wanted } from './read-document.ts';
+import { readDocument, ruleMessage, secret, wanted } from './read-document.ts';
 import { readBody } from './request-body.ts';
 
 const PATH_MAX_LENGTH = 8 * 1024;
@@ -37,7 +37,10 @@ const explainSchema = v.pipe(
   v.strictObject({
     method: v.pipe(
       v.string(),
-      v.regex(/^[A-Z]{1,20}$/, because('it is not a method in capitals', 'Write it like "GET"')),
+      v.regex(
+        /^[A-Z]{1,20}$/,
+        ruleMessage('it is not a method in capitals', 'Write it like "GET"'),
+      ),
       v.examples(['GET']),
       wanted('a method as a string, such as "GET"'),
     ),
@@ -45,11 +48,11 @@ const explainSchema = v.pipe(
       v.string(),
       v.regex(
         /^\//,
-        because('it does not begin with a slash', 'Write it like "/api/asset/abc?x=1"'),
+        ruleMessage('it does not begin with a slash', 'Write it like "/api/asset/abc?x=1"'),
       ),
       v.maxCodePoints(
         PATH_MAX_LENGTH,
-        because(`it is longer than ${PATH_MAX_LENGTH} characters`, 'Send a shorter one'),
+        ruleMessage(`it is longer than ${PATH_MAX_LENGTH} characters`, 'Send a shorter one'),
       ),
       v.description('The path as it arrives, with its query.'),
       v.examples(['/api/asset/abc123']),
@@ -61,7 +64,7 @@ const explainSchema = v.pipe(
           v.string(),
           v.maxCodePoints(
             ORIGIN_MAX_LENGTH,
-            because(`it is longer than ${ORIGIN_MAX_LENGTH} characters`, 'Send a shorter one'),
+            ruleMessage(`it is longer than ${ORIGIN_MAX_LENGTH} characters`, 'Send a shorter one'),
           ),
           wanted('an origin as a string, such as "https://app.example.com", or null'),
         ),
@@ -75,7 +78,7 @@ const explainSchema = v.pipe(
         v.array(v.pipe(v.string(), wanted('the name of a header as a string'))),
         v.maxLength(
           HEADERS_MAX,
-          because(`it holds more than ${HEADERS_MAX} names`, 'Name fewer headers'),
+          ruleMessage(`it holds more than ${HEADERS_MAX} names`, 'Name fewer headers'),
         ),
         v.description('Names of the headers that the client sends.'),
         wanted('a list of names, such as ["authorization", "content-type"]'),
@@ -177,7 +180,7 @@ export const explainOperations: readonly Operation[] = [
   },
 ];
 
-async function explainRequest(call: Call): Promise<Outcome> {
+async function explainRequest(call: Call): Promise<OperationResult> {
   const { management, request } = call;
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
@@ -185,11 +188,11 @@ async function explainRequest(call: Call): Promise<Outcome> {
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading);
   checkChoice(body.document, found);
-  if (!reading.ok || !found.isEmpty) return refuse(invalidFields(found));
+  if (!reading.ok || !found.isEmpty) return refusal(invalidFields(found));
   const { method, path, origin, headers, keyId, token = '' } = reading.value;
   const subject =
     keyId === undefined ? await findByToken(call, token) : await findById(call, keyId);
-  if (subject === null) return refuse(noSuchKey(keyId ?? ''));
+  if (subject === null) return refusal(noSuchKey(keyId ?? ''));
 
   // The runtime drops blanks around it, and an empty one cannot be told from none.
   const originHeader = origin?.replace(/^[ \t]+|[ \t]+$/g, '') || null;

@@ -15,7 +15,13 @@
 import { base64url } from 'jose';
 import type { KeptAnswer } from '../keys/admin/types.ts';
 import { ANSWER_KEPT_SECONDS, IDEMPOTENCY_KEY_MAX_LENGTH } from './limits.ts';
-import { type Answer, type AnswerDocument, type Call, type Outcome, refuse } from './operation.ts';
+import {
+  type Answer,
+  type AnswerDocument,
+  type Call,
+  type OperationResult,
+  refusal,
+} from './operation.ts';
 import { problem } from './problems.ts';
 
 /** Makes of an answer what is kept of it; `null` where nothing is to be kept. */
@@ -42,15 +48,15 @@ interface Kept {
 export async function once(
   call: Call,
   bodyText: string,
-  act: (keep: Keep) => Promise<Outcome>,
-): Promise<Outcome> {
+  act: (keep: Keep) => Promise<OperationResult>,
+): Promise<OperationResult> {
   const idempotencyKey = call.request.headers.get('idempotency-key');
   if (idempotencyKey === null) return act(async () => null);
   if (
     idempotencyKey.length > IDEMPOTENCY_KEY_MAX_LENGTH ||
     !/^[\x21-\x7e]+$/.test(idempotencyKey)
   ) {
-    return refuse(
+    return refusal(
       problem(
         'malformed_header',
         `Cannot read the Idempotency-Key: 1 to ${IDEMPOTENCY_KEY_MAX_LENGTH} visible ASCII characters without blanks are wanted, such as a UUID`,
@@ -112,9 +118,9 @@ async function keep(call: Call, name: Name, answer: Answer<AnswerDocument>): Pro
   };
 }
 
-async function replay(call: Call, name: Name, kept: KeptAnswer): Promise<Outcome> {
+async function replay(call: Call, name: Name, kept: KeptAnswer): Promise<OperationResult> {
   if (kept.requestHash !== name.requestHash) {
-    return refuse(
+    return refusal(
       problem(
         'idempotency_key_reused',
         'Cannot accept the Idempotency-Key: another request was made with it in the last 24 hours. Use a new one for each request',
@@ -127,7 +133,7 @@ async function replay(call: Call, name: Name, kept: KeptAnswer): Promise<Outcome
   if (!showsToken(body)) return { ok: true, status, headers: again, body };
   const token = await open(call, name, kept);
   if (token === null) {
-    return refuse(
+    return refusal(
       problem(
         'token_not_replayable',
         `Cannot show the token of ${JSON.stringify(body['id'])} again: this request was carried out before, and tokens are shown once`,

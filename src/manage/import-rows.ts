@@ -20,10 +20,10 @@ import {
 import { IMPORT_KEYS_MAX, IMPORTED_TOKEN_MIN_LENGTH, MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import type { Context } from './operation.ts';
 import {
-  because,
   failed,
   type Reading,
   readDocument,
+  ruleMessage,
   type Schema,
   secret,
   wanted,
@@ -40,21 +40,21 @@ const rowSchema = v.pipe(
         v.string(),
         v.minLength(
           IMPORTED_TOKEN_MIN_LENGTH,
-          because(
+          ruleMessage(
             `it is shorter than ${IMPORTED_TOKEN_MIN_LENGTH} characters, so that it could be guessed`,
             'Create a new key instead',
           ),
         ),
         v.maxCodePoints(
           TOKEN_MAX_LENGTH,
-          because(
+          ruleMessage(
             `it is longer than ${TOKEN_MAX_LENGTH} characters, which is more than is looked up`,
             'Create a new key instead',
           ),
         ),
         v.regex(
           /^[A-Za-z0-9\-._~+/]+=*$/,
-          because(
+          ruleMessage(
             'it holds a character that no Bearer token may have, so that nobody could send it',
             'Check that it was copied whole and without quotes or blanks',
           ),
@@ -69,7 +69,7 @@ const rowSchema = v.pipe(
         v.string(),
         v.regex(
           /^[0-9a-fA-F]{64}$/,
-          because('it is not a SHA-256 hash', 'Send 64 hexadecimal digits'),
+          ruleMessage('it is not a SHA-256 hash', 'Send 64 hexadecimal digits'),
         ),
         v.description(
           'SHA-256 of the token in hexadecimal. Either this or "token". Whether such a token can be sent and looked up cannot be checked.',
@@ -83,11 +83,14 @@ const rowSchema = v.pipe(
         v.string(),
         v.maxCodePoints(
           HINT_MAX_LENGTH,
-          because(`it is longer than ${HINT_MAX_LENGTH} characters`, 'Use a few characters'),
+          ruleMessage(`it is longer than ${HINT_MAX_LENGTH} characters`, 'Use a few characters'),
         ),
         v.regex(
           /^[\x21-\x7e]*$/,
-          because('it holds something else than visible ASCII characters', 'Use a few characters'),
+          ruleMessage(
+            'it holds something else than visible ASCII characters',
+            'Use a few characters',
+          ),
         ),
         v.description(
           'With "tokenHash": what people recognise the token by, such as its first four characters.',
@@ -112,10 +115,10 @@ function bodyOf<Row extends Schema>(row: Row) {
     v.strictObject({
       keys: v.pipe(
         v.array(row),
-        v.minLength(1, because('it is empty', 'List at least one key')),
+        v.minLength(1, ruleMessage('it is empty', 'List at least one key')),
         v.maxLength(
           IMPORT_KEYS_MAX,
-          because(`it holds more than ${IMPORT_KEYS_MAX} keys`, 'Import them in several calls'),
+          ruleMessage(`it holds more than ${IMPORT_KEYS_MAX} keys`, 'Import them in several calls'),
         ),
         wanted(`a list of 1 to ${IMPORT_KEYS_MAX} keys`),
         secret(),

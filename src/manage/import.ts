@@ -19,8 +19,8 @@ import {
   type Call,
   type Context,
   type Operation,
-  type Outcome,
-  refuse,
+  type OperationResult,
+  refusal,
 } from './operation.ts';
 import { readBody } from './request-body.ts';
 
@@ -72,16 +72,16 @@ export const importOperations: readonly Operation[] = [
   },
 ];
 
-async function importKeys(call: Call): Promise<Outcome> {
+async function importKeys(call: Call): Promise<OperationResult> {
   const { management, caller, request } = call;
   const body = await readBody(request, { maxBytes: IMPORT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
     const reading = await readRows(call, body.document);
-    if (!reading.ok) return refuse(invalidFields(reading));
+    if (!reading.ok) return refusal(invalidFields(reading));
     const rows = reading.value;
     const duplicates = await findDuplicates(call, rows);
-    if (duplicates) return refuse(duplicates);
+    if (duplicates) return refusal(duplicates);
 
     const nowMs = management.now();
     const keys = rows.map((row): ImportedKey => {
@@ -110,7 +110,7 @@ async function importKeys(call: Call): Promise<Outcome> {
     } catch (error) {
       // Somebody else may have imported one of the tokens in between.
       const late = await findDuplicates(call, rows);
-      if (late) return refuse(late);
+      if (late) return refusal(late);
       throw error;
     }
     // No token is named, so that no copies are made: the first reader of a key leaves one.

@@ -13,7 +13,7 @@ import {
   mintingIdentityOf,
   randomBase62,
 } from '../core/key/token.ts';
-import { beginningOf } from '../core/text.ts';
+import { truncate } from '../core/text.ts';
 import type { ChangeNote, ListCursor, NewToken, ShownKey } from '../keys/admin/types.ts';
 import {
   createKeySchema,
@@ -43,12 +43,12 @@ import {
   type Call,
   type Context,
   type Operation,
-  type Outcome,
-  refuse,
+  type OperationResult,
+  refusal,
 } from './operation.ts';
 import { problem } from './problems.ts';
 import { cursorSchema, limitSchema, readQuery } from './query.ts';
-import { because } from './read-document.ts';
+import { ruleMessage } from './read-document.ts';
 import { readBody } from './request-body.ts';
 
 const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
@@ -60,7 +60,7 @@ const listQuerySchema = v.strictObject({
       v.string(),
       v.maxCodePoints(
         SEARCH_MAX_LENGTH,
-        because(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
+        ruleMessage(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
       ),
       v.description(
         'Only keys whose name holds this text, whatever the case of its ASCII letters.',
@@ -182,13 +182,13 @@ export const keyOperations: readonly Operation[] = [
   },
 ];
 
-async function createKey(call: Call): Promise<Outcome> {
+async function createKey(call: Call): Promise<OperationResult> {
   const { management, caller, request } = call;
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
     const reading = readNewKey(body.document);
-    if (!reading.ok) return refuse(invalidFields(reading));
+    if (!reading.ok) return refusal(invalidFields(reading));
 
     const { name, owner, access, expiresAtMs } = reading.value;
     const { token, stored } = await newToken(call, access);
@@ -221,9 +221,9 @@ async function createKey(call: Call): Promise<Outcome> {
   });
 }
 
-async function listKeys({ management, caller, query }: Call): Promise<Outcome> {
+async function listKeys({ management, caller, query }: Call): Promise<OperationResult> {
   const reading = readQuery(listQuerySchema, query);
-  if (!reading.ok) return refuse(invalidFields(reading));
+  if (!reading.ok) return refusal(invalidFields(reading));
   const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
   // Nobody else's key is there for a person, so no other owner has any.
   if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
@@ -240,7 +240,7 @@ async function listKeys({ management, caller, query }: Call): Promise<Outcome> {
   return listOf(page, keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null);
 }
 
-function listOf(keys: readonly ShownKey[], nextCursor: string | null): Outcome {
+function listOf(keys: readonly ShownKey[], nextCursor: string | null): OperationResult {
   return answer(200, { keys: keys.map(toKeyDocument), nextCursor });
 }
 
@@ -251,20 +251,20 @@ function readCursor(text: string | undefined): ListCursor | null {
     : null;
 }
 
-async function getKey(call: Call): Promise<Outcome> {
+async function getKey(call: Call): Promise<OperationResult> {
   const key = await findKey(call, call.id);
-  return key === null ? refuse(noSuchKey(call.id)) : shown(key);
+  return key === null ? refusal(noSuchKey(call.id)) : shown(key);
 }
 
-async function editKey(call: Call): Promise<Outcome> {
+async function editKey(call: Call): Promise<OperationResult> {
   const { management, request, id } = call;
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   return changeKey(call, async (key) => {
     const reading = readKeyEdit(body.document, key.kind);
-    if (!reading.ok) return refuse(invalidFields(reading));
+    if (!reading.ok) return refusal(invalidFields(reading));
     const stale = staleness(request.headers.get('if-match'), key);
-    if (stale) return refuse(stale);
+    if (stale) return refusal(stale);
 
     const edited = applyEdit(key, reading.value);
     if (isSameState(key, edited)) return shown(key);
@@ -279,11 +279,11 @@ async function editKey(call: Call): Promise<Outcome> {
   });
 }
 
-async function revokeKey(call: Call): Promise<Outcome> {
+async function revokeKey(call: Call): Promise<OperationResult> {
   const { management, request, id } = call;
   return changeKey(call, async (key) => {
     const stale = staleness(request.headers.get('if-match'), key);
-    if (stale) return refuse(stale);
+    if (stale) return refusal(stale);
     const tokenHashes = await management.store.keys.revoke(key, {
       ...noteOf(call, management.now()),
       before: toAuditDocument(key),
@@ -295,21 +295,21 @@ async function revokeKey(call: Call): Promise<Outcome> {
   });
 }
 
-async function rollKey(call: Call): Promise<Outcome> {
+async function rollKey(call: Call): Promise<OperationResult> {
   const { management, request, id } = call;
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES, absent: {} });
   if (!body.ok) return body;
   return once(call, body.text, (keep) =>
     changeKey(call, async (key) => {
       const reading = readRoll(body.document);
-      if (!reading.ok) return refuse(invalidFields(reading));
+      if (!reading.ok) return refusal(invalidFields(reading));
       const stale = staleness(request.headers.get('if-match'), key);
-      if (stale) return refuse(stale);
+      if (stale) return refusal(stale);
       const { graceSeconds } = reading.value;
       const nowMs = management.now();
       const hasRoom =
         graceSeconds === 0 || (await management.store.keys.countTokens(id, nowMs)) < TOKENS_PER_KEY;
-      if (!hasRoom) return refuse(tooManyTokens());
+      if (!hasRoom) return refusal(tooManyTokens());
 
       const { token, stored } = await newToken(call, key);
       const olderExpireAtMs = nowMs + graceSeconds * 1000;
@@ -348,15 +348,15 @@ async function rollKey(call: Call): Promise<Outcome> {
  */
 export async function changeKey(
   call: Call,
-  change: (key: ShownKey) => Promise<Outcome | null>,
-): Promise<Outcome> {
+  change: (key: ShownKey) => Promise<OperationResult | null>,
+): Promise<OperationResult> {
   for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt++) {
     const key = await findKey(call, call.id);
-    if (key === null) return refuse(noSuchKey(call.id));
+    if (key === null) return refusal(noSuchKey(call.id));
     const outcome = await change(key);
     if (outcome !== null) return outcome;
   }
-  return refuse(
+  return refusal(
     problem(
       'conflict',
       'Cannot change the key: others are changing it at the same time. Try again',
@@ -384,7 +384,7 @@ export function isVisible(key: Pick<ShownKey, 'owner'>, caller: Context['caller'
 export function noSuchKey(id: string) {
   return problem(
     'not_found',
-    `Cannot find key ${JSON.stringify(beginningOf(id, 100))}: there is no such key, or it was revoked`,
+    `Cannot find key ${JSON.stringify(truncate(id, 100))}: there is no such key, or it was revoked`,
   );
 }
 
@@ -425,7 +425,7 @@ async function newToken(
   return { token, stored: { tokenHash: await hashToken(token), minting } };
 }
 
-function shown(key: ShownKey): Outcome {
+function shown(key: ShownKey): OperationResult {
   return answer(200, toKeyDocument(key), { ETag: etagOf(key) });
 }
 

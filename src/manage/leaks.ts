@@ -16,7 +16,7 @@ import { hashToken } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import type { KeyOfToken } from '../keys/admin/types.ts';
 import { readLeakUrl } from '../leaks/leak-url.ts';
-import type { Caller } from './authenticate.ts';
+import type { Manager } from './authenticate.ts';
 import { toAuditDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { changeKey, committed, noteOf } from './keys.ts';
@@ -26,16 +26,16 @@ import {
   answer,
   type Call,
   type Operation,
-  type Outcome,
+  type OperationResult,
   type Refusal,
-  refuse,
+  refusal,
 } from './operation.ts';
 import { problem } from './problems.ts';
 import { pathOf } from './read-document.ts';
 import { bodyTooLarge, readBytes, readJson } from './request-body.ts';
 
 /** As the audit calls whoever reported a leak. */
-export const gitHubSecretScanning: Caller = { actor: 'github secret scanning', owner: null };
+export const gitHubSecretScanning: Manager = { actor: 'github secret scanning', owner: null };
 
 const TYPE_MAX_LENGTH = 200;
 
@@ -107,7 +107,7 @@ export const leakOperations: readonly Operation[] = [
 ];
 
 /** One entry of a report, without its token. */
-interface Report {
+interface LeakReport {
   readonly tokenHash: string;
   readonly type: string;
   readonly url: string | null;
@@ -126,10 +126,10 @@ type Fate =
   /** Nothing yet: see `LEAK_KEYS_REVOKED_MAX`. */
   | 'left';
 
-async function reportLeaks(call: Call): Promise<Outcome> {
+async function reportLeaks(call: Call): Promise<OperationResult> {
   const { management, requestId } = call;
   const { leaks: config } = management;
-  if (config === null) return refuse(problem('not_found', 'Cannot find this at the edge'));
+  if (config === null) return refusal(problem('not_found', 'Cannot find this at the edge'));
   const reading = await readReports(call, config);
   if (!reading.ok) return reading;
   const { reports } = reading;
@@ -156,7 +156,7 @@ async function reportLeaks(call: Call): Promise<Outcome> {
 
   const left = [...fates.values()].filter((fate) => fate === 'left').length;
   if (left > 0) {
-    return refuse(
+    return refusal(
       problem(
         'leaks_left',
         `Cannot revoke so many keys at once: ${left} of the reported tokens still work. Send the same report again`,
@@ -179,18 +179,18 @@ async function reportLeaks(call: Call): Promise<Outcome> {
 async function readReports(
   { management, request, requestId }: Call,
   { keys }: LeakConfig,
-): Promise<{ readonly ok: true; readonly reports: readonly Report[] } | Refusal> {
+): Promise<{ readonly ok: true; readonly reports: readonly LeakReport[] } | Refusal> {
   const unsigned = (cause: string): Refusal => {
     management.log({ event: 'management_refused', requestId, code: 'invalid_signature', cause });
     // The log tells what was wrong with it; the caller is not told.
     const detail =
       'Cannot take the report: GitHub has not signed it with a key that this deployment knows';
-    return refuse(problem('invalid_signature', detail));
+    return refusal(problem('invalid_signature', detail));
   };
   const signed = readSignature(request.headers, keys);
   if (!signed.ok) return unsigned(signed.cause);
   const bytes = await readBytes(request, LEAK_BODY_MAX_BYTES);
-  if (bytes === null) return refuse(bodyTooLarge(LEAK_BODY_MAX_BYTES));
+  if (bytes === null) return refusal(bodyTooLarge(LEAK_BODY_MAX_BYTES));
   // Before it is parsed, so that nobody else's text reaches a parser.
   if (!(await isSignedBy(signed.key, signed.signature, bytes))) {
     return unsigned('the signature is not that of the body');
@@ -198,7 +198,7 @@ async function readReports(
   const body = readJson(bytes);
   if (!body.ok) return body;
   const parsed = v.safeParse(reportsSchema, body.document);
-  if (!parsed.success) return refuse(misshapen(parsed.issues[0]));
+  if (!parsed.success) return refusal(misshapen(parsed.issues[0]));
   return { ok: true, reports: await Promise.all(parsed.output.map(toReport)) };
 }
 
@@ -215,7 +215,7 @@ async function toReport({
   type,
   url,
   source,
-}: v.InferOutput<typeof reportsSchema>[number]): Promise<Report> {
+}: v.InferOutput<typeof reportsSchema>[number]): Promise<LeakReport> {
   return {
     tokenHash: await hashToken(token),
     type,
@@ -229,14 +229,14 @@ async function toReport({
 async function dealWith(
   call: Call,
   { actions }: LeakConfig,
-  reports: readonly Report[],
+  reports: readonly LeakReport[],
   known: ReadonlyMap<string, KeyOfToken>,
-): Promise<ReadonlyMap<Report, Fate>> {
+): Promise<ReadonlyMap<LeakReport, Fate>> {
   const { management } = call;
   const nowMs = management.now();
-  const fates = new Map<Report, Fate>();
-  const toRevoke = new Map<string, Report[]>();
-  const toNote: { readonly report: Report; readonly key: KeyOfToken['key'] }[] = [];
+  const fates = new Map<LeakReport, Fate>();
+  const toRevoke = new Map<string, LeakReport[]>();
+  const toNote: { readonly report: LeakReport; readonly key: KeyOfToken['key'] }[] = [];
   for (const report of reports) {
     const found = known.get(report.tokenHash);
     if (found === undefined) continue;
@@ -272,7 +272,11 @@ async function dealWith(
 }
 
 /** Revokes a key as DELETE does. Its line in the audit says where the token was found. */
-async function revokeLeaked(call: Call, keyId: string, reports: readonly Report[]): Promise<Fate> {
+async function revokeLeaked(
+  call: Call,
+  keyId: string,
+  reports: readonly LeakReport[],
+): Promise<Fate> {
   const { management } = call;
   const leakUrl = reports.find(({ url }) => url !== null)?.url ?? null;
   const outcome = await changeKey({ ...call, id: keyId }, async (key) => {

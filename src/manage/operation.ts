@@ -12,7 +12,7 @@ import type { AdminStore } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
-import type { Caller } from './authenticate.ts';
+import type { Manager } from './authenticate.ts';
 import type { People } from './people.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Schema } from './read-document.ts';
@@ -72,7 +72,7 @@ export interface RequestParts {
 /** Who asks for something to be done, and what with. */
 export interface Context extends RequestParts {
   readonly management: Management;
-  readonly caller: Caller;
+  readonly caller: Manager;
 }
 
 /** One request to an endpoint. */
@@ -95,7 +95,7 @@ export interface Answer<Body = AnswerDocument | readonly AnswerDocument[] | null
 }
 
 /** What an endpoint comes to: an answer, or the problem. It throws only when something of ours fails. */
-export type Outcome = Answer | Refusal;
+export type OperationResult = Answer | Refusal;
 
 /** A refusal as a value. */
 export interface Refusal {
@@ -136,7 +136,7 @@ export interface Operation {
   };
   /** Problems beside those that follow from the members above. */
   readonly problems: readonly ProblemCode[];
-  readonly handle: (call: Call) => Promise<Outcome>;
+  readonly handle: (call: Call) => Promise<OperationResult>;
 }
 
 /** An answer with a document. */
@@ -149,6 +149,6 @@ export function answer<Body extends Answer['body']>(
 }
 
 /** A refusal. */
-export function refuse(problem: Problem, headers: Answer['headers'] = {}): Refusal {
+export function refusal(problem: Problem, headers: Answer['headers'] = {}): Refusal {
   return { ok: false, problem, headers };
 }

@@ -4,7 +4,7 @@
  * `errors-page.ts` shows this table, and that of the gateway (`core/decide/rejection.ts`), to people.
  */
 
-import { ownProblemKinds, type Problem } from '../problem.ts';
+import { type Problem, sharedProblemKinds } from '../problem.ts';
 
 /** What is the same about every problem of one code. */
 export interface ProblemKind {
@@ -62,13 +62,13 @@ export const problemKinds = {
       'Operators: set GITHUB_SECRET_SCANNING_KEYS to the keys that GitHub publishes today. The log says what was wrong.',
   },
   not_found: {
-    ...ownProblemKinds.not_found,
+    ...sharedProblemKinds.not_found,
     meaning:
       'There is nothing of this name at the edge, or it is not yours. Revoked keys are gone as well.',
     remedy: 'Check the path and the id.',
   },
   method_not_allowed: {
-    ...ownProblemKinds.method_not_allowed,
+    ...sharedProblemKinds.method_not_allowed,
     meaning: 'The path exists, but it does not take this method.',
     remedy: 'Use one of the methods that the Allow header of the answer lists.',
   },

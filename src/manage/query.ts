@@ -4,9 +4,9 @@
 
 import * as v from 'valibot';
 import { ProblemList } from '../core/field-problem.ts';
-import { shorten } from '../core/text.ts';
+import { truncateWithEllipsis } from '../core/text.ts';
 import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, QUOTE_MAX_LENGTH } from './limits.ts';
-import { because, failed, type Reading, readDocument, wanted } from './read-document.ts';
+import { failed, type Reading, readDocument, ruleMessage, wanted } from './read-document.ts';
 
 /** The query of an endpoint that takes no parameters. */
 export const noQuerySchema = v.strictObject({});
@@ -20,18 +20,23 @@ export function readQuery<Target extends v.GenericSchema>(
   query: URLSearchParams,
 ): Reading<v.InferOutput<Target>> {
   const found = new ProblemList();
-  const refuse = (name: string, reason: string, fix: string) =>
-    found.add(() => ({ path: shorten(name, QUOTE_MAX_LENGTH), value: null, reason, fix }));
+  const refusal = (name: string, reason: string, fix: string) =>
+    found.add(() => ({
+      path: truncateWithEllipsis(name, QUOTE_MAX_LENGTH),
+      value: null,
+      reason,
+      fix,
+    }));
   const given = new Map<string, string>();
   const repeated = new Set<string>();
   for (const [name, value] of query) {
     if (given.has(name)) repeated.add(name);
     given.set(name, value);
   }
-  for (const name of repeated) refuse(name, 'it is given more than once', 'Give it once');
+  for (const name of repeated) refusal(name, 'it is given more than once', 'Give it once');
   const filled = [...given].filter(([, value]) => value !== '');
   for (const [name, value] of given) {
-    if (value === '') refuse(name, 'it is empty', 'Give it a value, or remove it');
+    if (value === '') refusal(name, 'it is empty', 'Give it a value, or remove it');
   }
   const reading = readDocument(schema, Object.fromEntries(filled));
   if (!reading.ok) found.addAll(reading);
@@ -52,7 +57,7 @@ export function wholeNumber(bounds: {
       v.string(),
       v.check(
         (text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max,
-        because(`it is not a whole number from ${min} to ${max}`, fix),
+        ruleMessage(`it is not a whole number from ${min} to ${max}`, fix),
       ),
       v.metadata({
         jsonSchema: { type: 'integer', minimum: min, maximum: max, default: fallback },
@@ -80,7 +85,7 @@ export function cursorSchema(pattern: RegExp) {
       v.string(),
       v.regex(
         pattern,
-        because(
+        ruleMessage(
           'it is not a cursor of this list',
           'Use nextCursor of the page before, or remove it',
         ),
@@ -96,7 +101,7 @@ export const keyIdSchema = v.pipe(
   v.string(),
   v.regex(
     /^key_[0-9A-Za-z]{22}$/,
-    because('it is not the id of a key', 'Write it like "key_0A1b2C3d4E5f6G7h8I9j0K"'),
+    ruleMessage('it is not the id of a key', 'Write it like "key_0A1b2C3d4E5f6G7h8I9j0K"'),
   ),
   wanted('the id of a key'),
 );

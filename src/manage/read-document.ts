@@ -9,7 +9,7 @@
 
 import * as v from 'valibot';
 import { type FieldProblem, type FoundProblems, ProblemList } from '../core/field-problem.ts';
-import { shorten } from '../core/text.ts';
+import { truncateWithEllipsis } from '../core/text.ts';
 import { QUOTE_MAX_LENGTH } from './limits.ts';
 
 /** Any schema. */
@@ -65,7 +65,7 @@ export function itemsBoundedByRule<Input>(
 }
 
 /** The message of a rule: the reason, to follow the field's name, and the fix. */
-export function because(reason: string, fix: string): string {
+export function ruleMessage(reason: string, fix: string): string {
   return `${reason}\n${fix}`;
 }
 
@@ -110,7 +110,9 @@ function checkObject(
   }
   for (const name of Object.keys(fields)) {
     if (Object.hasOwn(place.entries, name)) continue;
-    walk.found.add(() => unknownField(pathOf(path, shorten(name, QUOTE_MAX_LENGTH)), place));
+    walk.found.add(() =>
+      unknownField(pathOf(path, truncateWithEllipsis(name, QUOTE_MAX_LENGTH)), place),
+    );
   }
 }
 
@@ -228,7 +230,7 @@ function quotable(schema: Schema, value: unknown): unknown {
   if (metadataOf(schema)['isSecret'] === true) return null;
   switch (typeof value) {
     case 'string':
-      return shorten(value, QUOTE_MAX_LENGTH);
+      return truncateWithEllipsis(value, QUOTE_MAX_LENGTH);
     case 'number':
     case 'boolean':
       return value;

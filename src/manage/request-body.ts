@@ -22,14 +22,14 @@ export async function readBody(
   const mediaType = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   const isDeclared = mediaType === 'application/json';
   const mayBeAbsent = options.absent !== undefined && mediaType === undefined;
-  if (!isDeclared && !mayBeAbsent) return refuse(unsupported(mediaType));
+  if (!isDeclared && !mayBeAbsent) return unread(unsupported(mediaType));
 
   const bytes = await readBytes(request, options.maxBytes);
-  if (bytes === null) return refuse(bodyTooLarge(options.maxBytes));
+  if (bytes === null) return unread(bodyTooLarge(options.maxBytes));
   if (bytes.length === 0 && options.absent !== undefined) {
     return { ok: true, text: '', document: options.absent };
   }
-  if (!isDeclared) return refuse(unsupported(mediaType));
+  if (!isDeclared) return unread(unsupported(mediaType));
   return readJson(bytes);
 }
 
@@ -39,7 +39,7 @@ export function readJson(bytes: Uint8Array): BodyReading {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
     return parse(text);
   } catch {
-    return refuse(problem('malformed_json', 'Cannot read the body: it is not UTF-8'));
+    return unread(problem('malformed_json', 'Cannot read the body: it is not UTF-8'));
   }
 }
 
@@ -48,7 +48,7 @@ function parse(text: string): BodyReading {
     return { ok: true, text, document: JSON.parse(text) };
   } catch (error) {
     const place = text.trim() === '' ? 'it is empty' : placeOf(error, text);
-    return refuse(problem('malformed_json', `Cannot parse the body as JSON: ${place}`));
+    return unread(problem('malformed_json', `Cannot parse the body as JSON: ${place}`));
   }
 }
 
@@ -78,7 +78,7 @@ export function bodyTooLarge(maxBytes: number): Problem {
   );
 }
 
-function refuse(refusal: Problem): BodyReading {
+function unread(refusal: Problem): BodyReading {
   return { ok: false, problem: refusal };
 }
 

@@ -9,7 +9,7 @@ import { DAY_MS, dayOf } from '../usage/batch.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findKey, noSuchKey } from './keys.ts';
-import { answer, type Call, type Operation, type Outcome, refuse } from './operation.ts';
+import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { readQuery, wholeNumber } from './query.ts';
 
 const usageQuerySchema = v.strictObject({
@@ -93,12 +93,12 @@ export const usageOperations: readonly Operation[] = [
   },
 ];
 
-async function getUsage(call: Call): Promise<Outcome> {
+async function getUsage(call: Call): Promise<OperationResult> {
   const { management, query, id } = call;
   const reading = readQuery(usageQuerySchema, query);
-  if (!reading.ok) return refuse(invalidFields(reading));
+  if (!reading.ok) return refusal(invalidFields(reading));
   const key = await findKey(call, id);
-  if (key === null) return refuse(noSuchKey(id));
+  if (key === null) return refusal(noSuchKey(id));
   const nowMs = management.now();
   const { days = USAGE_DAYS_DEFAULT } = reading.value;
   const from = dayOf(nowMs - (days - 1) * DAY_MS);
@@ -108,9 +108,9 @@ async function getUsage(call: Call): Promise<Outcome> {
   return answer(200, { keyId: key.id, from, to: dayOf(nowMs), usage, totals });
 }
 
-async function listRefusedOrigins(call: Call): Promise<Outcome> {
+async function listRefusedOrigins(call: Call): Promise<OperationResult> {
   const key = await findKey(call, call.id);
-  if (key === null) return refuse(noSuchKey(call.id));
+  if (key === null) return refusal(noSuchKey(call.id));
   const origins = await call.management.usage.refusedOriginsOf(key.id);
   return answer(200, {
     origins: origins.map(({ origin, code, lastAtMs, count }) => ({

@@ -10,7 +10,7 @@ import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts'
 import { USAGE_BATCH_MAX_BYTES } from './limits.ts';
 
 /** What became of a request. Disjoint: every request counts under one of them. */
-export type Outcome =
+export type UsageOutcome =
   | 'allowed'
   | 'preflight_granted'
   | `denied:${RejectionCode}`
@@ -27,12 +27,12 @@ export const outcomeByCode = Object.fromEntries(
     code,
     code.startsWith('upstream_') ? `upstream_error:${code}` : `denied:${code}`,
   ]),
-) as Readonly<Record<RejectionCode, Outcome>>;
+) as Readonly<Record<RejectionCode, UsageOutcome>>;
 
 /** The lists of a batch, each a table without its heading. */
 export type UsageRow =
   /** Key, day, outcome and requests. These may be negative: see `UsageCounter.countRefused`. */
-  | readonly ['counts', readonly [string, string, Outcome, number]]
+  | readonly ['counts', readonly [string, string, UsageOutcome, number]]
   /** Key, and when it was last let through, in milliseconds. */
   | readonly ['used', readonly [string, number]]
   /** Key, origin, code, when last, in milliseconds, and how often. */

@@ -86,17 +86,17 @@ const NOT_ARRANGED = Number.NEGATIVE_INFINITY;
 const FLUSH_LATE_MS = 1_000;
 /** An early flush that comes to nothing is not tried again sooner. */
 const EARLY_RETRY_MS = 1_000;
-const TELL_EVERY_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 
 /** A counter that has counted nothing. One isolate has one. */
 export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
   const { flushMs, now, wait } = options;
   const tallies = new UsageTallies();
-  const toldMs = new Map<UsageEvent['event'], number>();
+  const loggedMs = new Map<UsageEvent['event'], number>();
   const outbox = new UsageOutbox({
     ...options,
     onFailure: (error) =>
-      tell({
+      logOncePerMinute({
         event: 'usage_hand_over_failed',
         error: error instanceof Error ? error.message : String(error),
         waitingBatches: outbox.batches,
@@ -143,7 +143,7 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
   function closeTallies(): void {
     const overflow = tallies.overflow();
     if (overflow.unattributedRequests > 0 || overflow.droppedOrigins > 0) {
-      tell({ event: 'usage_overflow', ...overflow });
+      logOncePerMinute({ event: 'usage_overflow', ...overflow });
     }
     outbox.add(writeBatches(tallies.toRows(), { nowMs: now(), newId: options.newId }));
     tallies.clear();
@@ -158,10 +158,10 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
     }
   }
 
-  function tell(event: UsageEvent): void {
+  function logOncePerMinute(event: UsageEvent): void {
     const nowMs = now();
-    if (nowMs - (toldMs.get(event.event) ?? NOT_ARRANGED) < TELL_EVERY_MS) return;
-    toldMs.set(event.event, nowMs);
+    if (nowMs - (loggedMs.get(event.event) ?? NOT_ARRANGED) < LOG_EVERY_MS) return;
+    loggedMs.set(event.event, nowMs);
     options.log(event);
   }
 

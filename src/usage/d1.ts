@@ -7,7 +7,7 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
-import { batchIdFrom, type ClosedBatch, DAY_MS, dayOf, type Outcome } from './batch.ts';
+import { batchIdFrom, type ClosedBatch, DAY_MS, dayOf, type UsageOutcome } from './batch.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_BATCH_REMEMBERED_DAYS,
@@ -18,7 +18,7 @@ import {
 export interface DailyUsage {
   /** YYYY-MM-DD in UTC. */
   readonly day: string;
-  readonly outcome: Outcome;
+  readonly outcome: UsageOutcome;
   readonly requests: number;
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
-import { DAY_MS, dayOf, NO_KEY, type Outcome, UNATTRIBUTED, type UsageRow } from './batch.ts';
+import { DAY_MS, dayOf, NO_KEY, UNATTRIBUTED, type UsageOutcome, type UsageRow } from './batch.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_ORIGINS_IN_MEMORY,
@@ -18,7 +18,7 @@ interface KeyTally {
   allowed: number;
   lastUsedAtMs: number;
   /** Every outcome but `allowed`; most keys have none. */
-  others: Map<Outcome, number> | null;
+  others: Map<UsageOutcome, number> | null;
 }
 
 interface DayTallies {
@@ -60,7 +60,7 @@ export class UsageTallies {
   }
 
   /** Counts a request with any other outcome. */
-  countOther(keyId: string, outcome: Outcome, nowMs: number): void {
+  countOther(keyId: string, outcome: UsageOutcome, nowMs: number): void {
     let tally = this.#tallyOf(keyId, nowMs);
     if (!tally.others?.has(outcome)) {
       if (this.#isFullFor(keyId)) tally = this.#tallyOf(UNATTRIBUTED, nowMs);

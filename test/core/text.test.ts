@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { beginningOf, lengthOf, shorten } from '../../src/core/text.ts';
+import { lengthOf, truncate, truncateWithEllipsis } from '../../src/core/text.ts';
 
 const KEY = '\u{1f511}';
 
@@ -18,7 +18,7 @@ describe('lengthOf()', () => {
   });
 });
 
-describe('beginningOf() and shorten()', () => {
+describe('truncate() and truncateWithEllipsis()', () => {
   test.each([
     ['what is short enough', 'abc', 3, 'abc', 'abc'],
     ['nothing', '', 3, '', ''],
@@ -29,7 +29,7 @@ describe('beginningOf() and shorten()', () => {
     ['a pair behind the place of the cut', `abc${KEY}`, 3, 'abc', 'abc…'],
     ['a pair far behind it', `abc${'d'.repeat(3)}${KEY}`, 3, 'abc', 'abc…'],
   ])('of %s', (_, text, most, beginning, shortened) => {
-    expect(beginningOf(text, most)).toBe(beginning);
-    expect(shorten(text, most)).toBe(shortened);
+    expect(truncate(text, most)).toBe(beginning);
+    expect(truncateWithEllipsis(text, most)).toBe(shortened);
   });
 });

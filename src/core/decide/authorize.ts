@@ -15,7 +15,7 @@ import {
   queryThatFetchSends,
 } from '../routes/request-target.ts';
 import type { RouteMatch, RouteTable } from '../routes/route-table.ts';
-import { beginningOf } from '../text.ts';
+import { truncate } from '../text.ts';
 import { type Rejection, reject } from './rejection.ts';
 
 /** The request as the rules see it. */
@@ -172,7 +172,7 @@ function isRead(method: string): boolean {
 }
 
 function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
-  const endpoint = JSON.stringify(beginningOf(`${method} ${target.path}`, 200));
+  const endpoint = JSON.stringify(truncate(`${method} ${target.path}`, 200));
   const limit = routeLimits[key.access];
   return reject('route_not_allowed', `Cannot call ${endpoint} with this API key: ${limit}`);
 }

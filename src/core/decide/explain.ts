@@ -10,7 +10,7 @@ import type { Key } from '../key/key.ts';
 import { parseOrigin, patternsAdmitting, type WebOrigin } from '../origins/web-origin.ts';
 import { isOwnTarget, type RequestTarget } from '../routes/request-target.ts';
 import type { RouteTable } from '../routes/route-table.ts';
-import { beginningOf } from '../text.ts';
+import { truncate } from '../text.ts';
 import { type Decision, invalidKey } from './authorize.ts';
 import {
   type Grant,
@@ -353,5 +353,5 @@ function refused(rejection: Rejection): Decision {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(beginningOf(text, 200));
+  return JSON.stringify(truncate(text, 200));
 }

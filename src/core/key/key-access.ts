@@ -8,7 +8,7 @@
 import { type FieldProblem, type FoundProblems, ProblemList } from '../field-problem.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../limits.ts';
 import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
-import { lengthOf, shorten } from '../text.ts';
+import { lengthOf, truncateWithEllipsis } from '../text.ts';
 import type { AccessRule } from './key.ts';
 
 /** Access as it is asked for: structurally right, contents unchecked. */
@@ -93,7 +93,7 @@ function checkOrigins(values: readonly string[], problems: ProblemList): readonl
   for (const { index, value, reason, fix } of result.problems) {
     problems.add(() => ({
       path: `${path}[${index}]`,
-      value: shorten(value, QUOTE_MAX_LENGTH),
+      value: truncateWithEllipsis(value, QUOTE_MAX_LENGTH),
       reason,
       fix,
     }));
@@ -116,7 +116,7 @@ function checkRules(
       if (methods.includes(method.toLowerCase())) return;
       problems.add(() => ({
         path: `${path}.methods[${place}]`,
-        value: shorten(method, QUOTE_MAX_LENGTH),
+        value: truncateWithEllipsis(method, QUOTE_MAX_LENGTH),
         reason: 'it is not a method that a rule can name',
         fix: `Use one of ${methods.join(', ')}`,
       }));
@@ -126,7 +126,7 @@ function checkRules(
       if (fault === null) return;
       problems.add(() => ({
         path: `${path}.resources[${place}]`,
-        value: shorten(resource, QUOTE_MAX_LENGTH),
+        value: truncateWithEllipsis(resource, QUOTE_MAX_LENGTH),
         ...fault,
       }));
     });

@@ -3,7 +3,7 @@
  * not be accepted either. Pure, no I/O.
  */
 
-import { beginningOf } from '../text.ts';
+import { truncate } from '../text.ts';
 
 /** Why a value is refused, before its message is put together. */
 export interface Refusal {
@@ -28,7 +28,7 @@ export const advice = {
 
 /** Quotes what may be hostile: shortened, with everything escaped that does not show. */
 export function quote(text: string): string {
-  const beginning = beginningOf(text, QUOTE_MAX_LENGTH);
+  const beginning = truncate(text, QUOTE_MAX_LENGTH);
   const shown = beginning === text ? text : `${beginning}...`;
   return JSON.stringify(shown).replace(/(?! )[\p{C}\p{Z}]/gu, escapeCharacter);
 }

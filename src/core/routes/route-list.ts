@@ -7,7 +7,7 @@
 
 import type { FieldProblem } from '../field-problem.ts';
 import { isRecord, parseJson } from '../json.ts';
-import { beginningOf } from '../text.ts';
+import { truncate } from '../text.ts';
 import type { RouteList, RouteRow } from './route-table.ts';
 
 /** The list, or everything that is wrong with it. */
@@ -38,7 +38,7 @@ export function readRouteList(configured: unknown): RouteListResult {
   if (!isRecord(document)) {
     problem(
       '',
-      typeof configured === 'string' ? beginningOf(configured, 100) : null,
+      typeof configured === 'string' ? truncate(configured, 100) : null,
       'it is not a JSON object',
       'Write {"routes": [{"methods": ["GET"], "path": "/api/task/{task}"}]}',
     );
@@ -57,9 +57,9 @@ export function readRouteList(configured: unknown): RouteListResult {
   return { ok: true, list: { routes, reservedWords, encodedIds } };
 }
 
-type Report = (path: string, value: unknown, reason: string, fix: string) => void;
+type ReportProblem = (path: string, value: unknown, reason: string, fix: string) => void;
 
-function readRoutes(value: unknown, problem: Report): readonly RouteRow[] {
+function readRoutes(value: unknown, problem: ReportProblem): readonly RouteRow[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > ROUTES_MAX) {
     problem('routes', null, `it is not a list of 1 to ${ROUTES_MAX} routes`, 'List the routes');
     return [];
@@ -106,7 +106,7 @@ function readRoutes(value: unknown, problem: Report): readonly RouteRow[] {
 function readReservedWords(
   value: unknown,
   kinds: ReadonlySet<string>,
-  problem: Report,
+  problem: ReportProblem,
 ): Record<string, readonly string[]> {
   const reservedWords: Record<string, readonly string[]> = {};
   if (!isRecord(value)) {
@@ -138,7 +138,7 @@ function readReservedWords(
 function readEncodedIds(
   value: unknown,
   kinds: ReadonlySet<string>,
-  problem: Report,
+  problem: ReportProblem,
 ): readonly string[] {
   if (Array.isArray(value) && value.length === 0) return [];
   const encodedIds = readStrings(value, 'encodedIds', problem);
@@ -149,7 +149,7 @@ function readEncodedIds(
   return encodedIds;
 }
 
-function readStrings(value: unknown, place: string, problem: Report): readonly string[] {
+function readStrings(value: unknown, place: string, problem: ReportProblem): readonly string[] {
   if (
     Array.isArray(value) &&
     value.length > 0 &&

@@ -246,9 +246,9 @@ export function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): Store
     id: row.id,
     owner: row.owner,
     kind: row.kind,
-    allowedOrigins: parseJson<string[]>(row.allowed_origins),
+    allowedOrigins: parseColumn<string[]>(row.allowed_origins),
     fullAccess: row.full_access === 1,
-    rules: parseJson<AccessRule[]>(row.rules),
+    rules: parseColumn<AccessRule[]>(row.rules),
     enabled: row.enabled === 1,
     expiresAtMs: earliest(row.expires_at_ms, tokenExpiresAtMs),
     ...clientTokensOf(row),
@@ -259,13 +259,13 @@ export function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): Store
 function clientTokensOf(
   row: KeyRow,
 ): Pick<StoredKey, 'clientTokens' | 'clientTokensValidFromMs'> | null {
-  const clientTokens = parseJson<ClientTokenAccess>(row.client_tokens);
+  const clientTokens = parseColumn<ClientTokenAccess>(row.client_tokens);
   if (clientTokens === null) return null;
   return { clientTokens, clientTokensValidFromMs: row.client_tokens_valid_from_ms };
 }
 
 /** Only what management wrote is parsed, so its type is known. */
-function parseJson<Value>(text: string | null): Value | null {
+function parseColumn<Value>(text: string | null): Value | null {
   return text === null ? null : (JSON.parse(text) as Value);
 }
 

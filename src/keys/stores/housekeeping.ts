@@ -65,7 +65,7 @@ const sql = {
  * many rows it read and dropped, as D1 counts them. Each part is a transaction of its own; rejects,
  * after all were tried, when one of them did.
  */
-export async function keepHouse(
+export async function runHousekeeping(
   db: D1Database,
   { nowMs, retention }: { readonly nowMs: number; readonly retention: Retention },
 ): Promise<{ readonly rowsRead: number; readonly rowsDropped: number }> {

@@ -12,7 +12,7 @@ import worker from '../../../src/index.ts';
 import { FEED_MEMORY_LINES, KEY_TRIMS_PER_RUN, TRIMS_PER_RUN } from '../../../src/keys/limits.ts';
 import { ChangeFeed } from '../../../src/keys/lookup/change-feed.ts';
 import { createKeyStore } from '../../../src/keys/stores/d1.ts';
-import { keepHouse } from '../../../src/keys/stores/housekeeping.ts';
+import { runHousekeeping } from '../../../src/keys/stores/housekeeping.ts';
 import type { LogPosition, Subject } from '../../../src/keys/types.ts';
 import type { Deployment } from '../../contract/deployment.ts';
 import { createRandom } from '../../keys-model/random.ts';
@@ -26,7 +26,7 @@ const retention = { keyDays: 30, changeDays: 20, auditDays: 10 };
 const kept = (days: number) => NOW_MS - days * DAY_MS;
 const old = (days: number) => kept(days) - 1;
 
-const run = () => keepHouse(env.DB, { nowMs: NOW_MS, retention });
+const run = () => runHousekeeping(env.DB, { nowMs: NOW_MS, retention });
 
 async function runUntilNothingGoes(): Promise<number> {
   for (let runs = 1; ; runs++) if ((await run()).rowsDropped === 0) return runs;
@@ -400,7 +400,7 @@ describe('the edge', () => {
     const laterMs = Date.now() + 1000 * DAY_MS;
     const days = { keyDays: 1, changeDays: 1, auditDays: 1 };
     for (let left = 1; left > 0; ) {
-      left = (await keepHouse(env.DB, { nowMs: laterMs, retention: days })).rowsDropped;
+      left = (await runHousekeeping(env.DB, { nowMs: laterMs, retention: days })).rowsDropped;
     }
     expect(await count('keys')).toBe(0);
     expect(await column('changes', 'token_hash')).toEqual(
