@@ -71,6 +71,7 @@ function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDire
         registeredUntilMs: Number.MAX_SAFE_INTEGER,
         rowsRead: 0,
       }),
+      readLines: async () => [],
     },
     replica: {
       getKey: async () => null,

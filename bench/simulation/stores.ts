@@ -1,7 +1,7 @@
 /** D1, KV and the caches of data centres for the simulation: they count, and take their time. */
 
 import type { StoredKey } from '../../src/core/key/key.ts';
-import { FEED_CACHE_SECONDS, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
+import { FEED_CACHE_SECONDS, FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import {
   type ChangeLine,
   type DatabaseRequest,
@@ -93,6 +93,13 @@ export class Stores {
       this.load.databaseReads++;
       this.load.databaseRowsRead += rowsRead;
       return { feed, rowsRead, ...(key === undefined ? {} : { key }) };
+    },
+    readLines: async (fromSeq) => {
+      await this.#trip('database', 1);
+      const lines = this.#lines.slice(fromSeq - 1, fromSeq + FEED_PAGE_LINES);
+      this.load.databaseReads++;
+      this.load.databaseRowsRead += lines.length;
+      return lines;
     },
   };
 

@@ -69,6 +69,16 @@ export class BoundedMap<Value> {
     this.#row[slot.place] = last;
   }
 
+  /** Deletes every entry whose value fails a test. */
+  keepOnly(isKept: (value: Value) => boolean): void {
+    // From the end, because a deletion moves the last entry into the gap.
+    for (let place = this.#row.length - 1; place >= 0; place--) {
+      // The row is at least this long: only entries at or after this place were deleted.
+      const slot = this.#row[place]!;
+      if (!isKept(slot.value)) this.delete(slot.name);
+    }
+  }
+
   clear(): void {
     this.#slots.clear();
     this.#row = [];

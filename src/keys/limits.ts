@@ -31,8 +31,11 @@ export const FEED_WINDOW_LINES = 2_000;
 /** Lines that an isolate keeps as it lives on. The oldest go, and its window starts later. */
 export const FEED_MEMORY_LINES = 4 * FEED_WINDOW_LINES;
 
-/** A lease that begins this far in the future says that the clock was set back. */
-export const CLOCK_STEP_MS = 5_000;
+/** Lines that an isolate reads at once if one answer does not hold all that are new. */
+export const FEED_PAGE_LINES = 2 * FEED_WINDOW_LINES;
+
+/** A reading of the clock that is this far behind an earlier one says that the clock was set back. */
+export const CLOCK_STEP_MS = 1_000;
 
 /** How long D1 may take to answer a look-up before it counts as out of reach. */
 export const DATABASE_TIMEOUT_MS = 1_500;

@@ -94,6 +94,11 @@ export interface DatabaseAnswer {
 /** D1's primary, in one round trip. Rejects when it cannot be reached. */
 export interface KeyDatabase {
   read(request: DatabaseRequest): Promise<DatabaseAnswer>;
+  /**
+   * Reads the log from a line on, oldest first, a bounded number of lines. Starts with a later line if
+   * that one is gone.
+   */
+  readLines(fromSeq: number): Promise<readonly ChangeLine[]>;
 }
 
 /**

@@ -43,6 +43,8 @@ export type Step =
       readonly graceMs: number;
       readonly copies: Copies;
     }
+  /** Others change very much. */
+  | { readonly do: 'flood'; readonly lines: number }
   | { readonly do: 'repair' }
   | {
       readonly do: 'health';
@@ -151,6 +153,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       slot,
       graceMs: fc.constantFrom(0, 5_000, 60_000),
       copies,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('flood' as const),
+      lines: fc.constantFrom(1_500, 2_100, 9_000),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('repair' as const) }) },
@@ -273,6 +282,10 @@ class Runner {
         return this.#edit(step.slot % slots.length, step.edit, step.copies);
       case 'roll':
         return this.#roll(step.slot % slots.length, step.graceMs, step.copies);
+      case 'flood':
+        // A real D1 is filled by tests of its own.
+        if (!world.mirror) world.truth.flood(step.lines);
+        return;
       case 'repair':
         for (const hash of this.#due) void world.replicate(this.#place(0), hash, 0);
         this.#due.clear();

@@ -7,7 +7,7 @@
  */
 
 import type { AccessRule, StoredKey } from '../../src/core/key/key.ts';
-import { FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
+import { FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import {
   type ChangeLine,
   type DatabaseAnswer,
@@ -51,6 +51,7 @@ export interface Mirror {
   edit(id: string, edit: KeyEdit): Promise<void>;
   roll(id: string, tokenHash: string, oldTokensEndAtMs: number): Promise<void>;
   read(request: DatabaseRequest, expected: DatabaseAnswer): Promise<DatabaseAnswer>;
+  readLines(fromSeq: number): Promise<readonly ChangeLine[]>;
   copyOf(tokenHash: string): Promise<Versioned<StoredKey>>;
 }
 
@@ -114,6 +115,17 @@ export class Truth {
       tokens: rolled,
       subjects: hashes.map(tokenSubject),
     });
+  }
+
+  /** So many lines about keys that nobody asks for. */
+  flood(count: number): void {
+    const { keys, tokens } = this.current;
+    const floodAt = this.versions.length;
+    const subjects = Array.from(
+      { length: count },
+      (_, line): Subject => `token:${floodAt}-${line}`,
+    );
+    this.#commit({ keys, tokens, subjects });
   }
 
   /** As D1's Time Travel does: everything is as it was, the log and its next seq included. */
@@ -187,6 +199,11 @@ export function readVersion(version: Version, request: DatabaseRequest): Databas
       : { registeredUntilMs: registeredUntilMs(version, request.patterns) }),
     rowsRead: 0,
   };
+}
+
+/** A page of the log at this version. */
+export function readLines({ lines }: Version, fromSeq: number): readonly ChangeLine[] {
+  return lines.filter(({ seq }) => seq >= fromSeq).slice(0, FEED_PAGE_LINES + 1);
 }
 
 /** What goes to KV for a token. */

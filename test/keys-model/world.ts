@@ -32,7 +32,7 @@ import {
 import { judgeOrigin, judgeToken } from './judge.ts';
 import { CacheDouble, endure, type Health, KvDouble } from './platform.ts';
 import { createRandom, type Random } from './random.ts';
-import { copyOf, type Mirror, readVersion, Truth, type Version } from './truth.ts';
+import { copyOf, type Mirror, readLines, readVersion, Truth, type Version } from './truth.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /** The settings of every world, which are the defaults. */
@@ -200,7 +200,10 @@ export class World {
       now,
       directory: this.#makeDirectory(
         {
-          database: { read: (request) => this.#read(isolate, request) },
+          database: {
+            read: (request) => this.#read(isolate, request),
+            readLines: (fromSeq) => this.#readLines(isolate, fromSeq),
+          },
           replica: this.#replica(place),
           feedCache: {
             ...feedCache,
@@ -256,6 +259,17 @@ export class World {
       isolate.reads.set(request.tokenHash, { version, atMs: this.time.nowMs });
     }
     return answer;
+  }
+
+  async #readLines(isolate: Isolate, fromSeq: number) {
+    const beginMs = this.time.nowMs;
+    const health = isolate.place.health.database;
+    if (health === 'failing' || health === 'hanging') isolate.failedBeginMs = beginMs;
+    const tripMs = 5 + Math.floor(this.#random() * 300);
+    await endure(health, this.time, { wellMs: tripMs, slowMs: 1_000 + tripMs });
+    const { place } = isolate;
+    place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
+    return this.mirror ? this.mirror.readLines(fromSeq) : readLines(this.truth.current, fromSeq);
   }
 
   async #readShared(isolate: Isolate, feedCache: FeedCache) {

@@ -20,7 +20,7 @@ import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { createRandom } from '../keys-model/random.ts';
-import { MODEL_TAG_KEY_HEX, readVersion, Truth } from '../keys-model/truth.ts';
+import { MODEL_TAG_KEY_HEX, readLines, readVersion, Truth } from '../keys-model/truth.ts';
 import { VirtualTime } from '../keys-model/virtual-time.ts';
 
 /** How a store does: how long it takes, and whether it fails then. `Infinity`: it hangs. */
@@ -32,6 +32,7 @@ export interface StoreHealth {
 /** What was asked of the stores. */
 export interface StoreCalls {
   database: number;
+  pages: number;
   replicaReads: number;
   replicaWrites: number;
   cacheReads: number;
@@ -113,6 +114,7 @@ export class Edge {
   readonly truth = new Truth(() => this.time.nowMs, createRandom(1));
   readonly calls: StoreCalls = {
     database: 0,
+    pages: 0,
     replicaReads: 0,
     replicaWrites: 0,
     cacheReads: 0,
@@ -210,6 +212,11 @@ export class Edge {
           this.calls.database++;
           await this.#endure('database');
           return readVersion(this.truth.current, request);
+        },
+        readLines: async (fromSeq) => {
+          this.calls.pages++;
+          await this.#endure('database');
+          return readLines(this.truth.current, fromSeq);
         },
       },
       replica: {

@@ -121,6 +121,7 @@ function createMirror(world: World, work: RealWork): Mirror {
           return answer;
         }),
       ),
+    readLines: (fromSeq) => work.do(store.readLines(fromSeq)),
     copyOf: (tokenHash) =>
       work.do(
         store.readCopies([tokenHash]).then(({ at, keys }) => ({

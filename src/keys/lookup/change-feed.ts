@@ -34,8 +34,13 @@ export class ChangeFeed {
   #leaseStartMs = Number.NEGATIVE_INFINITY;
   /** When the head was learnt. What was read after that cannot have an earlier head. */
   #headLearntMs = Number.NEGATIVE_INFINITY;
+  /** What changed beyond a gap after the head; `null` while there is no gap. */
+  #ahead: { subjects: Set<Subject>; headSeq: number; learntMs: number } | null = null;
+  /** The latest reading of the clock so far. */
+  #latestMs = Number.NEGATIVE_INFINITY;
   #tagKeyHex: string | null = null;
   #hasImportedTokens = true;
+  readonly #beforeForgetting: ((untilSeq: number) => void)[] = [];
 
   /** Whether there is a window at all. Not before the first read. */
   get isKnown(): boolean {
@@ -78,8 +83,28 @@ export class ChangeFeed {
   }
 
   /**
-   * Whether something that was true at a line of the log is true at the head. This is the only test
-   * of the worth of a copy from outside: from KV, and from D1 when its answer comes late.
+   * Takes a reading of the clock, which must be fresh: read right after I/O or at a request's start.
+   *
+   * A reading more than a second behind the latest one ends the lease, because the clock was set back
+   * and nobody knows how old the lease is. Smaller steps add up to a second to the bound at most.
+   */
+  noteTime(nowMs: number): void {
+    if (nowMs >= this.#latestMs) {
+      this.#latestMs = nowMs;
+    } else if (nowMs < this.#latestMs - CLOCK_STEP_MS) {
+      this.#latestMs = nowMs;
+      this.#forgetTimes();
+    }
+  }
+
+  /** Calls something before lines up to a seq are forgotten, while the log still knows them. */
+  beforeForgetting(settle: (untilSeq: number) => void): void {
+    this.#beforeForgetting.push(settle);
+  }
+
+  /**
+   * Returns whether a value that was current at a line of the log is still current at the head. This
+   * is the only check that decides whether a copy from KV, or a late answer from D1, may be used.
    */
   vouchesFor(at: LogPosition, subjects: readonly Subject[]): boolean {
     return this.#holds(at) && !this.hasChangedSince(at.seq, subjects);
@@ -92,6 +117,7 @@ export class ChangeFeed {
   hasChangedSince(seq: number, subjects: readonly Subject[]): boolean {
     if (!this.#isKnown || seq < this.#start.seq) return true;
     for (const subject of subjects) {
+      if (this.#ahead?.subjects.has(subject)) return true;
       const changedAt = this.#changedAt.get(subject);
       if (changedAt !== undefined && changedAt > seq) return true;
     }
@@ -104,8 +130,11 @@ export class ChangeFeed {
    * was restored to an earlier time), starts the window anew: see `FeedProgress`.
    */
   apply(snapshot: FeedSnapshot, startedAtMs: number, nowMs: number): FeedProgress {
+    this.noteTime(nowMs);
     if (nowMs < this.#leaseStartMs - CLOCK_STEP_MS) this.#forgetTimes();
     if (this.#continuesWith(snapshot, startedAtMs)) {
+      const { headSeq, learntMs } = this.#ahead ?? { headSeq: 0, learntMs: nowMs };
+      if (snapshot.head.seq >= headSeq || startedAtMs > learntMs) this.#ahead = null;
       this.#add(snapshot, startedAtMs, nowMs);
       return 'continued';
     }
@@ -114,6 +143,44 @@ export class ChangeFeed {
     // Two reads at once that tell two histories: nobody knows which is the later, so neither counts.
     if (!isOvertaken) this.#add(snapshot, startedAtMs, nowMs);
     return 'restarted';
+  }
+
+  /** Whether lines beyond a gap are known, so that a value vouched for at the head may have changed. */
+  get hasGap(): boolean {
+    return this.#ahead !== null;
+  }
+
+  /**
+   * Takes note of what a read told that lies beyond a gap. Nothing that it names counts from here on;
+   * what the lines in the gap name, `applyPage` tells.
+   */
+  noteAhead({ lines, after, head }: FeedSnapshot, nowMs: number): void {
+    const subjects = this.#ahead?.subjects ?? new Set();
+    for (const { subject } of lines) subjects.add(subject);
+    const headSeq = Math.max(after.seq, head.seq, this.#ahead?.headSeq ?? 0);
+    this.#ahead = { subjects, headSeq, learntMs: nowMs };
+  }
+
+  /** Returns whether lines are missing between what is known and what a read of the log tells. */
+  lacksLinesBefore(snapshot: FeedSnapshot): boolean {
+    return this.#isKnown && snapshot.after.seq > this.#head.seq;
+  }
+
+  /**
+   * Takes in lines that come after what is known, without any gap, from a line that is known on. The
+   * head moves on and the lease stays: all that was committed before the lease's start was known, and
+   * still is. Returns `false` if the log does not hold the known line any more; then nothing changes.
+   */
+  applyPage(lines: readonly ChangeLine[]): boolean {
+    const [first, ...rest] = lines;
+    if (first === undefined || !this.#holds(first)) return false;
+    const last = rest.at(-1);
+    if (last === undefined || last.seq <= this.#head.seq) return true;
+    if (!holds(first, rest, this.#head)) return false;
+    this.#append(rest);
+    this.#head = last;
+    this.#forgetOldest();
+    return true;
   }
 
   /** What is known, at most a fresh isolate's window of it, to be shared with others. */
@@ -143,6 +210,7 @@ export class ChangeFeed {
 
   #restartAt(start: LogPosition): void {
     this.#isKnown = false;
+    this.#ahead = null;
     this.#start = start;
     this.#head = start;
     this.#lines = [];
@@ -171,11 +239,7 @@ export class ChangeFeed {
     if (snapshot.head.seq > this.#head.seq) this.#leaseStartMs = startedAtMs;
     else this.#leaseStartMs = Math.max(this.#leaseStartMs, startedAtMs);
     if (snapshot.after.seq < this.#start.seq) this.#reachBackTo(snapshot);
-    for (const line of snapshot.lines) {
-      if (line.seq <= this.#head.seq) continue;
-      this.#lines.push(line);
-      this.#changedAt.set(line.subject, line.seq);
-    }
+    this.#append(snapshot.lines);
     if (snapshot.head.seq > this.#head.seq) this.#headLearntMs = nowMs;
     this.#head = snapshot.head;
     this.#tagKeyHex = snapshot.tagKeyHex;
@@ -183,11 +247,23 @@ export class ChangeFeed {
     this.#forgetOldest();
   }
 
+  #append(lines: readonly ChangeLine[]): void {
+    for (const line of lines) {
+      if (line.seq <= this.#head.seq) continue;
+      this.#lines.push(line);
+      this.#changedAt.set(line.subject, line.seq);
+    }
+  }
+
   #forgetOldest(): void {
     const surplus = this.#lines.length - FEED_MEMORY_LINES;
     if (surplus <= 0) return;
     // Half of the memory at once, so that trimming is rare.
-    for (const line of this.#lines.splice(0, surplus + FEED_MEMORY_LINES / 2)) {
+    const count = surplus + FEED_MEMORY_LINES / 2;
+    // There are more lines than that.
+    const untilSeq = this.#lines[count - 1]!.seq;
+    for (const settle of this.#beforeForgetting) settle(untilSeq);
+    for (const line of this.#lines.splice(0, count)) {
       this.#start = line;
       if (this.#changedAt.get(line.subject) === line.seq) this.#changedAt.delete(line.subject);
     }

@@ -16,6 +16,7 @@ import {
 import { type KeyReplica, type Subject, tokenSubject } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
+import { isWithin } from './log-reader.ts';
 import { weightOf, weightOfKey } from './memory-weight.ts';
 import type { LookupTarget } from './protocol.ts';
 import type { RequestScope } from './request-scope.ts';
@@ -91,7 +92,7 @@ export function createKeyTargets(options: KeyTargetOptions) {
 
   function recallMissing(tokenHash: string, scope: RequestScope): KeyLookup | undefined {
     const miss = missing.get(tokenHash);
-    if (miss === undefined || now() - miss.atMs >= MISS_SECONDS * 1000) return undefined;
+    if (miss === undefined || !isWithin(now(), miss.atMs, MISS_SECONDS * 1000)) return undefined;
     return lease.isCurrent(scope) ? miss.answer : undefined;
   }
 

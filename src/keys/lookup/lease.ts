@@ -40,20 +40,24 @@ export interface LeaseOptions {
 /** A lease for one isolate. */
 export function createLease(options: LeaseOptions): Lease {
   const { feed, reader, now, refreshMs, maxStalenessMs } = options;
-  const overMs = () => feed.ageMs(now()) - maxStalenessMs;
+
+  function ageMs(): number {
+    const nowMs = now();
+    feed.noteTime(nowMs);
+    return feed.ageMs(nowMs);
+  }
 
   return {
     isCurrent(scope) {
-      const nowMs = now();
-      const ageMs = feed.ageMs(nowMs);
-      if (ageMs < refreshMs) return true;
-      if (ageMs >= maxStalenessMs) return false;
-      reader.pollInBackground(nowMs, scope.runInBackground);
+      const age = ageMs();
+      if (age < refreshMs) return true;
+      if (age >= maxStalenessMs) return false;
+      reader.pollInBackground(now(), scope.runInBackground);
       return true;
     },
-    isOver: () => overMs() >= 0,
-    isFresh: () => feed.ageMs(now()) < refreshMs,
-    overMs,
+    isOver: () => ageMs() >= maxStalenessMs,
+    isFresh: () => ageMs() < refreshMs,
+    overMs: () => ageMs() - maxStalenessMs,
     isDatabaseDown(scope) {
       const nowMs = now();
       if (!reader.isDatabaseDown(nowMs)) return false;

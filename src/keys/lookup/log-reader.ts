@@ -70,6 +70,9 @@ export interface LogReader {
 export const SHARED_POLL_AGE_MS =
   FEED_CACHE_SLOWEST_POLL_MS + FEED_CACHE_SECONDS * 1000 + FEED_CACHE_MARGIN_MS;
 
+/** Behind every line: D1 answers with its newest one and no other. */
+const NEWEST_LINE_ALONE = Number.MAX_SAFE_INTEGER;
+
 /** A reader for one isolate. Nothing of it ever rejects. */
 export function createLogReader(options: LogReaderOptions): LogReader {
   const { feed, database, feedCache, now, withTimeout, logFailure } = options;
@@ -82,6 +85,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   let sharedMs = Number.NEGATIVE_INFINITY;
   let succeededBeginMs = Number.NEGATIVE_INFINITY;
   let failedBeginMs = Number.NEGATIVE_INFINITY;
+  let pageBeginMs = Number.NEGATIVE_INFINITY;
   // Asked for what comes after a line that is gone, a restored D1 tells its newest line and no more.
   let isWindowShort = false;
 
@@ -91,21 +95,56 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   ): Promise<DatabaseAnswer | null> {
     const beganMs = now();
     pollBeginMs = beganMs;
-    try {
-      const isWhole = !feed.isKnown || isWindowShort;
-      const request = { ...asked, fromSeq: isWhole ? null : feed.headSeq };
-      const answer = await withTimeout(database.read(request), timeoutMs);
-      succeededBeginMs = Math.max(succeededBeginMs, beganMs);
-      if (pollBeginMs === beganMs) pollBeginMs = Number.NEGATIVE_INFINITY;
-      const progress = takeIn(answer.feed, beganMs);
-      if (isWhole || progress === 'restarted') isWindowShort = !isWhole;
-      if (runInBackground) shareInBackground(runInBackground);
+    const isWhole = !feed.isKnown || isWindowShort;
+    const isCatchingUp = !isWhole && isWithin(beganMs, pageBeginMs, timeoutMs);
+    const fromSeq = isCatchingUp ? NEWEST_LINE_ALONE : feed.headSeq;
+    const answer = await ask(() => database.read({ ...asked, fromSeq: isWhole ? null : fromSeq }));
+    if (answer === null) return null;
+    if (pollBeginMs === beganMs) pollBeginMs = Number.NEGATIVE_INFINITY;
+    if (feed.lacksLinesBefore(answer.feed)) {
+      feed.noteAhead(answer.feed, now());
+      // The answer is D1's, and true whatever the log holds. So no request waits for the pages.
+      if (isCatchingUp) return answer;
+      const caughtUp = catchUp(answer.feed, beganMs);
+      if (runInBackground) runInBackground(caughtUp);
+      else await caughtUp;
       return answer;
+    }
+    const progress = takeIn(answer.feed, beganMs);
+    if (isWhole || progress === 'restarted') isWindowShort = !isWhole;
+    if (runInBackground) shareInBackground(runInBackground);
+    return answer;
+  }
+
+  /** Asks D1, and notes whether it answered in time; `null` if it did not. */
+  async function ask<Result>(question: () => Promise<Result>): Promise<Result | null> {
+    const beganMs = now();
+    try {
+      const result = await withTimeout(question(), timeoutMs);
+      succeededBeginMs = Math.max(succeededBeginMs, beganMs);
+      return result;
     } catch (error) {
       failedBeginMs = Math.max(failedBeginMs, beganMs);
       logFailure('database_failed', error);
       return null;
     }
+  }
+
+  /**
+   * Reads the lines between what is known and what a read of D1 told, page by page, so that memory
+   * keeps everything that they do not name. What was read counts even if this ends early: the next
+   * read continues from there. If D1 no longer has the known line, the window starts anew.
+   */
+  async function catchUp(newest: FeedSnapshot, startedAtMs: number): Promise<void> {
+    while (feed.lacksLinesBefore(newest)) {
+      pageBeginMs = now();
+      const fromSeq = feed.headSeq;
+      const lines = await ask(() => database.readLines(fromSeq));
+      if (lines === null) return;
+      if (!feed.applyPage(lines)) break;
+    }
+    pageBeginMs = Number.NEGATIVE_INFINITY;
+    if (takeIn(newest, startedAtMs) === 'restarted') isWindowShort = true;
   }
 
   function isDatabaseDown(nowMs: number): boolean {
@@ -127,6 +166,8 @@ export function createLogReader(options: LogReaderOptions): LogReader {
       // The cache bounds an entry's age, unless it took long to store it. The writer's clock can only
       // take trust away: it is never used to call a poll younger than the cache allows.
       if (readMs - poll.startedAtMs > SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS) return;
+      // An entry holds no more than a window. What is missing before it is only in D1.
+      if (feed.lacksLinesBefore(poll.feed)) return;
       takeIn(poll.feed, readMs - SHARED_POLL_AGE_MS);
     } catch (error) {
       logFailure('cache_failed', error);
@@ -176,8 +217,8 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   };
 }
 
-/** Whether something began less than `spanMs` ago. It did not where the clock was set back since. */
-function isWithin(nowMs: number, beganMs: number, spanMs: number): boolean {
+/** Returns whether something began less than `spanMs` ago; `false` if the clock was set back since. */
+export function isWithin(nowMs: number, beganMs: number, spanMs: number): boolean {
   const agoMs = nowMs - beganMs;
   return agoMs >= 0 && agoMs < spanMs;
 }

@@ -15,6 +15,7 @@ import {
 import type { KeyReplica, Subject } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
+import { isWithin } from './log-reader.ts';
 import { weightOf } from './memory-weight.ts';
 import type { LookupTarget } from './protocol.ts';
 import type { RequestScope } from './request-scope.ts';
@@ -48,7 +49,7 @@ export function createOriginTargets({ feed, lease, replica, now }: OriginTargetO
       return lease.isCurrent(scope) ? 'registered' : undefined;
     }
     const missedMs = missing.get(origin.value);
-    if (missedMs === undefined || now() - missedMs >= MISS_SECONDS * 1000) return undefined;
+    if (missedMs === undefined || !isWithin(now(), missedMs, MISS_SECONDS * 1000)) return undefined;
     return lease.isCurrent(scope) ? 'unregistered' : undefined;
   }
 

@@ -33,6 +33,7 @@ export class VouchedMap<Value> {
   constructor(feed: ChangeFeed, maxEntries: number, maxWeight?: number) {
     this.#feed = feed;
     this.#entries = new BoundedMap(maxEntries, maxWeight);
+    feed.beforeForgetting((untilSeq) => this.#settle(untilSeq));
   }
 
   get size(): number {
@@ -47,14 +48,9 @@ export class VouchedMap<Value> {
   get(name: string): Value | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
-    const { headSeq } = this.#feed;
-    if (entry.vouchedSeq === headSeq) return entry.value;
-    if (this.#feed.hasChangedSince(entry.vouchedSeq, entry.subjects)) {
-      this.#entries.delete(name);
-      return undefined;
-    }
-    entry.vouchedSeq = headSeq;
-    return entry.value;
+    if (this.#isVouchedFor(entry)) return entry.value;
+    this.#entries.delete(name);
+    return undefined;
   }
 
   /** Remembers something, unless the log does not vouch for it. */
@@ -69,6 +65,22 @@ export class VouchedMap<Value> {
 
   clear(): void {
     this.#entries.clear();
+  }
+
+  /**
+   * Asks the log about every entry that relies on lines which the log is about to forget. So an entry
+   * is dropped only if a line names it, however much else has changed.
+   */
+  #settle(untilSeq: number): void {
+    this.#entries.keepOnly((entry) => entry.vouchedSeq >= untilSeq || this.#isVouchedFor(entry));
+  }
+
+  #isVouchedFor(entry: Entry<Value>): boolean {
+    const { headSeq, hasGap } = this.#feed;
+    if (entry.vouchedSeq === headSeq && !hasGap) return true;
+    if (this.#feed.hasChangedSince(entry.vouchedSeq, entry.subjects)) return false;
+    entry.vouchedSeq = headSeq;
+    return true;
   }
 }
 

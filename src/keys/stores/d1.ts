@@ -8,7 +8,7 @@
 
 import type { AccessRule, ClientTokenAccess, StoredKey } from '../../core/key/key.ts';
 import type { KeyKind } from '../../core/key/token.ts';
-import { FEED_WINDOW_LINES } from '../limits.ts';
+import { FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../limits.ts';
 import {
   type ChangeLine,
   type DatabaseAnswer,
@@ -57,6 +57,8 @@ const sql = {
   feedLines: `
     SELECT seq, mark, token_hash, pattern FROM changes
      WHERE seq >= min(?1, (SELECT max(seq) FROM changes)) ORDER BY seq DESC LIMIT ?2`,
+  feedPage: `
+    SELECT seq, mark, token_hash, pattern FROM changes WHERE seq >= ?1 ORDER BY seq LIMIT ?2`,
   keyByToken: `${keysOfTokens} WHERE t.token_hash = ?1`,
   publicKeyByKid: `SELECT token_hash, public_key FROM minting_tokens WHERE kid = ?1`,
   keyByKid: `
@@ -136,6 +138,13 @@ export function createKeyStore(db: D1Database): KeyStore {
         statements.push(db.prepare(sql.keyByKid).bind(request.kid));
       }
       return toAnswer(request, await primary().batch(statements));
+    },
+
+    async readLines(fromSeq) {
+      const page = primary()
+        .prepare(sql.feedPage)
+        .bind(fromSeq, FEED_PAGE_LINES + 1);
+      return (await page.all<FeedLineRow>()).results.map(toChangeLine);
     },
 
     async readCopies(tokenHashes) {

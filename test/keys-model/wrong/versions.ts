@@ -20,6 +20,7 @@ const trustsReplica: MakeDirectory = (options) => {
   return createKeyDirectory({
     ...options,
     database: {
+      ...database,
       async read(request) {
         const answer = await database.read(request);
         head = answer.feed.head;
@@ -142,6 +143,13 @@ const answersUnknownInOutage: MakeDirectory = (options) => {
 const grantsNoGrace: MakeDirectory = (options) =>
   createKeyDirectory({ ...options, outageGraceMs: 0 });
 
+/** More new lines than one answer holds make it forget everything. */
+const forgetsInFlood: MakeDirectory = (options) =>
+  createKeyDirectory({
+    ...options,
+    database: { ...options.database, readLines: async () => [] },
+  });
+
 /** The lease is as long as it likes. */
 const neverEndsLease: MakeDirectory = (options) =>
   createKeyDirectory({ ...options, maxStalenessMs: 60_000 });
@@ -157,6 +165,7 @@ export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
   'leaves origins out of the log': leavesOutOrigins,
   'answers "unknown" while D1 is out of reach': answersUnknownInOutage,
   'stops known keys when D1 is out of reach': grantsNoGrace,
+  'forgets everything when much has changed': forgetsInFlood,
   'trusts its lease for a minute': neverEndsLease,
 };
 
@@ -174,6 +183,7 @@ function optionsWithAnswers(options: DirectoryOptions, answered: Answered): Dire
   return {
     ...options,
     database: {
+      ...database,
       read: async (request) => answered(await database.read(request), request),
     },
   };

@@ -246,6 +246,39 @@ describe('a clock', () => {
   });
 });
 
+describe('a page', () => {
+  const page = (from: number, to: number) => [line(from), ...read(from, to).lines];
+
+  test('moves the head on and leaves the lease as it is', () => {
+    const feed = feedOf(read(0, 10));
+    const ageMs = feed.ageMs(5_000);
+    expect(feed.applyPage(page(10, 500))).toBe(true);
+    expect(feed.headSeq).toBe(500);
+    expect(feed.ageMs(5_000)).toBe(ageMs);
+    expect(feed.vouchesFor(line(10), ['token:x'])).toBe(true);
+  });
+
+  test.for([
+    { what: 'starts after the head', lines: page(11, 20) },
+    { what: 'starts with another line of that seq', lines: [{ ...line(10), mark: -1 }, line(11)] },
+    { what: 'is empty', lines: [] },
+  ])('that $what changes nothing', ({ lines }) => {
+    const feed = feedOf(read(0, 10));
+    expect(feed.applyPage(lines)).toBe(false);
+    expect(feed.headSeq).toBe(10);
+  });
+
+  test('that was overtaken changes nothing', () => {
+    const feed = feedOf(read(0, 10));
+    feed.applyPage(page(10, 30));
+    expect(feed.applyPage(page(10, 20))).toBe(true);
+    expect(feed.headSeq).toBe(30);
+    expect(feed.applyPage(page(10, 40))).toBe(true);
+    expect(feed.headSeq).toBe(40);
+    expect(feed.size).toBe(40);
+  });
+});
+
 describe('the memory of a feed', () => {
   test('is bounded, and what falls out of it counts no more', () => {
     const feed = feedOf(read(0, 1));

@@ -37,7 +37,7 @@ function edgeWithKey(overrides: Parameters<typeof aStoredKey>[0] = {}) {
 /** The same, and an isolate that knows the key; nothing was asked yet. */
 async function edgeWithKnownKey(
   overrides: Parameters<typeof aStoredKey>[0] = {},
-  settings: Parameters<Edge['isolate']>[0] = {},
+  settings: { clockMs?: number } & Parameters<Edge['isolate']>[0] = {},
 ) {
   const { edge, token, hash } = edgeWithKey(overrides);
   const isolate = edge.isolate(settings);
@@ -633,6 +633,141 @@ describe('with D1 out of reach', () => {
     edge.shared = null;
     await edge.time.advance(10_000);
     expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown' });
+  });
+});
+
+describe('many changes by other owners', () => {
+  test.for([
+    { lines: 1_900, pages: 0 },
+    { lines: 2_500, pages: 1 },
+    { lines: 30_000, pages: 7 },
+  ])('cost no key its place in memory: $lines', async ({ lines, pages }) => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.truth.flood(lines);
+    await edge.time.advance(6_000);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toMatchObject({ database: 1, ...(pages > 0 ? { pages } : {}) });
+    // The lease is that of the poll.
+    await edge.time.advance(4_900);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test('cost no key its place in memory, however often they happen while it is idle', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    for (let flood = 0; flood < 10; flood++) {
+      edge.shared = null;
+      edge.truth.flood(1_900);
+      await edge.time.advance(6_000);
+      await isolate.directory.refresh();
+    }
+    edge.takeCalls();
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+    expect(edge.takeCalls()).toEqual({});
+  });
+
+  test('cost no key its outage grace', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.truth.flood(30_000);
+    await edge.time.advance(6_000);
+    await isolate.request(token);
+    edge.health.database = failing;
+    await edge.time.advance(200_000);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: true });
+  });
+
+  test('do not delay a request whose lease is over by more than one read of D1', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.truth.flood(30_000);
+    edge.health.database = { tookMs: 300, fails: false };
+    await edge.time.advance(20_000);
+    const beganMs = edge.time.nowMs;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', isStale: false });
+    expect(edge.time.nowMs - beganMs).toBe(300);
+  });
+
+  test('are read once, and not by each request that comes meanwhile', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.truth.flood(30_000);
+    edge.health.database = { tookMs: 300, fails: false };
+    await edge.time.advance(20_000);
+    for (let number = 0; number < 5; number++) await isolate.request(token);
+    await edge.time.advance(20_000);
+    expect(edge.takeCalls()).toMatchObject({ pages: 7 });
+  });
+
+  test.for([
+    { what: 'before them', before: 0, after: 9_000 },
+    { what: 'in their middle', before: 3_000, after: 6_000 },
+    { what: 'after them', before: 9_000, after: 0 },
+  ])('do not hide a revocation $what', async ({ before, after }) => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.truth.flood(before);
+    edge.truth.edit('key_1', { isRevoked: true });
+    edge.truth.flood(after);
+    await edge.time.advance(6_000);
+    await isolate.request(token);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown', cause: 'revoked' });
+  });
+
+  test('do not hide a revocation after them while the pages are still on their way', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.shared = null;
+    edge.truth.flood(9_000);
+    edge.truth.edit('key_1', { isRevoked: true });
+    edge.health.database = { tookMs: 1_000, fails: false };
+    await edge.time.advance(6_000);
+    await isolate.request(token);
+    await edge.time.advance(1_001);
+    expect(edge.takeCalls()).toMatchObject({ database: 1, pages: 1 });
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown', cause: 'revoked' });
+  });
+});
+
+describe('a clock that is set back', () => {
+  test.for([
+    { backMs: 1_001, calls: { database: 1 } },
+    { backMs: 4_000, calls: { database: 1 } },
+    { backMs: 3_600_000, calls: { database: 1 } },
+  ])('by $backMs ms ends the lease', async ({ backMs, calls }) => {
+    const clock = { clockMs: 0 };
+    const { edge, token, isolate } = await edgeWithKnownKey({}, clock);
+    await edge.time.advance(4_500);
+    await isolate.request(token);
+    expect(edge.takeCalls()).toEqual({});
+    clock.clockMs = -backMs;
+    edge.shared = null;
+    await isolate.request(token);
+    expect(edge.takeCalls()).toMatchObject(calls);
+  });
+
+  test('in small steps adds no more than a second to the bound', async () => {
+    const clock = { clockMs: 0 };
+    const { edge, token, isolate } = await edgeWithKnownKey({}, clock);
+    await edge.time.advance(4_500);
+    await isolate.request(token);
+    edge.shared = null;
+    for (const [step, database] of [undefined, undefined, 1].entries()) {
+      clock.clockMs -= 400;
+      await isolate.request(token);
+      expect(edge.takeCalls().database, `step ${step}`).toBe(database);
+    }
+  });
+
+  test('is no reason to trust what was found missing', async () => {
+    const clock = { clockMs: 0 };
+    const { edge, isolate } = await edgeWithKnownKey({}, clock);
+    const { token } = aToken(1);
+    await isolate.request(token);
+    edge.takeCalls();
+    clock.clockMs = -500;
+    await isolate.request(token);
+    expect(edge.takeCalls()).toMatchObject({ database: 1 });
   });
 });
 

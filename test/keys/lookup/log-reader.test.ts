@@ -22,7 +22,10 @@ function aReader() {
   const answers: ((answer: DatabaseAnswer) => void)[] = [];
   const reader = createLogReader({
     feed,
-    database: { read: () => new Promise((resolve) => answers.push(resolve)) },
+    database: {
+      read: () => new Promise((resolve) => answers.push(resolve)),
+      readLines: async () => [],
+    },
     feedCache: {
       get: async () => null,
       put: async (poll) => {

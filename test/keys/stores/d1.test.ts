@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { FEED_WINDOW_LINES } from '../../../src/keys/limits.ts';
+import { FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../../../src/keys/limits.ts';
 import { createKeyStore } from '../../../src/keys/stores/d1.ts';
 import { LOG_START } from '../../../src/keys/types.ts';
 import { applySchema } from '../../support/workers.ts';
@@ -44,6 +44,26 @@ async function addToken(tokenHash: string, keyId: string, expiresAtMs: number | 
     .bind(tokenHash, keyId, expiresAtMs)
     .run();
 }
+
+describe('a page of the log', () => {
+  test('starts with the line that is asked for, and goes on in order up to its bound', async () => {
+    await addLines(FEED_PAGE_LINES + 20);
+    const page = await store.readLines(10);
+    expect(page).toHaveLength(FEED_PAGE_LINES + 1);
+    expect(page[0]).toMatchObject({ seq: 10, mark: expect.any(Number) });
+    expect(page.at(-1)?.seq).toBe(10 + FEED_PAGE_LINES);
+    expect((await store.readLines(FEED_PAGE_LINES + 20)).map(({ seq }) => seq)).toEqual([
+      FEED_PAGE_LINES + 20,
+    ]);
+  });
+
+  test('starts with a later line if housekeeping has dropped that one', async () => {
+    await addLines(20);
+    await env.DB.exec('DELETE FROM changes WHERE seq < 15');
+    expect((await store.readLines(10))[0]?.seq).toBe(15);
+    expect(await store.readLines(21)).toEqual([]);
+  });
+});
 
 describe('a read of the log', () => {
   test('of an empty one begins and ends where the log does', async () => {
