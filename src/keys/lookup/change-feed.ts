@@ -172,7 +172,10 @@ export class ChangeFeed {
    * still is. Returns `false` if the log does not hold the known line any more; then nothing changes.
    */
   applyPage(lines: readonly ChangeLine[]): boolean {
-    const [first, ...rest] = lines;
+    // The line before the first one is in no log.
+    const isFromStart = this.#head.seq === LOG_START.seq && lines[0]?.seq === 1;
+    const first = isFromStart ? LOG_START : lines[0];
+    const rest = isFromStart ? lines : lines.slice(1);
     if (first === undefined || !this.#holds(first)) return false;
     const last = rest.at(-1);
     if (last === undefined || last.seq <= this.#head.seq) return true;

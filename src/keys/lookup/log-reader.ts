@@ -20,6 +20,7 @@ import type {
   FeedCache,
   FeedSnapshot,
   KeyDatabase,
+  LogPosition,
 } from '../types.ts';
 import type { ChangeFeed, FeedProgress } from './change-feed.ts';
 import type { LogFailure } from './failure-log.ts';
@@ -52,6 +53,11 @@ export interface LogReader {
     asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns'>,
     runInBackground: RunInBackground | null,
   ): Promise<DatabaseAnswer | null>;
+  /**
+   * Remembers an answer of D1 that is ahead of the known log, once the lines between have been read. It
+   * is forgotten if they cannot be read.
+   */
+  rememberLater(at: LogPosition, remember: () => void): void;
   /** Takes in the data centre's shared poll, if there is one and it helps. */
   readShared(): Promise<void>;
   /** Polls the log behind a request, unless a read of it is under way. */
@@ -73,6 +79,9 @@ export const SHARED_POLL_AGE_MS =
 /** Behind every line: D1 answers with its newest one and no other. */
 const NEWEST_LINE_ALONE = Number.MAX_SAFE_INTEGER;
 
+/** Answers that wait for the log to be read up to them. */
+const ANSWERS_WAITING = 1_000;
+
 /** A reader for one isolate. Nothing of it ever rejects. */
 export function createLogReader(options: LogReaderOptions): LogReader {
   const { feed, database, feedCache, now, withTimeout, logFailure } = options;
@@ -86,6 +95,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   let succeededBeginMs = Number.NEGATIVE_INFINITY;
   let failedBeginMs = Number.NEGATIVE_INFINITY;
   let pageBeginMs = Number.NEGATIVE_INFINITY;
+  let waiting: { readonly at: LogPosition; readonly remember: () => void }[] = [];
   // Asked for what comes after a line that is gone, a restored D1 tells its newest line and no more.
   let isWindowShort = false;
 
@@ -145,6 +155,11 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     }
     pageBeginMs = Number.NEGATIVE_INFINITY;
     if (takeIn(newest, startedAtMs) === 'restarted') isWindowShort = true;
+    // Answers that came while the pages were read are ahead of the log once more.
+    if (waiting.some(({ at }) => at.seq > feed.headSeq)) await read({}, null);
+    const remembering = waiting;
+    waiting = [];
+    for (const { remember } of remembering) remember();
   }
 
   function isDatabaseDown(nowMs: number): boolean {
@@ -206,6 +221,10 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   return {
     read,
     readShared,
+
+    rememberLater(at, remember) {
+      if (waiting.length < ANSWERS_WAITING) waiting.push({ at, remember });
+    },
 
     pollInBackground(nowMs, runInBackground) {
       if (isWithin(nowMs, pollBeginMs, timeoutMs)) return;

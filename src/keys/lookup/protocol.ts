@@ -96,6 +96,7 @@ export function createProtocol(options: ProtocolOptions): LookUp {
     const needsCopy =
       fromKv.state === 'absent' || (fromKv.state === 'copy' && !isVouchedFor(target, fromKv.copy));
     if (fresh.value !== null && needsCopy) scope.writeIfAllowed(() => writeReplica(target, fresh));
+    if (feed.lacksLinesBefore(answer.feed)) reader.rememberLater(at, () => target.remember(fresh));
     return target.remember(fresh);
   }
 

@@ -689,6 +689,23 @@ describe('many changes by other owners', () => {
     expect(edge.time.nowMs - beganMs).toBe(300);
   });
 
+  test('cost no key that is asked for meanwhile its outage grace', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey();
+    edge.truth.create(aStoredKey({ id: 'key_2' }), aToken(1).hash, false);
+    edge.shared = null;
+    edge.truth.flood(30_000);
+    edge.health.database = { tookMs: 300, fails: false };
+    await edge.time.advance(20_000);
+    await isolate.request(token);
+    edge.truth.flood(10);
+    await isolate.request(aToken(1).token);
+    await edge.time.advance(20_000);
+    edge.health.database = failing;
+    for (const known of [token, aToken(1).token]) {
+      expect(await isolate.request(known)).toMatchObject({ outcome: 'found', isStale: true });
+    }
+  });
+
   test('are read once, and not by each request that comes meanwhile', async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     edge.shared = null;
