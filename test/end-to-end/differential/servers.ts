@@ -3,18 +3,12 @@
  * of habits that are seen in the wild. Each says which route it would serve.
  */
 
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { serve as serveHono } from '@hono/node-server';
-import express from 'express';
-import fastify from 'fastify';
 import { Hono } from 'hono';
-import { findProgram } from '../../support/node/programs.ts';
 import { request } from '../../support/node/raw-http.ts';
+import { type NginxReading, startNginxReader } from './nginx.ts';
 import { findRoute, type Served, servedRoutes } from './routes.ts';
 
 export interface UpstreamKind {
@@ -24,19 +18,26 @@ export interface UpstreamKind {
   close(): Promise<void>;
 }
 
-/** Every kind of upstream, started. nginx is among them where it is installed. */
-export async function startUpstreamKinds(): Promise<UpstreamKind[]> {
+/**
+ * Every kind of upstream, started. nginx is the real one if it is installed. Other people's frameworks
+ * are among them if `withFrameworks` says so.
+ */
+export async function startUpstreamKinds({
+  withFrameworks,
+}: {
+  withFrameworks: boolean;
+}): Promise<UpstreamKind[]> {
   return [
-    await startExpress(),
-    await startFastify(),
+    ...(withFrameworks ? [await startExpress(), await startFastify()] : []),
     await startHono(),
     await startPlainHttp(),
-    ...(await startNginx()),
+    ...(await startNginxKinds()),
     ...emulations,
   ];
 }
 
 async function startExpress(): Promise<UpstreamKind> {
+  const { default: express } = await import('express');
   const app = express();
   for (const { method, path } of servedRoutes) {
     app[methodName(method)](path, (request, response) => {
@@ -50,6 +51,7 @@ async function startExpress(): Promise<UpstreamKind> {
 }
 
 async function startFastify(): Promise<UpstreamKind> {
+  const { default: fastify } = await import('fastify');
   const app = fastify();
   for (const { method, path } of servedRoutes) {
     app[methodName(method)](path, async (request) => {
@@ -97,49 +99,20 @@ async function startPlainHttp(): Promise<UpstreamKind> {
   return remote('plain http', await listening(server));
 }
 
-/** nginx tells the path that it would match locations with, decoded and normalised. */
-async function startNginx(): Promise<UpstreamKind[]> {
-  const program = await findProgram('nginx');
-  if (program === null) return [];
-  const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-nginx-'));
-  const ports = await freePorts(2);
-  const server = (port: number, mergeSlashes: 'on' | 'off') =>
-    `server { listen 127.0.0.1:${port}; merge_slashes ${mergeSlashes};
-      location / { default_type text/plain; return 200 "$request_method $uri"; } }`;
-  const [merged = 0, unmerged = 0] = ports;
-  const configuration = join(folder, 'nginx.conf');
-  await writeFile(
-    configuration,
-    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
-     events {}
-     http { access_log off; client_body_temp_path ${folder}/a; proxy_temp_path ${folder}/b;
-       fastcgi_temp_path ${folder}/c; uwsgi_temp_path ${folder}/d; scgi_temp_path ${folder}/e;
-       ${server(merged, 'on')} ${server(unmerged, 'off')} }`,
-  );
-  const child = spawn(program, ['-c', configuration, '-p', folder], { stdio: 'ignore' });
-  await Promise.all(ports.map(answers));
-  const kind = (name: string, port: number): UpstreamKind => ({
+/** nginx in both settings of `merge_slashes`. It matches without the method, so the method is ours. */
+async function startNginxKinds(): Promise<UpstreamKind[]> {
+  const nginx = await startNginxReader();
+  const kind = (name: string, setting: keyof NginxReading): UpstreamKind => ({
     name,
     async serve(method, target) {
-      const response = await request(port, { method, target, headers: closing });
-      if (response.status !== 200) return null;
-      const answer = response.body.toString('latin1');
-      const blank = answer.indexOf(' ');
-      return findRoute(answer.slice(0, blank), answer.slice(blank + 1));
+      const path = (await nginx.read(target))[setting];
+      return path === null ? null : findRoute(method, path);
     },
     close: async () => undefined,
   });
   return [
-    {
-      ...kind('nginx', merged),
-      async close() {
-        const exited = new Promise((resolve) => child.once('exit', resolve));
-        child.kill();
-        await exited;
-        await rm(folder, { recursive: true, force: true });
-      },
-    },
-    kind('nginx with merge_slashes off', unmerged),
+    { ...kind('nginx', 'merged'), close: () => nginx.close() },
+    kind('nginx with merge_slashes off', 'unmerged'),
   ];
 }
 
@@ -207,25 +180,6 @@ function remote(name: string, server: Server): UpstreamKind {
 async function listening(server: Server): Promise<Server> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listening(createServer())));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-async function answers(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    try {
-      await fetch(`http://127.0.0.1:${port}/`);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  throw new Error(`Cannot reach nginx on port ${port}`);
 }
 
 function methodName(method: string): 'get' | 'post' | 'patch' {
