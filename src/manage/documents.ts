@@ -76,7 +76,7 @@ const corsSchema = v.pipe(
       v.array(v.pipe(v.string(), wanted('an origin as a string'))),
       itemsBoundedByRule(ORIGINS_PER_KEY),
       v.description(
-        'Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.',
+        'Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.',
       ),
       v.examples([['https://app.example.com']]),
       wanted('a list of origins, such as ["https://app.example.com"]'),

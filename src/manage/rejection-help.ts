@@ -49,7 +49,7 @@ export const rejectionHelp: Readonly<
   origin_not_allowed: {
     meaning: 'The key has CORS access, but does not list the origin of this page.',
     remedy:
-      'Add the origin, exactly as the message shows it, to the allowed origins of the key. Preview deployments often have an origin of their own; "https://*.example.com" allows every subdomain.',
+      'Add the origin, exactly as the message shows it, to the allowed origins of the key. "https://*.example.com" allows every subdomain, and "https://my-app-*.vercel.app" the preview deployments of one site. A page with the origin "null" or "file://" needs a key that lists "*".',
   },
   route_not_allowed: {
     meaning:

@@ -6,6 +6,7 @@
 
 import type { AccessLevel, Key } from '../key/key.ts';
 import { isLive } from '../key/key.ts';
+import { allowAdvice } from '../origins/allow-advice.ts';
 import { admitsOrigin, type WebOrigin } from '../origins/web-origin.ts';
 import type { RequestTarget } from '../routes/request-target.ts';
 import {
@@ -148,14 +149,14 @@ export function matchPublicRoute(
 function corsNotEnabled(origin: WebOrigin): Rejection {
   return reject(
     'cors_not_enabled',
-    `Cannot use this API key from a browser page on "${origin.value}": it was made for backends. Create a key with CORS access that lists this origin, and never put a backend key into a page`,
+    `Cannot use this API key from a browser page on "${origin.value}": it was made for backends. Create a key with CORS access that lists ${origin.isOpaque ? 'the origin "*"' : 'this origin'}, and never put a backend key into a page`,
   );
 }
 
 function originNotAllowed(origin: WebOrigin): Rejection {
   return reject(
     'origin_not_allowed',
-    `Cannot use this API key from origin "${origin.value}": the key does not list it. Add it to the allowed origins of the key`,
+    `Cannot use this API key from origin "${origin.value}": the key does not list it. ${allowAdvice(origin, 'the key')}`,
   );
 }
 

@@ -7,6 +7,7 @@
  */
 
 import { PREFLIGHT_MAX_HEADER_BYTES, PREFLIGHT_MAX_HEADER_NAMES } from '../limits.ts';
+import { allowAdvice } from '../origins/allow-advice.ts';
 import type { WebOrigin } from '../origins/web-origin.ts';
 import { type Rejection, reject } from './rejection.ts';
 
@@ -59,7 +60,7 @@ export function decidePreflight(preflight: {
       granted: false,
       rejection: reject(
         'origin_not_registered',
-        `Cannot answer the preflight from origin "${origin.value}": no API key lists this origin. Add it to the allowed origins of the key that the page uses`,
+        `Cannot answer the preflight from origin "${origin.value}": no API key lists this origin. ${allowAdvice(origin, 'the key that the page uses')}`,
       ),
     };
   }

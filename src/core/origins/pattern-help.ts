@@ -22,7 +22,8 @@ export const advice = {
   host: 'Write a host name, such as "https://app.example.com"',
   port: 'Write the port as a number from 1 to 65535, such as "http://localhost:3000"',
   entries: 'Write each origin as an entry of its own, such as "https://app.example.com"',
-  wildcard: 'Write a wildcard as the whole leftmost label, such as "https://*.example.com"',
+  wildcard:
+    'Write a wildcard as the whole leftmost label, such as "https://*.example.com", or next to a hyphen, such as "https://my-app-*.vercel.app"',
   opaque: 'Write "*" if opaque origins must work; it admits every other origin as well',
 } as const;
 

@@ -10,19 +10,29 @@ import {
   hostFault,
   hostnameOf,
   LABEL_MAX_LENGTH,
-  nameOf,
+  OPAQUE_HOST_MAX_LENGTH,
+  opaqueHostFault,
   portFault,
 } from './host.ts';
 import { advice, quote, type Refusal } from './pattern-help.ts';
-import { isUnderPublicSuffix } from './public-suffixes.ts';
 import { webDefaultPorts } from './scheme.ts';
+
+/** The suffix of a pattern that admits any port. */
+export const ANY_PORT = ':*';
+
+/** A wildcard for ports in a place where none works. */
+export const anyPortRefusal: Refusal = {
+  reason: 'a wildcard for the port is "*" alone, and works on a loopback host',
+  advice:
+    'Write one origin for each port, such as "http://localhost:3000", or "http://localhost:*" for any port of your own machine',
+};
 
 /** A value taken apart. The host is still as it was typed. */
 export interface PatternParts {
   /** Lower case. */
   readonly scheme: string;
   readonly host: string;
-  /** Colon and port, or empty for the scheme's default port and for none. */
+  /** Colon and port, `:*` for any, or empty for the scheme's default port and for none. */
   readonly portSuffix: string;
 }
 
@@ -41,7 +51,7 @@ export function splitPattern(value: string): PatternParts | Refusal {
     };
   }
   if (/[[\]]/.test(authority)) return splitIpv6(scheme, authority);
-  if (authority.includes('%')) {
+  if (authority.includes('%') && webDefaultPorts.has(scheme)) {
     return {
       reason: 'a host has no percent sign, browsers decode it before they send an origin',
       advice: advice.host,
@@ -73,7 +83,8 @@ const notIpv6: Refusal = {
 };
 
 function splitIpv6(scheme: string, authority: string): PatternParts | Refusal {
-  if (authority.startsWith('*.')) return wildcardOnAddress(`${scheme}://${authority.slice(2)}`);
+  if (authority.startsWith('*.'))
+    return refuseWildcardOnAddress(`${scheme}://${authority.slice(2)}`);
   if (authority.includes('%')) {
     return {
       ...notIpv6,
@@ -88,12 +99,9 @@ function splitIpv6(scheme: string, authority: string): PatternParts | Refusal {
 function readPort(scheme: string, host: string, colonAndPort: string): PatternParts | Refusal {
   if (colonAndPort === '') return { scheme, host, portSuffix: '' };
   const port = colonAndPort.slice(1);
-  if (port.includes('*')) {
-    return {
-      reason: 'a port is no place for a wildcard',
-      advice: 'Write one origin for each port, such as "http://localhost:3000"',
-    };
-  }
+  // Whether the host is a loopback host is known once it is canonical: `127.1` is one.
+  if (port === '*') return { scheme, host, portSuffix: ANY_PORT };
+  if (port.includes('*')) return anyPortRefusal;
   const fault = portFault(port);
   switch (fault) {
     case null:
@@ -117,78 +125,18 @@ function readPort(scheme: string, host: string, colonAndPort: string): PatternPa
   }
 }
 
-/** Reads a host with a wildcard. Returns the whole pattern, or why it is refused. */
-export function readWildcard(parts: PatternParts): string | Refusal {
-  const { scheme, host, portSuffix } = parts;
-  if (host === '*') {
-    return {
-      reason: 'a wildcard stands for the subdomains of a domain',
-      advice: 'Write "*" to admit every origin, or "https://*.example.com" for those of a domain',
-    };
-  }
-  if (!host.startsWith('*.')) {
-    const reason = 'a wildcard is the whole leftmost label of a host, or the whole entry';
-    const guess = `${scheme}://${host.replace(/^\*/, '*.')}${portSuffix}`;
-    return { reason, advice: advice.wildcard, ...(guess.includes('*.') && { guess }) };
-  }
-  const writtenBase = host.slice(2);
-  if (writtenBase.includes('*')) {
-    return { reason: 'a host has one wildcard at most', advice: advice.wildcard };
-  }
-  if (!webDefaultPorts.has(scheme)) {
-    return {
-      reason: 'wildcards work under http and https only',
-      advice: 'Write each app origin in full, such as "capacitor://localhost"',
-    };
-  }
-  if (endsInNumber(nameOf(writtenBase.toLowerCase()))) {
-    return wildcardOnAddress(`${scheme}://${writtenBase}${portSuffix}`);
-  }
-  const base = readHost({ ...parts, host: writtenBase });
-  if (typeof base !== 'string') return base;
-  // One letter and a dot are the least that an origin has in front of the base.
-  const fault = hostFault(`a.${base}`);
-  if (fault !== null) return refuseHost(fault, { ...parts, host: base });
-  const name = nameOf(base);
-  if (!isSharedAmongStrangers(name)) return `${scheme}://*.${base}${portSuffix}`;
-  // Such a name need not be on the list: what is not counts as a public suffix as well.
-  if (!name.includes('.')) {
-    return {
-      reason: `a wildcard directly under a top-level name such as ${quote(name)} admits everybody who has a name there`,
-      advice: `Name a domain under it as well, such as "${scheme}://*.your-domain.${base}${portSuffix}"`,
-    };
-  }
-  return {
-    reason: `strangers can have names under ${quote(name)}, says the public suffix list`,
-    advice: `Write each origin in full, such as "${scheme}://your-app.${base}${portSuffix}"`,
-  };
-}
-
-function wildcardOnAddress(guess: string): Refusal {
-  const advice = 'Write each address in full, such as "http://127.0.0.1:3000"';
-  return { reason: 'an IP address has no subdomains for a wildcard', guess, advice };
-}
-
-/** Returns the host in the form in which browsers send it. */
+/** Returns the host in the form in which browsers send it, or why it is refused. */
 export function readHost(parts: PatternParts): string | Refusal {
   const { scheme, host } = parts;
   if (host === '') return { reason: 'the host is missing', advice: advice.wholeOrigin };
-  const isWeb = webDefaultPorts.has(scheme);
   if (host.startsWith('[')) {
-    if (!isWeb) return { ...notIpv6, reason: 'IPv6 addresses work under http and https only' };
     return (
       hostnameOf(host) ?? { ...notIpv6, reason: `${quote(host)} does not hold an IPv6 address` }
     );
   }
   const isAscii = /^[\x21-\x7e]*$/.test(host);
-  if (!isAscii && !isWeb) {
-    // The URL parser percent-encodes these: https://url.spec.whatwg.org/#concept-opaque-host-parser
-    return {
-      reason: 'a host under a scheme other than http and https is plain ASCII',
-      advice: 'Write the host in ASCII, such as "capacitor://localhost"',
-    };
-  }
-  // An ASCII host is not put through UTS46: https://url.spec.whatwg.org/#concept-domain-to-ascii
+  if (!webDefaultPorts.has(scheme)) return readAppHost(host, isAscii);
+  // An ASCII host needs no mapping, so that a fault of it can be named: https://url.spec.whatwg.org/#concept-domain-to-ascii
   const canonicalHost = isAscii ? host.toLowerCase() : hostnameOf(host);
   if (canonicalHost === null) {
     return { reason: `${quote(host)} is no valid domain name`, advice: advice.host };
@@ -199,7 +147,35 @@ export function readHost(parts: PatternParts): string | Refusal {
   return fault === null ? canonicalHost : refuseHost(fault, { ...parts, host: canonicalHost });
 }
 
-function refuseHost(fault: HostFault, { scheme, host, portSuffix }: PatternParts): Refusal {
+/** Returns the host of an app scheme as it was typed: its case and its dots have a meaning there. */
+function readAppHost(host: string, isAscii: boolean): string | Refusal {
+  if (!isAscii) {
+    return {
+      reason:
+        'a host under a scheme other than http and https is plain ASCII, because browsers differ in how they send other characters',
+      advice: 'Write the host in ASCII, such as "capacitor://localhost"',
+    };
+  }
+  switch (opaqueHostFault(host)) {
+    case null:
+      return host;
+    case 'host_too_long':
+      return {
+        reason: `the host is longer than ${OPAQUE_HOST_MAX_LENGTH} characters`,
+        advice: advice.host,
+      };
+    default: {
+      const [character = ''] = /[<>[\]^|]/.exec(host) ?? [];
+      return {
+        reason: `no host has the character ${quote(character)}`,
+        advice: 'Write the host as the app sends it, such as "capacitor://localhost"',
+      };
+    }
+  }
+}
+
+/** Puts a fault of a host into words. */
+export function refuseHost(fault: HostFault, { scheme, host, portSuffix }: PatternParts): Refusal {
   switch (fault) {
     case 'character': {
       const [character = ''] = /[^a-z0-9._-]/u.exec(host) ?? [];
@@ -218,6 +194,11 @@ function refuseHost(fault: HostFault, { scheme, host, portSuffix }: PatternParts
         reason: `the host is longer than ${HOST_MAX_LENGTH} characters`,
         advice: advice.host,
       };
+    case 'punycode':
+      return {
+        reason: 'a label of the host starts with "xn--" and no international name follows',
+        advice: 'Write the name itself, such as "https://example.com", or the Punycode of one',
+      };
     case 'numeric': {
       const address = hostnameOf(host);
       return {
@@ -229,11 +210,10 @@ function refuseHost(fault: HostFault, { scheme, host, portSuffix }: PatternParts
   }
 }
 
-/** Whether strangers can have names right under this one. */
-function isSharedAmongStrangers(name: string): boolean {
-  // RFC 6761 keeps `localhost` and what is under it on the loopback interface, so that nobody else
-  // can have a name there. https://www.rfc-editor.org/rfc/rfc6761#section-6.3
-  return name !== 'localhost' && isUnderPublicSuffix(name);
+/** Refuses a wildcard on an IP address. */
+export function refuseWildcardOnAddress(guess: string): Refusal {
+  const example = 'Write each address in full, such as "http://127.0.0.1:3000"';
+  return { reason: 'an IP address has no subdomains for a wildcard', guess, advice: example };
 }
 
 function splitBefore(text: string, separator: RegExp): [before: string, rest: string] {

@@ -53,7 +53,11 @@ const textRules: readonly TextRule[] = [
     guess: (value) => [...value].filter((character) => !invisiblePattern.test(character)).join(''),
     advice: 'Remove the invisible characters',
   },
-  { refused: /,/, reason: 'one entry holds one origin, without a comma', advice: advice.entries },
+  {
+    refused: /^(?:(?![a-z][a-z0-9+.-]*:\/\/)|https?:).*,/is,
+    reason: 'one entry holds one origin, without a comma',
+    advice: advice.entries,
+  },
   {
     refused: /^null\/?$/i,
     reason: '"null" stands for every opaque origin and names none',

@@ -15,8 +15,9 @@
  */
 
 import { quote, type Refusal } from './pattern-help.ts';
-import { readHost, readWildcard, splitPattern } from './pattern-host.ts';
+import { ANY_PORT, readHost, splitPattern } from './pattern-host.ts';
 import { refuseKnownScheme, refuseLength, refuseScheme, refuseText } from './pattern-text.ts';
+import { readAnyPort, readWildcard } from './pattern-wildcard.ts';
 
 /** Why one value cannot be an allowed origin. */
 export interface OriginProblem {
@@ -43,15 +44,15 @@ export interface OriginPatternsResult {
 }
 
 /**
- * Reads one allowed origin and returns it in the form in which it is stored and compared: lower
- * case, without default port and trailing slash, IDN in Punycode, IPv6 compressed. That is `*`, an
- * origin that `parseOrigin()` accepts, or such an origin whose leftmost label is `*`: any subdomain
- * at any depth, but not the domain itself. Reading a returned pattern again returns the same.
+ * Reads one allowed origin and returns it in the form in which it is stored and compared: without
+ * default port and trailing slash, http(s) hosts in lower case and in Punycode, IPv6 compressed. That is
+ * `*`, an origin that `parseOrigin()` accepts, or one of the wildcards of `wildcards.ts`. Reading a
+ * returned pattern again returns the same.
  *
- * Returns a problem for everything that no browser sends as an origin, and for a wildcard right
- * under a public suffix such as `github.io`, which would admit strangers. Not caught is a domain
- * with public suffixes further down, such as `amazonaws.com`: the list cannot be asked for those.
- * Never throws.
+ * Returns a problem for everything that no browser sends as an origin, and for all subdomains of a
+ * public suffix such as `github.io`, which would admit strangers. A wildcard beside a hyphen is accepted
+ * there, and `warnings.ts` warns about it. Not caught is a domain with public suffixes further down, such
+ * as `amazonaws.com`: the list cannot be asked for those. Never throws.
  */
 export function canonicalizeOriginPattern(value: string): OriginPatternResult {
   const result = readPattern(value);
@@ -83,6 +84,7 @@ function readPattern(value: string): string | Refusal {
   if (refusal !== null) return refusal;
   const parts = splitPattern(value);
   if ('reason' in parts) return parts;
+  if (parts.portSuffix === ANY_PORT) return readAnyPort(parts);
   if (parts.host.includes('*')) return readWildcard(parts);
   const host = readHost(parts);
   return typeof host === 'string' ? `${parts.scheme}://${host}${parts.portSuffix}` : host;

@@ -1,5 +1,6 @@
 /**
- * Schemes of origins: which have default ports, and which no origin has. Pure data.
+ * Schemes of origins: those of web pages, those of browser extensions, and those that no origin has.
+ * Pure data.
  */
 
 /** Longest scheme of an origin, in characters. */
@@ -12,8 +13,9 @@ export const webDefaultPorts: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Schemes that no origin has: their documents have an opaque origin or that of another page, and a
- * WebSocket handshake names the page's origin. Neither sent by a browser nor stored.
+ * Schemes that no origin has. Their documents have an opaque origin or the origin of another page, and a
+ * WebSocket handshake names the page's origin. `file` is one of them, but for the exact header value
+ * `file://`, which is an opaque origin (`web-origin.ts`).
  */
 export const refusedSchemes: ReadonlySet<string> = new Set([
   'about',
@@ -26,3 +28,12 @@ export const refusedSchemes: ReadonlySet<string> = new Set([
   'ws',
   'wss',
 ]);
+
+/**
+ * Tells whether a scheme in lower case is that of browser extensions, such as `chrome-extension`,
+ * `moz-extension` and `safari-web-extension`. Their hosts are ids; Firefox draws a new one for each
+ * installation.
+ */
+export function isExtensionScheme(scheme: string): boolean {
+  return scheme.endsWith('-extension');
+}

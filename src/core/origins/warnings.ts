@@ -2,8 +2,10 @@
  * Warnings about origin patterns that are allowed but deserve a second look. Pure, no I/O.
  */
 
-import { isLoopback } from './host.ts';
+import { isLoopback, isLoopbackHost } from './host.ts';
 import { quote } from './pattern-help.ts';
+import { isSharedAmongStrangers } from './pattern-wildcard.ts';
+import { webDefaultPorts } from './scheme.ts';
 
 /** An allowed pattern that deserves a second look, and why. */
 export interface OriginWarning {
@@ -12,10 +14,9 @@ export interface OriginWarning {
 }
 
 /**
- * Lists what is allowed but deserves a second look, in the order of the canonical patterns given:
- * `*`, plain http to another machine, and the user's own machine beside public web origins. App
- * schemes are none of these: `capacitor://localhost` is an app, wherever it runs. Empty when there
- * is nothing to say. Never throws.
+ * Lists the canonical patterns that are allowed but deserve a second look, in the order given: `*`,
+ * wildcards that strangers can match, plain http to another machine, the user's own machine beside
+ * public web origins, and capital letters in the host of an app. Empty if there are none. Never throws.
  */
 export function originWarnings(patterns: readonly string[]): readonly OriginWarning[] {
   const hasPublic = patterns.some((pattern) => /^https?:/.test(pattern) && !isLoopback(pattern));
@@ -29,12 +30,28 @@ function warningFor(pattern: string, hasPublic: boolean): string | null {
   if (pattern === '*') {
     return 'Origin "*" admits every website, and opaque origins such as sandboxed frames and local files';
   }
-  if (isLoopback(pattern)) {
+  const origin = `Origin ${quote(pattern)}`;
+  const [, scheme = '', host = ''] = /^([^:]*):\/\/(\[[^\]]*\]|[^:]*)/.exec(pattern) ?? [];
+  if (!webDefaultPorts.has(scheme)) return warningForApp(origin, host);
+  if (isLoopbackHost(host)) {
     return hasPublic
-      ? `Origin ${quote(pattern)} is on the machine of whoever opens it and listed beside public origins: any program on that machine can use the key, so that a separate key for development is safer`
+      ? `${origin} is on the machine of whoever opens it and listed beside public origins: any program on that machine can use the key. A separate key for development is safer`
       : null;
   }
-  return pattern.startsWith('http:')
-    ? `Origin ${quote(pattern)} is not encrypted: anyone on the network path can serve a page there and use the key`
+  const base = host.slice(host.indexOf('.') + 1);
+  if (/-\*|\*-/.test(host) && isSharedAmongStrangers(base)) {
+    return `${origin} admits every name of this form under ${quote(base)}, and strangers can register such names there`;
+  }
+  return scheme === 'http'
+    ? `${origin} is not encrypted: anyone on the network path can serve a page there and use the key`
+    : null;
+}
+
+function warningForApp(origin: string, host: string): string | null {
+  if (host === '*') {
+    return `${origin} admits every extension of the browser, and strangers can publish extensions`;
+  }
+  return /[A-Z]/.test(host)
+    ? `${origin} is compared with its capital letters: browsers that send the host in lower case do not match it`
     : null;
 }

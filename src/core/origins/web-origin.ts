@@ -10,20 +10,31 @@
  * URL, "host serializing": https://url.spec.whatwg.org/#host-serializing
  */
 
-import { endsInNumber, HOST_MAX_LENGTH, hostFault, portFault } from './host.ts';
+import {
+  HOST_MAX_LENGTH,
+  hostFault,
+  isCanonicalIpv6,
+  OPAQUE_HOST_MAX_LENGTH,
+  opaqueHostFault,
+  portFault,
+} from './host.ts';
 import { refusedSchemes, SCHEME_MAX_LENGTH, webDefaultPorts } from './scheme.ts';
+import { wildcardsOfHost, wildcardsOfLabel } from './wildcards.ts';
 
 /** An `Origin` header value that a browser could have sent. */
 export interface WebOrigin {
   /** Exactly as received. Holds visible ASCII only, so that it is safe to echo and to log. */
   readonly value: string;
-  /** Lower case, without the colon; empty for the opaque origin. */
+  /** Lower case, without the colon; empty for an opaque origin. */
   readonly scheme: string;
-  /** Lower case, IPv6 in brackets, with the trailing dot if it came with one; empty when opaque. */
+  /**
+   * IPv6 in brackets, with the trailing dot if it came with one; empty for an opaque origin. Lower case
+   * under http and https. Under an app scheme it is as received, because case has a meaning there.
+   */
   readonly host: string;
   /** Decimal digits; empty for the scheme's default port, and for none. */
   readonly port: string;
-  /** Whether this is the literal `null`, which sandboxed frames, `data:` and `file:` pages send. */
+  /** Whether this is `null`, as sandboxed frames and `data:` pages send it, or the `file://` of local files. */
   readonly isOpaque: boolean;
 }
 
@@ -33,20 +44,29 @@ export interface OriginSet {
   readonly isAny: boolean;
   /** Canonical patterns as `canonicalizeOriginPattern()` returns them. */
   readonly patterns: ReadonlySet<string>;
-  /** Whether any pattern is of the kind `https://*.example.com`. */
+  /** Whether any pattern holds a `*` for a port, an id or subdomains. */
   readonly hasWildcards: boolean;
+  /** Whether any pattern holds a `*` inside a label, such as `https://my-app-*.vercel.app`. */
+  readonly hasLabelWildcards: boolean;
 }
 
-// Scheme, `://`, host with its trailing dot, colon, port.
-const ORIGIN_MAX_LENGTH = SCHEME_MAX_LENGTH + 3 + (HOST_MAX_LENGTH + 1) + 1 + 5;
-// Eight groups of four hex digits, seven colons, two brackets.
-const IPV6_MAX_LENGTH = 8 * 4 + 7 + 2;
+// Scheme, `://`, host, which may end in a dot, colon, port.
+const ORIGIN_MAX_LENGTH =
+  SCHEME_MAX_LENGTH + 3 + Math.max(HOST_MAX_LENGTH + 1, OPAQUE_HOST_MAX_LENGTH) + 1 + 5;
 
-const opaqueOrigin: WebOrigin = { value: 'null', scheme: '', host: '', port: '', isOpaque: true };
+/**
+ * Opaque origins by their serialisation. Chromium with access to files, some Electron apps and some TV
+ * sets send `file://` for pages that every other browser calls `null`.
+ */
+const opaqueOrigins: ReadonlyMap<string, WebOrigin> = new Map(
+  ['null', 'file://'].map((value) => [
+    value,
+    { value, scheme: '', host: '', port: '', isOpaque: true },
+  ]),
+);
 
 const visibleAsciiPattern = /^[\x21-\x7e]*$/;
 const schemePattern = /^[a-z][a-z0-9+.-]*$/;
-const ipv6CharactersPattern = /^\[[0-9a-f:]+\]$/;
 
 /**
  * Reads an `Origin` header value.
@@ -56,19 +76,19 @@ const ipv6CharactersPattern = /^\[[0-9a-f:]+\]$/;
  * wildcard, anything outside visible ASCII, a scheme of `refusedSchemes`. The caller answers that
  * with `invalid_origin`. Never throws.
  *
- * Hosts of app schemes (`capacitor://localhost`) may hold upper-case letters, because the URL
- * parser leaves the hosts of schemes it does not know as they are. They match in lower case.
+ * Hosts under http and https are strict. Hosts of app schemes (`capacitor://localhost`, `app://.`) are
+ * opaque, as in the URL Standard, and are compared exactly as received.
  *
- * Deliberately narrower than the URL Standard, which lets a host hold `!`, `~` or `,` and labels of
- * any length, and takes port 0: no page comes from there, and some of those characters mean
- * something to the readers of our headers and logs.
+ * Deliberately narrower than the URL Standard, which lets an http(s) host hold `!`, `~` or `,` and labels
+ * of any length, an opaque host be empty or hold `*`, and takes port 0. No page comes from there, and a
+ * `*` would read as a wildcard.
  *
  * Rules: https://fetch.spec.whatwg.org/#origin-header and https://url.spec.whatwg.org/#host-parsing
  */
 export function parseOrigin(value: string): WebOrigin | null {
-  if (value === 'null') return opaqueOrigin;
-  // Before anything else: what follows may then lower-case the text without turning a KELVIN SIGN
-  // into a `k`, and echo it without smuggling a line break.
+  const opaque = opaqueOrigins.get(value);
+  if (opaque !== undefined) return opaque;
+  // Before anything else: the value may then be echoed without smuggling a line break.
   if (value.length > ORIGIN_MAX_LENGTH || !visibleAsciiPattern.test(value)) return null;
 
   const schemeEnd = value.indexOf('://');
@@ -84,24 +104,22 @@ export function parseOrigin(value: string): WebOrigin | null {
     if (value[hostEnd] !== ':' || portFault(port) !== null || port === defaultPort) return null;
   }
 
-  const receivedHost = value.slice(hostStart, hostEnd);
-  const isWeb = defaultPort !== undefined;
-  const host = isWeb ? receivedHost : receivedHost.toLowerCase();
-  const isHost = (isWeb && isCanonicalIpv6(host)) || hostFault(host) === null;
-  return isHost ? { value, scheme, host, port, isOpaque: false } : null;
+  const host = value.slice(hostStart, hostEnd);
+  if (isCanonicalIpv6(host)) return { value, scheme, host, port, isOpaque: false };
+  const fault = defaultPort === undefined ? opaqueHostFault(host) : hostFault(host);
+  return fault === null ? { value, scheme, host, port, isOpaque: false } : null;
 }
 
 /**
- * Lists every stored pattern that admits this origin: its own canonical value, then the wildcards
- * `https://*.parent` from the longest parent to the shortest, then `*`. IP addresses, app schemes
- * and single labels have no wildcards; the opaque origin has `*` alone.
+ * Lists every stored pattern that admits this origin, at most 34: its own value, the wildcards for any
+ * port or id, those for subdomains from the longest parent to the shortest, those beside hyphens, and
+ * `*`. An opaque origin has `*` alone.
  *
- * A hostile host has up to 127 labels, hence up to 128 entries here: more than the 100 parameters
- * that one D1 statement can bind.
+ * The gateway, preflights and explanations share this list.
  */
 export function patternsAdmitting(origin: WebOrigin): readonly string[] {
   if (origin.isOpaque) return ['*'];
-  return [canonicalValue(origin), ...wildcardsAdmitting(origin), '*'];
+  return [origin.value, ...wildcardsOfHost(origin), ...wildcardsOfLabel(origin), '*'];
 }
 
 /**
@@ -112,40 +130,25 @@ export function compileOrigins(patterns: readonly string[]): OriginSet {
   return {
     isAny: patterns.includes('*'),
     patterns: new Set(patterns),
-    hasWildcards: patterns.some((pattern) => pattern.includes('://*.')),
+    hasWildcards: patterns.some((pattern) => /:\/\/\*(?:\.|$)|:\*$/.test(pattern)),
+    hasLabelWildcards: patterns.some((pattern) => /-\*|\*-/.test(pattern)),
   };
 }
 
 /**
  * Tells whether the set admits the origin: one look-up for an origin that is listed as it is;
- * wildcards are tried only where the set has some. The opaque origin needs `*`. Never throws.
+ * wildcards are tried only if the set has some. An opaque origin needs `*`. Never throws.
  */
 export function admitsOrigin(set: OriginSet, origin: WebOrigin): boolean {
   if (set.isAny) return true;
-  // Not even where "null" got into the list: every sandboxed frame of every site sends it.
+  // Not even if "null" got into the list: every sandboxed frame of every site sends it.
   if (origin.isOpaque) return false;
-  if (set.patterns.has(canonicalValue(origin))) return true;
+  const isListed = (pattern: string) => set.patterns.has(pattern);
   return (
-    set.hasWildcards && wildcardsAdmitting(origin).some((pattern) => set.patterns.has(pattern))
+    isListed(origin.value) ||
+    (set.hasWildcards && wildcardsOfHost(origin).some(isListed)) ||
+    (set.hasLabelWildcards && wildcardsOfLabel(origin).some(isListed))
   );
-}
-
-/** What is stored for this origin. The same string for http(s), whose hosts come in lower case. */
-function canonicalValue(origin: WebOrigin): string {
-  return webDefaultPorts.has(origin.scheme) ? origin.value : origin.value.toLowerCase();
-}
-
-function wildcardsAdmitting(origin: WebOrigin): string[] {
-  const { scheme, host, port } = origin;
-  if (!webDefaultPorts.has(scheme) || host.startsWith('[') || endsInNumber(host)) return [];
-  const portSuffix = port === '' ? '' : `:${port}`;
-  const wildcards: string[] = [];
-  // A dot at the very end is no parent: `https://*.` is nobody's pattern.
-  for (let dot = host.indexOf('.'); dot !== -1 && dot + 1 < host.length; ) {
-    wildcards.push(`${scheme}://*${host.slice(dot)}${portSuffix}`);
-    dot = host.indexOf('.', dot + 1);
-  }
-  return wildcards;
 }
 
 /** The index after the host. An IPv6 address without its closing bracket is a host to the end. */
@@ -154,14 +157,4 @@ function endOfHost(value: string, hostStart: number): number {
   const end = value.indexOf(isBracketed ? ']' : ':', hostStart);
   if (end === -1) return value.length;
   return isBracketed ? end + 1 : end;
-}
-
-/**
- * Whether this is an IPv6 address in brackets, in the one form that the URL Standard serialises
- * it in. The platform's parser decides: nothing but the address can come out of these characters.
- * https://url.spec.whatwg.org/#concept-ipv6-serializer
- */
-function isCanonicalIpv6(host: string): boolean {
-  if (host.length > IPV6_MAX_LENGTH || !ipv6CharactersPattern.test(host)) return false;
-  return URL.parse(`http://${host}`)?.hostname === host;
 }

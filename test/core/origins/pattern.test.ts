@@ -173,17 +173,64 @@ const refused: readonly RefusedRow[] = [
   ['a wildcard at the end', 'https://example.*', 'leftmost'],
   ['a wildcard after an ideographic full stop', 'https://*\u3002example.com', 'leftmost'],
   ['two wildcards', 'https://*.*.example.com', 'one wildcard'],
-  ['two stars in a label', 'https://**.example.com', 'leftmost'],
+  ['two stars in a label', 'https://**.example.com', 'one wildcard'],
   ['a second wildcard inside a label', 'https://*.a*.example.com', 'one wildcard'],
-  ['a wildcard port', 'https://example.com:*', 'port is no place'],
-  ['a wildcard port on localhost', 'http://localhost:*', 'port is no place'],
-  ['a wildcard in a port', 'http://localhost:30*', 'port is no place'],
+  ['a wildcard port', 'https://example.com:*', 'loopback host'],
+  ['a wildcard port on a private address', 'http://192.168.0.1:*', 'loopback host'],
+  ['a wildcard port on another IPv6 address', 'http://[::2]:*', 'loopback host'],
+  ['a wildcard port on what is not localhost', 'http://notlocalhost:*', 'loopback host'],
+  ['a wildcard port on what starts like localhost', 'http://localhost.example:*', 'loopback host'],
+  ['a wildcard port on an app', 'capacitor://localhost:*', 'loopback host'],
+  ['a wildcard in a port', 'http://localhost:30*', 'loopback host'],
+  ['two stars for a port', 'http://localhost:**', 'loopback host'],
+  ['a wildcard port on half an address', 'http://127.1:*', 'IPv4', 'http://127.0.0.1:*'],
+  ['a wildcard port without a scheme', 'localhost:*', 'scheme', 'http://localhost:*'],
+  ['a path after a wildcard port', 'http://localhost:*/app', 'no path', 'http://localhost:*'],
+  ['a wildcard host and port', 'http://*.localhost:*', 'one wildcard'],
+  ['a wildcard name and port', 'http://my-app-*.localhost:*', 'one wildcard'],
   ['a wildcard on IPv4', 'https://*.1.2.3.4', 'IP address', 'https://1.2.3.4'],
   ['a wildcard for part of IPv4', 'http://*.168.0.1:81', 'IP address'],
   ['a wildcard on fullwidth IPv4', 'https://*.1.2.3.\uff14', 'IPv4', 'https://1.2.3.4'],
   ['a wildcard on IPv6', 'http://*.[::1]:81', 'IP address', 'http://[::1]:81'],
   ['a wildcard on an app', 'capacitor://*.localhost', 'http and https'],
-  ['a wildcard for an app', 'chrome-extension://*', 'subdomains of a domain'],
+  ['a wildcard for an app', 'capacitor://*', 'http and https'],
+  ['a wildcard for part of an id', 'chrome-extension://abc*', 'whole id'],
+  ['a wildcard under an extension', 'moz-extension://*.a', 'whole id'],
+  ['a wildcard for an id, with a port', 'moz-extension://*:81', 'whole id'],
+  ['a scheme that only starts like an extension', 'moz-extensions://*', 'http and https'],
+
+  // Wildcards beside hyphens
+  ['text that ends without a hyphen', 'https://my-app*.vercel.app', 'hyphen next to it'],
+  [
+    'text that starts without a hyphen',
+    'https://*app.vercel.app',
+    'hyphen',
+    'https://*.app.vercel.app',
+  ],
+  ['a hyphen on one side of two', 'https://my-app-*team.vercel.app', 'hyphen next to it'],
+  ['a hyphen on the other side of two', 'https://my*-team.vercel.app', 'hyphen next to it'],
+  ['two characters', 'https://a-*.vercel.app', 'fewer than 3 characters'],
+  ['two hyphens', 'https://*--.vercel.app', 'fewer than 3 characters'],
+  ['a hyphen on each side', 'https://-*-.vercel.app', 'fewer than 3 characters'],
+  ['six hyphens before', 'https://a-b-c-d-e-f-*.vercel.app', 'at most 5 hyphens'],
+  ['six hyphens after', 'https://*-a-b-c-d-e-f.vercel.app', 'at most 5 hyphens'],
+  ['four hyphens before, and text after', 'https://a-b-c-d-*-e.vercel.app', 'at most 3 hyphens'],
+  ['four hyphens after, and text before', 'https://a-*-b-c-d-e.vercel.app', 'at most 3 hyphens'],
+  ['two stars beside hyphens', 'https://my-*-app-*.vercel.app', 'one wildcard'],
+  ['a name and subdomains', 'https://my-app-*.*.vercel.app', 'one wildcard'],
+  ['a name in the second label', 'https://a.my-app-*.vercel.app', 'leftmost'],
+  ['a name and no domain', 'https://my-app-*', 'host is missing'],
+  ['a name and a dot', 'https://my-app-*.', 'host is missing'],
+  ['a name on an address', 'https://my-app-*.1.2.3.4', 'IP address', 'https://1.2.3.4'],
+  ['a name under an app', 'app://my-app-*.localhost', 'http and https'],
+  ['a name in Punycode', 'https://xn--b-*.example', 'international name'],
+  ['a name outside ASCII', 'https://b\u00fccher-*.example', 'no "\u00fc"'],
+  ['a name that holds what no host does', 'https://my_app!-*.example', 'no "!"'],
+  ['a name that leaves no room', `https://${'a'.repeat(62)}-*.example`, 'longer than 63'],
+
+  // Wildcards that are never looked up
+  ['a wildcard with 13 labels', `https://*.${'a.'.repeat(12)}example`, 'at most 12 labels'],
+  ['a name with 13 labels', `https://my-app-*.${'a.'.repeat(12)}example`, 'at most 12 labels'],
   ['a fullwidth star', 'https://\uff0a.example.com', 'no "*"'],
   ['a host under which no name fits', `https://*.${host251}b`, 'longer than 253 characters'],
 
@@ -214,12 +261,22 @@ const refused: readonly RefusedRow[] = [
   ['a percent sign', 'https://ex%61mple.com', 'percent'],
   ['an encoded dot', 'https://example%2ecom', 'percent'],
   ['a percent sign in an IDN', 'https://b\u00fc%63her.example', 'percent'],
-  ['a percent sign in an app host', 'app://local%20host', 'percent'],
+  ['empty Punycode', 'https://xn--', 'international name'],
+  ['empty Punycode in a label', 'https://a.xn--.example', 'international name'],
+  ['Punycode that breaks off', 'https://xn--a.example', 'international name'],
+  ['Punycode of plain ASCII', 'https://xn--a-.example', 'international name'],
+  [
+    'Punycode of what is mapped to something else',
+    'https://xn--tdal.example',
+    'international name',
+  ],
+  ['an angle bracket in an app host', 'app://a<b', 'no host has'],
+  ['a pipe in an app host', 'app://a|b', 'no host has'],
+  ['an app host of 401 characters', `app://${'a'.repeat(401)}`, 'longer than 400'],
   ['an empty first label', 'https://.example.com', 'empty label'],
   ['an empty label', 'https://example..com', 'empty label'],
   ['two trailing dots', 'https://example.com..', 'empty label'],
   ['dots alone', 'https://...', 'empty label'],
-  ['an empty label under an app', 'app://a..b', 'empty label'],
   ['an empty label under a wildcard', 'https://*..example.com', 'empty label'],
   ['a label of 64 characters', `https://${label63}a.example`, 'longer than 63 characters'],
   [
@@ -264,7 +321,6 @@ const refused: readonly RefusedRow[] = [
   ['a name that ends in a number', 'https://example.1', 'IPv4'],
   ['a name that ends in a hexadecimal number', 'https://example.0xff', 'IPv4'],
   ['a name that ends in 0x', 'https://example.0x', 'IPv4'],
-  ['an app host that ends in a number', 'app://device.42', 'IPv4'],
   ['IPv6 without brackets', 'http://::1', 'brackets', 'http://[::1]'],
   ['a longer IPv6 without brackets', 'http://2001:DB8::1', 'brackets', 'http://[2001:db8::1]'],
   ['IPv6 without the closing bracket', 'http://[::1', 'brackets'],
@@ -279,7 +335,7 @@ const refused: readonly RefusedRow[] = [
   ['IPv6 of a later version', 'http://[v1.a]', 'IPv6'],
   ['a zone id', 'http://[fe80::1%eth0]', 'zone', 'http://[fe80::1]'],
   ['an encoded zone id and a port', 'http://[fe80::1%25eth0]:81', 'zone', 'http://[fe80::1]:81'],
-  ['IPv6 under an app', 'capacitor://[::1]', 'IPv6'],
+  ['brackets around a name under an app', 'capacitor://[localhost]', 'IPv6'],
 
   // Ports
   ['an empty port', 'https://example.com:', 'port', 'https://example.com'],
@@ -375,12 +431,27 @@ const accepted: readonly AcceptedRow[] = [
   ['IPv6 with a default port', 'https://[::1]:443', 'https://[::1]'],
 
   ['Capacitor', 'capacitor://localhost', 'capacitor://localhost'],
-  ['Capacitor with a slash', 'Capacitor://LOCALHOST/', 'capacitor://localhost'],
+  ['Capacitor with a slash', 'Capacitor://localhost/', 'capacitor://localhost'],
+  ['an app host with capital letters', 'App://MyHost', 'app://MyHost'],
+  ['a dot for an app host', 'app://.', 'app://.'],
+  ['a hyphen for an app host', 'app://-', 'app://-'],
+  ['an app host with empty labels', 'app://a..b', 'app://a..b'],
+  ['an app host that ends in a number', 'app://device.42', 'app://device.42'],
+  ['an app host that ends in hexadecimal', 'app://device.0XFF', 'app://device.0XFF'],
+  ['an app label of 64 characters', `app://${label63}a`, `app://${label63}a`],
+  ['an app host of 400 characters', `app://${'a'.repeat(400)}`, `app://${'a'.repeat(400)}`],
+  ['a percent sign in an app host', 'app://local%20host', 'app://local%20host'],
+  ['marks in an app host', 'app://a!b~c,d;e=f', 'app://a!b~c,d;e=f'],
+  ['empty Punycode in an app host', 'app://xn--', 'app://xn--'],
+  ['IPv6 under an app', 'capacitor://[0::1]', 'capacitor://[::1]'],
+  ['any id of an extension', 'moz-extension://*', 'moz-extension://*'],
+  ['any id, with a slash', 'Chrome-Extension://*/', 'chrome-extension://*'],
+  ['any id of an extension of Safari', 'safari-web-extension://*', 'safari-web-extension://*'],
   ['Tauri with a port', 'tauri://localhost:1420', 'tauri://localhost:1420'],
   ['an app on port 80', 'tauri://localhost:80', 'tauri://localhost:80'],
   ['an app on an address', 'capacitor://192.168.1.5:8100', 'capacitor://192.168.1.5:8100'],
   ['an extension', 'chrome-extension://abcdefgh', 'chrome-extension://abcdefgh'],
-  ['an extension of Safari', 'safari-web-extension://8A1B-FF', 'safari-web-extension://8a1b-ff'],
+  ['an extension of Safari', 'safari-web-extension://8A1B-FF', 'safari-web-extension://8A1B-FF'],
   ['a reversed domain as a scheme', 'com.example.app://main', 'com.example.app://main'],
   ['a scheme of 64 characters', `${scheme64}://a`, `${scheme64}://a`],
 
@@ -400,6 +471,39 @@ const accepted: readonly AcceptedRow[] = [
   ['a wildcard under localhost with a dot', 'http://*.localhost.', 'http://*.localhost.'],
   ['a wildcard further under localhost', 'http://*.app.localhost', 'http://*.app.localhost'],
   ['a wildcard under an unknown domain', 'https://*.app.intranet', 'https://*.app.intranet'],
+  ['any port of localhost', 'http://localhost:*', 'http://localhost:*'],
+  ['any port of localhost over https, with a slash', 'HTTPS://LOCALHOST:*/', 'https://localhost:*'],
+  ['any port of IPv4', 'http://127.0.0.1:*', 'http://127.0.0.1:*'],
+  ['any port of another loopback address', 'http://127.1.2.3:*', 'http://127.1.2.3:*'],
+  ['any port of IPv6', 'http://[0:0:0:0:0:0:0:1]:*', 'http://[::1]:*'],
+  ['any port under localhost', 'http://app.localhost:*', 'http://app.localhost:*'],
+  ['previews at Vercel', 'https://my-app-*.vercel.app', 'https://my-app-*.vercel.app'],
+  ['previews of a team', 'https://my-app-*-team.vercel.app', 'https://my-app-*-team.vercel.app'],
+  ['previews at Netlify', 'https://*--site.netlify.app', 'https://*--site.netlify.app'],
+  ['a name in upper case', 'HTTPS://My-App-*.Vercel.App/', 'https://my-app-*.vercel.app'],
+  ['a name with a port', 'https://my-app-*.a.example:8443', 'https://my-app-*.a.example:8443'],
+  ['a name with a default port', 'https://my-app-*.a.example:443', 'https://my-app-*.a.example'],
+  ['a name over plain http', 'http://my-app-*.example.com', 'http://my-app-*.example.com'],
+  ['a name under a top-level domain', 'https://my-app-*.com', 'https://my-app-*.com'],
+  [
+    'a name under an IDN',
+    'https://my-app-*.b\u00fccher.example',
+    'https://my-app-*.xn--bcher-kva.example',
+  ],
+  ['three characters', 'https://ab-*.vercel.app', 'https://ab-*.vercel.app'],
+  ['four characters on two sides', 'https://a-*-b.vercel.app', 'https://a-*-b.vercel.app'],
+  ['five hyphens before', 'https://a-b-c-d-e-*.vercel.app', 'https://a-b-c-d-e-*.vercel.app'],
+  ['five hyphens after', 'https://*-a-b-c-d-e.vercel.app', 'https://*-a-b-c-d-e.vercel.app'],
+  [
+    'three hyphens on each side',
+    'https://a-b-c-*-d-e-f.a.example',
+    'https://a-b-c-*-d-e-f.a.example',
+  ],
+  [
+    'a wildcard with 12 labels',
+    `https://*.${'a.'.repeat(11)}example`,
+    `https://*.${'a.'.repeat(11)}example`,
+  ],
   ['the longest wildcard', `https://*.${host251}`, `https://*.${host251}`],
 ];
 
@@ -435,7 +539,7 @@ describe('canonicalizeOriginPattern()', () => {
       value: 'https://*.vercel.app:8443',
       reason:
         'Cannot allow origin "https://*.vercel.app:8443": strangers can have names under "vercel.app", says the public suffix list',
-      fix: 'Write each origin in full, such as "https://your-app.vercel.app:8443"',
+      fix: 'Write each origin in full, such as "https://your-app.vercel.app:8443", or preview deployments as "https://your-app-*.vercel.app:8443"',
     });
   });
 
@@ -515,6 +619,34 @@ describe('originWarnings()', () => {
     ['plain http to an address', ['http://10.0.0.1'], [['http://10.0.0.1', 'not encrypted']]],
     ['plain http to IPv6', ['http://[fe80::1]'], [['http://[fe80::1]', 'not encrypted']]],
     ['a plain wildcard', ['http://*.a.example'], [['http://*.a.example', 'not encrypted']]],
+    [
+      'names that strangers can register',
+      ['https://my-app-*.vercel.app', 'https://*--site.netlify.app:8443', 'https://my-app-*.com'],
+      [
+        ['https://my-app-*.vercel.app', 'strangers can register'],
+        ['https://*--site.netlify.app:8443', 'strangers can register'],
+        ['https://my-app-*.com', 'strangers can register'],
+      ],
+    ],
+    ['names under a domain of one\u2019s own', ['https://my-app-*.example.com'], []],
+    ['names on the own machine', ['http://my-app-*.localhost:3000'], []],
+    [
+      'names over plain http',
+      ['http://my-app-*.example.com'],
+      [['http://my-app-*.example.com', 'not encrypted']],
+    ],
+    [
+      'any extension',
+      ['moz-extension://*', 'chrome-extension://abc'],
+      [['moz-extension://*', 'every extension']],
+    ],
+    ['any port alone', ['http://localhost:*', 'http://[::1]:*'], []],
+    [
+      'any port beside a public origin',
+      ['http://127.0.0.1:*', 'https://a.example'],
+      [['http://127.0.0.1:*', 'machine']],
+    ],
+    ['capital letters in an app host', ['app://MyHost'], [['app://MyHost', 'capital letters']]],
     [
       'what only starts or ends like a local name',
       ['http://localhost.example', 'http://notlocalhost', 'http://127.0.0.1.example'],
@@ -604,11 +736,11 @@ describe('properties', () => {
     fc.assert(property, { numRuns: 3_000 });
   });
 
-  test('every origin that parseOrigin() accepts is stored as it is, but for the case of app hosts', () => {
+  test('every origin that parseOrigin() accepts is stored as it is, so that refusals can advise it', () => {
     const property = fc.property(mutated(accepted.map(([, value]) => value)), (value) => {
       const origin = parseOrigin(value);
       if (origin === null || origin.isOpaque) return;
-      expect(canonicalizeOriginPattern(value)).toEqual({ ok: true, pattern: value.toLowerCase() });
+      expect(canonicalizeOriginPattern(value)).toEqual({ ok: true, pattern: value });
     });
     fc.assert(property, { numRuns: 5_000 });
   });
@@ -616,7 +748,7 @@ describe('properties', () => {
   test('an http(s) origin is stored as the platform would send it', () => {
     const property = fc.property(anyValue, (value) => {
       const pattern = patternOf(value);
-      if (pattern === null || !/^https?:/.test(pattern)) return;
+      if (pattern === null || !/^https?:/.test(pattern) || pattern.endsWith(':*')) return;
       // The URL parser has nothing against a star, so that this covers wildcards too.
       expect(new URL(value).origin).toBe(pattern);
     });
@@ -627,6 +759,52 @@ describe('properties', () => {
     const property = fc.property(anyValue, (value) => {
       const result = canonicalizeOriginPattern(value);
       if (!result.ok) expectReadable(result.problem);
+    });
+    fc.assert(property, { numRuns: 5_000 });
+  });
+
+  test('a proposal admits the origin that was meant', () => {
+    const property = fc.property(anyValue, (value) => {
+      const result = canonicalizeOriginPattern(value);
+      const proposal = result.ok ? null : proposalOf(result.problem);
+      // The platform reads what people paste as a browser reads an address.
+      const meant = URL.parse(value);
+      if (proposal === null || meant === null || !/^https?:$/.test(meant.protocol)) return;
+      const origin = parseOrigin(meant.origin);
+      if (origin !== null) expect(admitsOrigin(compileOrigins([proposal]), origin)).toBe(true);
+    });
+    fc.assert(property, { numRuns: 10_000 });
+  });
+
+  test('a wildcard beside hyphens admits what it reads like, and nothing else', () => {
+    const word = fc.string({ unit: fc.constantFrom('a', 'b', '-'), maxLength: 7 });
+    const head = fc.oneof(
+      fc.constant(''),
+      word.map((text) => `${text}-`),
+    );
+    const tail = fc.oneof(
+      fc.constant(''),
+      word.map((text) => `-${text}`),
+    );
+    const property = fc.property(head, tail, fc.oneof(word, head, tail), (before, after, text) => {
+      const pattern = patternOf(`https://${before}*${after}.example.com`);
+      if (pattern === null || (before === '' && after === '')) return;
+      const set = compileOrigins([pattern]);
+      const inside = text === '' ? 'x' : text;
+      const admitted = parseOrigin(`https://${before}${inside}${after}.example.com`);
+      expect(admitted !== null && admitsOrigin(set, admitted)).toBe(true);
+      for (const label of [
+        `${before}${after}`,
+        `x${before}x${after}`,
+        `${before}x${after}x`,
+        text,
+      ]) {
+        const reads = new RegExp(`^${before}.+${after}$`).test(label);
+        const other = parseOrigin(`https://${label}.example.com`);
+        if (other !== null) expect(admitsOrigin(set, other)).toBe(reads);
+      }
+      const deeper = parseOrigin(`https://x.${before}x${after}.example.com`);
+      expect(deeper !== null && admitsOrigin(set, deeper)).toBe(false);
     });
     fc.assert(property, { numRuns: 5_000 });
   });
