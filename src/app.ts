@@ -164,7 +164,7 @@ function targetTooLong(request: Request, requestId: string): Response {
       code: 'target_too_long',
       status: 414,
       title: 'Path too long',
-      detail: `Cannot read a path of more than ${ODD_PATH_MAX_LENGTH} characters that holds other characters than letters, digits and - . _ ~`,
+      detail: `Cannot read a path of more than ${ODD_PATH_MAX_LENGTH} characters that holds other characters than letters, digits and - . _ ~ : @ + , ( ) ! ' = $ &`,
     },
     { requestId, accept: request.headers.get('accept') },
   );

@@ -12,6 +12,7 @@ import {
   PREFLIGHT_VARY,
   preflightHeaders,
 } from '../core/decide/grant.ts';
+import type { PreflightGrant } from '../core/decide/preflight.ts';
 
 /**
  * Sets the grant, if there is one, on a response of the upstream that holds no CORS header any more.
@@ -47,11 +48,7 @@ export function preflightVary(headers: Headers): void {
 }
 
 /** A granted preflight: 204 with the grant. */
-export function preflightResponse(
-  grant: Grant,
-  allowHeaders: string,
-  maxAgeSeconds: number,
-): Response {
-  const headers = preflightHeaders(grant, allowHeaders, maxAgeSeconds);
+export function preflightResponse(grant: Grant, preflight: PreflightGrant): Response {
+  const headers = preflightHeaders(grant, preflight);
   return new Response(null, { status: 204, headers });
 }

@@ -65,7 +65,7 @@ export async function handle(
     case 'refuse':
       return respondWithRejection(gateway, facts, next.rejection, null);
     case 'preflight':
-      return answerPreflight(gateway, facts, next);
+      return answerPreflight(gateway, facts, { ...next, requestedMethod: requestedMethod ?? '' });
     case 'forward':
       return forwardFor(gateway, facts, noKey, next.route);
     case 'find-key':
@@ -173,11 +173,20 @@ const noKey: KeyHolder = { key: null, isStale: false };
 async function answerPreflight(
   gateway: Gateway,
   facts: Facts,
-  { origin, isPublic }: { readonly origin: WebOrigin; readonly isPublic: boolean },
+  {
+    origin,
+    isPublic,
+    requestedMethod,
+  }: {
+    readonly origin: WebOrigin;
+    readonly isPublic: boolean;
+    readonly requestedMethod: string;
+  },
 ): Promise<Response> {
   const decision = decidePreflight({
     origin,
     registration: isPublic ? 'registered' : await registrationOf(gateway, facts, origin),
+    requestedMethod,
     requestedHeaders: facts.request.headers.get('access-control-request-headers'),
   });
   if (!decision.granted) {
@@ -187,7 +196,7 @@ async function answerPreflight(
   }
   facts.scope.startDeferredWrites();
   gateway.usage.countPreflight(facts.scope);
-  return preflightResponse(grantTo(origin), decision.allowHeaders, decision.maxAgeSeconds);
+  return preflightResponse(grantTo(origin), decision);
 }
 
 function unavailable(): Rejection {

@@ -38,7 +38,7 @@ const explainSchema = v.pipe(
     method: v.pipe(
       v.string(),
       v.regex(
-        /^[A-Z]{1,20}$/,
+        /^[A-Z][A-Z0-9_-]{0,19}$/,
         ruleMessage('it is not a method in capitals', 'Write it like "GET"'),
       ),
       v.examples(['GET']),

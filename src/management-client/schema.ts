@@ -178,7 +178,7 @@ export interface CreateKeyRequest {
   access?: {
     cors?: {
       /**
-       * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+       * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.
        *
        * @minItems 1
        * @maxItems 500
@@ -235,7 +235,7 @@ export interface EditKeyRequest {
   access?: {
     cors?: {
       /**
-       * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+       * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.
        *
        * @minItems 1
        * @maxItems 500
@@ -298,7 +298,7 @@ export interface ImportKeysRequest {
     access?: {
       cors?: {
         /**
-         * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, or "*" for any origin. At least one.
+         * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.
          *
          * @minItems 1
          * @maxItems 500

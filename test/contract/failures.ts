@@ -174,7 +174,7 @@ function describeStorage(deploy: Deploy): void {
           cookies: [],
           headers: {
             'access-control-allow-origin': grant,
-            'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+            'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
             'access-control-allow-headers': 'authorization, content-type',
             'access-control-max-age': '5',
             vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { corsHeaders, type ExpectedRefusal, expectNoCors, expectRefusal } from './answers.ts';
 import type { Answer, Deploy, Deployment, HeaderLine } from './deployment.ts';
-import { corsHeadersOf, fillIn } from './refusals.ts';
+import { allowAdvice, corsHeadersOf, fillIn } from './refusals.ts';
 import {
   bearer,
   createWorld,
@@ -66,18 +66,28 @@ const headerRows: readonly (readonly [string, readonly string[], string])[] = [
   ],
 ];
 
-/** What is asked for in Access-Control-Request-Method. The answer is the same for all of them. */
-const methods = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'patch',
-  'OPTIONS',
-  'TRACE',
-  'FOO',
+/** What is asked for in Access-Control-Request-Method, and what is granted beyond the usual methods. */
+const methods: readonly (readonly [requested: string, extra: string])[] = [
+  ['GET', ''],
+  ['HEAD', ''],
+  ['POST', ''],
+  ['PUT', ''],
+  ['PATCH', ''],
+  ['DELETE', ''],
+  ['OPTIONS', ''],
+  ['QUERY', ', QUERY'],
+  ['PROPFIND', ', PROPFIND'],
+  ['M-SEARCH', ', M-SEARCH'],
+  // Never forwarded.
+  ['TRACE', ''],
+  ['TRACK', ''],
+  ['CONNECT', ''],
+  // No method that any server has: the browser's console names it.
+  ['patch', ''],
+  ['*', ''],
+  ['GET, FOO', ''],
+  ['FOO BAR', ''],
+  ['A'.repeat(21), ''],
 ];
 
 const targets = [
@@ -106,13 +116,17 @@ function preflightLines(origin: string, more: readonly HeaderLine[] = []): reado
   return [['Origin', origin], ['Access-Control-Request-Method', 'POST'], ...more];
 }
 
-function expectGranted(answer: Answer, grant: string, allowHeaders = always): void {
+function expectGranted(
+  answer: Answer,
+  grant: string,
+  { allowHeaders = always, extraMethod = '' } = {},
+): void {
   expect(answer).toEqual({
     status: 204,
     cookies: [],
     headers: {
       'access-control-allow-origin': grant,
-      'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+      'access-control-allow-methods': `GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS${extraMethod}`,
       'access-control-allow-headers': allowHeaders,
       'access-control-max-age': '7200',
       vary: preflightVary,
@@ -126,7 +140,7 @@ function notRegistered(origin: string): ExpectedRefusal {
     code: 'origin_not_registered',
     grant: null,
     vary: preflightVary,
-    detail: `Cannot answer the preflight from origin "${origin}": no API key lists this origin. Add it to the allowed origins of the key that the page uses`,
+    detail: `Cannot answer the preflight from origin "${origin}": no API key lists this origin. ${allowAdvice(origin, 'the key that the page uses')}`,
   };
 }
 
@@ -150,9 +164,12 @@ export function describePreflights(deploy: Deploy): void {
       },
     );
 
-    test.each([origins.stranger, origins.opaque])('are refused to %s', async (origin) => {
-      expectRefusal(await options(preflightLines(origin)), notRegistered(origin));
-    });
+    test.each([origins.stranger, origins.opaque, origins.file])(
+      'are refused to %s',
+      async (origin) => {
+        expectRefusal(await options(preflightLines(origin)), notRegistered(origin));
+      },
+    );
 
     test('are refused to an origin that only a revoked key lists', async () => {
       const origin = 'https://revoked.example';
@@ -196,16 +213,18 @@ export function describePreflights(deploy: Deploy): void {
       'allow the right headers when asked for %s',
       async (_, lines, allowed) => {
         const asked = lines.map((value): HeaderLine => ['Access-Control-Request-Headers', value]);
-        expectGranted(await options(preflightLines(origins.app, asked)), origins.app, allowed);
+        expectGranted(await options(preflightLines(origins.app, asked)), origins.app, {
+          allowHeaders: allowed,
+        });
       },
     );
 
-    test.each(methods)('are granted the same methods when asked for %s', async (method) => {
+    test.each(methods)('are granted the right methods when asked for %s', async (method, extra) => {
       const answer = await options([
         ['Origin', origins.app],
         ['Access-Control-Request-Method', method],
       ]);
-      expectGranted(answer, origins.app);
+      expectGranted(answer, origins.app, { extraMethod: extra });
     });
 
     test.each(targets)('are granted on %s', async (target) => {
@@ -318,12 +337,13 @@ export function describeAnyOrigin(deploy: Deploy): void {
         ],
       });
 
-    // The opaque origin is answered with "*": every sandboxed frame of every site has it.
+    // An opaque origin is answered with "*": every sandboxed frame of every site has it.
     const rows = [
       [origins.app, origins.app],
       [origins.stranger, origins.stranger],
       ['app://whatever', 'app://whatever'],
       [origins.opaque, '*'],
+      [origins.file, '*'],
     ] as const;
 
     test.each(rows)('has preflights granted to %s as %s', async (origin, grant) => {
@@ -355,7 +375,7 @@ export function describeAnyOrigin(deploy: Deploy): void {
       expectRefusal(await get(origin, listing.token), {
         code: 'origin_not_allowed',
         grant,
-        detail: `Cannot use this API key from origin "${origin}": the key does not list it. Add it to the allowed origins of the key`,
+        detail: `Cannot use this API key from origin "${origin}": the key does not list it. ${allowAdvice(origin, 'the key')}`,
       });
     });
 

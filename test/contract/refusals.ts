@@ -40,6 +40,7 @@ interface Row extends Situation {
   readonly other: Outcome;
   readonly stranger: Outcome;
   readonly opaque: Outcome;
+  readonly file: Outcome;
 }
 
 const allowedTarget = '/api/stream/abc';
@@ -53,6 +54,7 @@ function whateverTheOrigin(situation: Situation, outcome: Outcome): Row {
     other: outcome,
     stranger: outcome,
     opaque: outcome,
+    file: outcome,
   };
 }
 
@@ -137,17 +139,28 @@ const invalid: readonly Row[] = (
   whateverTheOrigin({ name, authorization: [`Bearer ${token}`] }, { code: 'invalid_key' }),
 );
 
+function isOpaque(origin: string): boolean {
+  return origin === origins.opaque || origin === origins.file;
+}
+
+/** How to allow an origin. The advice for an opaque one is of another kind: it names no site. */
+export function allowAdvice(origin: string, key: string): string {
+  return isOpaque(origin)
+    ? `Such pages have an opaque origin: serve the page from a web server, or add "*" to the allowed origins of ${key}`
+    : `Add it to the allowed origins of ${key}`;
+}
+
 function corsNotEnabled(origin: string): Outcome {
   return {
     code: 'cors_not_enabled',
-    detail: `Cannot use this API key from a browser page on "${origin}": it was made for backends. Create a key with CORS access that lists this origin, and never put a backend key into a page`,
+    detail: `Cannot use this API key from a browser page on "${origin}": it was made for backends. Create a key with CORS access that lists ${isOpaque(origin) ? 'the origin "*"' : 'this origin'}, and never put a backend key into a page`,
   };
 }
 
 function originNotAllowed(origin: string): Outcome {
   return {
     code: 'origin_not_allowed',
-    detail: `Cannot use this API key from origin "${origin}": the key does not list it. Add it to the allowed origins of the key`,
+    detail: `Cannot use this API key from origin "${origin}": the key does not list it. ${allowAdvice(origin, 'the key')}`,
   };
 }
 
@@ -160,6 +173,7 @@ function ofBackendKey(situation: Situation, absent: Outcome): Row {
     other: corsNotEnabled(origins.other),
     stranger: corsNotEnabled(origins.stranger),
     opaque: corsNotEnabled(origins.opaque),
+    file: corsNotEnabled(origins.file),
   };
 }
 
@@ -172,6 +186,7 @@ function ofAppKey(situation: Situation, outcome: Outcome): Row {
     other: originNotAllowed(origins.other),
     stranger: originNotAllowed(origins.stranger),
     opaque: originNotAllowed(origins.opaque),
+    file: originNotAllowed(origins.file),
   };
 }
 
@@ -322,7 +337,7 @@ const found: readonly Row[] = [
 /** All situations; every one is asked with every kind of origin. */
 export const refusalRows = [...missing, ...malformed, ...invalid, ...found];
 
-const originKinds = ['absent', 'app', 'other', 'stranger', 'opaque'] as const;
+const originKinds = ['absent', 'app', 'other', 'stranger', 'opaque', 'file'] as const;
 
 const accepts = [
   ['nothing', null, 'application/json'],

@@ -13,6 +13,8 @@ export const origins = {
   stranger: 'https://stranger.example',
   /** Of sandboxed frames, `data:` and `file:` pages. */
   opaque: 'null',
+  /** Of local files, where Chromium has access to them. */
+  file: 'file://',
 } as const;
 
 /** Origins that the restricted key lists beside `app`, each with one that it so admits. */
@@ -31,6 +33,15 @@ export const furtherOrigins = [
   ],
   ['a name in Punycode', 'https://xn--bcher-kva.example', 'https://xn--bcher-kva.example'],
   ['a name with a trailing dot', 'https://dotted.example.', 'https://dotted.example.'],
+  ['a preview', 'https://my-app-*.vercel.app', 'https://my-app-git-main-team.vercel.app'],
+  ['a preview by its end', 'https://*--site.netlify.app', 'https://preview-42--site.netlify.app'],
+  ['a preview of a team', 'https://a-*-team.vercel.app', 'https://a-x-team.vercel.app'],
+  ['any port', 'http://127.0.0.2:*', 'http://127.0.0.2:5173'],
+  ['the default port as any port', 'https://127.0.0.2:*', 'https://127.0.0.2'],
+  ['any extension', 'moz-extension://*', 'moz-extension://0a1b2c3d-0000-4e5f-aaaa-0123456789ab'],
+  ['an app whose host is a dot', 'app://.', 'app://.'],
+  ['an app with capital letters', 'app://MyHost', 'app://MyHost'],
+  ['an app that ends in a number', 'app://device..42', 'app://device..42'],
 ] as const;
 
 /** Near what the restricted key lists, and admitted by nothing. */
@@ -49,6 +60,12 @@ export const neighbouringOrigins = [
   ['a dotted name without its dot', 'https://dotted.example'],
   ['another app', 'capacitor://app.example'],
   ['an app scheme with http', 'http://localhost'],
+  ['an app with other capital letters', 'app://myhost'],
+  ['a preview of another app', 'https://not-my-app-1.vercel.app'],
+  ['a preview of nothing', 'https://my-app-.vercel.app'],
+  ['a preview by more than its end', 'https://x--site2.netlify.app'],
+  ['any port of another address', 'http://127.0.0.3:5173'],
+  ['an extension of another browser', 'safari-web-extension://0A1B'],
 ] as const;
 
 /** Values of Origin that no browser sends. */
@@ -73,7 +90,8 @@ export const malformedOrigins = [
   ['null in upper case', 'NULL'],
   ['null twice', 'null, null'],
   ['a file', 'file:///etc/passwd'],
-  ['a file without a path', 'file://'],
+  ['a file with three slashes', 'file:///'],
+  ['empty Punycode', 'https://xn--'],
   ['a data URL', 'data:text/html,x'],
   ['a script', 'javascript:alert(1)'],
   ['a WebSocket', 'wss://app.example'],
@@ -108,6 +126,10 @@ export interface World {
 const rules = [
   { methods: ['get'], resources: ['/api/asset/:id', '/files/*'] },
   { methods: ['*'], resources: ['/any'] },
+  {
+    methods: ['get'],
+    resources: ['/v1beta/models/x:generateContent', '/npm/@scope/:name(.)', "/a+b,c(d)!'=$&"],
+  },
   { methods: ['patch'], resources: ['/api/stream/:id', '/api/stream/hook'] },
 ];
 

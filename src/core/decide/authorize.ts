@@ -8,6 +8,7 @@ import type { AccessLevel, Key } from '../key/key.ts';
 import { isLive } from '../key/key.ts';
 import { allowAdvice } from '../origins/allow-advice.ts';
 import { admitsOrigin, type WebOrigin } from '../origins/web-origin.ts';
+import { isForwardedMethod } from '../routes/methods.ts';
 import type { RequestTarget } from '../routes/request-target.ts';
 import {
   climbsAboveRoot,
@@ -91,9 +92,8 @@ export function invalidOrigin(): Rejection {
 
 function decideRoute(request: AuthorizationRequest): Decision {
   const { key, method, target } = request;
-  // TRACE asks the upstream to send back what it received, which holds the upstream's own
-  // credentials. https://www.rfc-editor.org/rfc/rfc9110#section-9.3.8
-  if (method === 'TRACE') return deny(routeNotAllowed(request));
+  // A preflight grants exactly the methods that pass here, so that no page is promised another.
+  if (!isForwardedMethod(method)) return deny(routeNotAllowed(request));
   if (key.access === 'backend' || key.access === 'full') {
     if (climbsAboveRoot(target)) return deny(routeNotAllowed(request));
     return {
@@ -174,7 +174,10 @@ function isRead(method: string): boolean {
 
 function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
   const endpoint = JSON.stringify(truncate(`${method} ${target.path}`, 200));
-  const limit = routeLimits[key.access];
+  const isOddMethod = !isForwardedMethod(method) && method !== 'TRACE';
+  const limit = isOddMethod
+    ? 'this method is never forwarded. Methods are in capitals'
+    : routeLimits[key.access];
   return reject('route_not_allowed', `Cannot call ${endpoint} with this API key: ${limit}`);
 }
 

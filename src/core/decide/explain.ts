@@ -8,6 +8,7 @@
 
 import type { Key } from '../key/key.ts';
 import { parseOrigin, patternsAdmitting, type WebOrigin } from '../origins/web-origin.ts';
+import { isForwardedMethod } from '../routes/methods.ts';
 import { isOwnTarget, type RequestTarget } from '../routes/request-target.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { truncate } from '../text.ts';
@@ -28,7 +29,7 @@ import {
   isOpen,
   type RequestFacts,
 } from './pipeline.ts';
-import { decidePreflight, PREFLIGHT_METHODS, type Registration } from './preflight.ts';
+import { decidePreflight, type Registration } from './preflight.ts';
 import {
   type Rejection,
   type RejectionCode,
@@ -176,11 +177,11 @@ function explainPreflight(
   const decision = decidePreflight({
     origin,
     registration: isPublic ? 'registered' : request.registration,
+    requestedMethod: request.method,
     requestedHeaders: request.requestedHeaders,
   });
   if (decision.granted) {
-    const { allowHeaders, maxAgeSeconds } = decision;
-    const headers = preflightHeaders(grantTo(origin), allowHeaders, maxAgeSeconds);
+    const headers = preflightHeaders(grantTo(origin), decision);
     return { status: 204, code: null, headers };
   }
   const { code } = decision.rejection;
@@ -287,7 +288,7 @@ function explainPreflightStep(of: Case): ExplainedStep {
       detail: `no live key lists ${origin.value}, so a browser does not get as far as the actual request`,
     };
   }
-  const isUnknownMethod = !PREFLIGHT_METHODS.split(', ').includes(method);
+  const isUnknownMethod = !isForwardedMethod(method);
   return {
     step,
     outcome: isUnknownMethod ? 'failed' : 'passed',

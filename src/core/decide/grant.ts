@@ -7,7 +7,7 @@
  */
 
 import type { WebOrigin } from '../origins/web-origin.ts';
-import { PREFLIGHT_METHODS, type Registration } from './preflight.ts';
+import type { PreflightGrant, Registration } from './preflight.ts';
 import type { GrantScope } from './rejection.ts';
 
 /** The value of `Access-Control-Allow-Origin`, or `null` for none. */
@@ -60,12 +60,11 @@ export function grantHeaders(grant: Grant, exposed: string): HeaderSet {
 /** All headers of a granted preflight. */
 export function preflightHeaders(
   grant: Grant,
-  allowHeaders: string,
-  maxAgeSeconds: number,
+  { allowMethods, allowHeaders, maxAgeSeconds }: PreflightGrant,
 ): HeaderSet {
   return {
     ...(grant === null ? none : { 'Access-Control-Allow-Origin': grant }),
-    'Access-Control-Allow-Methods': PREFLIGHT_METHODS,
+    'Access-Control-Allow-Methods': allowMethods,
     'Access-Control-Allow-Headers': allowHeaders,
     'Access-Control-Max-Age': String(maxAgeSeconds),
     Vary: PREFLIGHT_VARY,

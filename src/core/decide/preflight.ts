@@ -9,10 +9,9 @@
 import { PREFLIGHT_MAX_HEADER_BYTES, PREFLIGHT_MAX_HEADER_NAMES } from '../limits.ts';
 import { allowAdvice } from '../origins/allow-advice.ts';
 import type { WebOrigin } from '../origins/web-origin.ts';
+import { isForwardedMethod, ROUTE_METHODS } from '../routes/methods.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** The methods that a preflight is told. A method outside them is still answered, without itself. */
-export const PREFLIGHT_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 /** How long a browser may remember a preflight, in seconds. Chromium's own limit is 7200. */
 export const PREFLIGHT_MAX_AGE_SECONDS = 2 * 60 * 60;
 /** The same while it cannot be known which origins are registered. */
@@ -27,9 +26,16 @@ const encoder = new TextEncoder();
 /** Whether some live key lists an origin; `unsure` when nobody can say at the moment. */
 export type Registration = 'registered' | 'unregistered' | 'unsure';
 
+/** The parts of a grant that depend on the request. */
+export interface PreflightGrant {
+  readonly allowMethods: string;
+  readonly allowHeaders: string;
+  readonly maxAgeSeconds: number;
+}
+
 /** The grant's variable parts, or the refusal. */
 export type PreflightDecision =
-  | { readonly granted: true; readonly allowHeaders: string; readonly maxAgeSeconds: number }
+  | ({ readonly granted: true } & PreflightGrant)
   | { readonly granted: false; readonly rejection: Rejection };
 
 /** Whether a request is a preflight. Any other OPTIONS is an ordinary request. */
@@ -52,6 +58,8 @@ export function isPreflight(request: {
 export function decidePreflight(preflight: {
   readonly origin: WebOrigin;
   readonly registration: Registration;
+  /** As in `Access-Control-Request-Method`. */
+  readonly requestedMethod: string;
   readonly requestedHeaders: string | null;
 }): PreflightDecision {
   const { origin, registration } = preflight;
@@ -66,10 +74,20 @@ export function decidePreflight(preflight: {
   }
   return {
     granted: true,
+    allowMethods: allowedMethods(preflight.requestedMethod),
     allowHeaders: allowedHeaders(preflight.requestedHeaders ?? ''),
     maxAgeSeconds:
       registration === 'unsure' ? PREFLIGHT_UNSURE_MAX_AGE_SECONDS : PREFLIGHT_MAX_AGE_SECONDS,
   };
+}
+
+/**
+ * Returns the value of `Access-Control-Allow-Methods`: every method that a rule can name, and the
+ * requested one if a key with full access may send it, such as QUERY.
+ */
+export function allowedMethods(requested: string): string {
+  const isExtra = !ROUTE_METHODS.includes(requested) && isForwardedMethod(requested);
+  return (isExtra ? [...ROUTE_METHODS, requested] : ROUTE_METHODS).join(', ');
 }
 
 /**

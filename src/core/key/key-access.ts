@@ -8,6 +8,8 @@
 import { type FieldProblem, type FoundProblems, ProblemList } from '../field-problem.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../limits.ts';
 import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
+import { ROUTE_METHODS } from '../routes/methods.ts';
+import { isLiteral, readRuleId } from '../routes/path-grammar.ts';
 import { lengthOf, truncateWithEllipsis } from '../text.ts';
 import type { AccessRule } from './key.ts';
 
@@ -39,8 +41,7 @@ export type AccessResult =
 // Values are quoted back, but never so much that an answer grows with the request.
 const QUOTE_MAX_LENGTH = 200;
 const RESOURCE_MAX_LENGTH = 512;
-const methods = ['*', 'get', 'head', 'post', 'put', 'patch', 'delete', 'options'];
-const resourcePattern = /^(?:\/(?:[A-Za-z0-9\-._~]+|:[A-Za-z][A-Za-z0-9_]*))*(?:\/\*)?$/;
+const methods = ['*', ...ROUTE_METHODS.map((method) => method.toLowerCase())];
 
 /**
  * Checks requested access and brings it into its stored form: canonical origins, methods in lower
@@ -142,20 +143,23 @@ function resourceFault(resource: string): Pick<FieldProblem, 'reason' | 'fix'> |
     const reason = `it is longer than ${RESOURCE_MAX_LENGTH} characters`;
     return { reason, fix: 'Write a shorter path, such as "/api/asset/:id"' };
   }
-  const isResource =
-    resource.length > 1 &&
-    resourcePattern.test(resource) &&
-    !/\/\.+(?:\/|$)/.test(resource) &&
-    !/^\/_edge(?:\/|$)/i.test(resource);
-  if (isResource) return null;
+  if (isResource(resource)) return null;
   return {
-    reason:
-      'it is not a path of plain segments: letters, digits and - . _ ~, ":name" for one id, and "*" as the last segment',
-    fix: 'Write it like "/api/asset/:id", with a leading and without a trailing slash',
+    reason: `it is not a path of plain segments: letters, digits and - . _ ~ : @ + , ( ) ! ' = $ &, ":name" for one id, and "*" as the last segment`,
+    fix: 'Write it like "/api/asset/:id", with a leading and without a trailing slash. ":file(.@)" is an id that may hold "." and "@"',
   };
 }
 
-/** The length of a list is in order; otherwise its items are not looked at. */
+function isResource(resource: string): boolean {
+  if (!resource.startsWith('/') || /^\/_edge(?:\/|$)/i.test(resource)) return false;
+  const segments = resource.slice(1).split('/');
+  return segments.every((segment, index) => {
+    if (segment === '*') return index === segments.length - 1;
+    return isLiteral(segment) || readRuleId(segment) !== null;
+  });
+}
+
+/** Tells whether the length of a list is in order; otherwise its items are not looked at. */
 function checkCount(
   path: string,
   entries: readonly unknown[],

@@ -5,15 +5,19 @@
  */
 
 import { compileOrigins, type OriginSet } from '../origins/web-origin.ts';
+import { readRuleId, readTemplateId, templateIdText } from '../routes/path-grammar.ts';
 import type { RouteList, RouteRow, RouteTable } from '../routes/route-table.ts';
 import { compileRoutes } from '../routes/route-table.ts';
 import type { KeyKind } from './token.ts';
 
 /** One entry of a key's own route list, in Livepeer Studio's shape. */
 export interface AccessRule {
-  /** Lower case, or `*` for any. */
+  /** Lower case, or `*` for each of `ROUTE_METHODS`. */
   readonly methods: readonly string[];
-  /** Paths with `:name` for one id, and `*` as a last segment for whatever follows. */
+  /**
+   * Paths with `:name` for one id, `:name(.@)` for one that may hold these characters too, and `*` as a
+   * last segment for whatever follows.
+   */
   readonly resources: readonly string[];
 }
 
@@ -132,7 +136,8 @@ export function compileRules(rules: readonly AccessRule[], restricted: RouteList
   const templateOf = (resource: string) => {
     const template: string[] = [];
     for (const segment of resource.slice(1).split('/')) {
-      if (!segment.startsWith(':')) {
+      const id = readRuleId(segment);
+      if (id === null) {
         template.push(segment);
         continue;
       }
@@ -140,9 +145,9 @@ export function compileRules(rules: readonly AccessRule[], restricted: RouteList
         guarded.filter(({ place }) => canMeet(place, template)).map(({ kind }) => kind),
       );
       // No configured kind has a colon, so that an id elsewhere is guarded by nobody's words.
-      const name = [...kinds].join(',') || ':id';
-      reservedWords[name] ??= [...kinds].flatMap((kind) => restricted.reservedWords[kind] ?? []);
-      template.push(`{${name}}`);
+      const kind = [...kinds].join(',') || ':id';
+      reservedWords[kind] ??= [...kinds].flatMap((kind) => restricted.reservedWords[kind] ?? []);
+      template.push(templateIdText({ ...id, kind }));
     }
     return `/${template.join('/')}`;
   };
@@ -162,9 +167,9 @@ function guardedPlaces({ routes, reservedWords }: RouteList): readonly GuardedPl
   return routes.flatMap(({ path }) => {
     const segments = path.slice(1).split('/');
     return segments.flatMap((segment, index) => {
-      const kind = segment.slice(1, -1);
-      if (!isId(segment) || !Object.hasOwn(reservedWords, kind)) return [];
-      return [{ place: segments.slice(0, index), kind }];
+      const id = readTemplateId(segment);
+      if (id === null || !Object.hasOwn(reservedWords, id.kind)) return [];
+      return [{ place: segments.slice(0, index), kind: id.kind }];
     });
   });
 }

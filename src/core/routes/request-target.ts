@@ -6,6 +6,8 @@
  * URL parsing: https://url.spec.whatwg.org/#url-parsing
  */
 
+import { SEGMENT_CHARACTERS } from './path-grammar.ts';
+
 /** A request target, read once. */
 export interface RequestTarget {
   /** From the first slash after the authority up to the first `?`, as received. */
@@ -15,15 +17,15 @@ export interface RequestTarget {
   /** Host and port as received, or empty when they hold what no authority can. */
   readonly authority: string;
   /**
-   * Whether the path holds only unreserved characters and single slashes, and no dot segment. Every
-   * parser of the world reads such a path alike. https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+   * Whether the path holds only the characters of `path-grammar.ts` and single slashes, and no dot
+   * segment. Every parser of the world reads such a path alike.
    */
   readonly isPlain: boolean;
 }
 
 const authorityPattern = /^[A-Za-z0-9.\-_[\]:]+$/;
 // No segment of dots alone: `...` and longer ones are one more way up for some servers.
-const plainPathPattern = /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9\-._~]+)+\/?$|^\/$/;
+const plainPathPattern = new RegExp(`^(?:/(?!\\.+(?:/|$))[${SEGMENT_CHARACTERS}]+)+/?$|^/$`);
 const OWN_SEGMENT = '_edge';
 
 /** Splits `request.url`. Never throws; a URL without a path has the path `/`. */

@@ -8,6 +8,8 @@
 import type { FieldProblem } from '../field-problem.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { truncate } from '../text.ts';
+import { ROUTE_METHODS } from './methods.ts';
+import { isLiteral, readListId } from './path-grammar.ts';
 import type { RouteList, RouteRow } from './route-table.ts';
 
 /** The list, or everything that is wrong with it. */
@@ -15,9 +17,6 @@ export type RouteListResult =
   | { readonly ok: true; readonly list: RouteList }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
-const methodNames = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-const literalPattern = /^[A-Za-z0-9\-._~]+$/;
-const idPattern = /^\{([a-z][a-z0-9_-]*)\}$/;
 const ROUTES_MAX = 2_000;
 
 /**
@@ -53,6 +52,7 @@ export function readRouteList(configured: unknown): RouteListResult {
   const kinds = new Set(routes.flatMap(({ path }) => idKindsOf(path)));
   const reservedWords = readReservedWords(document['reservedWords'] ?? {}, kinds, problem);
   const encodedIds = readEncodedIds(document['encodedIds'] ?? [], kinds, problem);
+  checkEncodedIds(encodedIds, routes, problem);
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, list: { routes, reservedWords, encodedIds } };
 }
@@ -73,8 +73,8 @@ function readRoutes(value: unknown, problem: ReportProblem): readonly RouteRow[]
     }
     const methods = readStrings(row['methods'], `${place}.methods`, problem);
     for (const method of methods) {
-      if (methodNames.includes(method)) continue;
-      const fix = `Use ${methodNames.join(', ')}, in capitals`;
+      if (ROUTE_METHODS.includes(method)) continue;
+      const fix = `Use ${ROUTE_METHODS.join(', ')}, in capitals`;
       problem(`${place}.methods`, method, 'it is not a method that can be listed', fix);
     }
     const { path } = row;
@@ -82,13 +82,13 @@ function readRoutes(value: unknown, problem: ReportProblem): readonly RouteRow[]
       problem(
         `${place}.path`,
         path ?? null,
-        'it is not a path of plain segments: letters, digits and - . _ ~, "{kind}" for one id, and "*" as the last segment',
-        'Write it like "/api/asset/{asset}", with a leading and without a trailing slash',
+        `it is not a path of plain segments: letters, digits and - . _ ~ : @ + , ( ) ! ' = $ &, "{kind}" for one id, and "*" as the last segment`,
+        'Write it like "/api/asset/{asset}", with a leading and without a trailing slash. "{file(.@)}" is an id that may hold "." and "@"',
       );
       return [];
     }
     for (const method of methods) {
-      const name = `${method} ${path.replaceAll(/\{[^}]*\}/g, '{}')}`;
+      const name = `${method} ${path.replaceAll(/\{[^}(]*/g, '{')}`;
       if (seen.has(name)) {
         problem(
           place,
@@ -149,6 +149,24 @@ function readEncodedIds(
   return encodedIds;
 }
 
+/** Refuses an id that is encoded in one row and declares its characters in another: which would hold? */
+function checkEncodedIds(
+  encodedIds: readonly string[],
+  routes: readonly RouteRow[],
+  problem: ReportProblem,
+): void {
+  const segments = routes.flatMap(({ path }) => path.split('/'));
+  for (const kind of encodedIds) {
+    const declaring = segments.find((segment) => {
+      const id = readListId(segment);
+      return id?.kind === kind && id.characters !== '';
+    });
+    if (declaring === undefined) continue;
+    const reason = `the path declares characters of such an id: ${declaring}`;
+    problem('encodedIds', kind, reason, `Write {${kind}}, which may hold dots and encoded slashes`);
+  }
+}
+
 function readStrings(value: unknown, place: string, problem: ReportProblem): readonly string[] {
   if (
     Array.isArray(value) &&
@@ -166,12 +184,12 @@ function isTemplate(path: string): boolean {
   const segments = path.slice(1).split('/');
   return segments.every(
     (segment, index) =>
-      (literalPattern.test(segment) && segment !== '.' && segment !== '..') ||
-      idPattern.test(segment) ||
+      isLiteral(segment) ||
+      readListId(segment) !== null ||
       (segment === '*' && index > 0 && index === segments.length - 1),
   );
 }
 
 function idKindsOf(path: string): readonly string[] {
-  return path.split('/').flatMap((segment) => idPattern.exec(segment)?.[1] ?? []);
+  return path.split('/').flatMap((segment) => readListId(segment)?.kind ?? []);
 }

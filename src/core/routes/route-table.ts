@@ -6,8 +6,15 @@
  * ids, so that what is forwarded is the row and not what somebody typed. Pure, no I/O.
  */
 
-/** One allowed route. In a path, `{kind}` stands for one id, of a kind that may have reserved words. */
+import { ROUTE_METHODS } from './methods.ts';
+import { idPatternFor, isSegment, nameInId, readTemplateId } from './path-grammar.ts';
+
+/**
+ * One allowed route. In a path, `{kind}` stands for one id, of a kind that may have reserved words, and
+ * `{kind(.@)}` for one that may hold these characters too.
+ */
 export interface RouteRow {
+  /** In any case, or `*` for each of `ROUTE_METHODS`. */
   readonly methods: readonly string[];
   /** For example `/api/stream/{stream}/sessions`. A last segment `*` stands for one or more segments. */
   readonly path: string;
@@ -51,12 +58,8 @@ interface IdBranch {
   readonly next: RouteNode;
 }
 
-const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
 // Parts that cannot be dot segments, joined by encoded slashes, whoever decodes them.
 const encodedIdPattern = /^(?=.{1,512}$)[A-Za-z0-9_-]+(?:(?:%2[Ff]|\.)[A-Za-z0-9_-]+)*$/;
-const segmentPattern = /^[A-Za-z0-9\-._~]+$/;
-const dotsPattern = /^\.+$/;
-const ANY_METHOD = '*';
 
 /**
  * Compiles a list of routes. Rows are trusted here: they are validated where they are written, in
@@ -71,9 +74,8 @@ export function compileRoutes(list: RouteList): RouteTable {
     for (const segment of hasTail ? segments.slice(0, -1) : segments) {
       node = childFor(node, segment, list);
     }
-    for (const method of row.methods) {
-      (hasTail ? node.tails : node.rows).set(method.toUpperCase(), row.path);
-    }
+    const rows = hasTail ? node.tails : node.rows;
+    for (const method of methodsOf(row)) rows.set(method, row.path);
   }
   return { match: (method, path) => matchPath(root, method, path) };
 }
@@ -102,14 +104,14 @@ function matchSegments(
 
   for (const { pattern, reserved, next } of node.ids.values()) {
     // The upstream may ignore case (Express does), so a reserved word is one in any case.
-    if (!pattern.test(segment) || reserved.has(segment.toLowerCase())) continue;
+    if (!pattern.test(segment) || reserved.has(nameInId(segment))) continue;
     const match = matchSegments(next, method, segments, index + 1, `${built}/${segment}`);
     if (match) return match;
   }
 
   if (node.tails.size === 0) return null;
   const rest = segments.slice(index);
-  if (!rest.every((part) => segmentPattern.test(part) && !dotsPattern.test(part))) return null;
+  if (!rest.every(isSegment)) return null;
   return finish(node.tails, method, `${built}/${rest.join('/')}`);
 }
 
@@ -118,29 +120,35 @@ function finish(
   method: string,
   path: string,
 ): RouteMatch | null {
-  const template = rows.get(method) ?? rows.get(ANY_METHOD);
+  const template = rows.get(method);
   return template === undefined ? null : { template, path };
 }
 
 function childFor(node: RouteNode, segment: string, list: RouteList): RouteNode {
-  const kind = /^\{(.*)\}$/.exec(segment)?.[1];
-  if (kind === undefined) {
+  const id = readTemplateId(segment);
+  if (id === null) {
     const existing = node.literals.get(segment);
     if (existing) return existing;
     const next = newNode();
     node.literals.set(segment, next);
     return next;
   }
-  const existing = node.ids.get(kind);
+  const existing = node.ids.get(segment);
   if (existing) return existing.next;
+  const { kind, characters } = id;
   const { reservedWords, encodedIds = [] } = list;
   const next = newNode();
-  node.ids.set(kind, {
-    pattern: encodedIds.includes(kind) ? encodedIdPattern : idPattern,
+  node.ids.set(segment, {
+    pattern: encodedIds.includes(kind) ? encodedIdPattern : idPatternFor(characters),
     reserved: new Set(Object.hasOwn(reservedWords, kind) ? reservedWords[kind] : []),
     next,
   });
   return next;
+}
+
+/** The methods of a row in capitals. A `*` promises what a preflight grants, and nothing else. */
+function methodsOf({ methods }: RouteRow): readonly string[] {
+  return methods.includes('*') ? ROUTE_METHODS : methods.map((method) => method.toUpperCase());
 }
 
 function newNode(): RouteNode {

@@ -215,6 +215,23 @@ describe('authorize() refuses', () => {
       { key: aKey({ rules }), method: 'TRACE', target: '/api/webhook/1' },
       'route_not_allowed',
     ],
+    [
+      'a key with a rule for any method by PROPFIND',
+      { key: aKey({ rules }), method: 'PROPFIND', target: '/api/webhook/1' },
+      'route_not_allowed',
+    ],
+    [
+      'a key with full access by CONNECT',
+      { key: aKey(full), method: 'CONNECT' },
+      'route_not_allowed',
+    ],
+    ['a key with full access by TRACK', { key: aKey(full), method: 'TRACK' }, 'route_not_allowed'],
+    ['a key with full access by patch', { key: aKey(full), method: 'patch' }, 'route_not_allowed'],
+    [
+      'a backend key by TRACK',
+      { key: aBackendKey(), origin: null, method: 'TRACK' },
+      'route_not_allowed',
+    ],
     ['a key with an empty list of rules', { key: aKey({ rules: [] }) }, 'route_not_allowed'],
     [
       'a backend key with rules outside them',
@@ -392,7 +409,7 @@ describe('authorize() allows', () => {
     ],
     [
       'a key with a rule for any method',
-      { key: aKey({ rules }), method: 'PROPFIND', target: '/api/webhook/1' },
+      { key: aKey({ rules }), method: 'OPTIONS', target: '/api/webhook/1' },
       '/api/webhook/1',
       '',
       '/api/webhook/{:id}',
@@ -718,7 +735,7 @@ describe('properties', () => {
           /^\/api\/stream\/[A-Za-z0-9_-]{1,128}$/.test(text) &&
           !reservedWords['stream']?.includes(text.slice('/api/stream/'.length).toLowerCase());
         const isFile =
-          /^\/files(?:\/[A-Za-z0-9\-._~]+)+$/.test(text) && !/\/\.+(?:\/|$)/.test(text);
+          /^\/files(?:\/[A-Za-z0-9\-._~:@+,()!'=$&]+)+$/.test(text) && !/\/\.+(?:\/|$)/.test(text);
         const isNamed = ['GET', 'PATCH'].includes(verb) && (isStream || isFile);
         expect(decision.allowed, `${verb} ${text}`).toBe(isNamed);
         if (decision.allowed) expect(decision.path).toBe(text);
@@ -753,7 +770,7 @@ describe('properties', () => {
         matches += 1;
         expect(match.path).toBe(text);
         const decoded = text.replace(/%2f/gi, '/');
-        expect(decoded).toMatch(/^\/(?:api|data)(?:\/[A-Za-z0-9\-._~]+)+$/);
+        expect(decoded).toMatch(/^\/(?:api|data)(?:\/[A-Za-z0-9\-._~:@+,()!'=$&]+)+$/);
         expect(decoded).not.toMatch(/\/\.+(?:\/|$)/);
         expect(new URL(`https://api.example${match.path}`).pathname).toBe(text);
       }),

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   allowedHeaders,
+  allowedMethods,
   decidePreflight,
   isPreflight,
-  PREFLIGHT_METHODS,
 } from '../../../src/core/decide/preflight.ts';
 import {
   PREFLIGHT_MAX_HEADER_BYTES,
@@ -12,6 +12,7 @@ import {
 } from '../../../src/core/limits.ts';
 import { parseOrigin, type WebOrigin } from '../../../src/core/origins/web-origin.ts';
 
+const usualMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 const always = 'authorization, content-type';
 const names = (count: number) => Array.from({ length: count }, (_, index) => `x-${index}`);
 
@@ -42,6 +43,7 @@ describe('decidePreflight()', () => {
     const decision = decidePreflight({
       origin,
       registration: 'unregistered',
+      requestedMethod: 'GET',
       requestedHeaders: 'authorization',
     });
     expect(decision).toEqual({
@@ -62,9 +64,15 @@ describe('decidePreflight()', () => {
         decidePreflight({
           origin: originOf(value),
           registration,
+          requestedMethod: 'QUERY',
           requestedHeaders: 'Authorization,X-A',
         }),
-      ).toEqual({ granted: true, allowHeaders: `${always}, x-a`, maxAgeSeconds });
+      ).toEqual({
+        granted: true,
+        allowMethods: `${usualMethods}, QUERY`,
+        allowHeaders: `${always}, x-a`,
+        maxAgeSeconds,
+      });
     }
   });
 
@@ -73,13 +81,48 @@ describe('decidePreflight()', () => {
       decidePreflight({
         origin: originOf('https://app.example'),
         registration: 'registered',
+        requestedMethod: 'GET',
         requestedHeaders: null,
       }),
     ).toMatchObject({ granted: true, allowHeaders: always });
   });
 
-  test('tells the methods that keys are for, without TRACE and without a wildcard', () => {
-    expect(PREFLIGHT_METHODS).toBe('GET, HEAD, POST, PUT, PATCH, DELETE');
+  test('advises "*" for an opaque origin, which no list can name', () => {
+    for (const value of ['null', 'file://']) {
+      const decision = decidePreflight({
+        origin: originOf(value),
+        registration: 'unregistered',
+        requestedMethod: 'GET',
+        requestedHeaders: null,
+      });
+      expect(decision).toMatchObject({
+        granted: false,
+        rejection: { detail: expect.stringContaining('add "*" to the allowed origins') },
+      });
+    }
+  });
+});
+
+describe('allowedMethods() of', () => {
+  test.each([
+    ['GET', ''],
+    ['OPTIONS', ''],
+    ['QUERY', ', QUERY'],
+    ['PROPFIND', ', PROPFIND'],
+    ['VERSION-CONTROL', ', VERSION-CONTROL'],
+    ['CONNECT', ''],
+    ['TRACE', ''],
+    ['TRACK', ''],
+    ['', ''],
+    ['*', ''],
+    ['patch', ''],
+    ['Query', ''],
+    ['QUERY, TRACE', ''],
+    ['QUERY\r\nX-A: 1', ''],
+    ['QU\u00cbRY', ''],
+    ['A'.repeat(100_000), ''],
+  ])('%s adds %j to what rules can name', (requested, extra) => {
+    expect(allowedMethods(requested)).toBe(usualMethods + extra);
   });
 });
 

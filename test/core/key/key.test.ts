@@ -129,6 +129,9 @@ describe('compileRules()', () => {
     ['GET', '/api/room/1/USER/2'],
     ['DELETE', '/a/b/c'],
     ['DELETE', '/a/b/c/d/e'],
+    // Any method is any that a rule can name
+    ['PROPFIND', '/api/webhook/1'],
+    ['TRACE', '/api/webhook/1'],
   ])('allows no %s %s', (method, path) => {
     expect(table.match(method, path)).toBeNull();
   });
@@ -142,7 +145,7 @@ describe('compileRules()', () => {
     ['POST', '/api/asset'],
     ['GET', '/api/webhook/1'],
     ['DELETE', '/api/webhook/1'],
-    ['PROPFIND', '/api/webhook/1'],
+    ['OPTIONS', '/api/webhook/1'],
     ['GET', '/api/playback/1'],
     ['GET', '/api/playback/a.b/c~d/-'],
     ['GET', '/API/Stream/1/clip'],

@@ -35,6 +35,13 @@ describe('readRouteList() refuses', () => {
       '/api/{}',
       '/api/x{task}',
       '/api/:task',
+      '/api/...',
+      '/api/{task()}',
+      '/api/{task(a)}',
+      '/api/{task(;)}',
+      '/api/{task(%)}',
+      '/api/{task(.)}x',
+      '/api/a;b',
       '/api/*/x',
       '/*',
       '/_edge/v1',
@@ -54,6 +61,12 @@ describe('readRouteList() refuses', () => {
       withRoutes(aRoute(), aRoute({ path: '/api/task/{job}' })),
       'routes[1]',
       'an earlier row says the same',
+    ],
+    [
+      'an encoded id that declares characters',
+      { ...withRoutes(aRoute({ path: '/api/{task(.)}' })), encodedIds: ['task'] },
+      'encodedIds',
+      'declares characters',
     ],
     [
       'reserved words of a kind that no route has',
@@ -104,6 +117,21 @@ describe('readRouteList() reads', () => {
     const expected = { ok: true, list: { ...restrictedRoutes, encodedIds: [] } };
     expect(readRouteList(restrictedRoutes)).toEqual(expected);
     expect(readRouteList(JSON.stringify(restrictedRoutes))).toEqual(expected);
+  });
+
+  it('every character of a path, and ids of a wider set', () => {
+    const configured = {
+      routes: [
+        { methods: ['POST'], path: '/v1beta/models/x:generateContent' },
+        { methods: ['GET'], path: "/a:b@c+d,e(f)!g'h=i$j&k/{file(.~:@+,!'=$&)}" },
+        { methods: ['GET'], path: '/npm/@scope/{file}' },
+      ],
+      reservedWords: { file: ['hook'] },
+    };
+    expect(readRouteList(configured)).toEqual({
+      ok: true,
+      list: { ...configured, encodedIds: [] },
+    });
   });
 
   it('routes with encoded ids and a tail', () => {

@@ -26,6 +26,8 @@ describe('match() of a compiled table', () => {
     'GET /files/secret/{x}',
     'PUT /files/{x}',
     'patch /lower',
+    'GET /npm/@scope/{x(.@)}',
+    'GET /v1beta/models/x:generateContent',
     'GET /',
   ];
   const table = aTable(lines, { reservedWords: { x: ['hook', 'deactivate-many'], z: [] } });
@@ -66,6 +68,12 @@ describe('match() of a compiled table', () => {
     ['PATCH', '/a/Deactivate-Many'],
     ['GET', '/a/hook/b'],
     ['*', '/any/hook'],
+    // Any method is any that a row can name
+    ['PROPFIND', '/any/1'],
+    ['QUERY', '/any/1'],
+    ['TRACE', '/any/1'],
+    ['CONNECT', '/any/1'],
+    ['*', '/any/1'],
     // Tails stand for one or more segments, none of which is empty or of dots alone
     ['GET', '/files'],
     ['GET', '/files/'],
@@ -82,6 +90,22 @@ describe('match() of a compiled table', () => {
     ['GET', '/files/é'],
     ['POST', '/files/a'],
     ['PUT', '/files/a/b'],
+    // The wider set of an id is that of its row, without segments of dots alone and encoded ones
+    ['GET', '/npm/a'],
+    ['GET', '/npm/@scope/a+b'],
+    ['GET', '/npm/@scope/..'],
+    ['GET', '/npm/@scope/.'],
+    ['GET', '/npm/@scope/...'],
+    ['GET', '/npm/@scope/a%2Eb'],
+    ['GET', '/npm/@scope/a;b'],
+    ['GET', '/npm/@scope/a/b'],
+    ['GET', `/npm/@scope/${'a.'.repeat(65)}`],
+    // A reserved word is one in front of an extension, too
+    ['GET', '/npm/@scope/hook'],
+    ['GET', '/npm/@scope/Hook.json'],
+    ['GET', '/npm/@scope/deactivate-many@x'],
+    ['GET', '/v1beta/models/x:other'],
+    ['GET', '/v1beta/models/x'],
     ['PATCH', '/LOWER'],
     ['patch', '/lower'],
   ])('is null for %s %j', (method, path) => {
@@ -109,7 +133,7 @@ describe('match() of a compiled table', () => {
     // Any method
     ['GET', '/any/1', '/any/{x}'],
     ['DELETE', '/any/1', '/any/{x}'],
-    ['PROPFIND', '/any/1', '/any/{x}'],
+    ['OPTIONS', '/any/1', '/any/{x}'],
     ['HEAD', '/any/one', '/any/one'],
     ['GET', '/any/one', '/any/{x}'],
     // Tails
@@ -121,6 +145,14 @@ describe('match() of a compiled table', () => {
     ['GET', '/files/secret/hook', '/files/*'],
     ['GET', '/files/secret/1/2', '/files/*'],
     ['PUT', '/files/a', '/files/{x}'],
+    // More characters
+    ['GET', '/files/a+b.txt', '/files/*'],
+    ['GET', "/files/@scope/x:y,(z)!/'=$&", '/files/*'],
+    ['GET', '/npm/@scope/a.b', '/npm/@scope/{x(.@)}'],
+    ['GET', '/npm/@scope/.@', '/npm/@scope/{x(.@)}'],
+    ['GET', '/npm/@scope/..a', '/npm/@scope/{x(.@)}'],
+    ['GET', '/npm/@scope/hooks.json', '/npm/@scope/{x(.@)}'],
+    ['GET', '/v1beta/models/x:generateContent', '/v1beta/models/x:generateContent'],
     ['PATCH', '/lower', '/lower'],
   ])('for %s %s is the row %s', (method, path, template) => {
     expect(table.match(method, path)).toEqual({ template, path });
