@@ -17,6 +17,7 @@ import { createKeyStore } from './keys/stores/d1.ts';
 import { createFeedCache } from './keys/stores/feed-cache.ts';
 import { createKeyReplica } from './keys/stores/kv.ts';
 import { type ReplicationOptions, replicateToken } from './keys/stores/replication.ts';
+import { createGuessLimit } from './manage/guess-limit.ts';
 import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
@@ -43,6 +44,8 @@ export function buildIsolate(env: Env, config: Config): Isolate {
   const directory = buildDirectory(env, config, replication);
   const restrictedTable = compileRoutes(restrictedRoutes);
   const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
+  // One count for the page's form and for the API.
+  const signInLimiter = env.SIGN_IN_LIMITER ?? createIsolateLimiter(now);
   const app = createApp(
     {
       config,
@@ -81,6 +84,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       },
       adminToken: config.adminToken,
       people: await loadPeople(config),
+      guesses: createGuessLimit(signInLimiter, now),
       leaks: config.leaks,
       tokenPrefix: config.tokenPrefix,
       restrictedRoutes,
@@ -98,7 +102,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
     }),
     {
       endedSessions: createEndedSessions(env.DB, now),
-      signInLimiter: env.SIGN_IN_LIMITER ?? createIsolateLimiter(now),
+      signInLimiter,
       usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
     },
   );

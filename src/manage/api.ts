@@ -11,6 +11,7 @@ import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Manager } from './authenticate.ts';
 import { explainOperations } from './explain.ts';
 import { invalidFields } from './field-problems.ts';
+import { isGuess } from './guess-limit.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
 import { gitHubSecretScanning, leakOperations } from './leaks.ts';
@@ -23,6 +24,7 @@ import {
   type RequestParts,
   refusal,
 } from './operation.ts';
+import { SIGN_IN_RETRY_SECONDS } from './page/access/sign-in-limit.ts';
 import { problem } from './problems.ts';
 import { noQuerySchema, readQuery } from './query.ts';
 import { createRouter } from './router.ts';
@@ -65,9 +67,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   api.get(OPENAPI_PATH, (context) => context.json(describeApi(operations), 200, NO_STORE));
 
   api.use(async (context, next) => {
-    const result = isOfAnotherSite(context.req.raw)
-      ? crossSiteRefusal
-      : await authenticate(context.req.raw.headers, management);
+    const result = await judge(context.req.raw, context.env.isFromPage === true);
     if (result.ok) {
       context.set('caller', result.caller);
       return next();
@@ -90,6 +90,19 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
     serve(path, methods, (variables) => variables.caller);
   }
   return api;
+
+  /** Who asks, or the refusal; a client that guesses at the admin token is told to wait. */
+  async function judge(request: Request, isFromPage: boolean): Promise<AuthenticationResult> {
+    if (isOfAnotherSite(request)) return crossSiteRefusal;
+    const { adminToken, people, guesses } = management;
+    const isCounted = adminToken !== null && !isFromPage && isGuess(request, people !== null);
+    // Before the token is compared, so that the refusal says nothing about it.
+    if (isCounted && guesses.isRefused(request)) return tooManyGuesses;
+    const result = await authenticate(request.headers, management);
+    const isWrong = !result.ok && result.problem.code === 'invalid_credentials';
+    if (isCounted && isWrong && !(await guesses.count(request))) return tooManyGuesses;
+    return result;
+  }
 
   /** Every method of a path, and a 405 for all others. */
   function serve(
@@ -142,6 +155,15 @@ const crossSiteRefusal: AuthenticationResult = {
     'Cannot change keys: a page of another site made this request. Use your own tools, or the page of the edge',
   ),
   headers: {},
+};
+
+const tooManyGuesses: AuthenticationResult = {
+  ok: false,
+  problem: problem(
+    'rate_limited',
+    'Cannot try so many admin tokens from one address. Wait, then send the right one',
+  ),
+  headers: { 'Retry-After': String(SIGN_IN_RETRY_SECONDS) },
 };
 
 /**

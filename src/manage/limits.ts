@@ -4,6 +4,8 @@
 
 /** Largest body that the management API reads, in bytes. */
 export const MANAGEMENT_BODY_MAX_BYTES = 64 * 1024;
+/** Addresses that one isolate remembers for having guessed the admin token too often. */
+export const GUESSERS_IN_MEMORY = 1_000;
 /** Largest body of an import, in bytes. Every other body may have `MANAGEMENT_BODY_MAX_BYTES`. */
 export const IMPORT_BODY_MAX_BYTES = 1024 * 1024;
 /** Most keys of one import. */

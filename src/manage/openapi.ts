@@ -52,6 +52,7 @@ const commonProblems: readonly ProblemCode[] = [
   'malformed_credentials',
   'invalid_credentials',
   'account_unknown',
+  'rate_limited',
   'invalid_fields',
   'unavailable',
 ];
@@ -252,7 +253,9 @@ function problemResponses(codes: readonly ProblemCode[]): Json {
             ...(status === 401
               ? { 'WWW-Authenticate': reference('headers', 'WWW-Authenticate') }
               : {}),
-            ...(status === 503 ? { 'Retry-After': reference('headers', 'Retry-After') } : {}),
+            ...(status === 503 || status === 429
+              ? { 'Retry-After': reference('headers', 'Retry-After') }
+              : {}),
           },
           content: { 'application/json': content, 'application/problem+json': content },
         },

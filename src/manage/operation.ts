@@ -13,6 +13,7 @@ import type { KeyDatabase } from '../keys/types.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
 import type { Manager } from './authenticate.ts';
+import type { GuessLimit } from './guess-limit.ts';
 import type { People } from './people.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Schema } from './read-document.ts';
@@ -27,6 +28,8 @@ export interface Management {
   readonly adminToken: string | null;
   /** `null`: people do not sign in. */
   readonly people: People | null;
+  /** Counts wrong admin tokens. */
+  readonly guesses: GuessLimit;
   /** `null`: reports of leaked tokens are answered 404. */
   readonly leaks: LeakConfig | null;
   readonly tokenPrefix: string;
@@ -67,6 +70,8 @@ export interface RequestParts {
   readonly requestId: string;
   /** Continues work after the response, as `waitUntil` does. */
   readonly runInBackground: (work: Promise<unknown>) => void;
+  /** Whether the page asks, in the name of somebody whom it has let in itself. Default: false. */
+  readonly isFromPage?: boolean;
 }
 
 /** Who asks for something to be done, and what with. */

@@ -53,6 +53,12 @@ export const problemKinds = {
     remedy:
       'Manage keys from your own tools with an Authorization header, or from the page of the edge itself.',
   },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    meaning: 'There were too many requests in a short time, or too many wrong tokens.',
+    remedy: 'Wait as many seconds as the Retry-After header says, and send fewer.',
+  },
   invalid_signature: {
     status: 403,
     title: 'Not signed by GitHub',

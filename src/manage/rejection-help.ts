@@ -76,7 +76,7 @@ export const rejectionHelp: Readonly<
       'Operators: set MANAGE_HOST, which moves the page to a host of its own. The other hosts then serve service workers.',
   },
   rate_limited: {
-    meaning: 'There were too many requests in a short time.',
+    meaning: 'There were too many requests in a short time, or too many wrong tokens.',
     remedy: 'Wait as many seconds as the Retry-After header says, and send fewer.',
   },
   upstream_unreachable: {

@@ -41,7 +41,8 @@ export function createManagementRoutes(options: ManagementRoutesOptions): Manage
   // Everything above is for programs, which do not need the page.
   routes.all('/_edge/*', async (context) => {
     const { servePage } = await import('./page/page.tsx');
-    const handleApi = async (request: Request) => routes.fetch(request, context.env);
+    const handleApi = async (request: Request) =>
+      routes.fetch(request, { ...context.env, isFromPage: true });
     const { requestId } = context.env;
     const page = { ...dashboard, management, handleApi, requestId, url: context.req.url };
     return (await servePage(page, context.req.raw)) ?? context.notFound();

@@ -600,6 +600,7 @@ export interface paths {
         422: {
           content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
         };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -631,6 +632,7 @@ export interface paths {
         };
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -659,6 +661,7 @@ export interface paths {
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -696,6 +699,7 @@ export interface paths {
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
         415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -729,6 +733,7 @@ export interface paths {
         409: { content: { 'application/json': ProblemOf<'conflict'> } };
         412: { content: { 'application/json': ProblemOf<'precondition_failed'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -776,6 +781,7 @@ export interface paths {
         422: {
           content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
         };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -812,6 +818,7 @@ export interface paths {
         422: {
           content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
         };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -843,6 +850,7 @@ export interface paths {
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -871,6 +879,7 @@ export interface paths {
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -902,6 +911,7 @@ export interface paths {
         };
         403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
@@ -929,6 +939,7 @@ export interface paths {
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
         415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
