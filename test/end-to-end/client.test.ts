@@ -68,6 +68,7 @@ describe('the client', () => {
       | 'missing_credentials'
       | 'malformed_credentials'
       | 'invalid_credentials'
+      | 'rate_limited'
       | 'account_unknown'
       | 'cross_site_request'
       | 'token_not_replayable'
