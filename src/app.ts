@@ -88,8 +88,8 @@ export function createApp(
     requestId: string,
     runInBackground: (work: Promise<unknown>) => void,
   ): Promise<Response> {
-    // Loaded when somebody asks for it: an isolate that only serves the API starts in less time. Each
-    // request imports by itself, because the runtime lets none wait for what another one began.
+    // Loaded on the first request for it, so that an isolate that only serves the API starts faster. Each
+    // request imports by itself, because the runtime does not let one wait for what another began.
     const { createManagementRoutes } = await import('./manage/routes.ts');
     routes ??= createManagementRoutes({ management: await management(), dashboard, notFound });
     return routes.fetch(request, { requestId, runInBackground });

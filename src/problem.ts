@@ -1,44 +1,44 @@
 /**
- * The one shape of every refusal and error that we answer, at the gateway and in management.
+ * The one shape of every rejection and error, at the gateway and in management.
  *
- * Problem details with Livepeer Studio's `errors` beside them, so that both kinds of clients can read
- * them: https://www.rfc-editor.org/rfc/rfc9457#section-3
+ * Problem details together with Livepeer Studio's `errors`, so that both kinds of clients can read them:
+ * https://www.rfc-editor.org/rfc/rfc9457#section-3
  */
 
 import { hideTokens } from './core/key/token.ts';
 
-/** What a problem response says. */
+/** The content of a problem response. */
 export interface Problem {
   /** Stable; also the header `X-Edge-Reason`. */
   readonly code: string;
   readonly status: number;
   readonly title: string;
   readonly detail: string;
-  /** One sentence each; `[detail]` where there is only one thing to say. */
+  /** One sentence each; `[detail]` if there is only one. */
   readonly errors?: readonly string[];
   /** Further members of the body. They never replace one of its own. */
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * What is the same about problems that are answered before management is loaded, and by it as well:
- * `manage/problems.ts` explains them.
+ * The problems that are answered both before management is loaded and by management, which explains them in
+ * `manage/problems.ts`.
  */
 export const sharedProblemKinds = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
 } as const;
 
-/** Where the meaning of a code is explained, as a reference relative to the edge. */
+/** Returns the reference, relative to the edge, of the page that explains a code. */
 export function problemType(code: string): string {
   // Joined, because JSON.stringify is slower with a text that was put together by `+` or a template.
   return ['/_edge/errors#', code].join('');
 }
 
 /**
- * The response for a problem, without CORS headers. Its content type is `application/json`, which
- * Studio's clients insist on, unless `accept` prefers `application/problem+json`. Whatever the problem
- * quotes, no token of our form goes out whole.
+ * Returns the response for a problem, without CORS headers. Its content type is `application/json`, which
+ * Studio's clients require, unless `accept` prefers `application/problem+json`. A token of our form that the
+ * problem quotes is hidden.
  */
 export function problemResponse(
   problem: Problem,
@@ -70,7 +70,7 @@ export function problemResponse(
 }
 
 /**
- * The 405 for a path that is there and takes other methods, which `Allow` lists.
+ * Returns the 405 for a path that exists and accepts other methods, which `Allow` lists.
  * https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
  */
 export function methodNotAllowedResponse(
@@ -83,7 +83,7 @@ export function methodNotAllowedResponse(
     {
       code: 'method_not_allowed',
       ...sharedProblemKinds.method_not_allowed,
-      detail: `Cannot ${request.method} ${new URL(request.url).pathname}: it takes ${allowed}`,
+      detail: `Cannot ${request.method} ${new URL(request.url).pathname}: it accepts ${allowed}`,
     },
     { requestId, accept: request.headers.get('accept') },
   );
@@ -92,9 +92,9 @@ export function methodNotAllowedResponse(
 }
 
 /**
- * Whether an Accept header names `application/problem+json` and does not like `application/json`
- * better. A wildcard alone asks for nothing, but speaks for `application/json` where that is not
- * named. https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+ * Returns whether an Accept header names `application/problem+json` and does not prefer `application/json`. A
+ * wildcard alone asks for nothing, but counts for `application/json` if that is not named.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
  */
 export function prefersProblemJson(accept: string | null): boolean {
   if (accept === null || !/application\/problem\+json/i.test(accept)) return false;
@@ -116,7 +116,7 @@ interface AcceptedRange {
 function readRange(range: string): AcceptedRange {
   const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
   const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
-  // What is no weight is no wish either: https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2
+  // An invalid weight makes the range count for nothing: https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2
   const isWeight = weight === undefined || /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight);
   return { type, quality: isWeight ? Number(weight ?? 1) : 0 };
 }

@@ -1,5 +1,5 @@
 /**
- * The checks of single settings: the upstream's URL, the admin token, what goes into a header. Pure, no I/O.
+ * The checks of single settings: the upstream's URL, the admin token, values of headers. Pure, no I/O.
  */
 
 import { canonicalHost } from '../core/isolation/manage-host.ts';

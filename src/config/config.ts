@@ -8,7 +8,7 @@ import type { GroupedSetting, SettingName, Values } from './settings.ts';
 /** The checked configuration. */
 export type Config = Singles & Groups;
 
-/** The settings that stand alone, each under its name in camel case. */
+/** The settings that belong to no group, each under its name in camel case. */
 export type Singles = {
   readonly [Name in Exclude<SettingName, GroupedSetting> as CamelCase<Name>]: Values[Name];
 };

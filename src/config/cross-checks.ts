@@ -57,7 +57,7 @@ function readFeedRefresh({ values, isSet, isBroken, report }: Written): number {
   return refresh;
 }
 
-/** Requires all of the settings or none: with half of them, nobody could sign in, or anybody of the issuer. */
+/** Requires all of the settings or none: half of them would let in no person, or every one of the issuer. */
 function readPeople({ values, isSet, report }: Written): PeopleConfig | null {
   const required = ['MANAGE_JWT_ISSUER', 'MANAGE_JWT_AUDIENCE', 'MANAGE_JWT_JWKS_URL'] as const;
   if (![...required, 'MANAGE_JWT_OWNER_CLAIM' as const].some(isSet)) return null;

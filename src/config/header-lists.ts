@@ -24,7 +24,7 @@ export function requestHeaders({ about }: { readonly about: string }): Setting<A
         else if (!isPrefix) names.add(name);
         else if (name.length >= PREFIX_MIN_LENGTH) prefixes.push(name);
         else {
-          const reason = `fewer than ${PREFIX_MIN_LENGTH} characters stand before its *`;
+          const reason = `fewer than ${PREFIX_MIN_LENGTH} characters come before its *`;
           report({ value: entry, reason, fix: 'Write more of the name, such as "x-acme-*"' });
         }
       }

@@ -45,11 +45,11 @@ export const settings = {
       '`true` accepts keys and admin tokens over plain http on a public host, and serves the page there.',
   }),
   FORWARD_TOKEN: flag({
-    about: '`true` forwards the caller’s `Authorization`, `Cookie` and `Origin`.',
+    about: "`true` forwards the caller's `Authorization`, `Cookie` and `Origin`.",
   }),
   FORWARD_REQUEST_HEADERS: requestHeaders({
     about:
-      'The request headers that restricted keys, keys with rules and public routes may send beyond the list in docs/upstream.md. An entry may end in `*` after at least four characters. Names that the edge forwards for nobody stay removed.',
+      'The request headers that restricted keys, keys with rules and public routes may send beyond the list in docs/upstream.md. An entry may end in `*` after at least four characters. Names that the edge never forwards stay removed.',
   }),
   EXPOSE_HEADERS: responseHeaders({
     about: 'The response headers that a page may read beyond those of the edge.',
@@ -98,7 +98,7 @@ export const settings = {
   }),
   MANAGE_JWT_AUDIENCE: text({ about: 'The claim `aud`.', default: null }),
   MANAGE_JWT_JWKS_URL: text({
-    about: 'The URL of the issuer’s public keys.',
+    about: "The URL of the issuer's public keys.",
     default: null,
     check: checkKeySetUrl,
     quote: quotableUrl,
@@ -116,7 +116,7 @@ export const settings = {
   },
   LEAKED_KEY_ACTION: choice({
     about:
-      'The reaction to a report of a backend key’s token. `report` only notes it in the audit and the log.',
+      "The reaction to a report of a backend key's token. `report` only notes it in the audit and the log.",
     default: 'revoke',
     choices: ['revoke', 'report'],
   }),
@@ -182,7 +182,7 @@ export const settings = {
   ASSERTION_AUDIENCE: text({
     about: 'The claim `aud` of assertions.',
     default: null,
-    defaultText: 'the upstream’s origin',
+    defaultText: "the upstream's origin",
   }),
   FAILURE_LIMIT: rateLimit({
     about:

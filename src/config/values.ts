@@ -28,7 +28,7 @@ export interface Setting<Value> {
   readonly defaultText: number | string;
   /** The values that are accepted, in Markdown; empty when `about` says it. */
   readonly accepts: string;
-  /** Returns the default, or a value that nobody uses, after it has reported a fault. Never throws. */
+  /** Returns the value, or any value after it has reported a fault. Never throws. */
   readonly read: (written: unknown, report: Report) => Value;
 }
 

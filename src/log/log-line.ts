@@ -1,6 +1,6 @@
 /**
- * What is written to the log: one JSON text a line, never longer than log stores take whole, with no
- * token of ours in it. No I/O, no clock.
+ * The lines of the log: one JSON text each, never longer than log stores accept whole, and without any token
+ * of ours. No I/O, no clock.
  */
 
 import { hideTokens } from '../core/key/token.ts';
@@ -8,14 +8,14 @@ import { hideTokens } from '../core/key/token.ts';
 /** Longest log line, in bytes. */
 export const LOG_LINE_MAX_BYTES = 4 * 1024;
 
-/** How much of a line that is too long is kept, in characters, each at most 6 bytes in JSON. */
+/** Characters that are kept of a line that is too long, each at most 6 bytes in JSON. */
 const KEPT_CHARACTERS = 500;
 
 /**
- * The texts to log for a line. It is one, but where a list of `problems` would not fit: each of them has a
- * line of its own then, so that none is lost. What is too long all the same keeps its event and request
- * id, and its start under `cut`. Callers put no token, Authorization header or secret into a line; an
- * error of somebody else's may quote a token, which is hidden. Never throws on what JSON can hold.
+ * Returns the texts to log for an event. Usually it is one. If a list of `problems` does not fit, each
+ * problem gets its own line, so that none is lost. Any other line that is too long keeps its event and
+ * request id, and its start under `cut`. Callers put no token, Authorization header or secret into an event,
+ * but an error of the platform may quote a token, which is hidden. Never throws on values that JSON can hold.
  */
 export function toLogLines(line: object): readonly string[] {
   const text = hideTokens(JSON.stringify(line));
