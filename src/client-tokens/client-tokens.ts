@@ -6,8 +6,9 @@
  * would refuse. Contract: docs/client-tokens.md
  */
 
-import { toBase64Url } from '../core/client-token/base64url.ts';
-import { KID_NAME_LENGTH, kidNameOf, signingKeyOf } from '../core/client-token/derivation.ts';
+import type { ClientClaims } from '../core/client-token/claims.ts';
+import { kidNameOf } from '../core/client-token/derivation.ts';
+import { signClientToken } from '../core/client-token/signature.ts';
 
 /** What a client token may do. Each member narrows the API key; absent, the API key decides. */
 export interface ClientTokenOptions {
@@ -36,8 +37,6 @@ const TTL_DEFAULT_SECONDS = 5 * 60;
 const TOKEN_MAX_LENGTH = 2_048;
 
 const apiKeyPattern = /^([a-z][a-z0-9]{0,15})_sk_([0-9A-Za-z]{30})([0-9A-Za-z]{8})[0-9A-Za-z]{6}$/;
-
-const encoder = new TextEncoder();
 
 /**
  * Returns a client token for one visitor, for the header `Authorization: Bearer`. The API key must be a
@@ -69,12 +68,11 @@ export async function mintClientToken(
       `Cannot mint a client token: ttlSeconds is ${ttlSeconds}. Use a whole number from 1 to 3600`,
     );
   }
-  const kid = (await kidNameOf(randomPart)).slice(0, KID_NAME_LENGTH) + tag;
-  const header = { alg: 'Ed25519', typ: 'edge-ct+jwt', kid };
-  const signed = `${encode(header)}.${encode(claimsFor(options, ttlSeconds))}`;
-  const key = await signingKeyOf(randomPart, false);
-  const signature = await crypto.subtle.sign('Ed25519', key, encoder.encode(signed));
-  const token = `${prefix}_ct_${signed}.${toBase64Url(new Uint8Array(signature))}`;
+  const kid = (await kidNameOf(randomPart)) + tag;
+  const token = await signClientToken(
+    { prefix, kid, claims: claimsFor(options, ttlSeconds) },
+    randomPart,
+  );
   if (token.length > TOKEN_MAX_LENGTH) {
     throw new TypeError(
       `Cannot mint a client token: it would have ${token.length} characters of at most ${TOKEN_MAX_LENGTH}. Use fewer rules or less meta`,
@@ -83,17 +81,21 @@ export async function mintClientToken(
   return token;
 }
 
-/** The claims, in one order for all languages, so that equal input makes equal tokens. */
-function claimsFor(options: ClientTokenOptions, ttlSeconds: number): object {
+function claimsFor(options: ClientTokenOptions, ttlSeconds: number): ClientClaims {
   const { jti, sub, origins, rules, meta, issuedAt = new Date() } = options;
   const iat = Math.floor(issuedAt.getTime() / 1000);
-  // JSON leaves out members that are undefined.
-  const plainRules = rules?.map(({ methods, resources }) => ({ methods, resources }));
-  return { iat, exp: iat + ttlSeconds, jti, sub, origins, rules: plainRules, meta };
-}
-
-function encode(value: object): string {
-  return toBase64Url(encoder.encode(JSON.stringify(value)));
+  return {
+    iat,
+    exp: iat + ttlSeconds,
+    ...(jti === undefined ? {} : { jti }),
+    ...(sub === undefined ? {} : { sub }),
+    ...(origins === undefined ? {} : { origins }),
+    ...(meta === undefined ? {} : { meta }),
+    ...(rules === undefined
+      ? {}
+      : // The members in the order of the contract, whatever else the caller's objects hold.
+        { rules: rules.map(({ methods, resources }) => ({ methods, resources })) }),
+  };
 }
 
 /** Every browser calls itself Mozilla, in its workers too; Node, Deno, Bun and Workers do not. */

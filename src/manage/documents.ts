@@ -8,20 +8,17 @@
 
 import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
-import type { AccessRule } from '../core/key/key.ts';
-import { checkAccess, type KeyAccess, type RequestedAccess } from '../core/key/key-access.ts';
+import { checkAccess, type KeyAccess } from '../core/key/key-access.ts';
 import { nameFault } from '../core/key/key-name.ts';
-import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../core/limits.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
-import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
 import {
-  failed,
-  itemsBoundedByRule,
-  type Reading,
-  readDocument,
-  ruleMessage,
-  wanted,
-} from './read-document.ts';
+  accessSchema,
+  findAccess,
+  shownAccessSchema,
+  toAccessDocument,
+} from './access-document.ts';
+import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
+import { failed, type Reading, readDocument, ruleMessage, wanted } from './read-document.ts';
 
 const OWNER_MAX_LENGTH = 128;
 const ownerPattern = /^[\x21-\x7e]+$/;
@@ -70,65 +67,6 @@ export const timeSchema = v.pipe(
   wanted('a time as a string, such as "2030-01-31T12:00:00Z"'),
 );
 
-const corsSchema = v.pipe(
-  v.strictObject({
-    allowedOrigins: v.pipe(
-      v.array(v.pipe(v.string(), wanted('an origin as a string'))),
-      itemsBoundedByRule(ORIGINS_PER_KEY),
-      v.description(
-        'Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.',
-      ),
-      v.examples([['https://app.example.com']]),
-      wanted('a list of origins, such as ["https://app.example.com"]'),
-    ),
-    fullAccess: v.optional(
-      v.pipe(
-        v.boolean(),
-        v.description('Whether pages may call everything, and not the restricted routes alone.'),
-        wanted('true or false'),
-      ),
-    ),
-  }),
-  wanted('an object, such as {"allowedOrigins": ["https://app.example.com"]}, or null'),
-);
-
-const ruleSchema = v.pipe(
-  v.strictObject({
-    methods: v.pipe(
-      v.array(v.pipe(v.string(), wanted('a method as a string'))),
-      itemsBoundedByRule(ENTRIES_PER_RULE),
-      v.examples([['get']]),
-      wanted('a list of methods, such as ["get"]'),
-    ),
-    resources: v.pipe(
-      v.array(v.pipe(v.string(), wanted('a path as a string'))),
-      itemsBoundedByRule(ENTRIES_PER_RULE),
-      v.description('Paths, with ":name" for one id and "*" as the last segment for what follows.'),
-      v.examples([['/api/asset/:id']]),
-      wanted('a list of paths, such as ["/api/asset/:id"]'),
-    ),
-  }),
-  wanted('an object, such as {"methods": ["get"], "resources": ["/api/asset/:id"]}'),
-);
-
-const accessSchema = v.pipe(
-  v.strictObject({
-    cors: v.nullish(corsSchema),
-    rules: v.nullish(
-      v.pipe(
-        v.array(ruleSchema),
-        itemsBoundedByRule(RULES_PER_KEY),
-        v.description("The key's own list of routes, in Livepeer Studio's shape."),
-        wanted('a list of rules, or null'),
-      ),
-    ),
-  }),
-  v.description(
-    'What the key reaches. With "cors" it is for pages; without it, or null, it is for backends.',
-  ),
-  wanted('an object, such as {"cors": {"allowedOrigins": ["https://app.example.com"]}}, or null'),
-);
-
 const expiresAtSchema = v.pipe(
   v.nullish(timeSchema),
   v.description('When the key stops by itself; null: never. A time in the past makes it stop now.'),
@@ -157,6 +95,12 @@ export const editKeySchema = v.pipe(
       v.description('Replaces the access as a whole. Cannot turn a backend key into a CORS key.'),
     ),
     expiresAt: expiresAtSchema,
+    clientTokensValidFrom: v.pipe(
+      v.nullish(timeSchema),
+      v.description(
+        'Voids every client token that was issued earlier. At most 60 seconds ahead; null: none is void.',
+      ),
+    ),
     enabled: v.optional(
       v.pipe(
         v.boolean(),
@@ -201,14 +145,7 @@ export const keySchema = v.object({
   id: v.pipe(v.string(), v.examples(['key_0A1b2C3d4E5f6G7h8I9j0K'])),
   name: v.string(),
   owner: v.nullable(v.string()),
-  access: v.nullable(
-    v.object({
-      cors: v.optional(v.object({ allowedOrigins: v.array(v.string()), fullAccess: v.boolean() })),
-      rules: v.optional(
-        v.array(v.object({ methods: v.array(v.string()), resources: v.array(v.string()) })),
-      ),
-    }),
-  ),
+  access: shownAccessSchema,
   hint: v.pipe(
     v.string(),
     v.description('The beginning of the token, to recognise it by.'),
@@ -217,6 +154,10 @@ export const keySchema = v.object({
   createdAt: outgoingTime,
   expiresAt: v.nullable(outgoingTime),
   enabled: v.boolean(),
+  clientTokensValidFrom: v.pipe(
+    v.optional(v.nullable(outgoingTime)),
+    v.description('On keys with client tokens: those that were issued earlier are void.'),
+  ),
   lastUsedAt: v.pipe(
     v.nullable(outgoingTime),
     v.description('The last allowed request, a few seconds late.'),
@@ -254,6 +195,7 @@ export interface NewKey {
 
 /** A checked request to edit a key. What is absent stays as it is. */
 export interface KeyEdit {
+  readonly clientTokensValidFromMs?: number | null;
   readonly name?: string;
   readonly access?: KeyAccess;
   readonly expiresAtMs?: number | null;
@@ -297,7 +239,11 @@ export function toNewKey(
 }
 
 /** Checks a document that edits a key of this kind. */
-export function readKeyEdit(document: unknown, kind: KeyAccess['kind']): Reading<KeyEdit> {
+export function readKeyEdit(
+  document: unknown,
+  kind: KeyAccess['kind'],
+  nowMs: number,
+): Reading<KeyEdit> {
   const reading = readDocument(editKeySchema, document);
   const hasAccess = isObject(document) && document['access'] !== undefined;
   const requested = findAccess(document);
@@ -306,8 +252,9 @@ export function readKeyEdit(document: unknown, kind: KeyAccess['kind']): Reading
   if (!reading.ok) found.addAll(reading, namingFixedFields);
   if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', kind, found);
   if (hasAccess && !access.ok) found.addAll(access);
+  if (reading.ok) checkValidFrom(reading.value.clientTokensValidFrom, nowMs, found);
   if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
-  const { name, expiresAt, enabled } = reading.value;
+  const { name, expiresAt, enabled, clientTokensValidFrom: validFrom } = reading.value;
   return {
     ok: true,
     value: {
@@ -315,6 +262,7 @@ export function readKeyEdit(document: unknown, kind: KeyAccess['kind']): Reading
       ...(hasAccess ? { access: access.access } : {}),
       ...(expiresAt === undefined ? {} : { expiresAtMs: toMs(expiresAt) }),
       ...(enabled === undefined ? {} : { enabled }),
+      ...(validFrom === undefined ? {} : { clientTokensValidFromMs: toMs(validFrom) }),
     },
   };
 }
@@ -348,7 +296,31 @@ function toAuditedKey(key: ManagedKey): AuditedKey {
     createdAt: toTime(key.createdAtMs),
     expiresAt: key.expiresAtMs === null ? null : toTime(key.expiresAtMs),
     enabled: key.enabled,
+    ...(key.clientTokens
+      ? { clientTokensValidFrom: toTimeOrNull(key.clientTokensValidFromMs ?? null) }
+      : {}),
   };
+}
+
+/** How far ahead client tokens may be voided, so that a clock which is ahead can do it too. */
+const VALID_FROM_AHEAD_MS = 60 * 1000;
+
+function checkValidFrom(
+  time: string | null | undefined,
+  nowMs: number,
+  problems: ProblemList,
+): void {
+  if ((toMs(time) ?? 0) <= nowMs + VALID_FROM_AHEAD_MS) return;
+  problems.add(() => ({
+    path: 'clientTokensValidFrom',
+    value: time,
+    reason: 'it is more than 60 seconds ahead',
+    fix: 'Use the present time',
+  }));
+}
+
+function toTimeOrNull(ms: number | null): string | null {
+  return ms === null ? null : toTime(ms);
 }
 
 /** A time as the API writes it. */
@@ -364,23 +336,6 @@ export function toMs(time: string | null | undefined): number | null {
 /** Whether a text can be an owner. */
 export function isOwner(text: string): boolean {
   return text.length <= OWNER_MAX_LENGTH && ownerPattern.test(text);
-}
-
-function toAccessDocument(key: ManagedKey): KeyDocument['access'] {
-  if (key.allowedOrigins === null && key.rules === null) return null;
-  return {
-    ...(key.allowedOrigins === null
-      ? {}
-      : { cors: { allowedOrigins: [...key.allowedOrigins], fullAccess: key.fullAccess } }),
-    ...(key.rules === null
-      ? {}
-      : {
-          rules: key.rules.map(({ methods, resources }) => ({
-            methods: [...methods],
-            resources: [...resources],
-          })),
-        }),
-  };
 }
 
 /** Fields of a key that nobody can change, so that they are no misspelling. */
@@ -425,35 +380,6 @@ function checkKind(
           fix: 'Keep access.cors with at least one origin, or create another key for backends',
         },
   );
-}
-
-/**
- * What of a document's access can be checked. Where its structure is wrong, which `readDocument` says,
- * something harmless stands in, so that all the rest is checked at once and in its place.
- */
-function findAccess(document: unknown): RequestedAccess | null {
-  const access = isObject(document) ? document['access'] : null;
-  if (!isObject(access)) return null;
-  const { cors, rules } = access;
-  return {
-    cors: isObject(cors)
-      ? {
-          allowedOrigins: texts(cors['allowedOrigins'], '*'),
-          fullAccess: cors['fullAccess'] === true,
-        }
-      : null,
-    rules: Array.isArray(rules) ? rules.map(findRule) : null,
-  };
-}
-
-function findRule(rule: unknown): AccessRule {
-  const { methods, resources } = isObject(rule) ? rule : {};
-  return { methods: texts(methods, 'get'), resources: texts(resources, '/anything') };
-}
-
-function texts(values: unknown, harmless: string): readonly string[] {
-  if (!Array.isArray(values)) return [harmless];
-  return values.map((value) => (typeof value === 'string' ? value : harmless));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -61,6 +61,18 @@ export interface Key {
       methods: string[];
       resources: string[];
     }[];
+    clientTokens?: {
+      allowedOrigins: string[];
+      rules:
+        | {
+            methods: string[];
+            resources: string[];
+          }[]
+        | null;
+      maxTtlSeconds: number;
+      originOptional: boolean;
+      endConnectionsAtExpiry: boolean;
+    };
   } | null;
   /**
    * The beginning of the token, to recognise it by.
@@ -69,6 +81,10 @@ export interface Key {
   createdAt: string;
   expiresAt: string | null;
   enabled: boolean;
+  /**
+   * On keys with client tokens: those that were issued earlier are void.
+   */
+  clientTokensValidFrom?: string | null;
   /**
    * The last allowed request, a few seconds late.
    */
@@ -96,6 +112,18 @@ export interface KeyWithToken {
       methods: string[];
       resources: string[];
     }[];
+    clientTokens?: {
+      allowedOrigins: string[];
+      rules:
+        | {
+            methods: string[];
+            resources: string[];
+          }[]
+        | null;
+      maxTtlSeconds: number;
+      originOptional: boolean;
+      endConnectionsAtExpiry: boolean;
+    };
   } | null;
   /**
    * The beginning of the token, to recognise it by.
@@ -104,6 +132,10 @@ export interface KeyWithToken {
   createdAt: string;
   expiresAt: string | null;
   enabled: boolean;
+  /**
+   * On keys with client tokens: those that were issued earlier are void.
+   */
+  clientTokensValidFrom?: string | null;
   /**
    * The last allowed request, a few seconds late.
    */
@@ -205,6 +237,46 @@ export interface CreateKeyRequest {
           resources: string[];
         }[]
       | null;
+    /**
+     * What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.
+     */
+    clientTokens?: {
+      /**
+       * Origins of the pages that hold client tokens. At least one.
+       *
+       * @minItems 1
+       * @maxItems 500
+       */
+      allowedOrigins: string[];
+      rules?:
+        | {
+            /**
+             * @minItems 1
+             * @maxItems 100
+             */
+            methods: string[];
+            /**
+             * Paths, with ":name" for one id and "*" as the last segment for what follows.
+             *
+             * @minItems 1
+             * @maxItems 100
+             */
+            resources: string[];
+          }[]
+        | null;
+      /**
+       * Longest lifetime of a client token, in seconds. Default: 600.
+       */
+      maxTtlSeconds?: number;
+      /**
+       * Whether GET and HEAD need no Origin. Media elements of Safari send none.
+       */
+      originOptional?: boolean;
+      /**
+       * Whether WebSockets and event streams end when their client token expires.
+       */
+      endConnectionsAtExpiry?: boolean;
+    } | null;
   } | null;
   /**
    * When the key stops by itself; null: never. A time in the past makes it stop now.
@@ -262,11 +334,55 @@ export interface EditKeyRequest {
           resources: string[];
         }[]
       | null;
+    /**
+     * What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.
+     */
+    clientTokens?: {
+      /**
+       * Origins of the pages that hold client tokens. At least one.
+       *
+       * @minItems 1
+       * @maxItems 500
+       */
+      allowedOrigins: string[];
+      rules?:
+        | {
+            /**
+             * @minItems 1
+             * @maxItems 100
+             */
+            methods: string[];
+            /**
+             * Paths, with ":name" for one id and "*" as the last segment for what follows.
+             *
+             * @minItems 1
+             * @maxItems 100
+             */
+            resources: string[];
+          }[]
+        | null;
+      /**
+       * Longest lifetime of a client token, in seconds. Default: 600.
+       */
+      maxTtlSeconds?: number;
+      /**
+       * Whether GET and HEAD need no Origin. Media elements of Safari send none.
+       */
+      originOptional?: boolean;
+      /**
+       * Whether WebSockets and event streams end when their client token expires.
+       */
+      endConnectionsAtExpiry?: boolean;
+    } | null;
   } | null;
   /**
    * When the key stops by itself; null: never. A time in the past makes it stop now.
    */
   expiresAt?: string | null;
+  /**
+   * Voids every client token that was issued earlier. At most 60 seconds ahead; null: none is void.
+   */
+  clientTokensValidFrom?: string | null;
   /**
    * false: the key does not work until it is enabled again.
    */
@@ -325,6 +441,46 @@ export interface ImportKeysRequest {
             resources: string[];
           }[]
         | null;
+      /**
+       * What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.
+       */
+      clientTokens?: {
+        /**
+         * Origins of the pages that hold client tokens. At least one.
+         *
+         * @minItems 1
+         * @maxItems 500
+         */
+        allowedOrigins: string[];
+        rules?:
+          | {
+              /**
+               * @minItems 1
+               * @maxItems 100
+               */
+              methods: string[];
+              /**
+               * Paths, with ":name" for one id and "*" as the last segment for what follows.
+               *
+               * @minItems 1
+               * @maxItems 100
+               */
+              resources: string[];
+            }[]
+          | null;
+        /**
+         * Longest lifetime of a client token, in seconds. Default: 600.
+         */
+        maxTtlSeconds?: number;
+        /**
+         * Whether GET and HEAD need no Origin. Media elements of Safari send none.
+         */
+        originOptional?: boolean;
+        /**
+         * Whether WebSockets and event streams end when their client token expires.
+         */
+        endConnectionsAtExpiry?: boolean;
+      } | null;
     } | null;
     /**
      * When the key stops by itself; null: never. A time in the past makes it stop now.
@@ -434,6 +590,18 @@ export interface ListAuditAnswer {
           methods: string[];
           resources: string[];
         }[];
+        clientTokens?: {
+          allowedOrigins: string[];
+          rules:
+            | {
+                methods: string[];
+                resources: string[];
+              }[]
+            | null;
+          maxTtlSeconds: number;
+          originOptional: boolean;
+          endConnectionsAtExpiry: boolean;
+        };
       } | null;
       /**
        * The beginning of the token, to recognise it by.
@@ -442,6 +610,10 @@ export interface ListAuditAnswer {
       createdAt: string;
       expiresAt: string | null;
       enabled: boolean;
+      /**
+       * On keys with client tokens: those that were issued earlier are void.
+       */
+      clientTokensValidFrom?: string | null;
     } | null;
     /**
      * The key after the change; null: it was revoked.
@@ -459,6 +631,18 @@ export interface ListAuditAnswer {
           methods: string[];
           resources: string[];
         }[];
+        clientTokens?: {
+          allowedOrigins: string[];
+          rules:
+            | {
+                methods: string[];
+                resources: string[];
+              }[]
+            | null;
+          maxTtlSeconds: number;
+          originOptional: boolean;
+          endConnectionsAtExpiry: boolean;
+        };
       } | null;
       /**
        * The beginning of the token, to recognise it by.
@@ -467,6 +651,10 @@ export interface ListAuditAnswer {
       createdAt: string;
       expiresAt: string | null;
       enabled: boolean;
+      /**
+       * On keys with client tokens: those that were issued earlier are void.
+       */
+      clientTokensValidFrom?: string | null;
     } | null;
     requestId: string;
     /**

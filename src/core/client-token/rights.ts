@@ -7,6 +7,7 @@
  */
 
 import {
+  type AccessRule,
   type ClientTokenAccess,
   compileKey,
   compileRules,
@@ -82,11 +83,14 @@ export function rightsOf(
 
 /** `null` if one of them is no exact origin in canonical form, or the parent does not admit it. */
 function narrowOrigins(parent: ClientParent, claimed: readonly string[]): OriginSet | null {
-  const isAdmitted = claimed.every((value) => {
-    const origin = parseOrigin(value);
-    return origin !== null && !origin.isOpaque && admitsOrigin(parent.origins, origin);
-  });
-  return isAdmitted ? compileOrigins(claimed) : null;
+  const areWithin = claimed.every((value) => isOriginWithin(parent, value));
+  return areWithin ? compileOrigins(claimed) : null;
+}
+
+/** Returns whether a text is one exact origin that the parent admits. */
+export function isOriginWithin({ origins }: ClientParent, value: string): boolean {
+  const origin = parseOrigin(value);
+  return origin !== null && !origin.isOpaque && admitsOrigin(origins, origin);
 }
 
 /** `null` if one of them is no rule, or reaches what the parent's routes do not. */
@@ -97,14 +101,19 @@ function narrowRoutes(
 ): RouteTable | null {
   const checked = checkAccess({ rules: claimed });
   if (!checked.ok || checked.access.rules === null) return null;
-  const isCovered = checked.access.rules.every(({ methods, resources }) =>
-    methods
-      .flatMap(namedMethods)
-      .every((method) =>
-        resources.flatMap(pathsOf).every((path) => parent.routes.match(method, path) !== null),
-      ),
-  );
-  return isCovered ? compileRules(checked.access.rules, restricted) : null;
+  const areWithin = checked.access.rules.every((rule) => isRuleWithin(parent, rule));
+  return areWithin ? compileRules(checked.access.rules, restricted) : null;
+}
+
+/** Returns whether a rule that was checked reaches no more than the parent's routes. */
+export function isRuleWithin(
+  { routes }: ClientParent,
+  { methods, resources }: AccessRule,
+): boolean {
+  const paths = resources.flatMap(pathsOf);
+  return methods
+    .flatMap(namedMethods)
+    .every((method) => paths.every((path) => routes.match(method, path) !== null));
 }
 
 const everyMethod = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];

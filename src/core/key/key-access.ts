@@ -5,13 +5,14 @@
  * Write-time only: the gateway trusts what was written. Pure, no I/O.
  */
 
+import { CLIENT_TTL_DEFAULT_SECONDS } from '../client-token/claims.ts';
 import { type FieldProblem, type FoundProblems, ProblemList } from '../field-problem.ts';
 import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../limits.ts';
 import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
 import { ROUTE_METHODS } from '../routes/methods.ts';
 import { isLiteral, readRuleId } from '../routes/path-grammar.ts';
 import { lengthOf, truncateWithEllipsis } from '../text.ts';
-import type { AccessRule } from './key.ts';
+import type { AccessRule, ClientTokenAccess } from './key.ts';
 
 /** Access as it is asked for: structurally right, contents unchecked. */
 export interface RequestedAccess {
@@ -23,6 +24,16 @@ export interface RequestedAccess {
     | readonly { readonly methods: readonly string[]; readonly resources: readonly string[] }[]
     | null
     | undefined;
+  readonly clientTokens?: RequestedClientTokens | null | undefined;
+}
+
+/** The opt-in to client tokens as it is asked for. */
+export interface RequestedClientTokens {
+  readonly allowedOrigins: readonly string[];
+  readonly rules?: RequestedAccess['rules'];
+  readonly maxTtlSeconds?: number | undefined;
+  readonly originOptional?: boolean | undefined;
+  readonly endConnectionsAtExpiry?: boolean | undefined;
 }
 
 /** Access as it is stored. */
@@ -31,6 +42,8 @@ export interface KeyAccess {
   readonly allowedOrigins: readonly string[] | null;
   readonly fullAccess: boolean;
   readonly rules: readonly AccessRule[] | null;
+  /** `null`: the key gives no client tokens. */
+  readonly clientTokens: ClientTokenAccess | null;
 }
 
 /** What checking comes to. Nothing should be stored while there are problems. */
@@ -52,8 +65,20 @@ const methods = ['*', ...ROUTE_METHODS.map((method) => method.toLowerCase())];
 export function checkAccess(requested: RequestedAccess | null | undefined): AccessResult {
   const problems = new ProblemList();
   const cors = requested?.cors ?? null;
-  const allowedOrigins = cors && checkOrigins(cors.allowedOrigins, problems);
-  const rules = requested?.rules ? checkRules(requested.rules, problems) : null;
+  const allowedOrigins =
+    cors && checkOrigins(cors.allowedOrigins, 'access.cors.allowedOrigins', problems);
+  const rules = requested?.rules ? checkRules(requested.rules, 'access.rules', problems) : null;
+  const clientTokens = requested?.clientTokens
+    ? checkClientTokens(requested.clientTokens, problems)
+    : null;
+  if (cors && clientTokens) {
+    problems.add(() => ({
+      path: 'access.clientTokens',
+      value: null,
+      reason: 'the key has CORS access, so anybody who copies it from a page could mint tokens',
+      fix: 'Remove access.clientTokens, or create a backend key for them',
+    }));
+  }
   const fullAccess = cors?.fullAccess === true;
   if (fullAccess && rules) {
     problems.add(() => ({
@@ -66,12 +91,31 @@ export function checkAccess(requested: RequestedAccess | null | undefined): Acce
   if (!problems.isEmpty) return { ok: false, problems: problems.problems, more: problems.more };
   return {
     ok: true,
-    access: { kind: cors ? 'cors' : 'backend', allowedOrigins, fullAccess, rules },
+    access: { kind: cors ? 'cors' : 'backend', allowedOrigins, fullAccess, rules, clientTokens },
   };
 }
 
-function checkOrigins(values: readonly string[], problems: ProblemList): readonly string[] {
-  const path = 'access.cors.allowedOrigins';
+/** Anything that is absent has the default of `docs/client-tokens.md`. */
+function checkClientTokens(
+  requested: RequestedClientTokens,
+  problems: ProblemList,
+): ClientTokenAccess {
+  const path = 'access.clientTokens';
+  const { rules, maxTtlSeconds = CLIENT_TTL_DEFAULT_SECONDS } = requested;
+  return {
+    allowedOrigins: checkOrigins(requested.allowedOrigins, `${path}.allowedOrigins`, problems),
+    rules: rules ? checkRules(rules, `${path}.rules`, problems) : null,
+    maxTtlSeconds,
+    originOptional: requested.originOptional === true,
+    endConnectionsAtExpiry: requested.endConnectionsAtExpiry !== false,
+  };
+}
+
+function checkOrigins(
+  values: readonly string[],
+  path: string,
+  problems: ProblemList,
+): readonly string[] {
   if (values.length === 0) {
     problems.add(() => ({
       path,
@@ -102,31 +146,36 @@ function checkOrigins(values: readonly string[], problems: ProblemList): readonl
   return result.patterns;
 }
 
-function checkRules(
+/**
+ * Checks a list of rules that is at `place` in a document, and brings it into its stored form. Adds every
+ * problem to `problems`.
+ */
+export function checkRules(
   rules: NonNullable<RequestedAccess['rules']>,
+  place: string,
   problems: ProblemList,
 ): readonly AccessRule[] {
-  if (!checkCount('access.rules', rules, problems, RULES_PER_KEY)) return [];
+  if (!checkCount(place, rules, problems, RULES_PER_KEY)) return [];
   return rules.map((rule, index) => {
-    const path = `access.rules[${index}]`;
+    const path = `${place}[${index}]`;
     const listed = checkCount(`${path}.methods`, rule.methods, problems) ? rule.methods : [];
     const resources = checkCount(`${path}.resources`, rule.resources, problems)
       ? rule.resources
       : [];
-    listed.forEach((method, place) => {
+    listed.forEach((method, at) => {
       if (methods.includes(method.toLowerCase())) return;
       problems.add(() => ({
-        path: `${path}.methods[${place}]`,
+        path: `${path}.methods[${at}]`,
         value: truncateWithEllipsis(method, QUOTE_MAX_LENGTH),
         reason: 'it is not a method that a rule can name',
         fix: `Use one of ${methods.join(', ')}`,
       }));
     });
-    resources.forEach((resource, place) => {
+    resources.forEach((resource, at) => {
       const fault = resourceFault(resource);
       if (fault === null) return;
       problems.add(() => ({
-        path: `${path}.resources[${place}]`,
+        path: `${path}.resources[${at}]`,
         value: truncateWithEllipsis(resource, QUOTE_MAX_LENGTH),
         ...fault,
       }));

@@ -140,6 +140,29 @@ export async function mintingIdentityOf(
   return { kid, publicKey: await publicKeyOf(randomPart) };
 }
 
+/** A backend token of our form, ready to mint by itself. */
+export interface MintingToken extends MintingIdentity {
+  readonly prefix: string;
+  readonly randomPart: string;
+}
+
+/**
+ * Returns what the edge needs to mint for a backend token of our form, of either kind of tag: its `kid`
+ * is tagged anew. `null` for every other token.
+ */
+export async function mintingTokenOf(
+  token: string,
+  tagKey: CryptoKey,
+): Promise<MintingToken | null> {
+  const form = readTokenForm(token);
+  if (form.form !== 'ours' || form.kind !== 'backend') return null;
+  const randomPart = form.signed.slice(-RANDOM_LENGTH);
+  const named = await namedPartOf(form.signed);
+  const kid = named.slice(-KID_NAME_LENGTH) + (await tagOf(named, tagKey));
+  const prefix = form.signed.slice(0, form.signed.indexOf('_'));
+  return { prefix, randomPart, kid, publicKey: await publicKeyOf(randomPart) };
+}
+
 /** The tagged part with the name of its client tokens in place of its random part. */
 async function namedPartOf(signed: string): Promise<string> {
   return signed.slice(0, -RANDOM_LENGTH) + (await kidNameOf(signed.slice(-RANDOM_LENGTH)));

@@ -1,0 +1,113 @@
+/**
+ * Checks what a client token shall be made of, before it is minted by the edge: the same bounds that
+ * verification holds, with every problem in words. Pure, no I/O, no clock.
+ */
+
+import type { ProblemList } from '../field-problem.ts';
+import type { AccessRule } from '../key/key.ts';
+import { checkRules } from '../key/key-access.ts';
+import { truncateWithEllipsis } from '../text.ts';
+import type { ClientClaims } from './claims.ts';
+import { CLIENT_META_MAX_BYTES, CLIENT_ORIGINS_MAX } from './claims.ts';
+import { type ClientParent, isOriginWithin, isRuleWithin } from './rights.ts';
+
+/** A request to mint. Its structure is right; its contents are unchecked. */
+export interface MintRequest {
+  readonly ttlSeconds?: number | undefined;
+  readonly sub?: string | undefined;
+  readonly origins?: readonly string[] | undefined;
+  readonly rules?: readonly AccessRule[] | undefined;
+  readonly meta?: Readonly<Record<string, string>> | undefined;
+}
+
+const QUOTE_MAX_LENGTH = 200;
+
+/**
+ * Returns the claims of a token that is issued at `iat`. They are good only if nothing was added to
+ * `problems`. Absent members leave the claim out; absent `ttlSeconds` is the longest that the key allows.
+ */
+export function claimsOf(
+  requested: MintRequest,
+  parent: ClientParent,
+  iat: number,
+  problems: ProblemList,
+): ClientClaims {
+  const { sub, origins, meta } = requested;
+  const { maxTtlSeconds } = parent.access;
+  const { ttlSeconds = maxTtlSeconds } = requested;
+  if (ttlSeconds > maxTtlSeconds) {
+    problems.add(() => ({
+      path: 'ttlSeconds',
+      value: ttlSeconds,
+      reason: `it is longer than the ${maxTtlSeconds} seconds that the key allows`,
+      fix: 'Ask for less, or raise maxTtlSeconds in the client tokens of the key',
+    }));
+  }
+  if (origins !== undefined) checkOrigins(origins, parent, problems);
+  if (meta !== undefined && encoder.encode(JSON.stringify(meta)).length > CLIENT_META_MAX_BYTES) {
+    problems.add(() => ({
+      path: 'meta',
+      value: `${Object.keys(meta).length} members`,
+      reason: `its JSON is longer than ${CLIENT_META_MAX_BYTES} bytes`,
+      fix: 'Pass less, or an id under which your API finds the rest',
+    }));
+  }
+  const rules = requested.rules && checkTokenRules(requested.rules, parent, problems);
+  return {
+    iat,
+    exp: iat + ttlSeconds,
+    ...(sub === undefined ? {} : { sub }),
+    ...(origins === undefined ? {} : { origins }),
+    ...(rules === undefined ? {} : { rules }),
+    ...(meta === undefined ? {} : { meta }),
+  };
+}
+
+const encoder = new TextEncoder();
+
+function checkOrigins(
+  origins: readonly string[],
+  parent: ClientParent,
+  problems: ProblemList,
+): void {
+  if (origins.length === 0 || origins.length > CLIENT_ORIGINS_MAX) {
+    problems.add(() => ({
+      path: 'origins',
+      value: `${origins.length} origins`,
+      reason: `it must hold 1 to ${CLIENT_ORIGINS_MAX} origins`,
+      fix: "Name the origin of the visitor's page alone, or leave the member out",
+    }));
+    return;
+  }
+  origins.forEach((value, index) => {
+    if (isOriginWithin(parent, value)) return;
+    problems.add(() => ({
+      path: `origins[${index}]`,
+      value: truncateWithEllipsis(value, QUOTE_MAX_LENGTH),
+      reason: 'it is not an exact origin that the client tokens of the key may be used from',
+      fix: 'Write it as a browser does, such as "https://app.example.com", and allow it in the client tokens of the key',
+    }));
+  });
+}
+
+function checkTokenRules(
+  requested: readonly AccessRule[],
+  parent: ClientParent,
+  problems: ProblemList,
+): readonly AccessRule[] {
+  const rules = checkRules(requested, 'rules', problems);
+  if (!problems.isEmpty) return rules;
+  rules.forEach((rule, index) => {
+    if (isRuleWithin(parent, rule)) return;
+    problems.add(() => ({
+      path: `rules[${index}]`,
+      value: truncateWithEllipsis(
+        `${rule.methods.join(', ')} ${rule.resources.join(', ')}`,
+        QUOTE_MAX_LENGTH,
+      ),
+      reason: 'it reaches more than the client tokens of the key may call',
+      fix: 'Narrow the rule, or add it to the client tokens of the key',
+    }));
+  });
+  return rules;
+}

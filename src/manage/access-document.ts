@@ -1,0 +1,216 @@
+/**
+ * The member `access` of a key as JSON: its schema, the parts of it that `core/key/key-access.ts` checks,
+ * and its form in answers.
+ */
+
+import * as v from 'valibot';
+import { CLIENT_TTL_DEFAULT_SECONDS, CLIENT_TTL_MAX_SECONDS } from '../core/client-token/claims.ts';
+import type { AccessRule } from '../core/key/key.ts';
+import type { RequestedAccess, RequestedClientTokens } from '../core/key/key-access.ts';
+import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../core/limits.ts';
+import type { ManagedKey } from '../keys/admin/types.ts';
+import { itemsBoundedByRule, ruleMessage, wanted } from './read-document.ts';
+
+const corsSchema = v.pipe(
+  v.strictObject({
+    allowedOrigins: v.pipe(
+      v.array(v.pipe(v.string(), wanted('an origin as a string'))),
+      itemsBoundedByRule(ORIGINS_PER_KEY),
+      v.description(
+        'Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.',
+      ),
+      v.examples([['https://app.example.com']]),
+      wanted('a list of origins, such as ["https://app.example.com"]'),
+    ),
+    fullAccess: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description('Whether pages may call everything, and not the restricted routes alone.'),
+        wanted('true or false'),
+      ),
+    ),
+  }),
+  wanted('an object, such as {"allowedOrigins": ["https://app.example.com"]}, or null'),
+);
+
+const ruleSchema = v.pipe(
+  v.strictObject({
+    methods: v.pipe(
+      v.array(v.pipe(v.string(), wanted('a method as a string'))),
+      itemsBoundedByRule(ENTRIES_PER_RULE),
+      v.examples([['get']]),
+      wanted('a list of methods, such as ["get"]'),
+    ),
+    resources: v.pipe(
+      v.array(v.pipe(v.string(), wanted('a path as a string'))),
+      itemsBoundedByRule(ENTRIES_PER_RULE),
+      v.description('Paths, with ":name" for one id and "*" as the last segment for what follows.'),
+      v.examples([['/api/asset/:id']]),
+      wanted('a list of paths, such as ["/api/asset/:id"]'),
+    ),
+  }),
+  wanted('an object, such as {"methods": ["get"], "resources": ["/api/asset/:id"]}'),
+);
+
+const rulesSchema = (description: string) =>
+  v.pipe(
+    v.array(ruleSchema),
+    itemsBoundedByRule(RULES_PER_KEY),
+    v.description(description),
+    wanted('a list of rules, or null'),
+  );
+
+const ttlFix = `Use a whole number from 1 to ${CLIENT_TTL_MAX_SECONDS}, which is an hour`;
+const clientTokensSchema = v.pipe(
+  v.strictObject({
+    allowedOrigins: v.pipe(
+      v.array(v.pipe(v.string(), wanted('an origin as a string'))),
+      itemsBoundedByRule(ORIGINS_PER_KEY),
+      v.description('Origins of the pages that hold client tokens. At least one.'),
+      v.examples([['https://app.example.com']]),
+      wanted('a list of origins, such as ["https://app.example.com"]'),
+    ),
+    rules: v.nullish(
+      rulesSchema('What client tokens may call; null: the restricted routes of the deployment.'),
+    ),
+    maxTtlSeconds: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(ruleMessage('it is not a whole number', ttlFix)),
+        v.minValue(1, ruleMessage('it is less than a second', ttlFix)),
+        v.maxValue(CLIENT_TTL_MAX_SECONDS, ruleMessage('it is longer than an hour', ttlFix)),
+        v.description(
+          `Longest lifetime of a client token, in seconds. Default: ${CLIENT_TTL_DEFAULT_SECONDS}.`,
+        ),
+        wanted('a number of seconds, such as 600'),
+      ),
+    ),
+    originOptional: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description('Whether GET and HEAD need no Origin. Media elements of Safari send none.'),
+        wanted('true or false'),
+      ),
+    ),
+    endConnectionsAtExpiry: v.optional(
+      v.pipe(
+        v.boolean(),
+        v.description('Whether WebSockets and event streams end when their client token expires.'),
+        wanted('true or false'),
+      ),
+    ),
+  }),
+  wanted('an object, such as {"allowedOrigins": ["https://app.example.com"]}, or null'),
+);
+
+/** The member `access` as it comes in. */
+export const accessSchema = v.pipe(
+  v.strictObject({
+    cors: v.nullish(corsSchema),
+    rules: v.nullish(rulesSchema("The key's own list of routes, in Livepeer Studio's shape.")),
+    clientTokens: v.pipe(
+      v.nullish(clientTokensSchema),
+      v.description(
+        'What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.',
+      ),
+    ),
+  }),
+  v.description(
+    'What the key reaches. With "cors" it is for pages; without it, or null, it is for backends.',
+  ),
+  wanted('an object, such as {"cors": {"allowedOrigins": ["https://app.example.com"]}}, or null'),
+);
+
+const shownRulesSchema = v.array(
+  v.object({ methods: v.array(v.string()), resources: v.array(v.string()) }),
+);
+
+/** The member `access` in answers; `null`: a backend key with nothing of its own. */
+export const shownAccessSchema = v.nullable(
+  v.object({
+    cors: v.optional(v.object({ allowedOrigins: v.array(v.string()), fullAccess: v.boolean() })),
+    rules: v.optional(shownRulesSchema),
+    clientTokens: v.optional(
+      v.object({
+        allowedOrigins: v.array(v.string()),
+        rules: v.nullable(shownRulesSchema),
+        maxTtlSeconds: v.number(),
+        originOptional: v.boolean(),
+        endConnectionsAtExpiry: v.boolean(),
+      }),
+    ),
+  }),
+);
+
+/** See `shownAccessSchema`. */
+export type AccessDocument = v.InferOutput<typeof shownAccessSchema>;
+
+/** Returns the access of a key as answers show it. */
+export function toAccessDocument(key: ManagedKey): AccessDocument {
+  const { allowedOrigins, fullAccess, rules, clientTokens } = key;
+  if (allowedOrigins === null && rules === null && !clientTokens) return null;
+  return {
+    ...(allowedOrigins && { cors: { allowedOrigins: [...allowedOrigins], fullAccess } }),
+    ...(rules && { rules: toRules(rules) }),
+    ...(clientTokens && {
+      clientTokens: {
+        ...clientTokens,
+        allowedOrigins: [...clientTokens.allowedOrigins],
+        rules: clientTokens.rules && toRules(clientTokens.rules),
+      },
+    }),
+  };
+}
+
+function toRules(rules: readonly AccessRule[]): v.InferOutput<typeof shownRulesSchema> {
+  return rules.map(({ methods, resources }) => ({
+    methods: [...methods],
+    resources: [...resources],
+  }));
+}
+
+/**
+ * Returns the parts of a document's access that can be checked. Something harmless takes the place of a
+ * part with a wrong structure, which `readDocument` reports, so that all the rest is checked at once and
+ * in its place.
+ */
+export function findAccess(document: unknown): RequestedAccess | null {
+  const access = isObject(document) ? document['access'] : null;
+  if (!isObject(access)) return null;
+  const { cors, rules, clientTokens } = access;
+  return {
+    cors: isObject(cors)
+      ? {
+          allowedOrigins: texts(cors['allowedOrigins'], '*'),
+          fullAccess: cors['fullAccess'] === true,
+        }
+      : null,
+    rules: Array.isArray(rules) ? rules.map(findRule) : null,
+    clientTokens: isObject(clientTokens) ? findClientTokens(clientTokens) : null,
+  };
+}
+
+function findClientTokens(found: Readonly<Record<string, unknown>>): RequestedClientTokens {
+  const { rules, maxTtlSeconds } = found;
+  return {
+    allowedOrigins: texts(found['allowedOrigins'], '*'),
+    rules: Array.isArray(rules) ? rules.map(findRule) : null,
+    maxTtlSeconds: typeof maxTtlSeconds === 'number' ? maxTtlSeconds : undefined,
+    originOptional: found['originOptional'] === true,
+    endConnectionsAtExpiry: found['endConnectionsAtExpiry'] !== false,
+  };
+}
+
+function findRule(rule: unknown): AccessRule {
+  const { methods, resources } = isObject(rule) ? rule : {};
+  return { methods: texts(methods, 'get'), resources: texts(resources, '/anything') };
+}
+
+function texts(values: unknown, harmless: string): readonly string[] {
+  if (!Array.isArray(values)) return [harmless];
+  return values.map((value) => (typeof value === 'string' ? value : harmless));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
