@@ -43,6 +43,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
   const replication = { store, replica: createKeyReplica(env.KEYS), now, withTimeout };
   const directory = buildDirectory(env, config, replication);
   const restrictedTable = compileRoutes(restrictedRoutes);
+  const keyLimit = limitOf(env.KEY_LIMITER, config.keyLimit);
   const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
   // One count for the page's form and for the API.
   const signInLimiter = env.SIGN_IN_LIMITER ?? createIsolateLimiter(now);
@@ -56,7 +57,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
       limits: {
         failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
-        keys: limitOf(env.KEY_LIMITER, config.keyLimit),
+        keys: keyLimit,
       },
       hasBasePath: hasBasePath(config.upstreamUrl),
       exposed: exposedHeaders(config.exposeHeaders),
@@ -90,6 +91,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       restrictedRoutes,
       restrictedTable,
       publicTable,
+      keyLimit,
       exposed: exposedHeaders(config.exposeHeaders),
       additionalHeaders: config.forwardRequestHeaders,
       forwardToken: config.forwardToken,

@@ -9,9 +9,11 @@ import type { HonoBase } from 'hono/hono-base';
 import { methodNotAllowedResponse, type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import { type AuthenticationResult, authenticate, type Manager } from './authenticate.ts';
+import { clientTokenOperations } from './client-tokens.ts';
 import { explainOperations } from './explain.ts';
 import { invalidFields } from './field-problems.ts';
 import { isGuess } from './guess-limit.ts';
+import { holder } from './holder.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
 import { gitHubSecretScanning, leakOperations } from './leaks.ts';
@@ -44,6 +46,7 @@ export const operations: readonly Operation[] = [
   ...auditOperations,
   ...explainOperations,
   ...leakOperations,
+  ...clientTokenOperations,
 ];
 
 /** Where the description of the API is, below `/_edge/v1`. It needs no credentials. */
@@ -55,6 +58,9 @@ const NO_STORE = { 'Cache-Control': 'no-store' } as const;
 export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   const api = createRouter<ApiEnv>();
   const isOff = management.adminToken === null && management.people === null;
+
+  // Holders show a key of their own, and need no management to be there either.
+  for (const [path, methods] of allowedMethods('holder')) serve(path, methods, () => holder);
 
   // Before everything else: GitHub is nobody who signs in, and needs no management to be there.
   for (const [path, methods] of allowedMethods('github')) {
@@ -170,7 +176,9 @@ const tooManyGuesses: AuthenticationResult = {
  * The methods of each path, HEAD beside GET. Paths without an id come first: the router takes the first
  * that fits, and `import` is no id.
  */
-function allowedMethods(door: 'management' | 'github'): ReadonlyMap<string, readonly string[]> {
+function allowedMethods(
+  door: 'management' | 'github' | 'holder',
+): ReadonlyMap<string, readonly string[]> {
   const methods = new Map<string, string[]>();
   if (door === 'management') methods.set(OPENAPI_PATH, ['GET', 'HEAD']);
   const hasId = ({ path }: Operation) => Number(path.includes('{'));

@@ -261,7 +261,7 @@ async function editKey(call: Call): Promise<OperationResult> {
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   return changeKey(call, async (key) => {
-    const reading = readKeyEdit(body.document, key.kind);
+    const reading = readKeyEdit(body.document, key.kind, management.now());
     if (!reading.ok) return refusal(invalidFields(reading));
     const stale = staleness(request.headers.get('if-match'), key);
     if (stale) return refusal(stale);

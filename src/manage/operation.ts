@@ -42,6 +42,8 @@ export interface Management {
   readonly exposed: string;
   readonly additionalHeaders: AdditionalHeaders;
   readonly forwardToken: boolean;
+  /** Counts requests by key; `null`: they are not limited. */
+  readonly keyLimit: { readonly take: (keyId: string) => Promise<boolean> } | null;
   readonly now: () => number;
   /** Resolves once other events of the isolate had their turn. */
   readonly pause: () => Promise<void>;
@@ -118,8 +120,8 @@ export interface Operation {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
-  /** Who may call: whoever manages keys, unless it is GitHub, which signs what it sends. */
-  readonly door?: 'github';
+  /** The callers: managers of keys by default; GitHub, which signs its reports; holders of an API key. */
+  readonly door?: 'github' | 'holder';
   /** An object schema of strings. */
   readonly query?: Schema;
   readonly body?: {

@@ -4,7 +4,9 @@
  * `errors-page.ts` shows this table, and that of the gateway (`core/decide/rejection.ts`), to people.
  */
 
+import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
 import { type Problem, sharedProblemKinds } from '../problem.ts';
+import { rejectionHelp } from './rejection-help.ts';
 
 /** What is the same about every problem of one code. */
 export interface ProblemKind {
@@ -66,6 +68,17 @@ export const problemKinds = {
       'A report of leaked tokens carries no signature of GitHub over exactly this body, or one of a key that this deployment does not know. Nothing was done.',
     remedy:
       'Operators: set GITHUB_SECRET_SCANNING_KEYS to the keys that GitHub publishes today. The log says what was wrong.',
+  },
+  invalid_key: sharedKind('invalid_key'),
+  cors_not_enabled: sharedKind('cors_not_enabled'),
+  rate_limited: sharedKind('rate_limited'),
+  client_tokens_not_enabled: {
+    status: 403,
+    title: 'Client tokens not enabled',
+    meaning:
+      'The API key gives no client tokens: it has not opted in, it was imported, or it is for pages.',
+    remedy:
+      'Set "access.clientTokens" on a backend key. A key that was imported, or opted in after its last roll, has to be rolled first.',
   },
   not_found: {
     ...sharedProblemKinds.not_found,
@@ -164,6 +177,12 @@ export const problemKinds = {
     remedy: 'Try again shortly. Operators: check MANAGE_JWT_JWKS_URL.',
   },
 } as const satisfies Record<string, ProblemKind>;
+
+/** A code that the gateway has too, with what it says there. */
+function sharedKind(code: RejectionCode): ProblemKind {
+  const { status, title } = rejectionKinds[code];
+  return { status, title, ...rejectionHelp[code] };
+}
 
 /** The codes of management's problems. */
 export type ProblemCode = keyof typeof problemKinds;

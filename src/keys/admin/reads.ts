@@ -12,6 +12,14 @@ import {
 } from './rows.ts';
 import type { KeyReads } from './types.ts';
 
+/** A token with its key, alive or not. */
+export const keyOfToken = `
+  SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
+         k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
+         k.client_tokens, k.client_tokens_valid_from_ms, k.revoked_at_ms,
+         t.expires_at_ms AS token_expires_at_ms
+    FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
+
 const sql = {
   shownKey: `
     SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
@@ -20,12 +28,6 @@ const sql = {
            (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
              WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms
       FROM keys`,
-  keyOfToken: `
-    SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
-           k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
-           k.client_tokens, k.client_tokens_valid_from_ms, k.revoked_at_ms,
-           t.expires_at_ms AS token_expires_at_ms
-      FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`,
   livingKeys: `
     SELECT id FROM keys
      WHERE revoked_at_ms IS NULL AND id IN (SELECT value FROM json_each(?1))`,
@@ -50,7 +52,7 @@ export function createKeyReads(db: D1Database): KeyReads {
 
     async findByToken(tokenHash) {
       const row = await primary()
-        .prepare(`${sql.keyOfToken} WHERE t.token_hash = ?1`)
+        .prepare(`${keyOfToken} WHERE t.token_hash = ?1`)
         .bind(tokenHash)
         .first<KeyOfTokenRow>();
       return row && toKeyOfToken(row);
@@ -58,7 +60,7 @@ export function createKeyReads(db: D1Database): KeyReads {
 
     async findByTokens(tokenHashes) {
       const { results } = await primary()
-        .prepare(`${sql.keyOfToken} WHERE t.token_hash IN (SELECT value FROM json_each(?1))`)
+        .prepare(`${keyOfToken} WHERE t.token_hash IN (SELECT value FROM json_each(?1))`)
         .bind(JSON.stringify(tokenHashes))
         .all<KeyOfTokenRow>();
       return new Map(results.map((row) => [row.token_hash, toKeyOfToken(row)]));

@@ -4,6 +4,7 @@
 
 import { createAuditLog } from './audit.ts';
 import { createKeyChanges } from './changes.ts';
+import { createHolderReads } from './holders.ts';
 import { createKeyImport } from './import.ts';
 import { createKeptAnswers } from './kept-answers.ts';
 import { createLeakNotes } from './leaks.ts';
@@ -17,5 +18,6 @@ export function createAdminStore(db: D1Database): AdminStore {
     audit: createAuditLog(db),
     answers: createKeptAnswers(db),
     leaks: createLeakNotes(db),
+    holders: createHolderReads(db),
   };
 }

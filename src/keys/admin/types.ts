@@ -105,6 +105,21 @@ export interface NewToken {
   readonly minting?: MintingIdentity | null;
 }
 
+/** A key as the bearer of one of its tokens asks about it. */
+export interface HeldKey extends KeyOfToken {
+  /** The name of its client tokens; `null`: none was registered. */
+  readonly kid: string | null;
+  readonly tagKeyHex: string;
+}
+
+/** Reads and registrations for holders of keys. */
+export interface HolderReads {
+  /** `null` when no key, not even a dead one, has this token. */
+  find(tokenHash: string): Promise<HeldKey | null>;
+  /** Lets client tokens that carry this name be verified. Does nothing if it is registered already. */
+  register(tokenHash: string, identity: MintingIdentity): Promise<void>;
+}
+
 /** See `ManagedKeys.update`. */
 export type Changed = readonly string[] | null;
 
@@ -114,6 +129,7 @@ export interface AdminStore {
   readonly audit: AuditLog;
   readonly answers: KeptAnswers;
   readonly leaks: LeakNotes;
+  readonly holders: HolderReads;
 }
 
 /** The keys: `reads.ts`, `changes.ts` and `import.ts`. */

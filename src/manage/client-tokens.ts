@@ -1,0 +1,192 @@
+/**
+ * Minting by API: `POST /_edge/v1/client-tokens` with a backend key returns a client token.
+ *
+ * For backends that cannot use the minting library. A client token never mints, and neither does a CORS
+ * key: anyone who copies it from a page could. The token is in the response alone, and in no log.
+ * Contract: docs/client-tokens.md
+ */
+
+import * as v from 'valibot';
+import { CLIENT_TOKEN_MAX_LENGTH, isClientToken } from '../core/client-token/client-token.ts';
+import { claimsOf } from '../core/client-token/mint-request.ts';
+import { compileParent } from '../core/client-token/rights.ts';
+import { signClientToken } from '../core/client-token/signature.ts';
+import { ProblemList } from '../core/field-problem.ts';
+import { hashToken, importTagKey, mintingTokenOf } from '../core/key/token.ts';
+import { ENTRIES_PER_RULE, RULES_PER_KEY } from '../core/limits.ts';
+import { toTime } from './documents.ts';
+import { invalidFields } from './field-problems.ts';
+import { findHolder } from './holder.ts';
+import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
+import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
+import { problem } from './problems.ts';
+import { itemsBoundedByRule, readDocument, ruleMessage, wanted } from './read-document.ts';
+import { readBody } from './request-body.ts';
+
+const visibleFix = 'Use 1 to 64 visible ASCII characters';
+const ttlFix = 'Use a whole number of seconds, at most the maxTtlSeconds of the key';
+
+const mintSchema = v.pipe(
+  v.strictObject({
+    ttlSeconds: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(ruleMessage('it is not a whole number', ttlFix)),
+        v.minValue(1, ruleMessage('it is less than a second', ttlFix)),
+        v.description('Lifetime in seconds. Default: the longest that the key allows.'),
+        wanted('a number of seconds, such as 300'),
+      ),
+    ),
+    sub: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(
+          /^[\x21-\x7e]{1,64}$/,
+          ruleMessage('it is not 1 to 64 visible ASCII characters', visibleFix),
+        ),
+        v.description('The visitor: an opaque id, without personal data.'),
+        v.examples(['visitor-4711']),
+        wanted('a string, such as "visitor-4711"'),
+      ),
+    ),
+    origins: v.optional(
+      v.pipe(
+        v.array(v.pipe(v.string(), wanted('an origin as a string'))),
+        itemsBoundedByRule(5),
+        v.description('1 to 5 exact origins that the client tokens of the key may be used from.'),
+        wanted('a list of origins, such as ["https://app.example.com"]'),
+      ),
+    ),
+    rules: v.optional(
+      v.pipe(
+        v.array(
+          v.pipe(
+            v.strictObject({
+              methods: v.pipe(
+                v.array(v.pipe(v.string(), wanted('a method as a string'))),
+                itemsBoundedByRule(ENTRIES_PER_RULE),
+                wanted('a list of methods, such as ["get"]'),
+              ),
+              resources: v.pipe(
+                v.array(v.pipe(v.string(), wanted('a path as a string'))),
+                itemsBoundedByRule(ENTRIES_PER_RULE),
+                wanted('a list of paths, such as ["/api/asset/:id"]'),
+              ),
+            }),
+            wanted('an object, such as {"methods": ["get"], "resources": ["/api/asset/:id"]}'),
+          ),
+        ),
+        itemsBoundedByRule(RULES_PER_KEY),
+        v.description(
+          'What the token may call, within what the client tokens of the key may call.',
+        ),
+        wanted('a list of rules'),
+      ),
+    ),
+    meta: v.optional(
+      v.pipe(
+        v.record(v.string(), v.pipe(v.string(), wanted('a string'))),
+        v.description(
+          'Texts for the upstream, in the signed assertion. At most 256 bytes of JSON.',
+        ),
+        wanted('an object of strings, such as {"plan": "free"}'),
+      ),
+    ),
+  }),
+  wanted('an object, such as {"sub": "visitor-4711"}'),
+);
+
+/** The endpoint. */
+export const clientTokenOperations: readonly Operation[] = [
+  {
+    method: 'POST',
+    path: '/client-tokens',
+    name: 'mintClientToken',
+    summary: 'Mint a client token',
+    description:
+      'For holders of a backend key that opted in with "access.clientTokens": send the API key itself as the Bearer token. Every member narrows the key.',
+    door: 'holder',
+    body: {
+      schema: mintSchema,
+      example: { ttlSeconds: 300, sub: 'visitor-4711', origins: ['https://app.example.com'] },
+      maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+      isOptional: true,
+    },
+    answer: {
+      status: 201,
+      description: 'The client token.',
+      schema: v.object({
+        token: v.pipe(v.string(), v.examples(['ea_ct_eyJhbGciOiJFZDI1NTE5Ii...'])),
+        expiresAt: v.pipe(v.string(), v.metadata({ jsonSchema: { format: 'date-time' } })),
+      }),
+    },
+    problems: ['invalid_key', 'cors_not_enabled', 'client_tokens_not_enabled', 'rate_limited'],
+    handle: mint,
+  },
+];
+
+async function mint(call: Call): Promise<OperationResult> {
+  const { management, request } = call;
+  const bearer = request.headers.get('authorization') ?? '';
+  if (isClientToken(bearer.replace(/^bearer[ \t]+/i, ''))) {
+    return refusal(notEnabled('a client token cannot mint another one'));
+  }
+  const holder = await findHolder(call);
+  if (!holder.ok) return holder;
+  const { token, held } = holder;
+  // A page that can mint holds the API key, which client tokens are for keeping out of pages.
+  if (request.headers.has('origin')) return refusal(calledFromPage());
+  const parent = compileParent(held.key, management.restrictedRoutes, management.restrictedTable);
+  if (parent === null) {
+    return refusal(notEnabled('the key gives none. Set "access.clientTokens" on a backend key'));
+  }
+  const minting = await mintingTokenOf(token, await importTagKey(held.tagKeyHex));
+  if (minting === null) {
+    // Nothing is derived from a token of another form: a weak one could be guessed offline.
+    return refusal(notEnabled('the token of the key was imported. Roll the key first'));
+  }
+  const { keyLimit } = management;
+  if (keyLimit !== null && !(await keyLimit.take(held.key.id))) return refusal(tooManyRequests());
+
+  const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES, absent: {} });
+  if (!body.ok) return body;
+  const reading = readDocument(mintSchema, body.document);
+  if (!reading.ok) return refusal(invalidFields(reading));
+  const problems = new ProblemList();
+  const iat = Math.floor(management.now() / 1000);
+  const claims = claimsOf(reading.value, parent, iat, problems);
+  if (!problems.isEmpty) return refusal(invalidFields(problems));
+
+  if (held.kid !== minting.kid) {
+    await management.store.holders.register(await hashToken(token), minting);
+  }
+  const minted = await signClientToken({ ...minting, claims }, minting.randomPart);
+  if (minted.length > CLIENT_TOKEN_MAX_LENGTH) return refusal(tooLong(minted.length));
+  management.log({ event: 'client_token_minted', requestId: call.requestId, keyId: held.key.id });
+  return answer(201, { token: minted, expiresAt: toTime(claims.exp * 1000) });
+}
+
+function notEnabled(reason: string) {
+  return problem('client_tokens_not_enabled', `Cannot mint a client token: ${reason}`);
+}
+
+function calledFromPage() {
+  return problem(
+    'cors_not_enabled',
+    'Cannot mint a client token from a browser page: the API key would be in the page. Call this from a backend',
+  );
+}
+
+function tooManyRequests() {
+  return problem(
+    'rate_limited',
+    'Cannot mint so many client tokens with this API key. Wait, then send requests more slowly',
+  );
+}
+
+function tooLong(length: number) {
+  return problem(
+    'invalid_fields',
+    `Cannot mint a client token of ${length} characters: at most ${CLIENT_TOKEN_MAX_LENGTH} are accepted. Use fewer rules or less meta`,
+  );
+}

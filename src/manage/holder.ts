@@ -1,0 +1,59 @@
+/**
+ * Holders of keys: callers that show an API key, or a client token, of their own. They read what it may do
+ * and mint client tokens with it, and can change nothing else.
+ */
+
+import { isClientToken } from '../core/client-token/client-token.ts';
+import { readBearer } from '../core/decide/bearer.ts';
+import { isLive } from '../core/key/key.ts';
+import { hashToken, readTokenForm } from '../core/key/token.ts';
+import type { HeldKey } from '../keys/admin/types.ts';
+import type { Manager } from './authenticate.ts';
+import { type Call, type Refusal, refusal } from './operation.ts';
+import { problem } from './problems.ts';
+
+/**
+ * The caller of an endpoint for holders. Its owner is one that no key has: nothing that a person or the
+ * operator may do is open to it by mistake.
+ */
+export const holder: Manager = { actor: 'holder', owner: '' };
+
+/** A holder, or the refusal. */
+export type HolderResult =
+  | { readonly ok: true; readonly token: string; readonly held: HeldKey }
+  | Refusal;
+
+/**
+ * Finds the live key whose token a request carries. Refuses with 401 if there is none. D1's primary is
+ * asked, so a key that was revoked is refused at once.
+ */
+export async function findHolder({ management, request }: Call): Promise<HolderResult> {
+  const bearer = readBearer(request.headers.get('authorization'));
+  if (!bearer.ok) {
+    const { code, detail } = bearer.rejection;
+    const isMissing = code === 'missing_credentials';
+    return refusal(problem(isMissing ? 'missing_credentials' : 'malformed_credentials', detail), {
+      'WWW-Authenticate': isMissing ? 'Bearer' : 'Bearer error="invalid_request"',
+    });
+  }
+  const { token } = bearer;
+  // Before any look-up: neither can be an API key. A mistyped one cannot exist.
+  const { form } = readTokenForm(token);
+  if (isClientToken(token) || form === 'oversized' || form === 'mistyped') return invalidKey();
+  const held = await management.store.holders.find(await hashToken(token));
+  if (held === null || held.isRevoked || !isLive(held.key, management.now())) return invalidKey();
+  const { tokenExpiresAtMs } = held;
+  if (tokenExpiresAtMs !== null && management.now() >= tokenExpiresAtMs) return invalidKey();
+  return { ok: true, token, held };
+}
+
+/** The one answer for every token that does not work, as at the gateway. */
+export function invalidKey(): Refusal {
+  return refusal(
+    problem(
+      'invalid_key',
+      'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
+    ),
+    { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  );
+}
