@@ -751,6 +751,57 @@ export interface ExplainRequestAnswer {
     [k: string]: string;
   };
 }
+/**
+ * What `mintClientToken` takes.
+ */
+export interface MintClientTokenRequest {
+  /**
+   * Lifetime in seconds. Default: the longest that the key allows.
+   */
+  ttlSeconds?: number;
+  /**
+   * The visitor: an opaque id, without personal data.
+   */
+  sub?: string;
+  /**
+   * 1 to 5 exact origins that the client tokens of the key may be used from.
+   *
+   * @minItems 1
+   * @maxItems 5
+   */
+  origins?: string[];
+  /**
+   * What the token may call, within what the client tokens of the key may call.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  rules?: {
+    /**
+     * @minItems 1
+     * @maxItems 100
+     */
+    methods: string[];
+    /**
+     * @minItems 1
+     * @maxItems 100
+     */
+    resources: string[];
+  }[];
+  /**
+   * Texts for the upstream, in the signed assertion. At most 256 bytes of JSON.
+   */
+  meta?: {
+    [k: string]: string;
+  };
+}
+/**
+ * What `mintClientToken` answers.
+ */
+export interface MintClientTokenAnswer {
+  token: string;
+  expiresAt: string;
+}
 
 /** A refusal with one of these codes. */
 export type ProblemOf<Code extends string> = Problem & { code: Code };
@@ -1154,6 +1205,43 @@ export interface paths {
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'leaks_left'> } };
+      };
+    };
+  };
+  '/client-tokens': {
+    /** Mint a client token. */
+    post: {
+      parameters: { query?: never; header?: never; path?: never };
+      requestBody: { content: { 'application/json': MintClientTokenRequest } };
+      responses: {
+        201: { content: { 'application/json': MintClientTokenAnswer } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              | 'missing_credentials'
+              | 'malformed_credentials'
+              | 'invalid_credentials'
+              | 'invalid_key'
+            >;
+          };
+        };
+        403: {
+          content: {
+            'application/json': ProblemOf<
+              | 'account_unknown'
+              | 'cross_site_request'
+              | 'cors_not_enabled'
+              | 'client_tokens_not_enabled'
+            >;
+          };
+        };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
     };
   };
