@@ -71,7 +71,6 @@ export const problemKinds = {
   },
   invalid_key: sharedKind('invalid_key'),
   cors_not_enabled: sharedKind('cors_not_enabled'),
-  rate_limited: sharedKind('rate_limited'),
   client_tokens_not_enabled: {
     status: 403,
     title: 'Client tokens not enabled',
