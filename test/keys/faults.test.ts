@@ -1,6 +1,6 @@
 /**
  * What callers see when D1, KV, the Cache API and the Queue fail, hang and are slow, in turn and
- * together: the whole Worker over the real bindings. ARCHITECTURE.md has the outcomes as a table.
+ * together: the whole Worker over the real bindings. docs/design/failures.md has the outcomes as a table.
  */
 
 import { createExecutionContext } from 'cloudflare:test';

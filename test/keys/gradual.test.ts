@@ -1,7 +1,7 @@
 /**
  * A gradual deployment: two versions of the Worker side by side on one D1 and one KV, of which the
  * later one keeps its copies in another shape and has expanded D1. Neither may refuse a good key, nor
- * let a revoked one in, whoever made, copied or revoked it. ARCHITECTURE.md has the rule.
+ * let a revoked one in, whoever made, copied or revoked it. docs/design/migrations.md has the rule.
  */
 
 import { createExecutionContext, createScheduledController } from 'cloudflare:test';
