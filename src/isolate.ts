@@ -9,6 +9,7 @@ import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
 import { compileRoutes } from './core/routes/route-table.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
+import { createOpenConnections } from './gateway/open-connections.ts';
 import { createRecorder } from './gateway/record.ts';
 import { createHeaderFilter } from './gateway/request-headers.ts';
 import { createAdminStore } from './keys/admin/store.ts';
@@ -62,6 +63,14 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       hasBasePath: hasBasePath(config.upstreamUrl),
       exposed: exposedHeaders(config.exposeHeaders),
       filterHeaders: createHeaderFilter(config.forwardRequestHeaders),
+      openConnections:
+        config.openConnections === 'native'
+          ? null
+          : createOpenConnections({
+              perKey: config.openConnectionsPerKey,
+              bytesPerMinute: config.relayedMibPerMinute * 1024 * 1024,
+              now,
+            }),
       fetch: (input, init) => fetch(input, init),
       needsSignal: false,
       sharesPageHost:

@@ -77,6 +77,26 @@ export const settings = {
     min: 0,
     max: 300,
   }),
+  OPEN_CONNECTIONS: choice({
+    about:
+      '`end` ends WebSockets and event streams when their key ends, within `MAX_STALENESS_SECONDS` + 5 s. `native` passes them through without this bound and without the next two limits.',
+    default: 'end',
+    choices: ['end', 'native'],
+  }),
+  OPEN_CONNECTIONS_PER_KEY: wholeNumber({
+    about:
+      'The WebSockets and event streams that one key may have open in one isolate. A further WebSocket is closed with code 1013; a further event stream gets 429.',
+    default: 500,
+    min: 1,
+    max: 10_000,
+  }),
+  RELAYED_MIB_PER_MINUTE: wholeNumber({
+    about:
+      'The MiB per minute that the WebSockets of one key may carry in one isolate, both ways together. One that exceeds it is closed with code 1013.',
+    default: 64,
+    min: 1,
+    max: 100_000,
+  }),
   UPSTREAM_TIMEOUT_MS: wholeNumber({
     about:
       'The time within which the upstream must send its response headers. Uploads get extra time.',

@@ -18,6 +18,8 @@ export interface Forwarding {
   readonly url: string;
   /** The headers for the upstream. */
   readonly headers: Headers;
+  /** The request asks for a WebSocket, which may have to be given up later. */
+  readonly isUpgrade: boolean;
   readonly timeoutMs: number;
   /** Whether the upstream goes on until it is told to stop, as code of this Worker does. */
   readonly needsSignal: boolean;
@@ -26,7 +28,12 @@ export interface Forwarding {
 
 /** The upstream's response, or why there is none: for the caller, and for the log. */
 export type ForwardResult =
-  | { readonly ok: true; readonly response: Response }
+  | {
+      readonly ok: true;
+      readonly response: Response;
+      /** Drops the connection to the upstream without a word; `null` if nobody needs to. */
+      readonly giveUp: (() => void) | null;
+    }
   | { readonly ok: false; readonly rejection: Rejection; readonly error: string };
 
 /**
@@ -39,11 +46,15 @@ export type ForwardResult =
  * Does not follow redirects, because that could send credentials to another host.
  */
 export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
-  const isPlain = forwarding.request.body === null && !forwarding.needsSignal;
+  const { request, needsSignal, isUpgrade } = forwarding;
+  const isPlain = request.body === null && !needsSignal && !isUpgrade;
+  const deadline = isPlain ? null : createDeadline();
   try {
-    const response = isPlain ? await send(forwarding) : await sendWithSignal(forwarding);
+    const response = deadline ? await sendWithSignal(forwarding, deadline) : await send(forwarding);
     if (response === null) return failed('upstream_timeout', 'no response headers in time');
-    return { ok: true, response: withoutHopByHop(editable(response)) };
+    const giveUp =
+      deadline && isUpgrade ? () => deadline.cancel(new Error('the client went away')) : null;
+    return { ok: true, response: withoutHopByHop(editable(response)), giveUp };
   } catch (error) {
     return failed('upstream_unreachable', String(error));
   }
@@ -76,9 +87,11 @@ async function send(forwarding: Forwarding): Promise<Response | null> {
  * The same for a request that somebody has to be told to stop: the client's body on its way, or a
  * handler of ours. An upload takes as long as its client and the upstream need.
  */
-async function sendWithSignal(forwarding: Forwarding): Promise<Response | null> {
+async function sendWithSignal(
+  forwarding: Forwarding,
+  deadline: Deadline,
+): Promise<Response | null> {
   const { request, url, headers, timeoutMs } = forwarding;
-  const deadline = createDeadline();
   const body = followUpload(request, {
     onSent: () => deadline.set(timeoutMs),
     onBrokenOff: () => deadline.cancel(new Error('the body of the request broke off')),
@@ -109,6 +122,8 @@ async function sendWithSignal(forwarding: Forwarding): Promise<Response | null> 
  * Cache-Control and Pragma that it also sends upstream.
  */
 const neverCached = { cacheTtl: -1, cacheLevel: 'bypass' };
+
+type Deadline = ReturnType<typeof createDeadline>;
 
 /** A time to give up at, that can be moved until the end. */
 function createDeadline() {

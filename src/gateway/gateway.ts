@@ -13,6 +13,7 @@ import type { KeyDirectory } from '../keys/lookup/directory.ts';
 import type { RequestScope } from '../keys/lookup/request-scope.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import type { AssertionSigner } from './assertion.ts';
+import type { OpenConnections } from './open-connections.ts';
 import type { HeaderFilter } from './request-headers.ts';
 
 /** What the gateway is made of. One isolate has one. */
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly exposed: string;
   /** Makes the headers of the upstream's request. */
   readonly filterHeaders: HeaderFilter;
+  /** Connections that end with their key; `null`: they are passed through. */
+  readonly openConnections: OpenConnections | null;
   readonly fetch: typeof fetch;
   /** Whether what `fetch` asks goes on until its signal says stop: code of this Worker does. */
   readonly needsSignal: boolean;

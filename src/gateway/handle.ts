@@ -24,6 +24,7 @@ import { RequestScope, type RunInBackground } from '../keys/lookup/request-scope
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
+import { holdToKey } from './hold-to-key.ts';
 import { edgeOrigin, identityHeaders, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import {
@@ -101,7 +102,7 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   }
 
   scope.startDeferredWrites();
-  return forwardFor(gateway, facts, found, decision);
+  return forwardFor(gateway, facts, found, decision, bearer.token);
 }
 
 /** Sends what was allowed to the upstream, and makes its response ours. */
@@ -110,6 +111,7 @@ async function forwardFor(
   facts: Facts,
   caller: KeyHolder,
   allowed: Pick<Decision & { readonly allowed: true }, 'path' | 'query' | 'route'>,
+  token: string | null = null,
 ): Promise<Response> {
   const { config } = gateway;
   gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
@@ -123,7 +125,11 @@ async function forwardFor(
   }
   const sentAtMs = gateway.now();
   // Before anything that may fail because of the upstream: a failure here is ours.
-  const { headers: sent, dropped } = gateway.filterHeaders(
+  const {
+    headers: sent,
+    dropped,
+    isUpgrade,
+  } = gateway.filterHeaders(
     facts.request,
     { isOpen: isOpen(caller.key), forwardToken: config.forwardToken },
     identity,
@@ -132,6 +138,7 @@ async function forwardFor(
     request: facts.request,
     url,
     headers: sent,
+    isUpgrade,
     timeoutMs: config.upstreamTimeoutMs,
     needsSignal: gateway.needsSignal,
     fetch: gateway.fetch,
@@ -141,7 +148,7 @@ async function forwardFor(
     return respondWithRejection(gateway, facts, rejection, caller);
   }
 
-  const { response } = forwarded;
+  const { response, giveUp } = forwarded;
   const { headers } = response;
   const grant = grantTo(facts.origin);
   rewriteResponseHeaders(headers, {
@@ -163,8 +170,14 @@ async function forwardFor(
     if (grant !== null) headers.set('Timing-Allow-Origin', grant);
   }
   const { key, isStale } = caller;
+  const held =
+    key === null || token === null
+      ? null
+      : holdToKey(gateway, facts, { key, token }, { response, giveUp });
+  if (held !== null && !held.ok)
+    return respondWithRejection(gateway, facts, held.rejection, caller);
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });
-  return response;
+  return held === null ? response : held.response;
 }
 
 /** The caller of a public route. */

@@ -43,3 +43,15 @@ export const LIMITER_TIMEOUT_MS = 100;
  */
 export const REFUSED_ADDRESS_SECONDS = 10;
 export const REFUSED_ADDRESSES_IN_MEMORY = 5_000;
+
+/**
+ * How often an open connection asks whether its key still allows it. The directory answers from memory
+ * and reads the change log itself when it is due, so that most of these questions cost nothing.
+ */
+export const OPEN_CONNECTION_CHECK_MS = 2 * 1_000;
+
+/** An open connection that has asked nothing for so long is gone, although nothing has said so. */
+export const OPEN_CONNECTION_LOST_MS = 30 * 1_000;
+
+/** The platform's own limit for one message of a WebSocket. */
+export const WEBSOCKET_MESSAGE_MAX_BYTES = 32 * 1024 * 1024;

@@ -24,6 +24,8 @@ export interface UpstreamHeaders {
   readonly headers: Headers;
   /** In lower case; `null` without any. */
   readonly dropped: readonly string[] | null;
+  /** The request asks for a WebSocket. */
+  readonly isUpgrade: boolean;
 }
 
 /** Edits the headers of a request. `identity` has names in lower case and replaces the client's own. */
@@ -69,7 +71,7 @@ export function createHeaderFilter(additional: AdditionalHeaders): HeaderFilter 
     if (connection !== null) dropNominated(headers, connection);
     if (isUpgrade) headers.set('upgrade', 'websocket');
     for (const name in identity) headers.set(name, identity[name] as string);
-    return { headers, dropped };
+    return { headers, dropped, isUpgrade };
   };
 }
 

@@ -1,0 +1,228 @@
+/**
+ * WebSockets and event streams through the production bundle on bare workerd: they end with the key that
+ * opened them, and they are bounded.
+ */
+
+import { once } from 'node:events';
+import { createGzip } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+
+/** The bound with these settings is 3 + 5 seconds; the rest is for a machine that is busy. */
+const vars = { MAX_STALENESS_SECONDS: '3', FEED_REFRESH_SECONDS: '2', OUTAGE_GRACE_SECONDS: '4' };
+const soon = { timeout: 20_000, interval: 100 };
+const pageOrigin = 'https://app.example';
+
+let upstream: Upstream;
+let edge: Edge;
+beforeAll(async () => {
+  upstream = await startUpstream();
+  edge = await serveEdge({ upstreamUrl: upstream.url, vars });
+});
+afterAll(() => Promise.all([edge?.dispose(), upstream?.dispose()]));
+
+/** A key that a page on `pageOrigin` may use for `/live` and `/events`. */
+function newKey(of: Edge): Promise<CreatedKey> {
+  const rules = [{ methods: ['get'], resources: ['/live', '/events'] }];
+  const access = { cors: { allowedOrigins: [pageOrigin] }, rules };
+  return of.createKey({ name: 'live', access });
+}
+
+async function open(of: Edge, key: CreatedKey) {
+  const headers = { Authorization: `Bearer ${key.token}` };
+  const socket = new WebSocket(`ws://${of.host}/live`, { headers, origin: pageOrigin });
+  const closed = once(socket, 'close').then(([code, reason]) => `${code} ${reason}`);
+  await once(socket, 'open');
+  return { socket, closed };
+}
+
+async function isAlive(socket: WebSocket): Promise<boolean> {
+  if (socket.readyState !== WebSocket.OPEN) return false;
+  socket.send('still there?');
+  return (await Promise.race([once(socket, 'message'), once(socket, 'close')])).length > 0;
+}
+
+/** Opens an event stream, and collects what comes. */
+async function listen(of: Edge, key: CreatedKey, headers: Record<string, string> = {}) {
+  const response = await fetch(`http://${of.host}/events`, {
+    headers: { Authorization: `Bearer ${key.token}`, Origin: pageOrigin, ...headers },
+  });
+  const heard = { text: '', hasEnded: false };
+  void (async () => {
+    const decoder = new TextDecoder();
+    try {
+      for await (const piece of response.body ?? []) heard.text += decoder.decode(piece);
+    } finally {
+      heard.hasEnded = true;
+    }
+  })().catch(() => undefined);
+  return { response, heard };
+}
+
+/** Sends an event every 100 ms, until nobody listens. */
+function sendEvents(isCompressed = false): void {
+  upstream.answer = (_, response) => {
+    const coding = isCompressed ? { 'Content-Encoding': 'gzip' } : {};
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', ...coding });
+    const gzip = isCompressed ? createGzip() : null;
+    gzip?.pipe(response);
+    let count = 0;
+    const timer = setInterval(() => {
+      const event = `data: ${count++}\n\n`;
+      if (gzip === null) response.write(event);
+      else gzip.write(event, () => gzip.flush());
+    }, 100);
+    response.once('close', () => clearInterval(timer));
+  };
+}
+
+/** What an operator does to a key, and the reason that its connections end with. */
+const ends: readonly [string, (id: string) => Promise<unknown>, string][] = [
+  ['is revoked', (id) => edge.manage('DELETE', `/keys/${id}`), 'invalid_key'],
+  ['is disabled', (id) => edge.manage('PATCH', `/keys/${id}`, { enabled: false }), 'invalid_key'],
+  [
+    'expires',
+    (id) =>
+      edge.manage('PATCH', `/keys/${id}`, {
+        expiresAt: new Date(Date.now() + 2_000).toISOString().replace(/\.\d+/, ''),
+      }),
+    'invalid_key',
+  ],
+  [
+    'loses the route',
+    (id) =>
+      edge.manage('PATCH', `/keys/${id}`, {
+        access: {
+          cors: { allowedOrigins: [pageOrigin] },
+          rules: [{ methods: ['get'], resources: ['/other'] }],
+        },
+      }),
+    'route_not_allowed',
+  ],
+  [
+    'loses the origin',
+    (id) =>
+      edge.manage('PATCH', `/keys/${id}`, {
+        access: {
+          cors: { allowedOrigins: ['https://other.example'] },
+          rules: [{ methods: ['get'], resources: ['/live', '/events'] }],
+        },
+      }),
+    'origin_not_allowed',
+  ],
+];
+
+describe.each(ends)('when its key %s', (_, change, reason) => {
+  test('a WebSocket closes with 1008 and the reason, on both sides, and an event stream ends', async () => {
+    sendEvents();
+    const [key, other] = await Promise.all([newKey(edge), newKey(edge)]);
+    const [{ socket, closed }, bystander] = await Promise.all([open(edge, key), open(edge, other)]);
+    const { heard } = await listen(edge, key);
+    expect(await isAlive(socket)).toBe(true);
+    await expect.poll(() => heard.text, soon).toContain('data: 1\n');
+
+    expect(await change(key.id)).toMatchObject({ status: expect.toBeOneOf([200, 204]) });
+    const startedMs = Date.now();
+    expect(await closed).toBe(`1008 ${reason}`);
+    await expect.poll(() => heard.hasEnded, soon).toBe(true);
+    expect(Date.now() - startedMs).toBeLessThan(20_000);
+    await expect.poll(() => upstream.webSocketLog, soon).toContain(`closed 1008 ${reason}`);
+    // Control case: another key's connection carries messages still.
+    expect(await isAlive(bystander.socket)).toBe(true);
+    bystander.socket.terminate();
+    upstream.webSocketLog.length = 0;
+  }, 60_000);
+});
+
+describe('an open connection', () => {
+  test('stays as long as its key does, far beyond the bound', async () => {
+    sendEvents();
+    const key = await newKey(edge);
+    const { socket } = await open(edge, key);
+    const { heard } = await listen(edge, key);
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    expect(await isAlive(socket)).toBe(true);
+    expect(heard.hasEnded).toBe(false);
+    const before = heard.text.length;
+    await expect.poll(() => heard.text.length, soon).toBeGreaterThan(before);
+    socket.terminate();
+  }, 60_000);
+
+  test('brings compressed events one by one', async () => {
+    sendEvents(true);
+    const key = await newKey(edge);
+    const { heard, response } = await listen(edge, key, { 'Accept-Encoding': 'gzip' });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    await expect.poll(() => heard.text, soon).toContain('data: 2\n\n');
+    expect(heard.hasEnded).toBe(false);
+  });
+
+  test('ends when the outage grace does, while D1 is out of reach', async () => {
+    const lonely = await serveEdge({ upstreamUrl: upstream.url, vars });
+    const key = await newKey(lonely);
+    const { socket, closed } = await open(lonely, key);
+    expect(await isAlive(socket)).toBe(true);
+    await lonely.db.prepare('ALTER TABLE changes RENAME TO gone').run();
+    const startedMs = Date.now();
+    expect(await closed).toBe('1008 unavailable');
+    // Within its grace it goes on: the lease and the grace are 3 + 4 seconds.
+    expect(Date.now() - startedMs).toBeGreaterThan(3_000);
+    await lonely.dispose();
+  }, 60_000);
+});
+
+describe('the bounds', () => {
+  let bounded: Edge;
+  beforeAll(async () => {
+    const more = { OPEN_CONNECTIONS_PER_KEY: '2', RELAYED_MIB_PER_MINUTE: '40' };
+    bounded = await serveEdge({ upstreamUrl: upstream.url, vars: { ...vars, ...more } });
+  });
+  afterAll(() => bounded?.dispose());
+
+  test('close a WebSocket too many with 1013, and refuse an event stream with 429', async () => {
+    sendEvents();
+    const [key, other] = await Promise.all([newKey(bounded), newKey(bounded)]);
+    const first = await open(bounded, key);
+    await open(bounded, key);
+    const third = await open(bounded, key);
+    expect(await third.closed).toBe('1013 too many open connections with this API key');
+    const { response } = await listen(bounded, key);
+    expect([response.status, response.headers.get('x-edge-reason')]).toEqual([429, 'rate_limited']);
+    expect(response.headers.get('retry-after')).toBe('60');
+    // Another key has its own; and what was closed makes room.
+    expect((await listen(bounded, other)).response.status).toBe(200);
+    first.socket.close();
+    await first.closed;
+    await expect.poll(async () => isAlive((await open(bounded, key)).socket), soon).toBe(true);
+  });
+
+  test('close a WebSocket that carries too many bytes in a minute with 1013', async () => {
+    const { socket, closed } = await open(bounded, await newKey(bounded));
+    // Both ways together: an echo counts twice.
+    for (let sent = 0; sent < 30; sent++) socket.send(Buffer.alloc(1024 * 1024));
+    expect(await closed).toBe('1013 too many bytes in a minute');
+  });
+
+  test('close a WebSocket with a message over 32 MiB with 1009', async () => {
+    const { socket, closed } = await open(bounded, await newKey(bounded));
+    socket.send(Buffer.alloc(32 * 1024 * 1024 + 1));
+    expect(await closed).toMatch(/^1009/);
+  });
+});
+
+test('OPEN_CONNECTIONS=native lets them go on after their key', async () => {
+  sendEvents();
+  const more = { OPEN_CONNECTIONS: 'native', OPEN_CONNECTIONS_PER_KEY: '1' };
+  const native = await serveEdge({ upstreamUrl: upstream.url, vars: { ...vars, ...more } });
+  const key = await newKey(native);
+  const { socket } = await open(native, key);
+  const { heard } = await listen(native, key);
+  await native.manage('DELETE', `/keys/${key.id}`);
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
+  expect(await isAlive(socket)).toBe(true);
+  expect(heard.hasEnded).toBe(false);
+  socket.terminate();
+  await native.dispose();
+}, 60_000);
