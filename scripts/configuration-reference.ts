@@ -51,7 +51,14 @@ ${bindingRows.join('\n')}
 `;
 }
 
-const units = { SECONDS: 's', DAYS: 'days', MS: 'ms', PERCENT: '%' };
+const units = {
+  SECONDS: 's',
+  DAYS: 'days',
+  MS: 'ms',
+  PERCENT: '%',
+  KEY: 'per key',
+  MINUTE: 'per minute',
+};
 
 /** A number with the unit that its setting is named after; a text as it is. */
 function withUnit(value: number | string, name: string): string {
