@@ -48,7 +48,13 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
           },
         })),
       ],
-      test: { testTimeout: 60_000, hookTimeout: 60_000 },
+      test: {
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+        // A runtime for each file would take a third of the time of all files.
+        isolate: false,
+        setupFiles: ['test/support/start-file.ts'],
+      },
     },
   },
   'end-to-end': {

@@ -22,6 +22,9 @@ import {
   type Row,
   toHeaderMap,
 } from '../contract/deployment.ts';
+import { emptyReplica, emptyStorage } from './empty-storage.ts';
+
+export { emptyStorage };
 
 /** Where the pool's Worker is called. */
 export const EDGE_URL = 'https://edge.test';
@@ -175,26 +178,6 @@ function toBytes(text: string): Uint8Array<ArrayBuffer> {
 
 function fromBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
-}
-
-/**
- * Table by table, and not with `reset()` of the pool, which would cut off what the last deployment
- * still does in the background.
- */
-export async function emptyStorage(): Promise<void> {
-  // Newest first: a table comes after those that it refers to.
-  const { results } = await env.DB.prepare(
-    `SELECT name FROM sqlite_master WHERE type = 'table'
-        AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*' ORDER BY rowid DESC`,
-  ).all<{ name: string }>();
-  const drops = results.map(({ name }) => env.DB.prepare(`DROP TABLE ${name}`));
-  if (drops.length > 0) await env.DB.batch(drops);
-  await emptyReplica();
-}
-
-async function emptyReplica(): Promise<void> {
-  const { keys } = await env.KEYS.list();
-  await Promise.all(keys.map(({ name }) => env.KEYS.delete(name)));
 }
 
 /** Takes the place of `fetch`, and records what the runtime would have sent. */
