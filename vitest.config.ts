@@ -22,6 +22,9 @@ import { textModules } from './test/support/node/text-modules.ts';
 /** The files whose numbers grow at night: they ask `inject('isNightly')`. */
 const grownAtNight = [
   'test/keys/lookup/directory.test.ts',
+  'test/keys/model-on-d1.test.ts',
+  'test/usage/counter.test.ts',
+  'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',
   'test/end-to-end/transport-streaming.test.ts',
 ];

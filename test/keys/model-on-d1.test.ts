@@ -5,7 +5,7 @@
 
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, inject, test } from 'vitest';
 import type { StoredKey } from '../../src/core/key/key.ts';
 import { createAdminStore } from '../../src/keys/admin/store.ts';
 import type { ManagedKey } from '../../src/keys/admin/types.ts';
@@ -16,7 +16,7 @@ import { type Mirror, MODEL_TAG_KEY_HEX } from '../keys-model/truth.ts';
 import { World } from '../keys-model/world.ts';
 import { aKey, applySchema } from '../support/workers.ts';
 
-const SCHEDULES = 40;
+const SCHEDULES = inject('isNightly') ? 200 : 10;
 
 let tokens: readonly (readonly ModelToken[])[];
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 test(`D1 keeps the model's promises in ${SCHEDULES} random schedules`, {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(schedules, async ({ seed, ...schedule }) => {
