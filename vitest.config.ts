@@ -26,6 +26,7 @@ const grownAtNight = [
   'test/usage/counter.test.ts',
   'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',
+  'test/end-to-end/page.test.ts',
   'test/end-to-end/transport-streaming.test.ts',
 ];
 
@@ -69,9 +70,14 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
           'test/support/node/chromium/global-setup.ts',
         ],
         // A crashed browser fails the tests that were using it. Those run once more.
-        retry: { count: 1, condition: /(?:page|context or browser) has been closed|crashed/ },
+        retry: {
+          count: 1,
+          condition: /(?:page|context or browser) has been closed|Browser closed|Page crashed/,
+        },
         testTimeout: 60_000,
         hookTimeout: 120_000,
+        // Loading Miniflare and wrangler once for each file would take half a minute in all.
+        isolate: false,
       },
     },
   },

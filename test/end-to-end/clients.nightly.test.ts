@@ -18,7 +18,7 @@ import type * as LivepeerExample from '../../examples/clients/livepeer.ts';
 import type { Refusal } from '../../examples/clients/refusal.ts';
 import type * as TusExample from '../../examples/clients/tus.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
-import { bundleForPage } from '../support/node/bundle-for-page.ts';
+import { bundleForPage } from '../support/node/bundle-source.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import { type ExampleUpstream, serveExampleUpstream } from '../support/node/example-upstream.ts';
 import { type OpenPage, openPage, type Pages, servePages } from '../support/node/pages.ts';

@@ -6,19 +6,11 @@
  * frameworks are among them, and random targets are many more.
  */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { runWrangler } from '../support/node/build-bundle.ts';
+import { bundleWorker } from '../support/node/bundle-source.ts';
 import { request } from '../support/node/raw-http.ts';
-import {
-  compatibilityDate,
-  type Edge,
-  serveEdge,
-  serveModule,
-} from '../support/node/serve-edge.ts';
+import { type Edge, serveEdge, serveModule } from '../support/node/serve-edge.ts';
 import { type ServedWorkerd, serveUnderWorkerd } from '../support/node/serve-workerd.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 import { emulateNginx, nginxReadings, startNginxReader } from './differential/nginx.ts';
@@ -216,11 +208,7 @@ describe.each<[string, () => Gateway]>([
 
 describe('a naive gateway with the same routes', () => {
   it('is broken by at least 30 of the targets', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-naive-'));
-    const source = 'test/end-to-end/differential/naive-gateway.ts';
-    const options = ['--name', 'naive', '--compatibility-date', compatibilityDate()];
-    await runWrangler(['deploy', source, '--dry-run', '--outdir', folder, ...options]);
-    const script = await readFile(join(folder, 'naive-gateway.js'), 'utf8');
+    const script = await bundleWorker('test/end-to-end/differential/naive-gateway.ts');
     const naive = await serveModule(script, { bindings: { UPSTREAM_URL: upstream.url } });
     const gateway = { host: `127.0.0.1:${naive.port}`, port: naive.port, token: edgeToken };
     const broken = new Set<string>();
@@ -232,7 +220,6 @@ describe('a naive gateway with the same routes', () => {
       }
     }
     await naive.dispose();
-    await rm(folder, { recursive: true, force: true });
     expect(broken.size).toBeGreaterThanOrEqual(30);
     // So every kind of upstream can tell a gateway that lets things by, nginx included.
     expect([...deceived].sort()).toEqual(kinds.map(({ name }) => name).sort());

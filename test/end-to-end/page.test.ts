@@ -7,7 +7,7 @@
  */
 
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { LOCAL_SESSION_COOKIE } from '../../src/core/isolation/own-cookies.ts';
 import { createSessions } from '../../src/manage/page/access/session.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
@@ -648,7 +648,11 @@ describe('every view', () => {
 
   const themes = ['light', 'dark'] as const;
   const windows = ['small', 'phone', 'wide'] as const;
-  const cases = themes.flatMap((colorScheme) => windows.map((size) => ({ colorScheme, size })));
+  const all = themes.flatMap((colorScheme) => windows.map((size) => ({ colorScheme, size })));
+  // By day, each theme and each window once at least: small and wide light, phone dark.
+  const cases = all.filter(({ colorScheme, size }) => {
+    return inject('isNightly') || (colorScheme === 'dark') === (size === 'phone');
+  });
 
   test.each(cases)('pleases axe and fits the window: $colorScheme, $size', async (look) => {
     const dashboard = await openDashboard(browser, world, look);

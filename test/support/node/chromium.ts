@@ -19,7 +19,8 @@ export async function launchChromium(keeper = inject('chromium')): Promise<TestB
       try {
         return await current.newContext(options);
       } catch (error) {
-        if (current.isConnected()) throw error;
+        // The connection ends a moment after the browser, so the error itself may be the first to tell.
+        if (current.isConnected() && !/closed|crashed/i.test(String(error))) throw error;
         current = await connect(keeper);
         return current.newContext(options);
       }

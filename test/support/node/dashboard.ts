@@ -7,6 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
+import { inject } from 'vitest';
 import { projectRoot } from './build-bundle.ts';
 import type { TestBrowser } from './chromium.ts';
 import type { Edge } from './serve-edge.ts';
@@ -31,7 +32,7 @@ export type Dashboard = {
   go(path: string): Promise<void>;
   /** Signs in with the admin token, and ends up at the list. */
   signIn(token?: string): Promise<void>;
-  /** Takes a picture of the whole page into `test-output/screenshots`. */
+  /** At night, takes a picture of the whole page into `test-output/screenshots`. */
   screenshot(name: string): Promise<void>;
   close(): Promise<void>;
 };
@@ -86,6 +87,7 @@ export async function openDashboard(
       await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
     },
     async screenshot(name) {
+      if (!inject('isNightly')) return;
       const path = join(projectRoot, 'test-output/screenshots', `${name}.png`);
       await mkdir(dirname(path), { recursive: true });
       await page.screenshot({ path, fullPage: true });

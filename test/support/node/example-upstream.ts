@@ -1,9 +1,6 @@
 /** Serves `examples/upstream`, the Worker that stands in for a real API, on bare workerd. */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { projectRoot, runWrangler } from './build-bundle.ts';
+import { bundleWorker } from './bundle-source.ts';
 import { type ServedModule, serveModule } from './serve-edge.ts';
 
 export type ExampleUpstream = ServedModule & {
@@ -15,20 +12,13 @@ export type ExampleUpstream = ServedModule & {
 export async function serveExampleUpstream(
   bindings: Record<string, string> = {},
 ): Promise<ExampleUpstream> {
-  const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-example-'));
-  try {
-    const configPath = join(projectRoot, 'examples/upstream/wrangler.toml');
-    await runWrangler(['deploy', '--dry-run', '--config', configPath, '--outdir', folder]);
-    const script = await readFile(join(folder, 'index.js'), 'utf8');
-    const served = await serveModule(script, { bindings });
-    return {
-      ...served,
-      async seenRequests() {
-        const response = await fetch(`${served.url}/requests`);
-        return (await response.json()).requests;
-      },
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const script = await bundleWorker('examples/upstream/src/index.ts');
+  const served = await serveModule(script, { bindings });
+  return {
+    ...served,
+    async seenRequests() {
+      const response = await fetch(`${served.url}/requests`);
+      return (await response.json()).requests;
+    },
+  };
 }
