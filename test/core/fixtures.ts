@@ -40,3 +40,15 @@ export function anOrigin(value: string): WebOrigin {
   if (origin === null) throw new Error(`Cannot use ${JSON.stringify(value)} as an origin`);
   return origin;
 }
+
+/**
+ * Whether work takes less than so many milliseconds in one of five attempts. Another process that takes
+ * the core for a moment makes one attempt slow; a quadratic pattern makes all of them slow.
+ */
+export function takesLessThan(limitMs: number, work: () => void): boolean {
+  return Array.from({ length: 5 }).some(() => {
+    const startedAtMs = performance.now();
+    work();
+    return performance.now() - startedAtMs < limitMs;
+  });
+}

@@ -21,7 +21,7 @@ beforeAll(async () => {
   edge = await serveEdge({
     upstreamUrl: upstream.url,
     isolates: 4,
-    vars: { UPSTREAM_TIMEOUT_MS: '500' },
+    vars: { UPSTREAM_TIMEOUT_MS: '3000' },
   });
 });
 afterAll(() => Promise.all([edge.dispose(), upstream.dispose()]));

@@ -8,6 +8,7 @@ import {
   queryThatFetchSends,
   readTarget,
 } from '../../../src/core/routes/request-target.ts';
+import { takesLessThan } from '../fixtures.ts';
 
 const edge = 'https://edge.example';
 
@@ -707,14 +708,15 @@ describe('the time that a target takes grows no faster than its length:', () => 
     ['brackets', '['],
   ])('%s', (_, piece) => {
     const text = piece.repeat(Math.ceil(long / piece.length));
-    const startedAtMs = performance.now();
-    for (const target of [readTarget(`${edge}/a${text}\\`), readTarget(`${edge}/a?${text}x`)]) {
-      isOwnTarget(target);
-      climbsAboveRoot(target);
-      isRestrictedQuery(target.query);
-    }
+    const readBoth = () => {
+      for (const target of [readTarget(`${edge}/a${text}\\`), readTarget(`${edge}/a?${text}x`)]) {
+        isOwnTarget(target);
+        climbsAboveRoot(target);
+        isRestrictedQuery(target.query);
+      }
+    };
     // The slowest takes some 200 ms for the 60,000 characters; what is quadratic takes far longer.
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    expect(takesLessThan(2_000, readBoth)).toBe(true);
   });
 });
 
