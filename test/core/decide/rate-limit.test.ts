@@ -48,6 +48,12 @@ it.each([
   ['2001:DB8::1', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['::', '0:0:0:0::/64'],
+  // Groups behind the double colon belong to the network when the colon stands for few.
+  ['2001::b:c:d:e:f:1', '2001:0:b:c::/64'],
+  ['::b:c:d:e:f:1:2', '0:b:c:d::/64'],
+  ['2001:a:b::', '2001:a:b:0::/64'],
+  ['123.123.123.123', '123.123.123.123'],
+  ['zz2001:db8::1', null],
 ])('clientNetwork(%j) is %j', (address, network) => {
   expect(clientNetwork(address)).toBe(network);
 });
