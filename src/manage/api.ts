@@ -8,7 +8,12 @@
 import type { HonoBase } from 'hono/hono-base';
 import { methodNotAllowedResponse, type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
-import { type AuthenticationResult, authenticate, type Manager } from './authenticate.ts';
+import {
+  ACCESS_HEADER,
+  type AuthenticationResult,
+  authenticate,
+  type Manager,
+} from './authenticate.ts';
 import { clientTokenOperations } from './client-tokens.ts';
 import { explainOperations } from './explain.ts';
 import { invalidFields } from './field-problems.ts';
@@ -141,13 +146,17 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
 }
 
 /**
- * Whether a page of another site makes a change in the visitor's name (CSRF). Cloudflare Access vouches
- * for whoever has its cookie, which browsers attach to such requests too; an Authorization header they
+ * Returns whether a page makes this request in the visitor's name (CSRF). Cloudflare Access vouches for
+ * the holder of its cookie, which browsers attach to requests of any page; an Authorization header they
  * never attach by themselves. Tools say nothing about a site.
  * https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
 function isOfAnotherSite({ method, headers, url }: Request): boolean {
-  if (method === 'GET' || method === 'HEAD' || headers.has('authorization')) return false;
+  if (headers.has('authorization')) return false;
+  // No page of ours calls the API from the browser, but content of the API may be of the same origin.
+  const mode = headers.get('sec-fetch-mode') ?? 'navigate';
+  if (mode !== 'navigate' && headers.has(ACCESS_HEADER)) return true;
+  if (method === 'GET' || method === 'HEAD') return false;
   const site = headers.get('sec-fetch-site');
   if (site !== null) return site !== 'same-origin' && site !== 'none';
   const origin = headers.get('origin');
@@ -158,7 +167,7 @@ const crossSiteRefusal: AuthenticationResult = {
   ok: false,
   problem: problem(
     'cross_site_request',
-    'Cannot change keys: a page of another site made this request. Use your own tools, or the page of the edge',
+    'Cannot manage keys: a page that is not ours made this request. Use your own tools, or the page of the edge',
   ),
   headers: {},
 };

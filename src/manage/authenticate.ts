@@ -39,7 +39,7 @@ export interface Credentials {
 export const operator: Manager = { actor: 'operator', owner: null };
 
 /** Cloudflare Access puts its token here. https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/ */
-const ACCESS_HEADER = 'cf-access-jwt-assertion';
+export const ACCESS_HEADER = 'cf-access-jwt-assertion';
 
 const encoder = new TextEncoder();
 

@@ -51,7 +51,7 @@ export const problemKinds = {
     status: 403,
     title: 'Sent by another site',
     meaning:
-      'A page of another site made this request in the name of somebody who is signed in through Cloudflare Access.',
+      'A page that is not ours made this request in the name of somebody who is signed in through Cloudflare Access.',
     remedy:
       'Manage keys from your own tools with an Authorization header, or from the page of the edge itself.',
   },

@@ -341,6 +341,11 @@ describe('who may manage', () => {
     ['a sandboxed page of an old browser', { Origin: 'null' }, 403],
     ['its own page', { 'Sec-Fetch-Site': 'same-origin', Origin: 'https://edge.test' }, 200],
     ['its own page in an old browser', { Origin: 'https://edge.test' }, 200],
+    [
+      'a script of the same origin',
+      { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors', Origin: 'https://edge.test' },
+      403,
+    ],
     ['the address bar', { 'Sec-Fetch-Site': 'none' }, 200],
     ['a tool', {}, 200],
   ];

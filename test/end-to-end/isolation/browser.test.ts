@@ -1,0 +1,267 @@
+/**
+ * Content of the API against the management page, in a real Chromium: signed in as the operator, by the
+ * page's own cookie, and as a person whom Cloudflare Access has signed in, by its cookie.
+ *
+ * Each document tries all that `attack.ts` has. A proxy that takes defences away one after the other
+ * shows what each is worth alone, and that the attack works without them.
+ */
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchChromium, type TestBrowser } from '../../support/node/chromium.ts';
+import { type Dashboard, openDashboard } from '../../support/node/dashboard.ts';
+import {
+  cookieIn,
+  type FrontProxy,
+  type ProxyOptions,
+  startProxy,
+} from '../../support/node/proxy.ts';
+import { type CreatedKey, type Edge, serveEdge } from '../../support/node/serve-edge.ts';
+import { startUpstream, type Upstream } from '../../support/node/upstream-server.ts';
+import { attackScript, documents, type Knowledge, type Loot } from './attack.ts';
+
+const publicRoutes = JSON.stringify({ routes: [{ methods: ['GET'], path: '/public/{file}' }] });
+const ISSUER = 'https://team.cloudflareaccess.example';
+const OWNER = 'acct_ann';
+
+let browser: TestBrowser;
+let upstream: Upstream;
+let edge: Edge;
+let keyPair: Awaited<ReturnType<typeof generateKeyPair>>;
+/** What the API answers below `/public/`. */
+let hostile: { contentType: string | null; body: string };
+
+beforeAll(async () => {
+  keyPair = await generateKeyPair('ES256', { extractable: true });
+  const keys = [{ ...(await exportJWK(keyPair.publicKey)), kid: 'one', alg: 'ES256' }];
+  upstream = await startUpstream((request, response) => {
+    if (request.target === '/certs') {
+      response.setHeader('Content-Type', 'application/json');
+      response.end(JSON.stringify({ keys }));
+      return;
+    }
+    if (request.target === '/public/worker') {
+      response.setHeader('Content-Type', 'text/javascript');
+      response.setHeader('Service-Worker-Allowed', '/');
+      response.end('addEventListener("fetch", () => {})');
+      return;
+    }
+    if (hostile.contentType !== null) response.setHeader('Content-Type', hostile.contentType);
+    // Not `response.setHeader`: Node would add none by itself either.
+    response.end(hostile.body);
+  });
+  [browser, edge] = await Promise.all([
+    launchChromium(),
+    serveEdge({
+      upstreamUrl: upstream.url,
+      vars: {
+        PUBLIC_ROUTES: publicRoutes,
+        MANAGE_JWT_ISSUER: ISSUER,
+        MANAGE_JWT_AUDIENCE: 'edge',
+        MANAGE_JWT_JWKS_URL: `${upstream.url}/certs`,
+        MANAGE_JWT_OWNER_CLAIM: 'account',
+      },
+    }),
+  ]);
+});
+afterAll(() => Promise.all([browser.close(), edge.dispose(), upstream.dispose()]));
+
+/** How people are signed in. */
+const signIns = {
+  'the session of the page': async (dashboard: Dashboard) => dashboard.signIn(),
+  "Cloudflare Access's cookie": async ({ context, page }: Dashboard, url: string) => {
+    const value = await new SignJWT({ sub: 'ann@example.com', account: OWNER })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .setIssuer(ISSUER)
+      .setAudience('edge')
+      .setExpirationTime('1h')
+      .sign(keyPair.privateKey);
+    // As Access sets it by default: every site's requests carry it.
+    const cookie = { name: 'CF_Authorization', value, domain: '127.0.0.1', path: '/' };
+    await context.addCookies([{ ...cookie, httpOnly: true, secure: true, sameSite: 'None' }]);
+    await page.goto(`${url}/_edge/`);
+    await page.getByText('ann@example.com').waitFor();
+  },
+} as const;
+type SignIn = keyof typeof signIns;
+const everySignIn = Object.keys(signIns) as SignIn[];
+
+/** Puts a proxy before the edge, with what Cloudflare Access does: its cookie becomes a header. */
+function startAccess(options: ProxyOptions = {}): Promise<FrontProxy> {
+  return startProxy(edge.port, {
+    ...options,
+    request(headers, path) {
+      const session = path.startsWith('/_edge') ? cookieIn(headers, 'CF_Authorization') : null;
+      if (session !== null) headers['cf-access-jwt-assertion'] = session;
+      options.request?.(headers, path);
+    },
+  });
+}
+
+type Scene = {
+  dashboard: Dashboard;
+  /** The key that the attack is after. */
+  key: CreatedKey;
+  /** Opens the hostile document, and returns what it got; `null` if its script did not run. */
+  attackFrom(hostileDocument: (typeof documents)[number]): Promise<Loot | null>;
+  dispose(): Promise<void>;
+};
+
+/** Somebody who is signed in, and content of the API on the same host. */
+async function setScene(signIn: SignIn, options: ProxyOptions = {}): Promise<Scene> {
+  const proxy = await startAccess(options);
+  const key = await edge.createKey({ name: 'Target', owner: OWNER });
+  const dashboard = await openDashboard(browser, { ...edge, url: proxy.url });
+  await signIns[signIn](dashboard, proxy.url);
+  // The worst case: the attacker has learnt a form with its token.
+  await dashboard.go(`/_edge/keys/${key.id}`);
+  const action = `/_edge/keys/${key.id}/disable`;
+  const fields = await dashboard.page.evaluate((formAction) => {
+    const form = document.querySelector<HTMLFormElement>(`form[action="${formAction}"]`);
+    const entries = [...new FormData(form ?? undefined)];
+    return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+  }, action);
+  expect(fields['form_token']).toMatch(/^[0-9a-f]{32}$/);
+  const knowledge: Knowledge = { base: '', action, fields };
+  return {
+    dashboard,
+    key,
+    async attackFrom({ contentType, wrap, runs }) {
+      hostile = { contentType, body: wrap(attackScript(knowledge)) };
+      const page = await dashboard.context.newPage();
+      // What the browser does not show, it downloads.
+      await page.goto(`${proxy.url}/public/x`).catch((error: Error) => {
+        if (runs || !error.message.includes('Download'))
+          throw new Error(`${contentType}: ${error.message}`);
+      });
+      const loot = page.locator('[data-loot]');
+      if (!runs) {
+        await page.waitForTimeout(500);
+        expect(await loot.count(), `Chromium runs ${contentType}`).toBe(0);
+        return null;
+      }
+      await loot.waitFor({ state: 'attached', timeout: 40_000 });
+      return JSON.parse((await loot.getAttribute('data-loot')) ?? '') as Loot;
+    },
+    async dispose() {
+      await dashboard.close();
+      await proxy.dispose();
+    },
+  };
+}
+
+/** Checks that nobody changed the key, and nobody made one. */
+async function expectUntouched({ key }: Scene): Promise<void> {
+  const { json } = await edge.manage('GET', `/keys/${key.id}`);
+  expect(json).toMatchObject({ name: 'Target', enabled: true });
+  const { json: found } = await edge.manage('GET', '/keys?search=stolen');
+  expect(found).toMatchObject({ keys: [] });
+}
+
+function takenIn(loot: Loot | null): string[] {
+  return Object.entries(loot?.attempts ?? {})
+    .filter(([, outcome]) => outcome === 'TAKEN')
+    .map(([name]) => name);
+}
+
+describe.each(everySignIn)("content of the API, with %s in the visitor's browser,", (signIn) => {
+  test('gets nothing and changes nothing, of whatever type it is', async () => {
+    const scene = await setScene(signIn);
+    for (const hostileDocument of documents) {
+      const loot = await scene.attackFrom(hostileDocument);
+      const type = String(hostileDocument.contentType);
+      if (hostileDocument.runs) expect(loot?.origin, type).toBe('null');
+      expect(takenIn(loot), type).toEqual([]);
+      await expectUntouched(scene);
+    }
+    await scene.dispose();
+  });
+
+  test('gets nothing of the page without the sandbox either, though it has the same origin', async () => {
+    const scene = await setScene(signIn, { response: dropSandbox });
+    const loot = await scene.attackFrom(documents[0]!);
+    expect(loot?.origin).toMatch(/^http:/);
+    // What is its own it has, and nothing that is ours.
+    expect(takenIn(loot)).toEqual(['storage']);
+    // The form token, which it could not have read, is what keeps a script of the same origin out.
+    const made = await edge.manage('GET', '/keys?search=stolen');
+    expect(made.json).toMatchObject({ keys: [] });
+    await scene.dispose();
+  });
+
+  test('would get all of it without our defences: control case', async () => {
+    const scene = await setScene(signIn, {
+      request: dropFetchMetadata,
+      response(headers, path) {
+        dropSandbox(headers, path);
+        delete headers['content-security-policy'];
+        delete headers['cross-origin-opener-policy'];
+      },
+    });
+    const loot = await scene.attackFrom(documents[0]!);
+    const ofAccess =
+      signIn === 'the session of the page' ? [] : ['call of the API', 'change by the API'];
+    expect(takenIn(loot)).toEqual(
+      expect.arrayContaining(['fetch of a view', 'frame', 'window', ...ofAccess]),
+    );
+    const { json } = await edge.manage('GET', `/keys/${scene.key.id}`);
+    expect(json).toMatchObject({ enabled: false });
+    const made = (await edge.manage('GET', '/keys?search=stolen')).json as {
+      keys: { id: string }[];
+    };
+    for (const { id } of made.keys) await edge.manage('DELETE', `/keys/${id}`);
+    await scene.dispose();
+  });
+});
+
+describe('content of the API, with the page on a host of its own,', () => {
+  test('keeps its origin, storage and service workers, and gets nothing of the page', async () => {
+    const apart = await serveEdge({
+      upstreamUrl: upstream.url,
+      vars: { PUBLIC_ROUTES: publicRoutes, MANAGE_HOST: 'manage.localhost' },
+    });
+    // Ports do not keep cookies apart, so the port is the same one, and the hosts are two.
+    const proxy = await startProxy(apart.port, {
+      request(headers) {
+        headers.host = headers.host?.replace(/:\d+$/, '');
+      },
+    });
+    const port = new URL(proxy.url).port;
+    const base = `http://manage.localhost:${port}`;
+    const dashboard = await openDashboard(browser, { ...apart, url: base });
+    await dashboard.signIn();
+    const knowledge: Knowledge = { base, action: '/_edge/keys', fields: { name: 'stolen' } };
+    hostile = { contentType: 'text/html', body: documents[0]!.wrap(attackScript(knowledge)) };
+
+    const page = await dashboard.context.newPage();
+    await page.goto(`http://api.localhost:${port}/public/x`);
+    const loot = page.locator('[data-loot]');
+    await loot.waitFor({ state: 'attached', timeout: 40_000 });
+    const { origin, attempts }: Loot = JSON.parse((await loot.getAttribute('data-loot')) ?? '');
+    expect(origin).toBe(`http://api.localhost:${port}`);
+    expect(takenIn({ origin, attempts })).toEqual(['storage', 'service worker']);
+    await expect(apart.db.prepare('SELECT count(*) AS keys FROM keys').first()).resolves.toEqual({
+      keys: 0,
+    });
+    // The page is not there, and the API is not on the page's host.
+    const statusOf = async (url: string) => (await page.goto(url))?.status();
+    expect(await statusOf(`http://api.localhost:${port}/_edge/`)).toBe(404);
+    expect(await statusOf(`${base}/public/x`)).toBe(404);
+    await dashboard.close();
+    await proxy.dispose();
+    await apart.dispose();
+  });
+});
+
+function dropSandbox(headers: IncomingHttpHeaders, path: string): void {
+  if (!path.startsWith('/_edge')) delete headers['content-security-policy'];
+}
+
+function dropFetchMetadata(headers: IncomingHttpHeaders, path: string): void {
+  // Signing in has no part in it.
+  if (path === '/_edge/sign-in') return;
+  for (const name of ['sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest', 'service-worker']) {
+    delete headers[name];
+  }
+}
