@@ -45,7 +45,7 @@ async function remember(known: KeyDirectory, kind: string, number: number): Prom
   const scope = new RequestScope(0, () => {});
   if (kind === 'origin') {
     const origin = parseOrigin(`https://tenant-${number}.apps.example.com`);
-    if (origin) await known.findOrigin(origin, scope);
+    if (origin) await known.findOrigin(origin, scope, 'preflight');
     return;
   }
   // Of another form than ours, so that it needs no tag, but as long. It is cut out of a long header,
@@ -68,7 +68,7 @@ function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDire
       read: async ({ tokenHash }) => ({
         feed,
         key: tokenHash === undefined ? null : storedKey(tokenHash, keyOf),
-        registeredUntilMs: Number.MAX_SAFE_INTEGER,
+        registered: { pattern: '*', untilMs: Number.MAX_SAFE_INTEGER },
         rowsRead: 0,
       }),
       readLines: async () => [],
@@ -78,7 +78,7 @@ function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDire
       putKey: async () => {},
       getParent: async () => null,
       putParent: async () => {},
-      getOrigin: async () => null,
+      getOrigins: async () => [],
       putOrigin: async () => {},
     },
     feedCache: { get: async () => null, put: async () => {} },

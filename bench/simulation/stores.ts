@@ -119,7 +119,7 @@ export class Stores {
       },
       getParent: async () => null,
       putParent: async () => {},
-      getOrigin: async () => null,
+      getOrigins: async () => [],
       putOrigin: async () => {},
     };
   }

@@ -102,6 +102,7 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   }
 
   scope.startDeferredWrites();
+  if (origin !== null) gateway.directory.writeWaitingCopies(origin, scope);
   return forwardFor(gateway, facts, found, decision, bearer.token);
 }
 
@@ -198,7 +199,9 @@ async function answerPreflight(
 ): Promise<Response> {
   const decision = decidePreflight({
     origin,
-    registration: isPublic ? 'registered' : await registrationOf(gateway, facts, origin),
+    registration: isPublic
+      ? 'registered'
+      : await registrationOf(gateway, facts, origin, 'preflight'),
     requestedMethod,
     requestedHeaders: facts.request.headers.get('access-control-request-headers'),
   });
@@ -207,7 +210,6 @@ async function answerPreflight(
     preflightVary(response.headers);
     return response;
   }
-  facts.scope.startDeferredWrites();
   gateway.usage.countPreflight(facts.scope);
   return preflightResponse(grantTo(origin), decision);
 }

@@ -103,11 +103,12 @@ export function registrationOf(
   gateway: Gateway,
   facts: Facts,
   origin: WebOrigin,
+  purpose: 'preflight' | 'refusal',
 ): Registration | Promise<Registration> {
   return (
     gateway.directory.recallOrigin(origin, facts.scope) ??
     (isRefusedNetwork(gateway, facts) ? 'unsure' : null) ??
-    gateway.directory.findOrigin(origin, facts.scope)
+    gateway.directory.findOrigin(origin, facts.scope, purpose)
   );
 }
 
@@ -144,7 +145,7 @@ function registrationFor(
 ): Registration | null | Promise<Registration> {
   const { origin } = facts;
   if (origin === null || scopeOf(rejection, caller) !== 'registered') return null;
-  return registrationOf(gateway, facts, origin);
+  return registrationOf(gateway, facts, origin, 'refusal');
 }
 
 /** Without a caller, no key has admitted the origin. */

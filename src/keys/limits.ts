@@ -24,6 +24,15 @@ export const MISSES_IN_MEMORY_BYTES = 2 * 1024 * 1024;
 
 /** How long an isolate trusts its memory that something does not exist. */
 export const MISS_SECONDS = 3;
+/** Patterns of an origin that KV is asked for in one bulk read. D1 is asked for all of them. */
+export const REPLICA_PATTERNS_MAX = 4;
+/** Copies of patterns that wait for an allowed request. */
+export const WAITING_COPIES_MAX = 1_000;
+/**
+ * Look-ups of origins that an isolate makes only so that a page can read a refusal. Beyond them, the
+ * refusal is readable by every well-formed origin.
+ */
+export const REFUSAL_LOOKUPS = { burst: 20, perSecond: 5 } as const;
 
 /** Lines of the change log that a fresh isolate loads. */
 export const FEED_WINDOW_LINES = 2_000;

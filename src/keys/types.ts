@@ -78,13 +78,20 @@ export interface ParentRecord {
   readonly key: StoredKey | null;
 }
 
+/** A pattern that some key lists. */
+export interface Registered {
+  readonly pattern: string;
+  /** When the last key that lists it expires. `Number.MAX_SAFE_INTEGER`: never. */
+  readonly untilMs: number;
+}
+
 /** What one round trip to D1 answers: all of it true at `feed.head`. */
 export interface DatabaseAnswer {
   readonly feed: FeedSnapshot;
   /** Present when a token was asked for: `revoked` when its key was, `null` when no key has it. */
   readonly key?: StoredKey | 'revoked' | null;
-  /** Present when patterns were asked for; `null` when no live key lists one of them. */
-  readonly registeredUntilMs?: number | null;
+  /** Present when patterns were asked for; `null` when no key lists one of them. */
+  readonly registered?: Registered | null;
   /** Present when a `kid` was asked for; `null` when no token has this name. */
   readonly parent?: ParentRecord | null;
   /** Rows that D1 says it read, in all statements. */
@@ -110,9 +117,9 @@ export interface KeyReplica {
   putKey(tokenHash: string, copy: Versioned<StoredKey>): Promise<void>;
   getParent(kid: string): Promise<Versioned<ParentRecord> | null>;
   putParent(kid: string, copy: Versioned<ParentRecord>): Promise<void>;
-  /** When the registration of an origin ends, in milliseconds. */
-  getOrigin(origin: string): Promise<Versioned<number> | null>;
-  putOrigin(origin: string, copy: Versioned<number>): Promise<void>;
+  /** Copies of these patterns, in one bulk read. Those that KV does not have are left out. */
+  getOrigins(patterns: readonly string[]): Promise<readonly Versioned<Registered>[]>;
+  putOrigin(copy: Versioned<Registered>): Promise<void>;
 }
 
 /** One poll of the log, shared within a data centre. */

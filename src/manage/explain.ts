@@ -288,12 +288,12 @@ async function registrationOf(
 ): Promise<{ readonly registration: Registration; readonly isRegisteredByAny: boolean }> {
   const origin = originHeader === null ? null : parseOrigin(originHeader);
   const isListed = async (patterns: readonly string[]) => {
-    const { registeredUntilMs } = await management.database.read({
+    const { registered } = await management.database.read({
       // Nothing of the log.
       fromSeq: Number.MAX_SAFE_INTEGER,
       patterns,
     });
-    return registeredUntilMs != null && management.now() < registeredUntilMs;
+    return registered != null && management.now() < registered.untilMs;
   };
   if (origin === null) return { registration: 'unregistered', isRegisteredByAny: false };
   const named = patternsAdmitting(origin).filter((pattern) => pattern !== '*');

@@ -10,7 +10,7 @@ import { patternsAdmitting, type WebOrigin } from '../../src/core/origins/web-or
 import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/keys/limits.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { tokenSubject } from '../../src/keys/types.ts';
-import { hasImported, keyOf, registeredUntilMs, type Version } from './truth.ts';
+import { hasImported, keyOf, registeredIn, type Version } from './truth.ts';
 import {
   admitsStored,
   type Call,
@@ -90,7 +90,7 @@ export function judgeOrigin(
   const nowMs = world.time.nowMs;
   const patterns = patternsAdmitting(origin);
   const isRegistered = (version: Version) =>
-    (registeredUntilMs(version, patterns) ?? 0) > isolate.now();
+    (registeredIn(version, patterns)?.untilMs ?? 0) > isolate.now();
   if (nowMs - arrivedMs > LONGEST_WAIT_MS) return `a preflight took ${nowMs - arrivedMs} ms`;
 
   const recent = world.versionsWithin(nowMs - MAX_STALENESS_MS, nowMs);

@@ -49,12 +49,18 @@ export class KvDouble {
       slowMs: 300 + Math.floor(this.#random() * 2_000),
     });
     const namespace = {
-      get: async (name: string, options: { cacheTtl?: number }) => {
+      get: async (asked: string | readonly string[], options: { cacheTtl?: number }) => {
         if ((options.cacheTtl ?? 60) < 30) throw new Error('Invalid cache_ttl, at least 30 wanted');
         this.reads++;
         await endure(health(), this.#time, latencies());
-        const text = this.#arrivedAt(name);
-        return text === null ? null : JSON.parse(text);
+        const read = (name: string) => {
+          const text = this.#arrivedAt(name);
+          return text === null ? null : JSON.parse(text);
+        };
+        // One call, in which each copy lags by its own.
+        return typeof asked === 'string'
+          ? read(asked)
+          : new Map(asked.map((name) => [name, read(name)]));
       },
       put: async (name: string, text: string, options: { expirationTtl?: number }) => {
         if ((options.expirationTtl ?? 60) < 60) {

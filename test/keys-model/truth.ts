@@ -14,6 +14,7 @@ import {
   type DatabaseRequest,
   type FeedSnapshot,
   LOG_START,
+  type Registered,
   type Subject,
   tokenSubject,
   type Versioned,
@@ -173,15 +174,16 @@ function answerFor(version: Version, tokenHash: string): StoredKey | 'revoked' |
   return keyOf(version, tokenHash) ?? (wasThere ? 'revoked' : null);
 }
 
-/** When the registration of any of these patterns ends; `null` when no live key lists one. */
-export function registeredUntilMs({ keys }: Version, patterns: readonly string[]): number | null {
-  let untilMs: number | null = null;
+/** The longest registered of these patterns; `null` when no live key lists one. */
+export function registeredIn({ keys }: Version, patterns: readonly string[]): Registered | null {
+  let longest: Registered | null = null;
   for (const { isRevoked, enabled, allowedOrigins, expiresAtMs } of keys.values()) {
-    if (isRevoked || !enabled) continue;
-    if (!allowedOrigins?.some((pattern) => patterns.includes(pattern))) continue;
-    untilMs = Math.max(untilMs ?? 0, expiresAtMs ?? Number.MAX_SAFE_INTEGER);
+    const pattern = allowedOrigins?.find((listed) => patterns.includes(listed));
+    if (isRevoked || !enabled || pattern === undefined) continue;
+    const untilMs = expiresAtMs ?? Number.MAX_SAFE_INTEGER;
+    if (longest === null || untilMs > longest.untilMs) longest = { pattern, untilMs };
   }
-  return untilMs;
+  return longest;
 }
 
 /** Whether tokens of other forms than ours exist. */
@@ -196,7 +198,7 @@ export function readVersion(version: Version, request: DatabaseRequest): Databas
     ...(request.tokenHash === undefined ? {} : { key: answerFor(version, request.tokenHash) }),
     ...(request.patterns === undefined
       ? {}
-      : { registeredUntilMs: registeredUntilMs(version, request.patterns) }),
+      : { registered: registeredIn(version, request.patterns) }),
     rowsRead: 0,
   };
 }

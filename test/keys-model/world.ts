@@ -155,7 +155,9 @@ export class World {
     if (found.outcome === 'found' && !found.isStale) {
       isolate.knownAtMs.set(tokenHash, this.time.nowMs);
     }
-    if (isAllowed) scope.startDeferredWrites();
+    if (!isAllowed) return;
+    scope.startDeferredWrites();
+    if (call.origin) isolate.directory.writeWaitingCopies(call.origin, scope);
   }
 
   /** A preflight arrives. */
@@ -166,9 +168,8 @@ export class World {
     isolate.asked.add(origin.value);
     const registration =
       isolate.directory.recallOrigin(origin, scope) ??
-      (await isolate.directory.findOrigin(origin, scope));
+      (await isolate.directory.findOrigin(origin, scope, 'preflight'));
     this.#report(judgeOrigin(this, { isolate, origin, arrivedMs, isFirst, registration }));
-    if (registration === 'registered') scope.startDeferredWrites();
   }
 
   /** Management, or the scheduled repair, copies a token to KV, at once or later, or tries to. */

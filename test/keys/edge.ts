@@ -53,7 +53,8 @@ export interface EdgeIsolate {
     token: string,
     options?: { readonly origin?: string; readonly isAllowed?: boolean },
   ): Promise<KeyLookup>;
-  preflight(origin: string): Promise<string>;
+  /** A preflight, or the look-up of an origin that only makes a refusal readable. */
+  preflight(origin: string, purpose?: 'preflight' | 'refusal'): Promise<string>;
 }
 
 export interface ModelToken {
@@ -112,6 +113,8 @@ export function aStoredKey(overrides: Partial<StoredKey> = {}): StoredKey {
 export class Edge {
   readonly time = new VirtualTime(() => new Promise((resolve) => setTimeout(resolve, 0)));
   readonly truth = new Truth(() => this.time.nowMs, createRandom(1));
+  /** The patterns that KV was asked for, call by call. */
+  readonly patternReads: (readonly string[])[] = [];
   readonly calls: StoreCalls = {
     database: 0,
     pages: 0,
@@ -154,17 +157,19 @@ export class Edge {
         const found = await this.#answered(
           directory.recall(token, scope) ?? directory.find(token, parsed, scope),
         );
-        if (isAllowed) scope.startDeferredWrites();
+        if (isAllowed) {
+          scope.startDeferredWrites();
+          if (parsed !== null) directory.writeWaitingCopies(parsed, scope);
+        }
         await this.time.advance(0);
         return found;
       },
-      preflight: async (origin) => {
+      preflight: async (origin, purpose = 'preflight') => {
         const scope = newScope();
         const parsed = parseTestOrigin(origin);
         const registration = await this.#answered(
-          directory.recallOrigin(parsed, scope) ?? directory.findOrigin(parsed, scope),
+          directory.recallOrigin(parsed, scope) ?? directory.findOrigin(parsed, scope, purpose),
         );
-        if (registration === 'registered') scope.startDeferredWrites();
         await this.time.advance(0);
         return registration;
       },
@@ -224,8 +229,14 @@ export class Edge {
         putKey: (tokenHash, copy) => write(`key:${tokenHash}`, copy),
         getParent: (kid) => read(`kid:${kid}`),
         putParent: (kid, copy) => write(`kid:${kid}`, copy),
-        getOrigin: (origin) => read(`origin:${origin}`),
-        putOrigin: (origin, copy) => write(`origin:${origin}`, copy),
+        getOrigins: async (patterns) => {
+          this.patternReads.push(patterns);
+          // One call, however many are asked for.
+          this.calls.replicaReads++;
+          await this.#endure('replica');
+          return patterns.flatMap((pattern) => this.copies.get(`pattern:${pattern}`) ?? []);
+        },
+        putOrigin: (copy) => write(`pattern:${copy.value?.pattern}`, copy),
       },
       feedCache: {
         get: async () => {

@@ -111,9 +111,9 @@ function createMirror(world: World, work: RealWork): Mirror {
     read: (request, expected) =>
       work.do(
         store.read(request).then((answer) => {
-          const [told, wanted] = [answer, expected].map(({ key, registeredUntilMs, feed }) => ({
+          const [told, wanted] = [answer, expected].map(({ key, registered, feed }) => ({
             key,
-            registeredUntilMs,
+            untilMs: registered?.untilMs,
             hasImportedTokens: feed.hasImportedTokens,
           }));
           // The directory takes an error for an outage, so it is not thrown here.

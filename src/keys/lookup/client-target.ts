@@ -155,7 +155,7 @@ export function createClientTargets(options: ClientTargetOptions) {
 
   function target(kid: string, scope: RequestScope): LookupTarget<ParentRecord, ParentLookup> {
     return {
-      name: `kid:${kid}`,
+      copyName: () => `kid:${kid}`,
       subjectsOf: ({ value }) => value && subjectsOf(value),
       asked: { kid },
       pick: (answer) => answer.parent ?? null,
@@ -164,8 +164,12 @@ export function createClientTargets(options: ClientTargetOptions) {
       recallStale: () => recallStaleParent(kid),
       refute: async () => undefined,
       remember: (copy) => remember(kid, copy),
-      fromReplica: () => replica.getParent(kid),
+      fromReplica: async () => {
+        const copy = await replica.getParent(kid);
+        return copy === null ? [] : [copy];
+      },
       toReplica: (copy) => replica.putParent(kid, copy),
+      offerCopy: (_, write) => scope.writeIfAllowed(write),
       unavailable,
     };
   }

@@ -20,6 +20,7 @@ import type { Registration } from '../../core/decide/preflight.ts';
 import { hashToken } from '../../core/key/token.ts';
 import type { WebOrigin } from '../../core/origins/web-origin.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
+import { REFUSAL_LOOKUPS } from '../limits.ts';
 import type { FeedCache, KeyDatabase, KeyReplica } from '../types.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { createClientTargets } from './client-target.ts';
@@ -29,6 +30,7 @@ import { createLease } from './lease.ts';
 import { createLogReader, type WithTimeout } from './log-reader.ts';
 import { createOriginTargets } from './origin-target.ts';
 import { createProtocol } from './protocol.ts';
+import { createRefusalBudget } from './refusal-budget.ts';
 import type { RequestScope } from './request-scope.ts';
 
 /** The stores, the clock and the settings of a directory. */
@@ -61,8 +63,17 @@ export interface KeyDirectory {
    * Returns whether a live key lists an origin, from memory; `undefined` if a look-up is needed.
    */
   recallOrigin(origin: WebOrigin, scope: RequestScope): Registration | undefined;
-  /** Looks up whether a live key lists an origin. Never rejects. */
-  findOrigin(origin: WebOrigin, scope: RequestScope): Promise<Registration>;
+  /**
+   * Looks up whether a live key lists an origin. Never rejects. A look-up that only makes a refusal
+   * readable has a budget; beyond it nobody can tell, as while D1 is out of reach.
+   */
+  findOrigin(
+    origin: WebOrigin,
+    scope: RequestScope,
+    purpose: 'preflight' | 'refusal',
+  ): Promise<Registration>;
+  /** Writes what earlier look-ups of an origin found missing in KV. For allowed requests only. */
+  writeWaitingCopies(origin: WebOrigin, scope: RequestScope): void;
   /** Reads the log now, after a change that this isolate made. Never rejects. */
   refresh(): Promise<void>;
   /** Returns what memory holds, for tests and for operators. */
@@ -99,6 +110,7 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
   const keys = createKeyTargets({ ...options, feed, lease });
   const clients = createClientTargets({ ...options, feed, lease });
   const origins = createOriginTargets({ ...options, feed, lease });
+  const takeRefusalLookup = createRefusalBudget(options.now, REFUSAL_LOOKUPS);
   const lookUp = createProtocol({ ...options, feed, reader, lease, logFailure });
 
   /** The origin as a second thing to read in the same round trip; `null` if memory knows it. */
@@ -144,9 +156,13 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
       return target.recall() ?? lookUp(target, alongsideFor(origin, scope), scope);
     },
 
-    async findOrigin(origin, scope) {
-      return origins.recall(origin, scope) ?? lookUp(origins.target(origin, scope), null, scope);
+    async findOrigin(origin, scope, purpose) {
+      const known = origins.recall(origin, scope);
+      if (known !== undefined) return known;
+      if (purpose === 'refusal' && !takeRefusalLookup()) return 'unsure';
+      return lookUp(origins.target(origin, scope), null, scope);
     },
+    writeWaitingCopies: origins.writeWaitingCopies,
 
     async refresh() {
       await reader.read({}, null);

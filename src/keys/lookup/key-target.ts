@@ -112,7 +112,7 @@ export function createKeyTargets(options: KeyTargetOptions) {
   ): LookupTarget<StoredKey | 'revoked', KeyLookup> {
     const subjects: readonly Subject[] = [tokenSubject(tokenHash)];
     return {
-      name: tokenHash,
+      copyName: () => tokenHash,
       subjectsOf: () => subjects,
       asked: { tokenHash },
       pick: (answer) => answer.key ?? null,
@@ -135,10 +135,11 @@ export function createKeyTargets(options: KeyTargetOptions) {
       // KV holds a tombstone for a revoked token, and nothing for one that never existed.
       fromReplica: async () => {
         const copy = await replica.getKey(tokenHash);
-        return copy && { value: copy.value ?? 'revoked', at: copy.at };
+        return copy === null ? [] : [{ value: copy.value ?? 'revoked', at: copy.at }];
       },
       toReplica: ({ value, at }) =>
         replica.putKey(tokenHash, { value: value === 'revoked' ? null : value, at }),
+      offerCopy: (_, write) => scope.writeIfAllowed(write),
       unavailable,
     };
   }

@@ -1,8 +1,12 @@
 /**
- * Origins as the look-up protocol sees them: which of them memory knows to be registered by a live
- * key, and which not.
+ * Origins as the look-up protocol sees them: which patterns memory knows to be registered by a live
+ * key, and which origins not.
+ *
+ * Memory and KV hold patterns, not origins. A pattern such as `https://*.example.com` then answers for
+ * every origin that it admits, and made-up origins cost neither a call nor a copy.
  */
 
+import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
 import { patternsAdmitting, type WebOrigin } from '../../core/origins/web-origin.ts';
 import {
@@ -11,8 +15,10 @@ import {
   MISSES_IN_MEMORY_BYTES,
   ORIGINS_IN_MEMORY,
   ORIGINS_IN_MEMORY_BYTES,
+  REPLICA_PATTERNS_MAX,
+  WAITING_COPIES_MAX,
 } from '../limits.ts';
-import type { KeyReplica, Subject } from '../types.ts';
+import type { KeyReplica, Registered, Subject } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
 import { isWithin } from './log-reader.ts';
@@ -29,54 +35,73 @@ export interface OriginTargetOptions {
   readonly now: () => number;
 }
 
-/** An origin as a target of the protocol. Its value is when its registration ends. */
-export type OriginTarget = LookupTarget<number, Registration>;
+/** An origin as a target of the protocol. Its value is a pattern that admits it. */
+export type OriginTarget = LookupTarget<Registered, Registration>;
 
 /** The origins that one isolate remembers. */
 export type OriginTargets = ReturnType<typeof createOriginTargets>;
 
 /** An empty memory of origins. */
 export function createOriginTargets({ feed, lease, replica, now }: OriginTargetOptions) {
-  // Misses are stored separately, as for keys.
+  // By pattern: when its registration ends. Misses are by origin, and stored separately, as for keys.
   const registered = new VouchedMap<number>(feed, ORIGINS_IN_MEMORY, ORIGINS_IN_MEMORY_BYTES);
   const missing = new VouchedMap<number>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
+  // Copies that KV lacks, by pattern, until a request from such an origin is allowed.
+  const waiting = new BoundedMap<() => Promise<void>>(WAITING_COPIES_MAX);
+
+  function isLivePattern(pattern: string): boolean {
+    return (registered.get(pattern) ?? 0) > now();
+  }
 
   function recall(origin: WebOrigin, scope: RequestScope): Registration | undefined {
     // Origins have no grace: a preflight that cannot be decided is granted for a few seconds.
     if (lease.isOver() && lease.isDatabaseDown(scope)) return 'unsure';
-    const registeredUntilMs = registered.get(origin.value);
-    if (registeredUntilMs !== undefined && now() < registeredUntilMs) {
-      return lease.isCurrent(scope) ? 'registered' : undefined;
-    }
+    // Most origins are listed as they are, or are asked about again.
+    if (isLivePattern(origin.value)) return lease.isCurrent(scope) ? 'registered' : undefined;
     const missedMs = missing.get(origin.value);
-    if (missedMs === undefined || !isWithin(now(), missedMs, MISS_SECONDS * 1000)) return undefined;
-    return lease.isCurrent(scope) ? 'unregistered' : undefined;
+    if (missedMs !== undefined && isWithin(now(), missedMs, MISS_SECONDS * 1000)) {
+      return lease.isCurrent(scope) ? 'unregistered' : undefined;
+    }
+    if (!patternsAdmitting(origin).some(isLivePattern)) return undefined;
+    return lease.isCurrent(scope) ? 'registered' : undefined;
   }
 
   function target(origin: WebOrigin, scope: RequestScope): OriginTarget {
-    const name = origin.value;
     const patterns = patternsAdmitting(origin);
-    const subjects = patterns.map((pattern): Subject => `pattern:${pattern}`);
     return {
-      name,
-      subjectsOf: () => subjects,
+      copyName: ({ value }) => `pattern:${value?.pattern}`,
+      // An expired copy says nothing: another pattern may admit the origin.
+      subjectsOf: ({ value }) =>
+        value !== null && value.untilMs > now() ? [subjectOf(value.pattern)] : null,
       asked: { patterns },
-      pick: (answer) => answer.registeredUntilMs ?? null,
-      isRemembered: () => (registered.get(name) ?? 0) > now(),
+      pick: (answer) => answer.registered ?? null,
+      isRemembered: () => patterns.some(isLivePattern),
       recall: () => recall(origin, scope),
       recallStale: () => undefined,
       refute: async () => undefined,
       remember: ({ value, at }) => {
-        const weight = weightOf(name, subjects);
-        if (value === null || value <= now()) {
-          missing.set(name, { value: now(), subjects, at, weight });
+        if (value === null || value.untilMs <= now()) {
+          const subjects = patterns.map(subjectOf);
+          const weight = weightOf(origin.value, subjects);
+          missing.set(origin.value, { value: now(), subjects, at, weight });
           return 'unregistered';
         }
-        registered.set(name, { value, subjects, at, weight });
+        const { pattern, untilMs } = value;
+        const subjects = [subjectOf(pattern)];
+        registered.set(pattern, {
+          value: untilMs,
+          subjects,
+          at,
+          weight: weightOf(pattern, subjects),
+        });
         return 'registered';
       },
-      fromReplica: () => replica.getOrigin(name),
-      toReplica: (copy) => replica.putOrigin(name, copy),
+      fromReplica: () => replica.getOrigins(replicatedPatterns(patterns)),
+      toReplica: (copy) => replica.putOrigin(copy),
+      // A preflight and a refusal write nothing: anybody can send them.
+      offerCopy: ({ value }, write) => {
+        if (value !== null && value.untilMs > now()) waiting.set(value.pattern, write);
+      },
       unavailable: 'unsure',
     };
   }
@@ -84,9 +109,20 @@ export function createOriginTargets({ feed, lease, replica, now }: OriginTargetO
   return {
     recall,
     target,
+    /** Writes the copies that an earlier look-up of an origin found missing. For allowed requests only. */
+    writeWaitingCopies(origin: WebOrigin, scope: RequestScope): void {
+      if (waiting.size === 0) return;
+      for (const pattern of patternsAdmitting(origin)) {
+        const write = waiting.get(pattern);
+        if (write === undefined) continue;
+        waiting.delete(pattern);
+        scope.runInBackground(write());
+      }
+    },
     clear(): void {
       registered.clear();
       missing.clear();
+      waiting.clear();
     },
     stats: () => ({
       origins: registered.size,
@@ -94,4 +130,14 @@ export function createOriginTargets({ feed, lease, replica, now }: OriginTargetO
       misses: missing.size,
     }),
   };
+}
+
+function subjectOf(pattern: string): Subject {
+  return `pattern:${pattern}`;
+}
+
+/** The patterns that KV is asked for: the origin itself, `*`, and the nearest wildcards. */
+function replicatedPatterns(patterns: readonly string[]): readonly string[] {
+  const last = patterns.at(-1) as string; // A list always ends in "*".
+  return [...new Set([last, ...patterns.slice(0, REPLICA_PATTERNS_MAX - 1)])];
 }

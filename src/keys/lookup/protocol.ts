@@ -8,7 +8,7 @@
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
 import { COPIES_IN_MEMORY, COPY_AGAIN_SECONDS, REPLICA_TIMEOUT_MS } from '../limits.ts';
-import type { DatabaseAnswer, DatabaseRequest, Subject, Versioned } from '../types.ts';
+import type { DatabaseAnswer, DatabaseRequest, Registered, Subject, Versioned } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { LogFailure } from './failure-log.ts';
 import type { Lease } from './lease.ts';
@@ -17,7 +17,8 @@ import type { RequestScope } from './request-scope.ts';
 
 /** One thing to look up, in steps that the protocol puts in order. */
 export interface LookupTarget<Stored, Answer> {
-  readonly name: string;
+  /** The name of a copy, so that none is written twice in a short time. */
+  readonly copyName: (copy: Versioned<Stored>) => string;
   /** What a copy is about; `null`: it says nothing that the log could vouch for. */
   readonly subjectsOf: (copy: Versioned<Stored>) => readonly Subject[] | null;
   readonly asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns' | 'kid'>;
@@ -31,16 +32,18 @@ export interface LookupTarget<Stored, Answer> {
   /** Returns what the log alone can tell; `undefined` if a look-up is needed. */
   readonly refute: () => Promise<Answer | undefined>;
   readonly remember: (copy: Versioned<Stored>) => Answer;
-  readonly fromReplica: () => Promise<Versioned<Stored> | null>;
+  /** Reads copies from KV, in one call. Empty if there is none. */
+  readonly fromReplica: () => Promise<readonly Versioned<Stored>[]>;
   readonly toReplica: (copy: Versioned<Stored>) => Promise<void>;
+  /** Takes a write of a copy that KV lacks, for when some request is allowed. */
+  readonly offerCopy: (copy: Versioned<Stored>, write: () => Promise<void>) => void;
   readonly unavailable: Answer;
 }
 
 /** The result of a read of KV. */
 type ReplicaRead<Stored> =
-  | { readonly state: 'copy'; readonly copy: Versioned<Stored> }
-  /** KV answered: it has no copy. */
-  | { readonly state: 'absent' }
+  /** KV answered, if only that it has no copy. */
+  | { readonly state: 'read'; readonly copies: readonly Versioned<Stored>[] }
   /** KV was not asked, or failed. Nothing is written there either. */
   | { readonly state: 'unknown' };
 
@@ -60,7 +63,7 @@ export interface ProtocolOptions {
  */
 export type LookUp = <Stored, Answer>(
   target: LookupTarget<Stored, Answer>,
-  alongside: LookupTarget<number, Registration> | null,
+  alongside: LookupTarget<Registered, Registration> | null,
   scope: RequestScope,
 ) => Promise<Answer>;
 
@@ -71,14 +74,14 @@ export function createProtocol(options: ProtocolOptions): LookUp {
 
   async function lookUp<Stored, Answer>(
     target: LookupTarget<Stored, Answer>,
-    alongside: LookupTarget<number, Registration> | null,
+    alongside: LookupTarget<Registered, Registration> | null,
     scope: RequestScope,
   ): Promise<Answer> {
     const [fromKv] = await Promise.all([
       target.isRemembered() ? ({ state: 'unknown' } as const) : readReplica(target),
       lease.isFresh() ? undefined : reader.readShared(),
     ]);
-    if (fromKv.state === 'copy' && isVouchedFor(target, fromKv.copy)) target.remember(fromKv.copy);
+    for (const copy of vouchedCopies(target, fromKv)) target.remember(copy);
 
     // Asked again, because KV or the shared poll may have answered in the meantime.
     const known = target.recall() ?? (await target.refute());
@@ -92,28 +95,33 @@ export function createProtocol(options: ProtocolOptions): LookUp {
     const at = answer.feed.head;
     alongside?.remember({ value: alongside.pick(answer), at });
     const fresh = { value: target.pick(answer), at };
-    // The log may have grown since the first check, so the copy is judged again.
-    const needsCopy =
-      fromKv.state === 'absent' || (fromKv.state === 'copy' && !isVouchedFor(target, fromKv.copy));
-    if (fresh.value !== null && needsCopy) scope.writeIfAllowed(() => writeReplica(target, fresh));
+    // The log may have grown since the first check, so the copies are judged again.
+    const needsCopy = fromKv.state === 'read' && vouchedCopies(target, fromKv).length === 0;
+    if (fresh.value !== null && needsCopy) {
+      target.offerCopy(fresh, () => writeReplica(target, fresh));
+    }
     if (feed.lacksLinesBefore(answer.feed)) reader.rememberLater(at, () => target.remember(fresh));
     return target.remember(fresh);
   }
 
-  function isVouchedFor<Stored, Answer>(
+  /** The copies that count. Before every other branch: nothing else makes a copy true. */
+  function vouchedCopies<Stored, Answer>(
     { subjectsOf }: LookupTarget<Stored, Answer>,
-    copy: Versioned<Stored>,
-  ): boolean {
-    const subjects = subjectsOf(copy);
-    return subjects !== null && feed.vouchesFor(copy.at, subjects);
+    read: ReplicaRead<Stored>,
+  ): readonly Versioned<Stored>[] {
+    if (read.state === 'unknown') return [];
+    return read.copies.filter((copy) => {
+      const subjects = subjectsOf(copy);
+      return subjects !== null && feed.vouchesFor(copy.at, subjects);
+    });
   }
 
   async function readReplica<Stored, Answer>(
     target: LookupTarget<Stored, Answer>,
   ): Promise<ReplicaRead<Stored>> {
     try {
-      const copy = await withTimeout(target.fromReplica(), REPLICA_TIMEOUT_MS);
-      return copy === null ? { state: 'absent' } : { state: 'copy', copy };
+      const copies = await withTimeout(target.fromReplica(), REPLICA_TIMEOUT_MS);
+      return { state: 'read', copies };
     } catch (error) {
       logFailure('replica_failed', error);
       return { state: 'unknown' };
@@ -122,9 +130,10 @@ export function createProtocol(options: ProtocolOptions): LookUp {
 
   /** Writes what D1's primary has just answered to KV, for other isolates. Not again within a minute. */
   async function writeReplica<Stored, Answer>(
-    { name, toReplica }: LookupTarget<Stored, Answer>,
+    { copyName, toReplica }: LookupTarget<Stored, Answer>,
     copy: Versioned<Stored>,
   ): Promise<void> {
+    const name = copyName(copy);
     const lastMs = writtenMs.get(name);
     if (lastMs !== undefined && now() - lastMs < COPY_AGAIN_SECONDS * 1000) return;
     writtenMs.set(name, now());

@@ -67,11 +67,14 @@ const sql = {
   keysByTokens: `
     ${keysOfTokens}
      WHERE t.token_hash IN (SELECT value FROM json_each(?1)) AND k.revoked_at_ms IS NULL`,
-  // One row a pattern at most: the primary key puts the longest-lived first.
-  registeredUntil: `
-    SELECT max((SELECT o.expires_at_ms FROM origins AS o WHERE o.pattern = asked.value
+  // One row a listed pattern at most: the primary key puts the longest-lived first, and D1 counts no row
+  // for VALUES, as it does for json_each(). SQLite takes a column beside max() from the row that has it:
+  // https://sqlite.org/lang_select.html#bareagg
+  registered: (patterns: number) => `
+    SELECT column1 AS pattern,
+           max((SELECT o.expires_at_ms FROM origins AS o WHERE o.pattern = column1
                  ORDER BY o.expires_at_ms DESC LIMIT 1)) AS until_ms
-      FROM json_each(?1) AS asked`,
+      FROM (VALUES ${Array.from({ length: patterns }, (_, index) => `(?${index + 1})`).join(', ')})`,
 
   dueReplicaWrites: `
     SELECT token_hash, due_seq FROM replica_writes WHERE due_at_ms <= ?1
@@ -81,6 +84,10 @@ const sql = {
      WHERE token_hash IN (SELECT value FROM json_each(?1)) AND due_seq <= ?2`,
 } as const;
 
+interface RegisteredRow {
+  pattern: string;
+  until_ms: number | null;
+}
 interface FeedStateRow {
   tag_key: string | null;
   has_imported: number;
@@ -131,7 +138,9 @@ export function createKeyStore(db: D1Database): KeyStore {
         statements.push(db.prepare(sql.keyByToken).bind(request.tokenHash));
       }
       if (request.patterns !== undefined) {
-        statements.push(db.prepare(sql.registeredUntil).bind(JSON.stringify(request.patterns)));
+        // VALUES needs a row. NULL is no pattern.
+        const asked = request.patterns.length === 0 ? [null] : request.patterns;
+        statements.push(db.prepare(sql.registered(asked.length)).bind(...asked));
       }
       if (request.kid !== undefined) {
         statements.push(db.prepare(sql.publicKeyByKid).bind(request.kid));
@@ -192,8 +201,8 @@ function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer
     else answer.key = toStoredKey(row, row.token_expires_at_ms);
   }
   if (request.patterns !== undefined) {
-    const row = asked.shift()?.results[0] as { until_ms: number | null } | undefined;
-    answer.registeredUntilMs = row?.until_ms ?? null;
+    const row = asked.shift()?.results[0] as RegisteredRow | undefined;
+    answer.registered = row?.until_ms ? { pattern: row.pattern, untilMs: row.until_ms } : null;
   }
   if (request.kid !== undefined) {
     const named = asked.shift()?.results[0] as MintingTokenRow | undefined;

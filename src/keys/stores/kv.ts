@@ -6,7 +6,7 @@
  * | `key:<token hash>` | `{"v":2,"seqAt":7,"mark":5,"value":StoredKey}` | management, cold readers, the repair | 30 d  |
  * | the same           | `{"v":2,"seqAt":9,"mark":3,"value":null}`      | management, the repair: a tombstone  | 30 d  |
  * | `kid:<kid>`        | `{"v":2,"seqAt":7,"mark":5,"value":Parent}`    | cold readers                         | 1 d   |
- * | `origin:<origin>`  | `{"v":2,"seqAt":7,"mark":5,"value":untilMs}`   | cold readers                         | 1 d   |
+ * | `pattern:<origin>` | `{"v":2,"seqAt":7,"mark":5,"value":untilMs}`   | allowed requests                     | 1 d   |
  *
  * A copy may be stale for as long as it likes: it counts only as far as the change log vouches for
  * its `seqAt`. That is why KV may be cached for long, why nothing is ever deleted (a delete says
@@ -23,6 +23,8 @@ const KEY_TTL_SECONDS = 30 * 24 * 60 * 60;
 const PARENT_TTL_SECONDS = 24 * 60 * 60;
 const ORIGIN_TTL_SECONDS = 24 * 60 * 60;
 
+const PATTERN_PREFIX = 'pattern:';
+
 interface Copy<Value> {
   readonly v: number;
   /** The line of the log at which the value was true: its seq and its mark. */
@@ -35,9 +37,7 @@ interface Copy<Value> {
 export function createKeyReplica(kv: KVNamespace): KeyReplica {
   async function get<Value>(name: string): Promise<Versioned<Value> | null> {
     const copy = await kv.get<Copy<Value>>(name, { type: 'json', cacheTtl: CACHE_TTL_SECONDS });
-    // A copy of another shape, from an older or newer Worker, is no copy.
-    if (copy?.v !== SHAPE) return null;
-    return { value: copy.value, at: { seq: copy.seqAt, mark: copy.mark } };
+    return versioned(copy);
   }
   async function put<Value>(name: string, { value, at }: Versioned<Value>, ttlSeconds: number) {
     const copy: Copy<Value> = { v: SHAPE, seqAt: at.seq, mark: at.mark, value };
@@ -49,7 +49,28 @@ export function createKeyReplica(kv: KVNamespace): KeyReplica {
     putKey: (tokenHash, copy) => put(`key:${tokenHash}`, copy, KEY_TTL_SECONDS),
     getParent: (kid) => get<ParentRecord>(`kid:${kid}`),
     putParent: (kid, copy) => put(`kid:${kid}`, copy, PARENT_TTL_SECONDS),
-    getOrigin: (origin) => get<number>(`origin:${origin}`),
-    putOrigin: (origin, copy) => put(`origin:${origin}`, copy, ORIGIN_TTL_SECONDS),
+    async getOrigins(patterns) {
+      const names = patterns.map((pattern) => PATTERN_PREFIX + pattern);
+      const copies = await kv.get<Copy<number>>(names, {
+        type: 'json',
+        cacheTtl: CACHE_TTL_SECONDS,
+      });
+      return patterns.flatMap((pattern, index) => {
+        const copy = versioned(copies.get(names[index] as string) ?? null);
+        if (copy === null || copy.value === null) return [];
+        return [{ value: { pattern, untilMs: copy.value }, at: copy.at }];
+      });
+    },
+    async putOrigin({ value, at }) {
+      if (value === null) return;
+      const { pattern, untilMs } = value;
+      await put(PATTERN_PREFIX + pattern, { value: untilMs, at }, ORIGIN_TTL_SECONDS);
+    },
   };
+}
+
+/** A copy with its line of the log. One of another shape, from an older or newer Worker, is no copy. */
+function versioned<Value>(copy: Copy<Value> | null): Versioned<Value> | null {
+  if (copy?.v !== SHAPE) return null;
+  return { value: copy.value, at: { seq: copy.seqAt, mark: copy.mark } };
 }

@@ -33,9 +33,9 @@ const trustsReplica: MakeDirectory = (options) => {
         const copy = await replica.getKey(tokenHash);
         return copy && { ...copy, at: head };
       },
-      async getOrigin(origin) {
-        const copy = await replica.getOrigin(origin);
-        return copy && { ...copy, at: head };
+      async getOrigins(patterns) {
+        const copies = await replica.getOrigins(patterns);
+        return copies.map((copy) => ({ ...copy, at: head }));
       },
     },
   });

@@ -13,6 +13,7 @@ import {
   MISS_SECONDS,
   MISSES_IN_MEMORY,
   OUTAGE_GRACE_RESTRICTED_SECONDS,
+  REFUSAL_LOOKUPS,
   REPLICA_TIMEOUT_MS,
   RETRY_AFTER_SECONDS,
 } from '../../../src/keys/limits.ts';
@@ -255,14 +256,28 @@ describe('a copy in KV', () => {
     expect(edge.copies.get(`key:${hash}`)).toEqual(copyOf(edge.truth.current, hash));
   });
 
-  test('of an origin is left by a preflight that is granted, not by a refusal', async () => {
-    const { edge } = edgeWithKey({ allowedOrigins: ['https://a.test'] });
-    await edge.isolate().request(aToken(1).token, { origin: 'https://a.test', isAllowed: false });
-    await edge.isolate().preflight('https://b.test');
+  test('of a pattern is left by an allowed request alone, once', async () => {
+    const allowedOrigins = ['https://*.a.test'];
+    const { edge, token } = edgeWithKey({ allowedOrigins });
+    const isolate = edge.isolate();
+    const origin = 'https://x.a.test';
+    await isolate.request(aToken(1).token, { origin, isAllowed: false });
+    await isolate.preflight('https://b.test');
+    await isolate.preflight(origin);
+    await edge.isolate().preflight(origin);
+    await isolate.request(token, { origin, isAllowed: false });
     expect(edge.takeCalls().replicaWrites).toBeUndefined();
-    await edge.isolate().preflight('https://a.test');
-    expect(edge.takeCalls().replicaWrites).toBe(1);
-    expect([...edge.copies.keys()]).toEqual(['origin:https://a.test']);
+
+    const other = edge.isolate();
+    await other.request(token);
+    await other.preflight(origin);
+    edge.takeCalls();
+    await other.request(token, { origin });
+    await other.request(token, { origin: 'https://y.a.test' });
+    expect(edge.takeCalls()).toEqual({ replicaWrites: 1 });
+    expect([...edge.copies.keys()].filter((name) => name.startsWith('pattern:'))).toEqual([
+      'pattern:https://*.a.test',
+    ]);
   });
 
   test('is not left where KV has a good one, where it does not answer, or where nobody asked it', async () => {
@@ -433,7 +448,7 @@ describe('what does not exist', () => {
     for (let number = 0; number < MISSES_IN_MEMORY + 500; number++) {
       const scope = new RequestScope(edge.time.nowMs, (work) => void work);
       const origin = { ...anyOrigin, value: `https://x${number}.test`, host: `x${number}.test` };
-      await isolate.directory.findOrigin(origin, scope);
+      await isolate.directory.findOrigin(origin, scope, 'preflight');
     }
     const { misses } = isolate.directory.stats();
     expect(misses).toBeLessThanOrEqual(MISSES_IN_MEMORY);
@@ -470,6 +485,107 @@ describe('an origin', () => {
     edge.shared = null;
     expect(await isolate.preflight('https://a.test')).toBe('unregistered');
     expect(await isolate.preflight('https://b.test')).toBe('registered');
+  });
+});
+
+describe('a pattern', () => {
+  test('answers for every origin that it admits, at no cost', async () => {
+    const allowedOrigins = [
+      'https://*.a.test',
+      'https://my-app-*.vercel.app',
+      'http://localhost:*',
+    ];
+    const { edge, isolate } = await edgeWithKnownKey({ allowedOrigins });
+    await isolate.preflight('https://first.a.test');
+    await isolate.preflight('https://my-app-1.vercel.app');
+    await isolate.preflight('http://localhost:1');
+    edge.takeCalls();
+    for (let number = 2; number < 200; number++) {
+      expect(await isolate.preflight(`https://x${number}.a.test`)).toBe('registered');
+      expect(await isolate.preflight(`https://my-app-${number}.vercel.app`)).toBe('registered');
+      expect(await isolate.preflight(`http://localhost:${3_000 + number}`)).toBe('registered');
+    }
+    expect(edge.takeCalls()).toEqual({});
+    expect(isolate.directory.stats().origins).toBe(3);
+  });
+
+  test.for([
+    {
+      origin: 'https://x.b.a.test',
+      asked: ['*', 'https://x.b.a.test', 'https://*.b.a.test', 'https://*.a.test'],
+    },
+    { origin: 'http://localhost:81', asked: ['*', 'http://localhost:81', 'http://localhost:*'] },
+    { origin: 'app://x', asked: ['*', 'app://x'] },
+    { origin: 'null', asked: ['*'] },
+  ])(
+    'is asked of KV with three others at most, in one read: $origin',
+    async ({ origin, asked }) => {
+      const { edge, isolate } = await edgeWithKnownKey();
+      await isolate.preflight(origin);
+      expect(edge.patternReads).toEqual([asked]);
+      expect(edge.takeCalls()).toMatchObject({ replicaReads: 1, database: 1 });
+    },
+  );
+
+  test('in KV answers without D1, and is worthless once the log names it', async () => {
+    const { edge, token } = edgeWithKey({ allowedOrigins: ['https://*.a.test'] });
+    const writer = edge.isolate();
+    await writer.preflight('https://x.a.test');
+    await writer.request(token, { origin: 'https://x.a.test' });
+    expect(edge.takeCalls().replicaWrites).toBe(2);
+    expect(await edge.isolate().preflight('https://y.a.test')).toBe('registered');
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
+
+    edge.truth.edit('key_1', { allowedOrigins: ['https://b.test'] });
+    edge.shared = null;
+    await edge.isolate().preflight('https://z.a.test');
+    // What is shared now holds the line that names it.
+    expect(await edge.isolate().preflight('https://z.a.test')).toBe('unregistered');
+  });
+
+  test('in KV that has expired hides no other one that admits the origin', async () => {
+    const edge = new Edge();
+    const expiresAtMs = edge.time.nowMs + 1_000;
+    const short = aStoredKey({ allowedOrigins: ['https://x.a.test'], expiresAtMs });
+    edge.truth.create(short, aToken().hash, false);
+    const isolate = edge.isolate();
+    await isolate.preflight('https://x.a.test');
+    await isolate.request(aToken().token, { origin: 'https://x.a.test' });
+    const long = aStoredKey({ id: 'key_2', allowedOrigins: ['https://*.a.test'] });
+    edge.truth.create(long, aToken(1).hash, false);
+    await edge.time.advance(2_000);
+    edge.shared = null;
+    expect(await edge.isolate().preflight('https://x.a.test')).toBe('registered');
+  });
+});
+
+describe('look-ups that only make a refusal readable', () => {
+  test('have a budget, beyond which nobody can tell', async () => {
+    const { edge, isolate } = await edgeWithKnownKey();
+    const answers: string[] = [];
+    for (let number = 0; number < 1_500; number++) {
+      answers.push(await isolate.preflight(`https://x${number}.test`, 'refusal'));
+    }
+    const asked = edge.takeCalls().database ?? 0;
+    const elapsedSeconds = edge.time.nowMs / 1000;
+    expect(asked).toBeLessThanOrEqual(
+      REFUSAL_LOOKUPS.burst + Math.ceil(elapsedSeconds * REFUSAL_LOOKUPS.perSecond),
+    );
+    expect(answers.filter((answer) => answer === 'unregistered')).toHaveLength(asked);
+    expect(answers.at(-1)).toBe('unsure');
+  });
+
+  test('have it again later, and take nothing from preflights', async () => {
+    const { edge, isolate } = await edgeWithKnownKey({ allowedOrigins: ['https://a.test'] });
+    for (let number = 0; number < 200; number++) {
+      await isolate.preflight(`https://x${number}.test`, 'refusal');
+    }
+    expect(await isolate.preflight('https://a.test', 'refusal')).toBe('unsure');
+    expect(await isolate.preflight('https://a.test')).toBe('registered');
+    // From memory there is no budget.
+    expect(await isolate.preflight('https://a.test', 'refusal')).toBe('registered');
+    await edge.time.advance(1_000);
+    expect(await isolate.preflight('https://new.test', 'refusal')).toBe('unregistered');
   });
 });
 

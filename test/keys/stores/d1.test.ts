@@ -154,7 +154,7 @@ describe('a read of the log', () => {
 describe('a look-up', () => {
   test('answers for nothing that it was not asked', async () => {
     const answer = await store.read({ fromSeq: null });
-    expect('key' in answer || 'registeredUntilMs' in answer).toBe(false);
+    expect('key' in answer || 'registered' in answer).toBe(false);
   });
 
   test.for([
@@ -212,13 +212,14 @@ describe('a look-up', () => {
 
   test.for([
     { what: 'nobody lists', patterns: ['https://x.test', '*'], untilMs: null },
-    { what: 'one lists for a while', patterns: ['https://a.test', '*'], untilMs: 50 },
+    { what: 'one lists for a while', patterns: ['*', 'https://a.test'], untilMs: 50 },
     { what: 'several list', patterns: ['https://b.test'], untilMs: 90 },
     {
       what: 'a pattern of several admits',
       patterns: ['https://a.test', 'https://b.test'],
       untilMs: 90,
     },
+    { what: 'is asked for without a pattern', patterns: [], untilMs: null },
     { what: 'is asked for with a quote in it', patterns: [`'"]`], untilMs: null },
   ])('tells how long an origin is registered that $what', async ({ patterns, untilMs }) => {
     await addKey('key_1');
@@ -228,6 +229,8 @@ describe('a look-up', () => {
        VALUES ('https://a.test', 50, 'key_1'), ('https://b.test', 70, 'key_1'),
               ('https://b.test', 90, 'key_2')`,
     ).run();
-    expect((await store.read({ fromSeq: null, patterns })).registeredUntilMs).toBe(untilMs);
+    const { registered } = await store.read({ fromSeq: null, patterns });
+    const pattern = patterns.at(-1);
+    expect(registered).toEqual(untilMs === null ? null : { pattern, untilMs });
   });
 });

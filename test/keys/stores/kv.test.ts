@@ -15,7 +15,7 @@ afterEach(async () => {
 describe('a copy in KV', () => {
   test('is null when there is none', async () => {
     expect(await replica.getKey('00ff')).toBeNull();
-    expect(await replica.getOrigin('https://a.test')).toBeNull();
+    expect(await replica.getOrigins(['https://a.test', '*'])).toEqual([]);
   });
 
   test.for([
@@ -32,13 +32,22 @@ describe('a copy in KV', () => {
     });
   });
 
-  test('of an origin comes back with the end of its registration', async () => {
-    await replica.putOrigin('https://a.test', { value: Number.MAX_SAFE_INTEGER, at });
-    expect(await replica.getOrigin('https://a.test')).toEqual({
-      value: Number.MAX_SAFE_INTEGER,
-      at,
-    });
-    expect(await env.KEYS.get('origin:https://a.test')).not.toBeNull();
+  test('of a pattern comes back with the end of its registration, in one read', async () => {
+    const value = { pattern: 'https://*.a.test', untilMs: Number.MAX_SAFE_INTEGER };
+    await replica.putOrigin({ value, at });
+    const get = vi.spyOn(env.KEYS, 'get');
+    const asked = ['https://b.a.test', 'https://*.a.test', 'https://*.test', '*'];
+    expect(await replica.getOrigins(asked)).toEqual([{ value, at }]);
+    expect(get.mock.calls).toEqual([
+      [asked.map((pattern) => `pattern:${pattern}`), { type: 'json', cacheTtl: 60 }],
+    ]);
+    expect(await env.KEYS.get('pattern:https://*.a.test')).not.toBeNull();
+  });
+
+  test('fits into the longest name that KV takes, for the longest origin', async () => {
+    const pattern = `a${'b'.repeat(63)}://${'c'.repeat(400)}:65535`;
+    await replica.putOrigin({ value: { pattern, untilMs: 1 }, at });
+    expect(await replica.getOrigins([pattern])).toHaveLength(1);
   });
 
   test.for([
@@ -61,7 +70,7 @@ describe('a copy in KV', () => {
     {
       what: 'an origin',
       days: 1,
-      put: () => replica.putOrigin('https://a.test', { value: 1, at }),
+      put: () => replica.putOrigin({ value: { pattern: 'https://a.test', untilMs: 1 }, at }),
     },
   ])('of $what lives for $days days', async ({ days, put }) => {
     await put();
