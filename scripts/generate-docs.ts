@@ -1,4 +1,5 @@
-/** Writes the parts of `docs/` that are made from the code: `api.md`, `configuration.md`, `errors.md`. */
+/** Writes the parts of `docs/` that are made from the code: `api.md`, `configuration.md`, `errors.md`, and the
+ * vectors of client tokens. */
 
 import { writeFile } from 'node:fs/promises';
 
@@ -10,6 +11,7 @@ const { settings } = await load('../src/config/settings.ts');
 const { bindings } = await load('../src/config/env.ts');
 const { apiReference } = await load('./api-reference.ts');
 const { configurationReference } = await load('./configuration-reference.ts');
+const { clientTokenVectors } = await load('./client-token-vectors.ts');
 const { errorReference } = await load('./error-reference.ts');
 
 const write = (name: string, text: string) =>
@@ -17,3 +19,4 @@ const write = (name: string, text: string) =>
 await write('api.md', apiReference(describeApi(operations)));
 await write('configuration.md', configurationReference(settings, bindings));
 await write('errors.md', errorReference());
+await write('client-token-vectors.json', await clientTokenVectors());
