@@ -14,7 +14,7 @@ import { mintClientToken } from '../../src/client-tokens/client-tokens.ts';
 import { readClaims } from '../../src/core/client-token/claims.ts';
 import { readClientToken } from '../../src/core/client-token/client-token.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
-import { bundleForPage } from '../support/node/bundle-for-page.ts';
+import { bundleForPage } from '../support/node/bundle-source.ts';
 
 interface Vector {
   readonly apiKey: string;
