@@ -59,6 +59,53 @@ test('its client is imported by a program', async () => {
   expect(stdout.split(/\s+/)).toEqual(expect.arrayContaining(['DELETE', 'GET', 'PATCH', 'POST']));
 });
 
+/** A program that calls the API: in Node, in a browser, anywhere. */
+const callingProgram = `
+import { createClient, dataOf, eachKey, type Key, ProblemError } from 'edge-authorizer/client';
+const client = createClient({ url: 'https://edge.example', token: async () => 'x' });
+export async function names(signal: AbortSignal): Promise<string[]> {
+  const found: string[] = [];
+  for await (const key of eachKey(client, { owner: 'acct_1' }, { signal })) found.push(key.name);
+  const params = { path: { id: 'key_1' } };
+  const key: Key = dataOf(await client.GET('/keys/{id}', { params, signal }));
+  // @ts-expect-error: a key has no such member.
+  found.push(key.nothing);
+  return found;
+}
+export const isMissing = (error: unknown) =>
+  error instanceof ProblemError && error.code === 'not_found';
+`;
+/** A Worker that is an edge. */
+const worker = `
+import { createAuthorizer } from 'edge-authorizer';
+import type { Env } from 'edge-authorizer/env';
+const edge = createAuthorizer({ upstream: 'https://api.example' });
+export default { fetch: edge.fetch, queue: edge.queue } satisfies ExportedHandler<Env, string>;
+`;
+const domTypes = ['--lib', 'es2024,dom,dom.iterable', '--types', ''];
+const workersTypes = join(projectRoot, 'node_modules/@cloudflare/workers-types');
+const workerTypes = ['--lib', 'es2024', '--types', workersTypes];
+
+test.each([
+  ['a calling program', 'bundler', 'esnext', callingProgram, domTypes],
+  ['a calling program', 'nodenext', 'nodenext', callingProgram, domTypes],
+  ['a Worker', 'bundler', 'esnext', worker, workerTypes],
+  ['a Worker', 'nodenext', 'nodenext', worker, workerTypes],
+])('%s compiles with its types under %s', async (_name, resolution, module, source, types) => {
+  const file = join(program, `${resolution}-${types.length}-${source.length}.ts`);
+  await writeFile(file, source);
+  await writeFile(join(program, 'package.json'), '{"type":"module"}');
+  const options = ['--strict', '--noEmit', '--target', 'es2024', ...types];
+  // Not --skipLibCheck: the declarations of the package itself are to be right.
+  const modules = ['--module', module, '--moduleResolution', resolution];
+  const tsc = [join(projectRoot, 'node_modules/typescript/bin/tsc'), ...options, ...modules, file];
+  const errors = await run(process.execPath, tsc, { cwd: program }).then(
+    () => '',
+    ({ stdout }) => stdout,
+  );
+  expect(errors).toBe('');
+});
+
 test('TypeScript in the same place does not run, so that these tests can fail', async () => {
   const command = join(installed, 'src/cli/main.ts');
   await expect(run(process.execPath, [command, '--help'])).rejects.toMatchObject({
@@ -68,7 +115,9 @@ test('TypeScript in the same place does not run, so that these tests can fail', 
 
 test('what a Worker needs of it is there', async () => {
   const { exports } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
-  const files = [exports['.'], exports['./env'], 'migrations/0001_keys.sql', 'schema.sql'];
-  for (const file of files) await readFile(join(installed, file));
-  await readFile(join(installed, exports['./client'].types));
+  const entries = Object.values<Record<string, string>>(exports).flatMap(Object.values<string>);
+  expect(entries).toHaveLength(2 * Object.keys(exports).length);
+  for (const file of [...entries, 'migrations/0001_keys.sql', 'schema.sql']) {
+    await readFile(join(installed, file));
+  }
 });
