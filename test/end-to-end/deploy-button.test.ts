@@ -48,7 +48,6 @@ test('secrets that are left empty are no broken configuration', () => {
   });
 });
 
-test('the schema is applied by the name of the binding, whatever the database is called', () => {
-  expect(scripts.deploy).toMatch(/^npm run deploy:schema && /);
-  expect(scripts['deploy:schema']).toContain('wrangler d1 migrations apply DB --remote');
+test('what it runs after it has created the stores is the deployment that the repository has', () => {
+  expect(scripts.deploy).toBe('node scripts/deploy.ts');
 });

@@ -1,0 +1,32 @@
+/** wrangler as a child process: shown to the operator, or read by us. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+const WRANGLER = join(import.meta.dirname, '../../node_modules/wrangler/bin/wrangler.js');
+
+/** Runs a command that the operator sees and may be asked by. Throws if it fails. */
+export async function runWrangler(args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [WRANGLER, ...args], { stdio: 'inherit' });
+  const [exitCode] = await once(child, 'close');
+  if (exitCode !== 0) {
+    throw new Error(
+      `Cannot go on: wrangler ${args[0]} ended with exit code ${exitCode}. It may be repeated`,
+    );
+  }
+}
+
+/** Runs a command for its output, which nobody sees. */
+export async function captureWrangler(
+  args: readonly string[],
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [WRANGLER, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [[exitCode], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  return { exitCode: exitCode ?? 1, stdout, stderr };
+}
