@@ -37,7 +37,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
     project: { test: { testTimeout: 60_000 } },
   },
   workers: {
-    folders: ['test/{keys,gateway,manage,usage}/**/'],
+    folders: ['test/{keys,gateway,health,manage,usage}/**/'],
     project: {
       plugins: [
         textModules(),

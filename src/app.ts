@@ -11,15 +11,17 @@ import { isOnEveryHost, isPagePath } from './core/isolation/own-paths.ts';
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, type RequestTarget, readTarget } from './core/routes/request-target.ts';
 import { truncate } from './core/text.ts';
-import type { AssertionSigner } from './gateway/assertion.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
 import { httpsRequired, isPlainHttp, serviceWorkerNotAllowed } from './gateway/transport.ts';
+import type { Readiness } from './health/readiness.ts';
+import { managementOff, schemaMissing, setupResponse } from './health/setup.ts';
+import { serveStatus } from './health/status.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
 import type { ManagementRoutes } from './manage/routes.ts';
-import { methodNotAllowedResponse, problemResponse, sharedProblemKinds } from './problem.ts';
+import { problemResponse, sharedProblemKinds } from './problem.ts';
 
 /** The Worker without its bindings: answers requests. */
 export interface App {
@@ -36,12 +38,15 @@ export function createApp(
   gateway: Gateway,
   management: () => Promise<Management>,
   dashboard: DashboardParts,
+  readiness: () => Promise<Readiness>,
 ): App {
   /** Kept once built. Not the promise: a request may not wait for what another one began. */
   let routes: ManagementRoutes | null = null;
   const { manageHost, adminToken, people } = gateway.config;
   const roleOf = createHostRoles(manageHost);
   const hasPage = adminToken !== null || people !== null;
+  const { assertions } = gateway;
+  const status = { readiness, publicKeys: assertions && (() => assertions.publicKeys()) };
 
   async function serveOwn(
     request: Request,
@@ -58,7 +63,8 @@ export function createApp(
     const response =
       refuseTransport(request, requestId, target, isServed) ??
       (isServed ? null : notFound(request, requestId, role)) ??
-      (await serveStatus(request, requestId, target.path, gateway.assertions)) ??
+      (await serveStatus(request, requestId, target.path, status)) ??
+      (isPageRoot(target.path) ? await explainSetup(request, requestId) : null) ??
       (await serveManagement(request, requestId, runInBackground));
     await discardBody(request);
     response.headers.set('X-Request-Id', requestId);
@@ -81,6 +87,24 @@ export function createApp(
     // A service worker could answer for the page later on, also one that is made of the page's script.
     const isServiceWorker = request.headers.has('service-worker');
     return isServiceWorker ? refusal(request, requestId, serviceWorkerNotAllowed()) : null;
+  }
+
+  /** Explains on the page's own address why there is no page; `null` if there is one. */
+  async function explainSetup(request: Request, requestId: string): Promise<Response | null> {
+    if ((await readiness()) === 'schema_missing') {
+      return setupResponse(request, requestId, schemaMissing);
+    }
+    return hasPage ? null : setupResponse(request, requestId, managementOff);
+  }
+
+  /** Answers `/` for people and programs without credentials; the gateway answers everything else. */
+  async function serveRoot(
+    request: Request,
+    answer: () => Response | Promise<Response>,
+  ): Promise<Response> {
+    if ((await readiness()) !== 'schema_missing') return answer();
+    await discardBody(request);
+    return setupResponse(request, gateway.newRequestId(), schemaMissing);
   }
 
   async function serveManagement(
@@ -108,32 +132,17 @@ export function createApp(
         return serveOwn(request, target, role, runInBackground);
       }
       const parts = upstream === null ? gateway : { ...gateway, ...upstream };
-      return handle(parts, request, target, runInBackground);
+      const answer = () => handle(parts, request, target, runInBackground);
+      // Only where a first look at a deployment goes: elsewhere, it would be a read of D1 too many.
+      const isFirstLook = target.path === '/' && !request.headers.has('authorization');
+      return isFirstLook ? serveRoot(request, answer) : answer();
     },
   };
 }
 
-/**
- * Answers what programs ask for often: whether the edge is there, and the keys that verify its
- * assertions. `null` for everything else.
- */
-async function serveStatus(
-  request: Request,
-  requestId: string,
-  path: string,
-  assertions: AssertionSigner | null,
-): Promise<Response | null> {
-  const signer = path === '/_edge/jwks.json' ? assertions : null;
-  if (path !== '/_edge/health' && signer === null) return null;
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return methodNotAllowedResponse(request, requestId, ['GET', 'HEAD']);
-  }
-  if (signer === null) {
-    return Response.json({ status: 'ok' }, { headers: { 'Cache-Control': 'no-store' } });
-  }
-  // Short, so that a new key is known to verifiers soon after it begins to sign.
-  const headers = { 'Cache-Control': 'max-age=60' };
-  return Response.json(await signer.publicKeys(), { headers });
+/** Returns whether a path is the address of the page itself. */
+function isPageRoot(path: string): boolean {
+  return path === '/_edge/' || path === '/_edge';
 }
 
 /** Returns whether a request to us carries a token, or a session of Cloudflare Access. */

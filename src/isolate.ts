@@ -12,12 +12,15 @@ import { createAssertionSigner } from './gateway/assertion.ts';
 import { createOpenConnections } from './gateway/open-connections.ts';
 import { createRecorder } from './gateway/record.ts';
 import { createHeaderFilter } from './gateway/request-headers.ts';
+import { createReadiness } from './health/readiness.ts';
 import { createAdminStore } from './keys/admin/store.ts';
+import { DATABASE_TIMEOUT_MS } from './keys/limits.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
 import { createKeyStore } from './keys/stores/d1.ts';
 import { createFeedCache } from './keys/stores/feed-cache.ts';
 import { createKeyReplica } from './keys/stores/kv.ts';
 import { type ReplicationOptions, replicateToken } from './keys/stores/replication.ts';
+import { hasSchema } from './keys/stores/schema-check.ts';
 import { createGuessLimit } from './manage/guess-limit.ts';
 import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
@@ -116,6 +119,12 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       signInLimiter,
       usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
     },
+    createReadiness({
+      isLeaseCurrent: directory.isLeaseCurrent,
+      hasSchema: () => withTimeout(hasSchema(env.DB), DATABASE_TIMEOUT_MS),
+      now,
+      pause: (ms) => scheduler.wait(ms),
+    }),
   );
   return { env, config, app, replication };
 }

@@ -27,6 +27,7 @@ export interface Problem {
 export const sharedProblemKinds = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
+  schema_missing: { status: 503, title: 'Database not set up yet' },
 } as const;
 
 /** Returns the reference, relative to the edge, of the page that explains a code. */

@@ -7,12 +7,17 @@
  * forward requests that were not authorised.
  */
 
+import type { ConfigProblem } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
+import { readTarget } from './core/routes/request-target.ts';
 import { failureResponse } from './gateway/refuse.ts';
+import { notConfigured, schemaMissing, setupResponse } from './health/setup.ts';
+import { serveLiveness } from './health/status.ts';
 import { buildIsolate, type Isolate } from './isolate.ts';
 import { runHousekeeping } from './keys/stores/housekeeping.ts';
 import { repairReplica } from './keys/stores/replication.ts';
+import { isSchemaMissing } from './keys/stores/schema-check.ts';
 import { trimEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { log, withTimeout } from './runtime.ts';
 import {
@@ -98,7 +103,7 @@ export function createAuthorizer<Bindings>(
         const upstream = upstreamFor(options.upstream, request, bindings, ctx);
         return await app.fetch(request, (work) => ctx.waitUntil(work), upstream);
       } catch (error) {
-        return answerFailure(request, error);
+        return await answerFailure(request, error, () => envOf(bindings).DB);
       }
     },
 
@@ -135,21 +140,50 @@ async function runScheduled({ env, config, replication }: Isolate, nowMs: number
 
 class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
-  readonly problems: readonly unknown[];
-  constructor(problems: readonly unknown[]) {
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
     super('Cannot start: the configuration has problems');
     this.problems = problems;
   }
 }
 
-function answerFailure(request: Request, error: unknown): Response {
+async function answerFailure(
+  request: Request,
+  error: unknown,
+  db: () => D1Database,
+): Promise<Response> {
   const requestId = crypto.randomUUID();
-  const isConfiguration = error instanceof ConfigurationError;
-  log({
-    event: isConfiguration ? 'configuration_broken' : 'failed',
-    requestId,
-    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    ...(isConfiguration ? { problems: error.problems } : {}),
-  });
-  return failureResponse(request, requestId, isConfiguration ? 'unavailable' : 'internal_error');
+  if (error instanceof ConfigurationError) return answerUnconfigured(request, requestId, error);
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  log({ event: 'failed', requestId, error: text });
+  if (await isSchemaMissing(db, error)) return setupResponse(request, requestId, schemaMissing);
+  return failureResponse(request, requestId, 'internal_error');
+}
+
+function answerUnconfigured(
+  request: Request,
+  requestId: string,
+  { problems, message }: ConfigurationError,
+): Response {
+  // The Worker runs, whatever its configuration; an uptime check that restarts it would not help.
+  const { path, isPlain } = readTarget(request.url);
+  const live = isPlain ? serveLiveness(request, requestId, path) : null;
+  if (live !== null) return live;
+  log({ event: 'configuration_broken', requestId, error: message, problems });
+  const required = problems.filter(({ reason }) => isAbsent(reason)).map(({ name }) => name);
+  const missing = required.filter((name) => requiredNames.has(name));
+  if (missing.length === 0) return failureResponse(request, requestId, 'unavailable');
+  const problem = notConfigured(missing);
+  // Everywhere else, a page may have sent the request, and reads the answer by its CORS headers.
+  const isFirstLook = path === '/' || path.startsWith('/_edge');
+  return isFirstLook
+    ? setupResponse(request, requestId, problem)
+    : failureResponse(request, requestId, 'not_configured', problem.detail);
+}
+
+/** What a deployment cannot do without. */
+const requiredNames = new Set(['UPSTREAM_URL', 'DB', 'KEYS']);
+
+function isAbsent(reason: string): boolean {
+  return reason === 'it is missing' || reason === 'the binding is missing';
 }

@@ -15,6 +15,7 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   leaks: { areas: ['core'], packages: [] },
   keys: { areas: ['core'], packages: [] },
   usage: { areas: ['core'], packages: ['valibot'] },
+  health: { areas: ['core', 'problem'], packages: [] },
   gateway: { areas: ['core', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
   // For backends of others: mints client tokens offline.
   'client-tokens': { areas: ['core'], packages: [] },
@@ -23,20 +24,22 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],
   },
   app: {
-    areas: ['core', 'keys', 'usage', 'gateway', 'manage', 'problem', 'config'],
+    areas: ['core', 'keys', 'usage', 'gateway', 'health', 'manage', 'problem', 'config'],
     packages: [],
   },
   runtime: { areas: ['core', 'log', 'gateway'], packages: [] },
   'upstream-option': { areas: ['config', 'gateway'], packages: [] },
   isolate: {
-    areas: ['core', 'keys', 'usage', 'gateway', 'manage', 'config', 'app', 'runtime'],
+    areas: ['core', 'keys', 'usage', 'gateway', 'health', 'manage', 'config', 'app', 'runtime'],
     packages: [],
   },
   worker: {
     areas: [
+      'core',
       'keys',
       'usage',
       'gateway',
+      'health',
       'manage',
       'config',
       'isolate',

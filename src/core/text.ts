@@ -26,3 +26,16 @@ export function truncateWithEllipsis(text: string, most: number): string {
   const beginning = truncate(text, most);
   return beginning.length < text.length ? `${beginning}…` : text;
 }
+
+const htmlEntities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** The text for use within HTML, in an element or a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => htmlEntities[character] ?? '');
+}

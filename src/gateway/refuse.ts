@@ -119,12 +119,13 @@ export function registrationOf(
 export function failureResponse(
   request: Request,
   requestId: string,
-  code: 'internal_error' | 'unavailable',
+  code: 'internal_error' | 'unavailable' | 'not_configured',
+  detail: string = failureDetails[code === 'not_configured' ? 'unavailable' : code],
 ): Response {
   const read = isOwnTarget(readTarget(request.url)) ? null : readOrigin(request);
   const origin = read === 'malformed' ? null : read;
   const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
-  const rejection = reject(code, failureDetails[code], retry);
+  const rejection = reject(code, detail, retry);
   const exposed = exposedHeaders();
   return refusalResponse({ request, requestId }, rejection, { grant: grantTo(origin), exposed });
 }
@@ -133,7 +134,7 @@ const failureDetails = {
   internal_error:
     'Cannot answer the request: something went wrong at the edge. Tell the operator the request id',
   unavailable:
-    'Cannot answer the request: the edge is not set up rightly. Its operator finds the reason in the log, under the request id',
+    'Cannot answer the request: the configuration of the edge has problems. "npx wrangler tail" lists them with the request id',
 } as const;
 
 /** The registration that the grant depends on; `null` where it depends on none. */

@@ -169,6 +169,18 @@ export const problemKinds = {
       'The report names more keys to revoke than one request may change. Those that come first were revoked.',
     remedy: 'Send the same report again: what was dealt with is not repeated.',
   },
+  not_configured: {
+    status: 503,
+    title: 'Not configured yet',
+    meaning:
+      'A setting or binding that the edge cannot do without is absent, such as UPSTREAM_URL.',
+    remedy: 'Set it in wrangler.toml, then run "npm run deploy". The detail names it.',
+  },
+  schema_missing: {
+    ...sharedProblemKinds.schema_missing,
+    meaning: 'The database has no tables: its migrations were not applied.',
+    remedy: 'Run "npm run deploy", which applies them, or "npm run dev" on your own machine.',
+  },
   unavailable: {
     status: 503,
     title: 'Temporarily unavailable',

@@ -93,6 +93,11 @@ export const rejectionHelp: Readonly<
       'The edge cannot tell at the moment whether the request is allowed, so it does not let it through.',
     remedy: 'Try again after the seconds that the Retry-After header says.',
   },
+  not_configured: {
+    meaning:
+      'A setting or binding that the edge cannot do without is absent, such as UPSTREAM_URL.',
+    remedy: 'Set it in wrangler.toml, then run "npm run deploy". The detail names it.',
+  },
   internal_error: {
     meaning: 'Something went wrong at the edge. The request was not forwarded.',
     remedy: 'Tell the operator the request id, by which the reason is found in the logs.',

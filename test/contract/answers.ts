@@ -55,6 +55,7 @@ export const refusalKinds = {
     detail: 'Cannot look up the API key at the moment. Try again shortly',
     retryAfter: '5',
   },
+  not_configured: { status: 503, title: 'Not configured yet' },
   internal_error: {
     status: 500,
     title: 'Internal error',

@@ -42,8 +42,18 @@ const brokenConfigurations: readonly (readonly [
   name: string,
   vars: Vars,
   problems: readonly string[],
+  refusal: { readonly code: 'unavailable' | 'not_configured'; readonly detail: string },
 ])[] = [
-  ['no upstream', { UPSTREAM_URL: '' }, ['UPSTREAM_URL']],
+  [
+    'no upstream',
+    { UPSTREAM_URL: '' },
+    ['UPSTREAM_URL'],
+    {
+      code: 'not_configured',
+      detail:
+        'Cannot answer requests: UPSTREAM_URL is not set. Set UPSTREAM_URL in wrangler.toml to the address of your API, then run "npm run deploy", or locally "npm run dev -- --upstream <URL>"',
+    },
+  ],
   [
     'many problems at once',
     {
@@ -64,6 +74,11 @@ const brokenConfigurations: readonly (readonly [
       'UPSTREAM_TIMEOUT_MS',
       'UPSTREAM_URL',
     ],
+    {
+      code: 'unavailable',
+      detail:
+        'Cannot answer the request: the configuration of the edge has problems. "npx wrangler tail" lists them with the request id',
+    },
   ],
 ];
 
@@ -74,61 +89,70 @@ export function describeFailures(deploy: Deploy): void {
 }
 
 function describeBrokenConfigurations(deploy: Deploy): void {
-  describe.each(brokenConfigurations)('a broken configuration: %s', (_, vars, problems) => {
-    let deployment: Deployment;
-    beforeAll(async () => {
-      deployment = await deploy({ vars });
-    });
-    afterAll(() => deployment.dispose());
+  describe.each(brokenConfigurations)(
+    'a broken configuration: %s',
+    (_, vars, problems, refusal) => {
+      let deployment: Deployment;
+      beforeAll(async () => {
+        deployment = await deploy({ vars });
+      });
+      afterAll(() => deployment.dispose());
 
-    const unavailable: Omit<ExpectedRefusal, 'grant'> = {
-      code: 'unavailable',
-      detail:
-        'Cannot answer the request: the edge is not set up rightly. Its operator finds the reason in the log, under the request id',
-    };
+      const unavailable: Omit<ExpectedRefusal, 'grant'> = {
+        ...refusal,
+      };
 
-    test.each([...anyOrigin, ...noOrigin])(
-      'answers 503 and nothing else: %s',
-      async (_, values, grant) => {
-        for (const method of ['GET', 'POST', 'OPTIONS']) {
-          const headers: HeaderLine[] = [
-            ...toLines(values),
-            ['Access-Control-Request-Method', 'GET'],
-            ['Authorization', 'Bearer secret-of-a-caller'],
-          ];
-          const answer = await deployment.call({ method, target: '/api/stream', headers });
-          expectRefusal(answer, { ...unavailable, grant });
+      test.each([...anyOrigin, ...noOrigin])(
+        'answers 503 and nothing else: %s',
+        async (_, values, grant) => {
+          for (const method of ['GET', 'POST', 'OPTIONS']) {
+            const headers: HeaderLine[] = [
+              ...toLines(values),
+              ['Access-Control-Request-Method', 'GET'],
+              ['Authorization', 'Bearer secret-of-a-caller'],
+            ];
+            const answer = await deployment.call({ method, target: '/api/stream', headers });
+            expectRefusal(answer, { ...unavailable, grant });
+          }
+          expect(deployment.received).toEqual([]);
+        },
+      );
+
+      test.each(['/_edge/health', '/_edge/health/live'])(
+        'says at %s that it runs',
+        async (target) => {
+          const answer = await deployment.call({ target });
+          expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { status: 'ok' }]);
+        },
+      );
+
+      test.each(['/_edge/health/ready', '/_edge/v1/keys', '/_edge/'])(
+        'answers %s without CORS headers',
+        async (target) => {
+          const answer = await deployment.call({ target, headers: [['Origin', origins.app]] });
+          expectRefusal(answer, { ...unavailable, grant: null });
+        },
+      );
+
+      test('logs every problem with name, value, reason and fix, and no secret', async () => {
+        const { headers } = await deployment.call({ target: '/x' });
+        const [line] = await linesWith(deployment, headers['x-request-id']);
+        expect(line).toMatchObject({ event: 'configuration_broken' });
+        const logged = line?.['problems'] as { name: string; value: string | null }[];
+        expect([...new Set(logged.map(({ name }) => name))].sort()).toEqual(problems);
+        for (const problem of logged) {
+          expect(problem).toEqual({
+            name: expect.stringMatching(/^[A-Z_]+$/),
+            // `null` for what is absent or secret.
+            value: problem.value === null ? null : expect.any(String),
+            reason: expect.stringMatching(/^.{10,}$/),
+            fix: expect.stringMatching(/^.{10,}$/),
+          });
         }
-        expect(deployment.received).toEqual([]);
-      },
-    );
-
-    test.each(['/_edge/health', '/_edge/v1/keys', '/_edge/'])(
-      'answers %s without CORS headers',
-      async (target) => {
-        const answer = await deployment.call({ target, headers: [['Origin', origins.app]] });
-        expectRefusal(answer, { ...unavailable, grant: null });
-      },
-    );
-
-    test('logs every problem with name, value, reason and fix, and no secret', async () => {
-      const { headers } = await deployment.call({ target: '/x' });
-      const [line] = await linesWith(deployment, headers['x-request-id']);
-      expect(line).toMatchObject({ event: 'configuration_broken' });
-      const logged = line?.['problems'] as { name: string; value: string | null }[];
-      expect([...new Set(logged.map(({ name }) => name))].sort()).toEqual(problems);
-      for (const problem of logged) {
-        expect(problem).toEqual({
-          name: expect.stringMatching(/^[A-Z_]+$/),
-          // `null` for what is absent or secret.
-          value: problem.value === null ? null : expect.any(String),
-          reason: expect.stringMatching(/^.{10,}$/),
-          fix: expect.stringMatching(/^.{10,}$/),
-        });
-      }
-      expectNoSecrets(deployment.logs, ['secret-', 'secret two']);
-    });
-  });
+        expectNoSecrets(deployment.logs, ['secret-', 'secret two']);
+      });
+    },
+  );
 }
 
 function describeStorage(deploy: Deploy): void {

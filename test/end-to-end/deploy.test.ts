@@ -143,7 +143,7 @@ describe('a deployment', () => {
     }
     cloudflare.forbidden = null;
     const { exitCode, output, changes } = await deploy();
-    expect([exitCode, changes], output).toEqual([0, [upload]]);
+    expect([exitCode, changes], output).toEqual([0, ['POST /queues', upload]]);
   });
 
   test('finds the namespace on a later page', async () => {

@@ -86,6 +86,7 @@ export const rejectionKinds = {
   upstream_unreachable: { status: 502, title: 'API not reachable', grantScope: 'key' },
   upstream_timeout: { status: 504, title: 'API did not answer in time', grantScope: 'key' },
   unavailable: { status: 503, title: 'Temporarily unavailable', grantScope: 'any' },
+  not_configured: { status: 503, title: 'Not configured yet', grantScope: 'any' },
   internal_error: { status: 500, title: 'Internal error', grantScope: 'any' },
 } as const satisfies Record<string, RejectionKind>;
 

@@ -76,6 +76,8 @@ export interface KeyDirectory {
   writeWaitingCopies(origin: WebOrigin, scope: RequestScope): void;
   /** Reads the log now, after a change that this isolate made. Never rejects. */
   refresh(): Promise<void>;
+  /** Returns whether the lease is younger than the bound on staleness. */
+  isLeaseCurrent(): boolean;
   /** Returns what memory holds, for tests and for operators. */
   stats(): DirectoryStats;
 }
@@ -155,6 +157,8 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
       const target = keys.target(token, await hashToken(token), scope);
       return target.recall() ?? lookUp(target, alongsideFor(origin, scope), scope);
     },
+
+    isLeaseCurrent: () => !lease.isOver(),
 
     async findOrigin(origin, scope, purpose) {
       const known = origins.recall(origin, scope);
