@@ -181,7 +181,7 @@ function answerUnconfigured(
     : failureResponse(request, requestId, 'not_configured', problem.detail);
 }
 
-/** What a deployment cannot do without. */
+/** The settings and bindings that no deployment can do without. */
 const requiredNames = new Set(['UPSTREAM_URL', 'DB', 'KEYS']);
 
 function isAbsent(reason: string): boolean {
