@@ -20,7 +20,8 @@ import { type Rejection, reject } from '../core/decide/rejection.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
-import { RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
+import type { KeyLookup } from '../keys/lookup/key-target.ts';
+import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
@@ -83,7 +84,8 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   const known = gateway.directory.recall(bearer.token, scope);
   const tooMany = known === undefined ? rejectRefusedNetwork(gateway, facts) : null;
   if (tooMany !== null) return respondWithRejection(gateway, facts, tooMany, null);
-  const found = known ?? (await gateway.directory.find(bearer.token, origin, scope));
+  const found = known ?? (await findAndTime(gateway, facts, bearer.token));
+  if (known !== undefined) scope.keyTiming = fromMemory;
   if (found.outcome === 'unavailable') {
     return respondWithRejection(gateway, facts, unavailable(), null);
   }
@@ -104,6 +106,17 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   scope.startDeferredWrites();
   if (origin !== null) gateway.directory.writeWaitingCopies(origin, scope);
   return forwardFor(gateway, facts, found, decision, bearer.token);
+}
+
+/** Looks a key up, and takes the time of it. */
+async function findAndTime(gateway: Gateway, facts: Facts, token: string): Promise<KeyLookup> {
+  const { origin, scope } = facts;
+  const startedMs = gateway.now();
+  const found = await gateway.directory.find(token, origin, scope);
+  // A look-up that found nothing to say asked D1 last.
+  const source = found.outcome === 'unavailable' ? 'd1' : (found.source ?? 'd1');
+  scope.keyTiming = { source, durationMs: gateway.now() - startedMs };
+  return found;
 }
 
 /** Sends what was allowed to the upstream, and makes its response ours. */
@@ -165,8 +178,7 @@ async function forwardFor(
       : null,
   });
   if (config.serverTiming) {
-    const edgeMs = sentAtMs - facts.scope.nowMs;
-    headers.append('Server-Timing', `edge;dur=${edgeMs}, upstream;dur=${gateway.now() - sentAtMs}`);
+    headers.append('Server-Timing', serverTiming(facts, sentAtMs, gateway.now()));
     // Without it, a page of another origin reads neither. https://www.w3.org/TR/server-timing/
     if (grant !== null) headers.set('Timing-Allow-Origin', grant);
   }
@@ -179,6 +191,13 @@ async function forwardFor(
     return respondWithRejection(gateway, facts, held.rejection, caller);
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });
   return held === null ? response : held.response;
+}
+
+/** The time that was spent: on the key, in the edge as a whole, and in the upstream. */
+function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number): string {
+  const { keyTiming, nowMs } = scope;
+  const key = keyTiming && `key;dur=${keyTiming.durationMs};desc="${keyTiming.source}", `;
+  return `${key ?? ''}edge;dur=${sentAtMs - nowMs}, upstream;dur=${answeredAtMs - sentAtMs}`;
 }
 
 /** The caller of a public route. */

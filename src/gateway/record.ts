@@ -38,14 +38,14 @@ function needsLogLine(record: RequestRecord, { logAllowedPercent, random }: Reco
 
 /** The columns are described in docs/observability.md. */
 function toDataPoint(
-  { key, code, route }: RequestRecord,
+  { facts, key, code, route }: RequestRecord,
   durationMs: number,
   country: string,
 ): AnalyticsEngineDataPoint {
   return {
     indexes: [key?.id ?? ''],
-    blobs: [code, key?.access ?? '', route ?? '', country],
-    doubles: [1, durationMs],
+    blobs: [code, key?.access ?? '', route ?? '', country, facts.scope.keyTiming?.source ?? ''],
+    doubles: [1, durationMs, facts.scope.keyTiming?.durationMs ?? 0],
   };
 }
 
@@ -64,6 +64,8 @@ function toLogLine(record: RequestRecord, durationMs: number, country: string) {
     origin: facts.origin?.value,
     country: country || undefined,
     durationMs,
+    keySource: facts.scope.keyTiming?.source,
+    keyDurationMs: facts.scope.keyTiming?.durationMs,
     isStale: record.isStale || undefined,
     isProbableLeak: isProbableLeak(record) || undefined,
   };

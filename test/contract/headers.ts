@@ -591,6 +591,56 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
     });
   });
 
+  describe('headers on the way out, where the upstream has a path', () => {
+    let world: World;
+    beforeAll(async () => {
+      const vars = { EXPOSE_HEADERS: 'X-Acme-Id, etag', SERVER_TIMING: 'true' };
+      world = await createWorld(await deploy({ vars, upstreamPath: '/base/v1' }));
+    });
+    afterAll(() => world.deployment.dispose());
+
+    async function answerTo(origin: string | null, headers: readonly HeaderLine[]) {
+      const { deployment, full } = world;
+      deployment.behaviour = { kind: 'reply', status: 201, headers };
+      const lines: HeaderLine[] = origin === null ? [] : [['Origin', origin]];
+      return forwarded(deployment, [...lines, ['X-Forwarded-Prefix', '/spoofed'], bearer(full)]);
+    }
+
+    test('say where the resource is on the edge', async () => {
+      const { answer, received } = await answerTo(null, [
+        ['Location', '/base/v1/things/7?a=b'],
+        ['Content-Location', '/base/v1/things'],
+        ['Link', '</base/v1/things?p=2>; rel="next", </elsewhere>; rel="up"'],
+      ]);
+      expect(received.target).toBe('/base/v1/x');
+      expect(received.headers['x-forwarded-prefix']).toBe('/');
+      expect(answer.headers).toMatchObject({
+        location: '/things/7?a=b',
+        'content-location': '/things',
+        link: '</things?p=2>; rel="next", </elsewhere>; rel="up"',
+      });
+    });
+
+    test.each(['/elsewhere', 'https://elsewhere.example/base/v1/x', 'things/7'])(
+      'leave %s alone',
+      async (location) => {
+        const { answer } = await answerTo(null, [['Location', location]]);
+        expect(answer.headers['location']).toBe(location);
+      },
+    );
+
+    test('let a page read what EXPOSE_HEADERS names, and the time that was spent', async () => {
+      const { answer } = await answerTo(origins.app, []);
+      const own = corsHeaders(origins.app)['access-control-expose-headers'];
+      expect(answer.headers).toMatchObject({
+        'access-control-expose-headers': `${own}, X-Acme-Id`,
+        'timing-allow-origin': origins.app,
+      });
+      expect(answer.headers['server-timing']).toMatch(/upstream;dur=/);
+      expect((await answerTo(null, [])).answer.headers).not.toHaveProperty('timing-allow-origin');
+    });
+  });
+
   describe('headers on the way out', () => {
     let world: World;
     beforeAll(async () => {

@@ -352,7 +352,9 @@ describe('what is told and logged', () => {
       ['Origin', origin],
     ];
     const response = await request(edge.port, { target: '/api/task/1', headers });
-    expect(response.header('server-timing')).toMatch(/^edge;dur=\d+, upstream;dur=\d+$/);
+    expect(response.header('server-timing')).toMatch(
+      /^key;dur=\d+;desc="(?:memory|shared|kv|replica|d1)", edge;dur=\d+, upstream;dur=\d+$/,
+    );
     const requestId = response.header('x-request-id') ?? 'none';
     const lines = () => edge.logs.filter((line) => line.includes(requestId));
     await expect.poll(lines).toHaveLength(1);
@@ -366,6 +368,8 @@ describe('what is told and logged', () => {
       owner: 'acct_1',
       origin,
       durationMs: expect.any(Number),
+      keySource: expect.any(String),
+      keyDurationMs: expect.any(Number),
     });
     await edge.dispose();
   });

@@ -96,6 +96,17 @@ describe('a refusal', () => {
     expect(lines().map(({ isProbableLeak }) => isProbableLeak)).toEqual([true, undefined]);
   });
 
+  test.each([
+    ['https://edge.example', undefined],
+    ['http://edge.example', undefined],
+    ['https://edge.example:8443', true],
+    ['https://other.example', true],
+  ])('of a backend key with the origin %s of a client library or a page', (origin, isLeak) => {
+    const { record, lines } = aRecorder();
+    record(aRecord({ code: 'cors_not_enabled', key: aBackendKey() }, { origin }));
+    expect(lines().map(({ isProbableLeak }) => isProbableLeak)).toEqual([isLeak]);
+  });
+
   test('is logged whatever the share of allowed requests', () => {
     const { record, lines } = aRecorder({ logAllowedPercent: 0, random: () => 0.999 });
     record(aRecord({ code: 'invalid_key', key: null }));
@@ -135,15 +146,17 @@ describe('an allowed request', () => {
 describe('a data point', () => {
   test('is written for every request, with the columns that docs/observability.md tells', () => {
     const { record, points } = aRecorder();
-    record(aRecord());
+    const allowed = aRecord();
+    allowed.facts.scope.keyTiming = { source: 'kv', durationMs: 5 };
+    record(allowed);
     record(aRecord({ code: 'invalid_key', key: null, route: null }, { country: null }));
     expect(points()).toEqual([
       {
         indexes: ['key_1'],
-        blobs: ['allowed', 'restricted', '/api/task/{task}', 'DE'],
-        doubles: [1, 7],
+        blobs: ['allowed', 'restricted', '/api/task/{task}', 'DE', 'kv'],
+        doubles: [1, 7, 5],
       },
-      { indexes: [''], blobs: ['invalid_key', '', '', ''], doubles: [1, 7] },
+      { indexes: [''], blobs: ['invalid_key', '', '', '', ''], doubles: [1, 7, 0] },
     ]);
     expect(JSON.stringify(points())).not.toContain(secret);
   });

@@ -19,20 +19,28 @@ import type { Lease } from './lease.ts';
 import { isWithin } from './log-reader.ts';
 import { weightOf, weightOfKey } from './memory-weight.ts';
 import type { LookupTarget } from './protocol.ts';
-import type { RequestScope } from './request-scope.ts';
+import type { KeySource, RequestScope } from './request-scope.ts';
 import { createTokenGate } from './token-gate.ts';
 import { VouchedMap } from './vouched-map.ts';
 
 /** The result of looking a token up. */
 export type KeyLookup =
   /** `isStale`: D1 is out of reach, and this is the last that was known. */
-  | { readonly outcome: 'found'; readonly key: Key; readonly isStale: boolean }
+  | {
+      readonly outcome: 'found';
+      readonly key: Key;
+      readonly isStale: boolean;
+      /** Memory if absent. */
+      readonly source?: KeySource;
+    }
   /** `cause` is for the log; the caller does not learn it. */
   | {
       readonly outcome: 'unknown';
       readonly cause: string;
       /** The refusal, if it is not `invalid_key`. */
       readonly code?: 'client_token_expired';
+      /** Memory if absent. */
+      readonly source?: KeySource;
     }
   | { readonly outcome: 'unavailable' };
 

@@ -8,10 +8,24 @@
 /** Work that goes on after the response, of one request: `ctx.waitUntil`. */
 export type RunInBackground = (work: Promise<unknown>) => void;
 
+/** The store that a look-up waited for last. `shared`: memory, once the shared poll renewed the lease. */
+export type KeySource = 'memory' | 'shared' | 'kv' | 'replica' | 'd1';
+
+/** How a key was found: the store that answered, and the time that the request waited for it. */
+export interface KeyTiming {
+  readonly source: KeySource;
+  readonly durationMs: number;
+}
+
+/** A key in memory, which nothing waits for. */
+export const fromMemory: KeyTiming = { source: 'memory', durationMs: 0 };
+
 /** See the file's head. A request has one. */
 export class RequestScope {
   readonly nowMs: number;
   readonly runInBackground: RunInBackground;
+  /** `null` until a key was looked for. */
+  keyTiming: KeyTiming | null = null;
   #writes: (() => Promise<unknown>)[] | null = null;
 
   constructor(nowMs: number, runInBackground: RunInBackground) {
