@@ -19,11 +19,11 @@ export function errorReference(): string {
 
 # Error codes
 
-Every refusal has a code: the member \`code\` of its JSON body and the header \`X-Edge-Reason\`. Its \`type\`
-leads to the same explanation at the edge itself, \`/_edge/errors#<code>\`. What "the browser says" is quoted
-from Chromium; other browsers say the same in other words. Where a page cannot read a refusal, the network
-panel of the developer tools shows its headers, \`X-Edge-Reason\` among them. Origins that a key refused are
-also on the key's page in the dashboard, with the reason.
+Every rejection has a code: the member \`code\` of its JSON body and the header \`X-Edge-Reason\`. Its \`type\`
+links to the same explanation at the edge, \`/_edge/errors#<code>\`. "The browser says" quotes Chromium; other
+browsers use other words. If a page cannot read a rejection, the network panel of the developer tools shows
+its headers, with \`X-Edge-Reason\`. The key's page in the dashboard lists the origins that it rejected, with the
+reason.
 
 | code | status | who may read it in a browser |
 |---|---|---|
@@ -34,13 +34,13 @@ ${gateway.map((code) => `| [\`${code}\`](#${code}) | ${rejectionKinds[code].stat
 ${gateway.map((code) => section(code, { ...rejectionKinds[code], ...rejectionHelp[code], browser: browserSays(code) })).join('\n')}
 ## Management of keys
 
-Management answers no CORS headers: pages of other origins cannot read it, and no CORS key is consulted.
+Management sends no CORS headers: pages of other origins cannot read it, and no CORS key is consulted.
 
 ${management.map(([code, kind]) => section(code, kind)).join('\n')}`;
 }
 
 const readers: Readonly<Record<GrantScope, string>> = {
-  none: 'nobody',
+  none: 'no page',
   registered: 'pages on an origin that some live key lists',
   key: 'pages that this key allows; while no key is known, as above',
   any: 'every page',

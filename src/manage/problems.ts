@@ -1,5 +1,5 @@
 /**
- * Every problem that management answers: its code, its status, and what to say about it in general.
+ * Every problem that management responds with: its code, its status, and its general meaning.
  *
  * `errors-page.ts` shows this table, and that of the gateway (`core/decide/rejection.ts`), to people.
  */
@@ -8,13 +8,13 @@ import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts'
 import { type Problem, sharedProblemKinds } from '../problem.ts';
 import { rejectionHelp } from './rejection-help.ts';
 
-/** What is the same about every problem of one code. */
+/** The part that all problems of one code share. */
 export interface ProblemKind {
   readonly status: number;
   readonly title: string;
-  /** What it means, as sentences. */
+  /** The meaning, as sentences. */
   readonly meaning: string;
-  /** What to do about it, as sentences. */
+  /** The remedy, as sentences. */
   readonly remedy: string;
 }
 
@@ -38,20 +38,20 @@ export const problemKinds = {
     meaning:
       'The request to the management API carries neither the admin token nor a valid sign-in token. An API key cannot manage keys.',
     remedy:
-      'Check that the admin token was copied whole, or sign in again: sign-in tokens expire, and must come from the issuer, and be for the audience, that this deployment is configured for.',
+      'Check that you copied the whole admin token, or sign in again. A sign-in token expires, and must be from the issuer and for the audience that this deployment is configured with.',
   },
   account_unknown: {
     status: 403,
     title: 'Account not known',
-    meaning: 'The sign-in token is valid, but it does not say whose keys its bearer may manage.',
+    meaning: 'The sign-in token is valid, but does not name the owner whose keys it may manage.',
     remedy:
-      'Let the issuer add the claim that MANAGE_JWT_OWNER_CLAIM names: a string of visible ASCII characters without blanks.',
+      'Configure the issuer to add the claim that MANAGE_JWT_OWNER_CLAIM names: a string of visible ASCII characters without spaces.',
   },
   cross_site_request: {
     status: 403,
     title: 'Sent by another site',
     meaning:
-      'A page that is not ours made this request in the name of somebody who is signed in through Cloudflare Access.',
+      'A page that is not of the edge sent this request on behalf of a person who is signed in through Cloudflare Access.',
     remedy:
       'Manage keys from your own tools with an Authorization header, or from the page of the edge itself.',
   },
@@ -59,15 +59,15 @@ export const problemKinds = {
     status: 429,
     title: 'Too many requests',
     meaning: 'There were too many requests in a short time, or too many wrong tokens.',
-    remedy: 'Wait as many seconds as the Retry-After header says, and send fewer.',
+    remedy: 'Wait for the seconds in the Retry-After header, and send fewer requests.',
   },
   invalid_signature: {
     status: 403,
     title: 'Not signed by GitHub',
     meaning:
-      'A report of leaked tokens carries no signature of GitHub over exactly this body, or one of a key that this deployment does not know. Nothing was done.',
+      'A report of leaked tokens has no valid signature of GitHub over this body, or the deployment does not know the key of the signature. Nothing was changed.',
     remedy:
-      'Operators: set GITHUB_SECRET_SCANNING_KEYS to the keys that GitHub publishes today. The log says what was wrong.',
+      'Operators: set GITHUB_SECRET_SCANNING_KEYS to the keys that GitHub publishes now. The log has the reason.',
   },
   invalid_key: sharedKind('invalid_key'),
   cors_not_enabled: sharedKind('cors_not_enabled'),
@@ -82,25 +82,25 @@ export const problemKinds = {
   not_found: {
     ...sharedProblemKinds.not_found,
     meaning:
-      'There is nothing of this name at the edge, or it is not yours. Revoked keys are gone as well.',
+      'The edge has nothing of this name, or it belongs to another owner. Revoked keys are not found, either.',
     remedy: 'Check the path and the id.',
   },
   method_not_allowed: {
     ...sharedProblemKinds.method_not_allowed,
-    meaning: 'The path exists, but it does not take this method.',
-    remedy: 'Use one of the methods that the Allow header of the answer lists.',
+    meaning: 'The path exists, but does not accept this method.',
+    remedy: 'Use one of the methods in the Allow header of the response.',
   },
   malformed_json: {
     status: 400,
     title: 'JSON not understood',
     meaning: 'The body is not JSON in UTF-8.',
-    remedy: 'Send one JSON object. The detail says where reading it stopped.',
+    remedy: 'Send one JSON object. The detail says at which place parsing failed.',
   },
   malformed_header: {
     status: 400,
     title: 'Header not understood',
-    meaning: 'A header that decides about the request cannot be read.',
-    remedy: 'The detail names the header and what it should hold.',
+    meaning: 'A header that the request depends on cannot be parsed.',
+    remedy: 'The detail names the header and its form.',
   },
   unsupported_media_type: {
     status: 415,
@@ -118,20 +118,19 @@ export const problemKinds = {
     status: 422,
     title: 'Fields not valid',
     meaning: 'Some fields or parameters cannot be accepted. Nothing was changed.',
-    remedy:
-      'The member "problems" lists every one of them with its path, the value, the reason and a fix.',
+    remedy: 'The member "problems" lists each of them with its path, value, reason and fix.',
   },
   idempotency_key_reused: {
     status: 422,
     title: 'Idempotency-Key used before',
-    meaning: 'The Idempotency-Key belongs to another request of the last 24 hours.',
+    meaning: 'Another request of the last 24 hours had this Idempotency-Key.',
     remedy: 'Use a new random Idempotency-Key, such as a UUID, for each new request.',
   },
   token_not_replayable: {
     status: 409,
     title: 'Token shown before',
     meaning:
-      'This request was carried out before, under the same Idempotency-Key. Its token was shown then and can not be shown again.',
+      'An earlier request with the same Idempotency-Key succeeded. Its response showed the token, which cannot be shown again.',
     remedy:
       'The member "keyId" names the key. Roll it to get a new token, or revoke it. Idempotency-Keys of at least 22 random characters allow the token to be repeated.',
   },
@@ -139,35 +138,33 @@ export const problemKinds = {
     status: 409,
     title: 'Tokens known already',
     meaning:
-      'Some tokens of the import belong to a key already, or occur twice. Nothing was imported.',
+      'Some tokens of the import already belong to a key, or occur twice. Nothing was imported.',
     remedy: 'Remove the rows that the member "problems" lists, and send the others again.',
   },
   too_many_tokens: {
     status: 409,
     title: 'Too many tokens in their grace',
-    meaning: 'The key was rolled so often that many of its older tokens still work.',
-    remedy: 'Roll with "graceSeconds": 0 to end them all, or wait until some have ended.',
+    meaning: 'The key was rolled several times, and many of its earlier tokens are still valid.',
+    remedy: 'Roll with "graceSeconds": 0 to end them all, or wait until some have expired.',
   },
   precondition_failed: {
     status: 412,
     title: 'Changed in the meantime',
-    meaning:
-      'If-Match names a version of the key that is not its version any more: somebody else changed it. Nothing was changed.',
-    remedy: 'Read the key again, decide anew, and send the ETag that came with it.',
+    meaning: 'The key has changed since the version that If-Match names. Your change was not made.',
+    remedy: 'Read the key again, check your change, and send it with the new ETag.',
   },
   conflict: {
     status: 409,
     title: 'Changed at the same time',
-    meaning:
-      'Others changed the key again and again while this change was tried. Nothing was changed.',
+    meaning: 'Other requests kept changing the key at the same time. Your change was not made.',
     remedy: 'Try again.',
   },
   leaks_left: {
     status: 503,
     title: 'More leaks than one report may end',
     meaning:
-      'The report names more keys to revoke than one request may change. Those that come first were revoked.',
-    remedy: 'Send the same report again: what was dealt with is not repeated.',
+      'The report names more keys to revoke than one request may change. The first ones were revoked.',
+    remedy: 'Send the same report again. The edge continues with the remaining keys.',
   },
   not_configured: {
     status: 503,
@@ -189,7 +186,7 @@ export const problemKinds = {
   },
 } as const satisfies Record<string, ProblemKind>;
 
-/** A code that the gateway has too, with what it says there. */
+/** A code that the gateway has too, with the same explanation. */
 function sharedKind(code: RejectionCode): ProblemKind {
   const { status, title } = rejectionKinds[code];
   return { status, title, ...rejectionHelp[code] };

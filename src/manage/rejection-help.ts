@@ -1,29 +1,29 @@
 /**
- * What the gateway's refusals mean to people. The page of error codes and docs/errors.md both show this
- * table; management's own codes are explained in `problems.ts`.
+ * The meaning of the gateway's rejections, for people. The page of error codes and docs/errors.md both show
+ * this table; `problems.ts` explains management's own codes.
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
 
-/** What a refusal of the gateway means, and what to do about it, as sentences. */
+/** The meaning of each rejection, and what to do about it, as sentences. */
 export const rejectionHelp: Readonly<
   Record<RejectionCode, { readonly meaning: string; readonly remedy: string }>
 > = {
   missing_credentials: {
-    meaning: 'The request came without an Authorization header.',
+    meaning: 'The request has no Authorization header.',
     remedy:
-      'Send "Authorization: Bearer <API key>" with every request to the API, and "Authorization: Bearer <admin token>" to manage keys. A preflight needs none; browsers send it by themselves.',
+      'Send "Authorization: Bearer <API key>" with every request to the API, and "Authorization: Bearer <admin token>" to manage keys. Browsers send preflights without one.',
   },
   malformed_credentials: {
     meaning: 'The Authorization header is not exactly one Bearer token.',
     remedy:
-      'Write "Bearer", a blank, and the token: without quotes, commas or a second Authorization header.',
+      'Write "Bearer", a space, and the token, without quotes or commas. Send only one Authorization header.',
   },
   invalid_key: {
     meaning:
-      'The token is not one of a key that works: it was mistyped, or its key was revoked, disabled or rolled, or has expired. Which of these it is, is not told to whoever shows the token.',
+      'The token does not belong to an active key. It may be mistyped, or the key may be revoked, disabled, rolled or expired. For security reasons, the response does not say which.',
     remedy:
-      'Check that it was copied whole. Whoever manages the key can see its state, and ask "explain" about the token: "keys explain --token-stdin" on the command line.',
+      'Check that you copied the whole token. The owner of the key can see its state, and can run "keys explain --token-stdin" on the command line.',
   },
   client_token_expired: {
     meaning:
@@ -37,14 +37,14 @@ export const rejectionHelp: Readonly<
       'From a backend, use the API key itself. For media elements of Safari, which send no Origin, set "originOptional" in the client tokens of the key.',
   },
   invalid_origin: {
-    meaning: 'The Origin header holds something that no browser sends, or several origins.',
+    meaning: 'The Origin header holds several origins, or a value that no browser sends.',
     remedy:
-      'Do not set Origin by hand. If a proxy adds to it, let the proxy leave it as the browser sent it.',
+      'Do not set Origin yourself. If a proxy changes it, configure the proxy to forward it unchanged.',
   },
   cors_not_enabled: {
-    meaning: 'A key that was made for backends was used from a page.',
+    meaning: 'A page used a key that is for backends.',
     remedy:
-      'The key stands in the source of that page, where anybody can read it: revoke it. For the page, create a key with CORS access that lists its origin.',
+      'Revoke the key: anybody can read it in the source of that page. For the page, create a key with CORS access that lists its origin.',
   },
   origin_not_allowed: {
     meaning: 'The key has CORS access, but does not list the origin of this page.',
@@ -53,21 +53,21 @@ export const rejectionHelp: Readonly<
   },
   route_not_allowed: {
     meaning:
-      'The key may not call this endpoint: it is not among the few that a restricted key may call, or not in the rules of the key.',
+      'The key may not call this endpoint. It is not one of the restricted routes, or not in the rules of the key.',
     remedy:
-      'Check method and path, letter by letter and without a trailing slash. Call the endpoint from a backend, or give the key a rule for it, or full access.',
+      'Check the method and the path, letter by letter and without a trailing slash. Call the endpoint from a backend, or give the key a rule for it, or full access.',
   },
   origin_not_registered: {
     meaning:
-      'A browser asked whether its page may call this API, and no key lists the origin of that page.',
+      'A browser asked if its page may call this API, and no key lists the origin of that page.',
     remedy:
       'Add the origin to the allowed origins of the key that the page uses. It takes effect within seconds.',
   },
   https_required: {
     meaning:
-      'The request carried a key or an admin token over plain http, where anybody on the way can read it. It was refused before anything was looked up.',
+      'The request carried a key or an admin token over plain http, where anybody on the network path can read it. The edge rejected it before any look-up.',
     remedy:
-      'Use https, and replace the token: it was sent in clear text. Operators: let Cloudflare redirect http to https ("Always Use HTTPS"). ALLOW_HTTP switches this refusal off.',
+      'Use https, and replace the token: it was sent in clear text. Operators: let Cloudflare redirect http to https ("Always Use HTTPS"). ALLOW_HTTP switches this check off.',
   },
   service_worker_not_allowed: {
     meaning:
@@ -77,21 +77,21 @@ export const rejectionHelp: Readonly<
   },
   rate_limited: {
     meaning: 'There were too many requests in a short time, or too many wrong tokens.',
-    remedy: 'Wait as many seconds as the Retry-After header says, and send fewer.',
+    remedy: 'Wait for the seconds in the Retry-After header, and send fewer requests.',
   },
   upstream_unreachable: {
     meaning: 'The request was allowed, but the API behind the edge could not be reached.',
-    remedy: 'Try again. If it goes on, tell the operator the request id.',
+    remedy: 'Try again. If the problem continues, send the operator the request id.',
   },
   upstream_timeout: {
-    meaning: 'The request was allowed, but the API behind the edge did not answer in time.',
+    meaning: 'The request was allowed, but the API behind the edge did not respond in time.',
     remedy:
-      'Find out whether the request had an effect before it is repeated. If it goes on, tell the operator the request id.',
+      'Check if the request had an effect before you repeat it. If the problem continues, send the operator the request id.',
   },
   unavailable: {
     meaning:
-      'The edge cannot tell at the moment whether the request is allowed, so it does not let it through.',
-    remedy: 'Try again after the seconds that the Retry-After header says.',
+      'The edge cannot check at the moment if the request is allowed, so it does not forward it.',
+    remedy: 'Try again after the seconds in the Retry-After header.',
   },
   not_configured: {
     meaning:
@@ -100,6 +100,6 @@ export const rejectionHelp: Readonly<
   },
   internal_error: {
     meaning: 'Something went wrong at the edge. The request was not forwarded.',
-    remedy: 'Tell the operator the request id, by which the reason is found in the logs.',
+    remedy: 'Send the operator the request id, which finds the reason in the log.',
   },
 };
