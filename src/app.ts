@@ -183,7 +183,7 @@ function notFound(request: Request, requestId: string, role: HostRole = 'shared'
   const { path } = readTarget(request.url);
   const reason =
     role === 'manage'
-      ? 'This host serves the management page and API alone, and forwards nothing'
+      ? 'This host serves only the management page and API, and forwards nothing'
       : 'Paths under /_edge/ are its own and are never forwarded';
   return problemResponse(
     {

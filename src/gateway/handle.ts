@@ -242,7 +242,7 @@ function unavailable(): Rejection {
 function tooManyRequests(policy: RateLimitPolicy): Rejection {
   return reject(
     'rate_limited',
-    'Cannot answer so many requests with this API key. Wait, then send them more slowly',
+    'Cannot forward another request with this API key: its rate limit is reached. Wait, then send requests more slowly',
     { limit: policy },
   );
 }

@@ -29,7 +29,7 @@ export function fetchFromHandler(handler: Handler, received: Request): typeof fe
       throw error;
     });
     if (!(response instanceof Response)) {
-      throw new TypeError('Cannot use what the upstream handler returned: it is no Response');
+      throw new TypeError('Cannot use what the upstream handler returned: it is not a Response');
     }
     return response;
   };

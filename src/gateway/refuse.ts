@@ -90,7 +90,7 @@ function networkOf({ request }: Facts): string | null {
 function tooManyFailures(policy: RateLimitPolicy, cause: string): Rejection {
   return reject(
     'rate_limited',
-    'Cannot try so many API keys from one address. Wait, then send the right one',
+    'Cannot check another API key from this address: too many were wrong. Wait, then send the right one',
     { cause, limit: policy },
   );
 }
@@ -131,8 +131,7 @@ export function failureResponse(
 }
 
 const failureDetails = {
-  internal_error:
-    'Cannot answer the request: something went wrong at the edge. Tell the operator the request id',
+  internal_error: 'Cannot answer the request: the edge failed. Send the operator the request id',
   unavailable:
     'Cannot answer the request: the configuration of the edge has problems. "npx wrangler tail" lists them with the request id',
 } as const;

@@ -19,7 +19,7 @@ export function isPlainHttp({ url, headers }: Request): boolean {
 export function httpsRequired(): Rejection {
   return reject(
     'https_required',
-    'Cannot accept credentials over plain http: anybody on the way can read them. Use https, and replace the token that was sent',
+    'Cannot accept credentials over plain http: anybody on the network path can read them. Use https, and replace the token that you sent',
   );
 }
 

@@ -176,7 +176,7 @@ const tooManyGuesses: AuthenticationResult = {
   ok: false,
   problem: problem(
     'rate_limited',
-    'Cannot try so many admin tokens from one address. Wait, then send the right one',
+    'Cannot check another admin token from this address: too many were wrong. Wait, then send the right one',
   ),
   headers: { 'Retry-After': String(SIGN_IN_RETRY_SECONDS) },
 };

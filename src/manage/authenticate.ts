@@ -91,7 +91,7 @@ async function identify(token: string, people: People): Promise<AuthenticationRe
         ok: false,
         problem: problem(
           'account_unknown',
-          `Cannot manage keys: the claim ${JSON.stringify(people.ownerClaim)} of the token names no account`,
+          `Cannot manage keys: the claim ${JSON.stringify(people.ownerClaim)} of the token does not name an owner`,
         ),
         headers: {},
       };
@@ -111,7 +111,7 @@ async function identify(token: string, people: People): Promise<AuthenticationRe
 function refuseToken(cause: string): AuthenticationResult {
   return refusal(
     'invalid_credentials',
-    'Cannot manage keys: the token is neither the admin token nor one of a signed-in person. An API key cannot manage keys',
+    'Cannot manage keys: the token is neither the admin token nor a valid sign-in token. An API key cannot manage keys',
     'Bearer error="invalid_token"',
     cause,
   );

@@ -165,7 +165,7 @@ export const keySchema = v.object({
   retiringTokens: v.pipe(
     v.array(v.object({ endsAt: outgoingTime })),
     v.description(
-      'The tokens from before a roll whose grace goes on, the one that ends last first. They stop with the key, if that is earlier.',
+      'The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.',
     ),
   ),
 });

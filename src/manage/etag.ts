@@ -31,6 +31,6 @@ export function staleness(
   if (tags.includes(etagOf(key))) return null;
   return problem(
     'precondition_failed',
-    `Cannot change the key: If-Match is not its present version ${etagOf(key)}. Read the key again, and decide anew`,
+    `Cannot change the key: If-Match is not its present version ${etagOf(key)}. Read the key again, and check your change`,
   );
 }

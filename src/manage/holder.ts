@@ -52,7 +52,7 @@ export function invalidKey(): Refusal {
   return refusal(
     problem(
       'invalid_key',
-      'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
+      'Cannot authorize the request: the API key is not valid. Check that you copied the whole key, and that it is not revoked, disabled or expired',
     ),
     { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
   );

@@ -59,7 +59,7 @@ export async function once(
     return refusal(
       problem(
         'malformed_header',
-        `Cannot read the Idempotency-Key: 1 to ${IDEMPOTENCY_KEY_MAX_LENGTH} visible ASCII characters without blanks are wanted, such as a UUID`,
+        `Cannot read the Idempotency-Key: 1 to ${IDEMPOTENCY_KEY_MAX_LENGTH} visible ASCII characters without spaces are required, such as a UUID`,
       ),
     );
   }
@@ -136,7 +136,7 @@ async function replay(call: Call, name: Name, kept: KeptAnswer): Promise<Operati
     return refusal(
       problem(
         'token_not_replayable',
-        `Cannot show the token of ${JSON.stringify(body['id'])} again: this request was carried out before, and tokens are shown once`,
+        `Cannot show the token of ${JSON.stringify(body['id'])} again: an earlier request with this Idempotency-Key succeeded, and tokens are shown once`,
         { extensions: { keyId: body['id'] } },
       ),
     );

@@ -86,7 +86,7 @@ export const keyOperations: readonly Operation[] = [
     name: 'createKey',
     summary: 'Create a key',
     description:
-      'The token is shown in this answer and never again. People own what they create, whatever "owner" says.',
+      'Only this response shows the token. A person owns the keys that they create, whatever "owner" says.',
     body: {
       schema: createKeySchema,
       example: createExample,
@@ -162,7 +162,7 @@ export const keyOperations: readonly Operation[] = [
     name: 'rollKey',
     summary: 'Give a key a new token',
     description:
-      'The tokens so far end after "graceSeconds", which is 0 unless it is given. The new token is shown in this answer and never again.',
+      'The previous tokens expire after "graceSeconds", which is 0 by default. Only this response shows the new token.',
     body: {
       schema: rollKeySchema,
       example: { graceSeconds: 3600 },
@@ -359,7 +359,7 @@ export async function changeKey(
   return refusal(
     problem(
       'conflict',
-      'Cannot change the key: others are changing it at the same time. Try again',
+      'Cannot change the key: other requests are changing it at the same time. Try again',
     ),
   );
 }
@@ -441,6 +441,6 @@ function isSameState(left: ShownKey, right: ShownKey): boolean {
 function tooManyTokens() {
   return problem(
     'too_many_tokens',
-    `Cannot roll the key with a grace: ${TOKENS_PER_KEY} of its tokens still work. Roll it with "graceSeconds": 0 to end them all, or wait`,
+    `Cannot roll the key with a grace: ${TOKENS_PER_KEY} of its tokens are still valid. Roll it with "graceSeconds": 0 to end them all, or wait`,
   );
 }

@@ -184,7 +184,7 @@ async function readReports(
     management.log({ event: 'management_refused', requestId, code: 'invalid_signature', cause });
     // The log tells what was wrong with it; the caller is not told.
     const detail =
-      'Cannot take the report: GitHub has not signed it with a key that this deployment knows';
+      'Cannot accept the report: GitHub has not signed it with a key that this deployment knows';
     return refusal(problem('invalid_signature', detail));
   };
   const signed = readSignature(request.headers, keys);

@@ -337,7 +337,7 @@ const sharedParameters: Json = {
     in: 'header',
     required: false,
     description:
-      'The ETag of the key as it was read. The change is refused if it is another by now.',
+      'The ETag of the key as you read it. The change is rejected if the key has another one now.',
     schema: { type: 'string' },
     example: '"3"',
   },
@@ -363,7 +363,7 @@ const sharedHeaders: Json = {
 };
 
 const internalError: Json = {
-  description: `${rejectionKinds.internal_error.title}. It says nothing else; tell the operator the request id.`,
+  description: `${rejectionKinds.internal_error.title}. It says nothing else; send the operator the request id.`,
   content: {
     'application/json': {
       schema: reference('schemas', 'Problem'),

@@ -74,7 +74,7 @@ function unsupported(mediaType: string | undefined): Problem {
 export function bodyTooLarge(maxBytes: number): Problem {
   return problem(
     'body_too_large',
-    `Cannot read the body: it is larger than ${maxBytes} bytes, the most that this endpoint takes`,
+    `Cannot read the body: it is larger than ${maxBytes} bytes, the most that this endpoint accepts`,
   );
 }
 

@@ -90,7 +90,7 @@ export interface Key {
    */
   lastUsedAt: string | null;
   /**
-   * The tokens from before a roll whose grace goes on, the one that ends last first. They stop with the key, if that is earlier.
+   * The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.
    */
   retiringTokens: {
     endsAt: string;
@@ -141,7 +141,7 @@ export interface KeyWithToken {
    */
   lastUsedAt: string | null;
   /**
-   * The tokens from before a roll whose grace goes on, the one that ends last first. They stop with the key, if that is earlier.
+   * The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.
    */
   retiringTokens: {
     endsAt: string;
@@ -910,7 +910,7 @@ export interface paths {
       parameters: {
         query?: never;
         header?: {
-          /** The ETag of the key as it was read. The change is refused if it is another by now. */
+          /** The ETag of the key as you read it. The change is rejected if the key has another one now. */
           'If-Match'?: string;
         };
         path: {
@@ -948,7 +948,7 @@ export interface paths {
       parameters: {
         query?: never;
         header?: {
-          /** The ETag of the key as it was read. The change is refused if it is another by now. */
+          /** The ETag of the key as you read it. The change is rejected if the key has another one now. */
           'If-Match'?: string;
         };
         path: {
@@ -986,7 +986,7 @@ export interface paths {
         header?: {
           /** A random text, such as a UUID. The same request with the same key within 24 hours is not carried out again and gets the same answer, its token included: that is kept encrypted, under a key that is derived from this text and the admin token, and can no longer be shown when the admin token was changed (409). Only success is kept. */
           'Idempotency-Key'?: string;
-          /** The ETag of the key as it was read. The change is refused if it is another by now. */
+          /** The ETag of the key as you read it. The change is rejected if the key has another one now. */
           'If-Match'?: string;
         };
         path: {

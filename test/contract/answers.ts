@@ -20,20 +20,20 @@ export const refusalKinds = {
     title: 'Authorization header not understood',
     challenge: 'Bearer error="invalid_request"',
     detail:
-      'Cannot read the Authorization header: exactly one "Bearer <API key>" is wanted, without quotes, commas or further parameters',
+      'Cannot read the Authorization header: it must be exactly one "Bearer <API key>", without quotes, commas or further parameters',
   },
   invalid_key: {
     status: 401,
     title: 'API key not valid',
     challenge: 'Bearer error="invalid_token"',
     detail:
-      'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
+      'Cannot authorize the request: the API key is not valid. Check that you copied the whole key, and that it is not revoked, disabled or expired',
   },
   invalid_origin: {
     status: 403,
     title: 'Origin not understood',
     detail:
-      'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
+      'Cannot read the Origin header: it must be exactly one origin, such as "https://app.example"',
   },
   cors_not_enabled: { status: 403, title: 'API key not made for browsers' },
   origin_not_allowed: { status: 403, title: 'Origin not allowed for this API key' },
@@ -59,8 +59,7 @@ export const refusalKinds = {
   internal_error: {
     status: 500,
     title: 'Internal error',
-    detail:
-      'Cannot answer the request: something went wrong at the edge. Tell the operator the request id',
+    detail: 'Cannot answer the request: the edge failed. Send the operator the request id',
   },
 } as const satisfies Record<string, RefusalKind>;
 

@@ -153,7 +153,7 @@ export function allowAdvice(origin: string, key: string): string {
 function corsNotEnabled(origin: string): Outcome {
   return {
     code: 'cors_not_enabled',
-    detail: `Cannot use this API key from a browser page on "${origin}": it was made for backends. Create a key with CORS access that lists ${isOpaque(origin) ? 'the origin "*"' : 'this origin'}, and never put a backend key into a page`,
+    detail: `Cannot use this API key from a browser page on "${origin}": the key is for backends. Create a key with CORS access that lists ${isOpaque(origin) ? 'the origin "*"' : 'this origin'}, and never put a backend key into a page`,
   };
 }
 

@@ -69,7 +69,7 @@ export function authorize(request: AuthorizationRequest): Decision {
 export function invalidKey(cause: string): Rejection {
   return reject(
     'invalid_key',
-    'Cannot authorize the request: the API key is not valid. Check that it was copied whole, and that it was not revoked, disabled or left to expire',
+    'Cannot authorize the request: the API key is not valid. Check that you copied the whole key, and that it is not revoked, disabled or expired',
     { cause },
   );
 }
@@ -86,7 +86,7 @@ export function clientTokenExpired(): Rejection {
 export function invalidOrigin(): Rejection {
   return reject(
     'invalid_origin',
-    'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
+    'Cannot read the Origin header: it must be exactly one origin, such as "https://app.example"',
   );
 }
 
@@ -149,7 +149,7 @@ export function matchPublicRoute(
 function corsNotEnabled(origin: WebOrigin): Rejection {
   return reject(
     'cors_not_enabled',
-    `Cannot use this API key from a browser page on "${origin.value}": it was made for backends. Create a key with CORS access that lists ${origin.isOpaque ? 'the origin "*"' : 'this origin'}, and never put a backend key into a page`,
+    `Cannot use this API key from a browser page on "${origin.value}": the key is for backends. Create a key with CORS access that lists ${origin.isOpaque ? 'the origin "*"' : 'this origin'}, and never put a backend key into a page`,
   );
 }
 

@@ -40,7 +40,7 @@ export function readBearer(authorization: string | null): BearerResult {
     return refuse(
       reject(
         'malformed_credentials',
-        'Cannot read the Authorization header: exactly one "Bearer <API key>" is wanted, without quotes, commas or further parameters',
+        'Cannot read the Authorization header: it must be exactly one "Bearer <API key>", without quotes, commas or further parameters',
       ),
     );
   }

@@ -70,7 +70,7 @@ export function readTokenForm(token: string): TokenForm {
 /** The HMAC key of the tags, as D1 holds it: 32 bytes in hexadecimal. Throws on anything else. */
 export async function importTagKey(hex: string): Promise<CryptoKey> {
   if (!/^[0-9a-f]{64}$/.test(hex)) {
-    throw new Error('Cannot use the token tag key: 64 hexadecimal digits are wanted');
+    throw new Error('Cannot use the token tag key: it must be 64 hexadecimal digits');
   }
   const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);

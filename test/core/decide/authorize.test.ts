@@ -577,7 +577,7 @@ test('invalidOrigin() says what is wanted, and quotes nothing', () => {
   expect(invalidOrigin()).toEqual({
     code: 'invalid_origin',
     detail:
-      'Cannot read the Origin header: exactly one origin such as "https://app.example" is wanted',
+      'Cannot read the Origin header: it must be exactly one origin, such as "https://app.example"',
   });
 });
 

@@ -272,7 +272,7 @@ describe('importTagKey() refuses', () => {
       () => null,
       (error: unknown) => String(error),
     );
-    expect(problem).toBe('Error: Cannot use the token tag key: 64 hexadecimal digits are wanted');
+    expect(problem).toBe('Error: Cannot use the token tag key: it must be 64 hexadecimal digits');
   });
 });
 
