@@ -11,12 +11,16 @@
  */
 
 import { clientTokenExpired, type Decision, invalidKey } from '../core/decide/authorize.ts';
-import { readBearer } from '../core/decide/bearer.ts';
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey, isOpen } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
 import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
+import {
+  EDGE_SUBPROTOCOL,
+  readCredentials,
+  readSubprotocols,
+} from '../core/decide/subprotocols.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
@@ -78,7 +82,7 @@ export async function handle(
 /** Answers a request that needs a key: finds the key, and asks the rules about it. */
 async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> {
   const { request, origin, scope } = facts;
-  const bearer = readBearer(request.headers.get('authorization'));
+  const bearer = readCredentials(request.headers.get('authorization'), offeredBy(request));
   if (!bearer.ok) return respondToBadCredentials(gateway, facts, bearer.rejection);
 
   const known = gateway.directory.recall(bearer.token, scope);
@@ -182,6 +186,10 @@ async function forwardFor(
     // Without it, a page of another origin reads neither. https://www.w3.org/TR/server-timing/
     if (grant !== null) headers.set('Timing-Allow-Origin', grant);
   }
+  if (response.webSocket !== null && !headers.has(SUBPROTOCOL_HEADER)) {
+    // A browser fails a WebSocket whose offer was not answered: https://websockets.spec.whatwg.org/
+    if (offeredBy(facts.request)?.hasEdge) headers.set(SUBPROTOCOL_HEADER, EDGE_SUBPROTOCOL);
+  }
   const { key, isStale } = caller;
   const held =
     key === null || token === null
@@ -198,6 +206,14 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
   const { keyTiming, nowMs } = scope;
   const key = keyTiming && `key;dur=${keyTiming.durationMs};desc="${keyTiming.source}", `;
   return `${key ?? ''}edge;dur=${sentAtMs - nowMs}, upstream;dur=${answeredAtMs - sentAtMs}`;
+}
+
+const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';
+
+/** The subprotocols of a request for a WebSocket that are for the edge; `null`: there are none. */
+function offeredBy({ headers }: Request) {
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') return null;
+  return readSubprotocols(headers.get(SUBPROTOCOL_HEADER));
 }
 
 /** The caller of a public route. */

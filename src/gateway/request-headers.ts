@@ -15,6 +15,7 @@ import {
   isForwarded,
   isReported,
 } from '../core/decide/request-headers.ts';
+import { readSubprotocols } from '../core/decide/subprotocols.ts';
 import { withoutOwnCookies } from '../core/isolation/own-cookies.ts';
 import { dropNominated } from './header-names.ts';
 import { HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES } from './limits.ts';
@@ -58,6 +59,7 @@ export function createHeaderFilter(additional: AdditionalHeaders): HeaderFilter 
       const fate = fateOf(name);
       if (isForwarded(fate, scope)) {
         if (name === 'cookie') dropOwnCookies(headers);
+        else if (name === 'sec-websocket-protocol') dropOwnSubprotocols(headers);
         continue;
       }
       headers.delete(name);
@@ -81,6 +83,14 @@ function dropOwnCookies(headers: Headers): void {
   const others = withoutOwnCookies(cookies);
   if (others === null) headers.delete('cookie');
   else if (others !== cookies) headers.set('cookie', others);
+}
+
+/** The subprotocols for the edge hold the token, which the upstream never sees. */
+function dropOwnSubprotocols(headers: Headers): void {
+  const offered = readSubprotocols(headers.get('sec-websocket-protocol'));
+  if (offered === null) return;
+  if (offered.others.length === 0) headers.delete('sec-websocket-protocol');
+  else headers.set('sec-websocket-protocol', offered.others.join(', '));
 }
 
 /** With another method than GET, the runtime would turn the upgrade into a GET of the same URL. */

@@ -25,6 +25,12 @@ export const rejectionHelp: Readonly<
     remedy:
       'Check that you copied the whole token. The owner of the key can see its state, and can run "keys explain --token-stdin" on the command line.',
   },
+  subprotocol_required: {
+    meaning:
+      'A page opened a WebSocket with its token as the only subprotocol, so no response could satisfy the browser.',
+    remedy:
+      'Offer "edge-authorizer" beside the token: new WebSocket(url, ["edge-authorizer", "edge-authorizer.bearer.<token>"]).',
+  },
   client_token_expired: {
     meaning:
       'The client token has reached its end, or the owner of its API key has voided the client tokens that were issued so far.',

@@ -49,6 +49,7 @@ export const rejectionKinds = {
     grantScope: 'registered',
     challenge: 'Bearer error="invalid_token"',
   },
+  subprotocol_required: { status: 400, title: 'Subprotocol required', grantScope: 'none' },
   // A code of its own, so that a page knows to fetch another token.
   client_token_expired: {
     status: 401,
