@@ -62,6 +62,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       limits: {
         failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
         keys: keyLimit,
+        clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
       },
       hasBasePath: hasBasePath(config.upstreamUrl),
       exposed: exposedHeaders(config.exposeHeaders),

@@ -23,7 +23,7 @@ export interface Written {
 /** Checks settings against each other. Returns the groups, and settings whose default is another's. */
 export function checkTogether(
   written: Written,
-): Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit'> {
+): Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit' | 'clientLimit'> {
   checkAuthorizationOnce(written);
   return {
     feedRefreshSeconds: readFeedRefresh(written),
@@ -32,6 +32,7 @@ export function checkTogether(
     assertion: readAssertion(written),
     failureLimit: readLimit(written, 'FAILURE_LIMITER', 'FAILURE_LIMIT', 'failures'),
     keyLimit: readLimit(written, 'KEY_LIMITER', 'KEY_LIMIT', 'key'),
+    clientLimit: readLimit(written, 'CLIENT_LIMITER', 'CLIENT_LIMIT', 'client'),
   };
 }
 
@@ -116,8 +117,8 @@ function readAssertion({ values, isSet, isBroken, report }: Written): AssertionC
 
 function readLimit(
   { values, isSet, isBroken, binding, report }: Written,
-  limiter: 'FAILURE_LIMITER' | 'KEY_LIMITER',
-  name: 'FAILURE_LIMIT' | 'KEY_LIMIT',
+  limiter: 'FAILURE_LIMITER' | 'KEY_LIMITER' | 'CLIENT_LIMITER',
+  name: 'FAILURE_LIMIT' | 'KEY_LIMIT' | 'CLIENT_LIMIT',
   policy: string,
 ) {
   const limit = values[name] ?? null;

@@ -14,6 +14,7 @@ export interface Bindings {
   readonly SIGN_IN_LIMITER?: RateLimit;
   readonly FAILURE_LIMITER?: RateLimit;
   readonly KEY_LIMITER?: RateLimit;
+  readonly CLIENT_LIMITER?: RateLimit;
   readonly ANALYTICS?: AnalyticsEngineDataset;
 }
 
@@ -55,7 +56,7 @@ export const bindings: { readonly [Name in keyof Bindings]-?: Binding } = {
     sign: ['limit', 'ratelimits'],
     about: 'Counts attempts to sign in to the page. Without it, every isolate counts its own.',
   },
-  // The next two are checked together with their settings: cross-checks.ts.
+  // The next three are checked together with their settings: cross-checks.ts.
   FAILURE_LIMITER: {
     type: 'RateLimit',
     about: 'Limits failed authentications per client address. Without it, they are not limited.',
@@ -63,6 +64,11 @@ export const bindings: { readonly [Name in keyof Bindings]-?: Binding } = {
   KEY_LIMITER: {
     type: 'RateLimit',
     about: 'Limits requests per key. Without it, they are not limited.',
+  },
+  CLIENT_LIMITER: {
+    type: 'RateLimit',
+    about:
+      'Limits requests with client tokens per visitor: by key and `sub`, or by address without a `sub`. Without it, they are not limited.',
   },
   ANALYTICS: {
     type: 'AnalyticsEngineDataset',

@@ -215,6 +215,11 @@ export const settings = {
     binding: 'KEY_LIMITER',
     policy: 'key',
   }),
+  CLIENT_LIMIT: rateLimit({
+    about: 'The same for the binding `CLIENT_LIMITER`.',
+    binding: 'CLIENT_LIMITER',
+    policy: 'client',
+  }),
   SERVER_TIMING: flag({
     about: '`true` reports the time spent in the edge and in the upstream.',
   }),

@@ -32,6 +32,8 @@ export interface Gateway {
     readonly failures: FailureLimit | null;
     /** Requests, by the id of their key. */
     readonly keys: Limit | null;
+    /** Requests with client tokens, by key and visitor. */
+    readonly clients: Limit | null;
   };
   /** Whether the management page is on the hosts that the gateway serves. */
   readonly sharesPageHost: boolean;

@@ -14,13 +14,14 @@ import { clientTokenExpired, type Decision, invalidKey } from '../core/decide/au
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey, isOpen } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
-import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
+import { clientNetwork, type RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import {
   EDGE_SUBPROTOCOL,
   readCredentials,
   readSubprotocols,
 } from '../core/decide/subprotocols.ts';
+import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
@@ -105,6 +106,11 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   const limit = gateway.limits.keys;
   if (limit !== null && !(await limit.take(found.key.id))) {
     return respondWithRejection(gateway, facts, tooManyRequests(limit.policy), found);
+  }
+
+  const perVisitor = found.key.client === null ? null : gateway.limits.clients;
+  if (perVisitor !== null && !(await perVisitor.take(visitorOf(facts, found.key)))) {
+    return respondWithRejection(gateway, facts, tooManyRequests(perVisitor.policy), found);
   }
 
   scope.startDeferredWrites();
@@ -206,6 +212,13 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
   const { keyTiming, nowMs } = scope;
   const key = keyTiming && `key;dur=${keyTiming.durationMs};desc="${keyTiming.source}", `;
   return `${key ?? ''}edge;dur=${sentAtMs - nowMs}, upstream;dur=${answeredAtMs - sentAtMs}`;
+}
+
+/** What a visitor is counted under: the key and the `sub` of the client token, or else the network. */
+function visitorOf({ request }: Facts, { id, client }: Key): string {
+  const subject = client?.subject ?? null;
+  if (subject !== null) return `${id} sub ${subject}`;
+  return `${id} address ${clientNetwork(request.headers.get('cf-connecting-ip') ?? '')}`;
 }
 
 const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';

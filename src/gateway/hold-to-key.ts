@@ -59,7 +59,15 @@ function askAgain(gateway: Gateway, facts: Facts, keyId: string, token: string):
     if (found.outcome === 'unavailable') return 'unavailable';
     if (found.outcome === 'unknown') return found.code ?? 'invalid_key';
     if (found.key.id !== keyId) return 'invalid_key';
-    const decision = decideWithKey(found.key, { method, target, origin }, gateway, scope.nowMs);
+    const asked = { method, target, origin };
+    const decision = decideWithKey(openEnded(found.key), asked, gateway, scope.nowMs);
     return decision.allowed ? null : decision.rejection.code;
   };
+}
+
+/** The key without the end of its client token, if its parent lets open connections outlive that. */
+function openEnded(key: Key): Key {
+  const { client } = key;
+  if (client === null || client.endsConnections) return key;
+  return { ...key, client: { ...client, expiresAtMs: Number.POSITIVE_INFINITY } };
 }
