@@ -281,7 +281,14 @@ describe('checkAccess() refuses', () => {
 });
 
 describe('checkAccess() accepts', () => {
-  const backend = { kind: 'backend', allowedOrigins: null, fullAccess: false, rules: null };
+  const noTokens = { clientTokens: null };
+  const backend = {
+    kind: 'backend',
+    allowedOrigins: null,
+    fullAccess: false,
+    rules: null,
+    ...noTokens,
+  };
 
   test.each([
     ['nothing', undefined],
@@ -338,6 +345,7 @@ describe('checkAccess() accepts', () => {
         ],
         fullAccess: false,
         rules: null,
+        ...noTokens,
       },
     });
   });
