@@ -3,6 +3,7 @@
  */
 
 import { type Rejection, reject } from '../core/decide/rejection.ts';
+import { readSubprotocols } from '../core/decide/subprotocols.ts';
 import type { Gateway } from './gateway.ts';
 
 /**
@@ -31,10 +32,17 @@ export function serviceWorkerNotAllowed(): Rejection {
   );
 }
 
+/** Returns whether a request carries a token, in `Authorization` or among its subprotocols. */
+function carriesToken({ headers }: Request): boolean {
+  if (headers.has('authorization')) return true;
+  const offered = readSubprotocols(headers.get('sec-websocket-protocol'));
+  return offered !== null && offered.tokens.length > 0;
+}
+
 /** Returns the rejection of a request by its transport; `null` if there is nothing against it. */
 export function rejectTransport(gateway: Gateway, request: Request): Rejection | null {
   const { config, sharesPageHost } = gateway;
-  if (!config.allowHttp && isPlainHttp(request) && request.headers.has('authorization')) {
+  if (!config.allowHttp && isPlainHttp(request) && carriesToken(request)) {
     return httpsRequired();
   }
   // A service worker of the API would answer for the management page, which is on this host too.

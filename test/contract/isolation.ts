@@ -352,6 +352,7 @@ export function describeIsolation(deploy: Deploy): void {
         ['/public/x', bearer(full)],
         ['/x', ['Authorization', 'Bearer ea_sk_invented']],
         ['/x', ['Authorization', 'Basic YTpi']],
+        ['/x', ['Sec-WebSocket-Protocol', `edge-authorizer, edge-authorizer.bearer.${full.token}`]],
         ['/_edge/v1/keys', operator],
         ['/_edge/v1/openapi.json', operator],
         ['/_edge/', operator],
