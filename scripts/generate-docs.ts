@@ -1,7 +1,9 @@
-/** Writes the parts of `docs/` that are made from the code: `api.md`, `configuration.md`, `errors.md`, and the
- * vectors of client tokens. */
+/**
+ * Writes the parts of `docs/` that are made from the code: `api.md`, `configuration.md`, `errors.md`, the
+ * events in `observability.md`, and the vectors of client tokens.
+ */
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 
 // Named at run time only: the Worker's sources are of another program, with types of its own.
 const load = (path: string) => import(new URL(path, import.meta.url).href);
@@ -9,10 +11,12 @@ const { operations } = await load('../src/manage/api.ts');
 const { describeApi } = await load('../src/manage/openapi.ts');
 const { settings } = await load('../src/config/settings.ts');
 const { bindings } = await load('../src/config/env.ts');
+const { eventDescriptions } = await load('../src/log/event-descriptions.ts');
 const { apiReference } = await load('./api-reference.ts');
 const { configurationReference } = await load('./configuration-reference.ts');
 const { clientTokenVectors } = await load('./client-token-vectors.ts');
 const { errorReference } = await load('./error-reference.ts');
+const { withEventReference } = await load('./event-reference.ts');
 
 const write = (name: string, text: string) =>
   writeFile(new URL(`../docs/${name}`, import.meta.url), text);
@@ -20,3 +24,5 @@ await write('api.md', apiReference(describeApi(operations)));
 await write('configuration.md', configurationReference(settings, bindings));
 await write('errors.md', errorReference());
 await write('client-token-vectors.json', await clientTokenVectors());
+const observability = await readFile(new URL('../docs/observability.md', import.meta.url), 'utf8');
+await write('observability.md', withEventReference(observability, eventDescriptions));

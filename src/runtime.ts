@@ -10,6 +10,7 @@ import {
   REFUSED_ADDRESS_SECONDS,
   REFUSED_ADDRESSES_IN_MEMORY,
 } from './gateway/limits.ts';
+import type { LogEvent } from './log/events.ts';
 import { toLogLines } from './log/log-line.ts';
 
 /** Returns the result of `work`. Rejects if it takes longer. */
@@ -30,9 +31,9 @@ export async function withTimeout<Result>(
   }
 }
 
-/** Writes one structured line, or a few. Callers put no token, Authorization header or secret into it. */
-export function log(line: object): void {
-  for (const text of toLogLines(line)) console.log(text);
+/** Writes an event as one JSON line, or a few. */
+export function log(event: LogEvent): void {
+  for (const text of toLogLines(event)) console.log(text);
 }
 
 /**

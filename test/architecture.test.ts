@@ -13,14 +13,14 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   problem: { areas: ['core'], packages: [] },
   config: { areas: ['core', 'leaks'], packages: [] },
   leaks: { areas: ['core'], packages: [] },
-  keys: { areas: ['core'], packages: [] },
-  usage: { areas: ['core'], packages: ['valibot'] },
+  keys: { areas: ['core', 'log'], packages: [] },
+  usage: { areas: ['core', 'log'], packages: ['valibot'] },
   health: { areas: ['core', 'problem'], packages: [] },
-  gateway: { areas: ['core', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
+  gateway: { areas: ['core', 'log', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
   // For backends of others: mints client tokens offline.
   'client-tokens': { areas: ['core'], packages: [] },
   manage: {
-    areas: ['core', 'keys', 'usage', 'leaks', 'problem', 'config'],
+    areas: ['core', 'log', 'keys', 'usage', 'leaks', 'problem', 'config'],
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],
   },
   app: {

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { apiReference } from '../scripts/api-reference.ts';
 import { configurationReference } from '../scripts/configuration-reference.ts';
 import { errorReference } from '../scripts/error-reference.ts';
+import { withEventReference } from '../scripts/event-reference.ts';
 import { bindings } from '../src/config/env.ts';
 import { settings } from '../src/config/settings.ts';
 import { rejectionKinds } from '../src/core/decide/rejection.ts';
+import { eventDescriptions } from '../src/log/event-descriptions.ts';
 import { operations } from '../src/manage/api.ts';
 import { describeApi } from '../src/manage/openapi.ts';
 import { problemKinds } from '../src/manage/problems.ts';
@@ -171,6 +173,18 @@ describe('docs/configuration.md', () => {
   it('cannot be made with a number whose name has no unit', () => {
     const planted = { NEW: { defaultText: 5, accepts: '', about: 'A number.' } };
     expect(() => configurationReference(planted, {})).toThrow(/NEW does not end in a unit/);
+  });
+});
+
+describe('docs/observability.md', () => {
+  it('describes the events that `npm run docs` finds in src/log', () => {
+    const text = markdown.get('docs/observability.md') ?? '';
+    expect(text).toBe(withEventReference(text, eventDescriptions));
+    expect(text).toContain('| `failed` |');
+  });
+
+  it('cannot be made without the places for the events', () => {
+    expect(() => withEventReference('# Observability\n', eventDescriptions)).toThrow(/marker/);
   });
 });
 

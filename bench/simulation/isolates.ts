@@ -23,8 +23,8 @@ export function startIsolate(
     feedCache: stores.feedCache(cache, place),
     now: () => time.nowMs,
     withTimeout: time.withTimeout,
-    log: ({ event, error }) => {
-      throw new Error(`${event} in a simulation without failures: ${error}`);
+    log: (event) => {
+      throw new Error(`${JSON.stringify(event)} in a simulation without failures`);
     },
     restrictedRoutes,
   });

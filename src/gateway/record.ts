@@ -3,11 +3,12 @@
  * sample of those that are allowed. No token and no header of the client's that was not parsed.
  */
 
+import type { Log, LogEvent } from '../log/events.ts';
 import type { RequestRecord } from './gateway.ts';
 
 /** Where outcomes go. */
 export interface RecorderOptions {
-  readonly log: (line: Readonly<Record<string, unknown>>) => void;
+  readonly log: Log;
   /** Counts outcomes for dashboards, where it is bound. */
   readonly analytics: Pick<AnalyticsEngineDataset, 'writeDataPoint'> | null;
   /** How many of a hundred allowed requests are logged. */
@@ -50,7 +51,7 @@ function toDataPoint(
 }
 
 /** Members that are `undefined` are not in the line. */
-function toLogLine(record: RequestRecord, durationMs: number, country: string) {
+function toLogLine(record: RequestRecord, durationMs: number, country: string): LogEvent {
   const { facts, code, key } = record;
   return {
     event: code === 'allowed' ? 'allowed' : 'refused',

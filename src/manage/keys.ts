@@ -401,13 +401,21 @@ export function noteOf(
   return { atMs, actor: caller.actor, requestId, answer: null };
 }
 
-/** Tells everybody who has to know of a change that was committed. */
+/** A change as the log has it, without who made it. */
+type Change =
+  | {
+      readonly event: 'key_created' | 'key_edited' | 'key_rolled' | 'key_revoked';
+      readonly keyId: string;
+    }
+  | { readonly event: 'keys_imported'; readonly count: number };
+
+/** Logs a committed change, and lets the isolate and KV follow it. */
 export async function committed(
   { management, caller, requestId, runInBackground }: Context,
-  line: { readonly event: string; readonly keyId?: string; readonly count?: number },
+  change: Change,
   tokenHashes: readonly string[],
 ): Promise<void> {
-  management.log({ ...line, requestId, actor: caller.actor });
+  management.log({ ...change, requestId, actor: caller.actor });
   await management.onChange(tokenHashes, runInBackground);
 }
 

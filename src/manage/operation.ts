@@ -10,6 +10,7 @@ import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
+import type { Log } from '../log/events.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
 import type { Manager } from './authenticate.ts';
@@ -48,7 +49,7 @@ export interface Management {
   /** Resolves once other events of the isolate had their turn. */
   readonly pause: () => Promise<void>;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
-  readonly log: (line: Readonly<Record<string, unknown>>) => void;
+  readonly log: Log;
   /**
    * Called after every commit, with the tokens that changed, so that this isolate and KV follow at
    * once. Never rejects: the change stands, whatever happens here.

@@ -6,6 +6,7 @@
  * merged any more. Each message is acknowledged or put back by itself.
  */
 
+import type { Log } from '../log/events.ts';
 import { batchIdFrom, type ClosedBatch, DAY_MS, readBatch } from './batch.ts';
 import { mergeUsage } from './d1.ts';
 import {
@@ -23,7 +24,7 @@ export interface ConsumerOptions {
   readonly now: () => number;
   /** Rejects after so many milliseconds, unless the work is done before. */
   readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
-  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+  readonly log: Log;
 }
 
 interface Delivery {

@@ -11,6 +11,7 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
+import type { EventName, Log, LogEvent } from '../log/events.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from './limits.ts';
 import { UsageOutbox } from './outbox.ts';
@@ -35,21 +36,8 @@ export interface UsageCounterOptions {
   readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
   /** Makes a UUID. */
   readonly newId: () => string;
-  readonly log: (event: UsageEvent) => void;
+  readonly log: Log;
 }
-
-/** Something that operators should know of the counting; told once a minute each. */
-export type UsageEvent =
-  | {
-      readonly event: 'usage_hand_over_failed';
-      readonly error: string;
-      readonly waitingBatches: number;
-    }
-  | {
-      readonly event: 'usage_overflow';
-      readonly unattributedRequests: number;
-      readonly droppedOrigins: number;
-    };
 
 /** See the file's head. */
 export interface UsageCounter {
@@ -92,7 +80,7 @@ const LOG_EVERY_MS = 60_000;
 export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
   const { flushMs, now, wait } = options;
   const tallies = new UsageTallies();
-  const loggedMs = new Map<UsageEvent['event'], number>();
+  const loggedMs = new Map<EventName, number>();
   const outbox = new UsageOutbox({
     ...options,
     onFailure: (error) =>
@@ -158,7 +146,7 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
     }
   }
 
-  function logOncePerMinute(event: UsageEvent): void {
+  function logOncePerMinute(event: LogEvent): void {
     const nowMs = now();
     if (nowMs - (loggedMs.get(event.event) ?? NOT_ARRANGED) < LOG_EVERY_MS) return;
     loggedMs.set(event.event, nowMs);

@@ -14,10 +14,10 @@ import {
   type DirectoryOptions,
   type KeyDirectory,
 } from '../../src/keys/lookup/directory.ts';
-import type { StorageEvent } from '../../src/keys/lookup/failure-log.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
+import type { LogEvent } from '../../src/log/events.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { createRandom } from '../keys-model/random.ts';
 import { MODEL_TAG_KEY_HEX, readLines, readVersion, Truth } from '../keys-model/truth.ts';
@@ -132,7 +132,7 @@ export class Edge {
   readonly copies = new Map<string, Versioned<never>>();
   /** What the data centre's cache holds, with no end of its life unless a test ends it. */
   shared: SharedPoll | null = null;
-  readonly events: StorageEvent[] = [];
+  readonly events: LogEvent[] = [];
 
   /** An isolate that knows nothing yet. Its clock may be wrong. */
   isolate(settings: Partial<IsolateSettings> & { readonly clockMs?: number } = {}): EdgeIsolate {

@@ -4,13 +4,13 @@
  */
 
 import { env } from 'cloudflare:workers';
+import type { LogEvent } from '../../src/log/events.ts';
 import { type ClosedBatch, readBatch } from '../../src/usage/batch.ts';
 import { consumeUsage, type UsageMessage } from '../../src/usage/consumer.ts';
 import {
   type CountContext,
   createUsageCounter,
   type UsageCounter,
-  type UsageEvent,
 } from '../../src/usage/counter.ts';
 
 /** Noon, so that no test crosses midnight without meaning to. */
@@ -76,7 +76,7 @@ async function afterPromises(): Promise<void> {
 /** One isolate that counts. */
 export interface Isolate {
   readonly counter: UsageCounter;
-  readonly events: UsageEvent[];
+  readonly events: LogEvent[];
   /** How many pieces of background work requests have left behind. */
   readonly backgroundWork: () => number;
   /** A request that arrives now. */
@@ -90,7 +90,7 @@ export function anIsolate(
   deliver: (batch: ClosedBatch) => Promise<unknown>,
   flushMs = FLUSH_MS,
 ): Isolate {
-  const events: UsageEvent[] = [];
+  const events: LogEvent[] = [];
   let backgroundWork = 0;
   const counter = createUsageCounter({
     deliver,
