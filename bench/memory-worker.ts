@@ -65,10 +65,10 @@ function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDire
   };
   return createKeyDirectory({
     database: {
-      read: async ({ tokenHash }) => ({
+      read: async ({ tokenHash, patterns }) => ({
         feed,
         key: tokenHash === undefined ? null : storedKey(tokenHash, keyOf),
-        registered: { pattern: '*', untilMs: Number.MAX_SAFE_INTEGER },
+        registered: { pattern: patterns?.[0] ?? '*', untilMs: Number.MAX_SAFE_INTEGER },
         rowsRead: 0,
       }),
       readLines: async () => [],

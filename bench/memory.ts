@@ -3,7 +3,7 @@
  *
  *     node bench/memory.ts
  *
- * The estimates are in `weightOfKey` and `weightOf` of `src/keys/lookup/directory.ts`, and bound what one
+ * The estimates are in `weightOfKey` and `weightOf` of `src/keys/lookup/memory-weight.ts`, and bound what one
  * isolate remembers. V8 itself says how large its heap is after a collection.
  */
 
@@ -14,7 +14,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DirectoryStats } from '../src/keys/lookup/directory.ts';
+import type { DirectoryStats } from '../src/keys/lookup/memory-weight.ts';
 import { bundleWorker } from './bundle.ts';
 
 const things = [

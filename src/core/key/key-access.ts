@@ -7,7 +7,12 @@
 
 import { CLIENT_TTL_DEFAULT_SECONDS } from '../client-token/claims.ts';
 import { type FieldProblem, type FoundProblems, ProblemList } from '../field-problem.ts';
-import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../limits.ts';
+import {
+  ENTRIES_PER_RULE,
+  ORIGINS_PER_KEY,
+  RULE_SEGMENTS_PER_KEY,
+  RULES_PER_KEY,
+} from '../limits.ts';
 import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
 import { ROUTE_METHODS } from '../routes/methods.ts';
 import { isLiteral, readRuleId } from '../routes/path-grammar.ts';
@@ -156,7 +161,7 @@ export function checkRules(
   problems: ProblemList,
 ): readonly AccessRule[] {
   if (!checkCount(place, rules, problems, RULES_PER_KEY)) return [];
-  return rules.map((rule, index) => {
+  const checked = rules.map((rule, index) => {
     const path = `${place}[${index}]`;
     const listed = checkCount(`${path}.methods`, rule.methods, problems) ? rule.methods : [];
     const resources = checkCount(`${path}.resources`, rule.resources, problems)
@@ -185,6 +190,21 @@ export function checkRules(
       resources: [...new Set(resources)],
     };
   });
+  checkSegments(checked, problems);
+  return checked;
+}
+
+/** Bounds the work of compiling a key's rules, which a request may have to wait for. */
+function checkSegments(rules: readonly AccessRule[], problems: ProblemList): void {
+  const resources = rules.flatMap((rule) => rule.resources);
+  const segments = resources.reduce((sum, path) => sum + path.split('/').length - 1, 0);
+  if (segments <= RULE_SEGMENTS_PER_KEY) return;
+  problems.add(() => ({
+    path: 'access.rules',
+    value: `${segments} segments`,
+    reason: `the paths of a key's rules may have at most ${RULE_SEGMENTS_PER_KEY} segments together`,
+    fix: 'Cover several paths with one, such as "/files/*" or "/api/asset/:id", or use several keys',
+  }));
 }
 
 function resourceFault(resource: string): Pick<FieldProblem, 'reason' | 'fix'> | null {

@@ -163,7 +163,18 @@ interface GuardedPlace {
   readonly kind: string;
 }
 
-function guardedPlaces({ routes, reservedWords }: RouteList): readonly GuardedPlace[] {
+// A deployment has one restricted list, and compiles rules with it for each key.
+const placesByList = new WeakMap<RouteList, readonly GuardedPlace[]>();
+
+function guardedPlaces(list: RouteList): readonly GuardedPlace[] {
+  const known = placesByList.get(list);
+  if (known !== undefined) return known;
+  const places = findGuardedPlaces(list);
+  placesByList.set(list, places);
+  return places;
+}
+
+function findGuardedPlaces({ routes, reservedWords }: RouteList): readonly GuardedPlace[] {
   return routes.flatMap(({ path }) => {
     const segments = path.slice(1).split('/');
     return segments.flatMap((segment, index) => {

@@ -42,13 +42,14 @@ export interface RouteTable {
   match(method: string, path: string): RouteMatch | null;
 }
 
+/** A place in the tree of segments. Most places need one of the four maps, so each is made on demand. */
 interface RouteNode {
-  readonly literals: Map<string, RouteNode>;
-  readonly ids: Map<string, IdBranch>;
+  literals: Map<string, RouteNode> | null;
+  ids: Map<string, IdBranch> | null;
   /** Templates by method, for paths that end here. */
-  readonly rows: Map<string, string>;
-  /** Templates by method, for paths that go on here in any way. */
-  readonly tails: Map<string, string>;
+  rows: Map<string, string> | null;
+  /** Templates by method, for paths that continue here in any way. */
+  tails: Map<string, string> | null;
 }
 
 /** What stands in the place of an id, and what follows it. */
@@ -67,14 +68,17 @@ const encodedIdPattern = /^(?=.{1,512}$)[A-Za-z0-9_-]+(?:(?:%2[Ff]|\.)[A-Za-z0-9
  */
 export function compileRoutes(list: RouteList): RouteTable {
   const root = newNode();
+  const wordsByKind = new Map<string, ReadonlySet<string>>();
   for (const row of list.routes) {
     const segments = row.path.slice(1).split('/');
     const hasTail = segments.at(-1) === '*';
     let node = root;
     for (const segment of hasTail ? segments.slice(0, -1) : segments) {
-      node = childFor(node, segment, list);
+      node = childFor(node, segment, list, wordsByKind);
     }
-    const rows = hasTail ? node.tails : node.rows;
+    if (hasTail) node.tails ??= new Map();
+    else node.rows ??= new Map();
+    const rows = (hasTail ? node.tails : node.rows) as Map<string, string>; // Made just now.
     for (const method of methodsOf(row)) rows.set(method, row.path);
   }
   return { match: (method, path) => matchPath(root, method, path) };
@@ -97,52 +101,61 @@ function matchSegments(
   const segment = segments[index];
   if (segment === undefined) return finish(node.rows, method, built);
 
-  const literal = node.literals.get(segment);
+  const literal = node.literals?.get(segment);
   const exact =
     literal && matchSegments(literal, method, segments, index + 1, `${built}/${segment}`);
   if (exact) return exact;
 
-  for (const { pattern, reserved, next } of node.ids.values()) {
+  for (const { pattern, reserved, next } of node.ids?.values() ?? []) {
     // The upstream may ignore case (Express does), so a reserved word is one in any case.
     if (!pattern.test(segment) || reserved.has(nameInId(segment))) continue;
     const match = matchSegments(next, method, segments, index + 1, `${built}/${segment}`);
     if (match) return match;
   }
 
-  if (node.tails.size === 0) return null;
+  if (node.tails === null) return null;
   const rest = segments.slice(index);
   if (!rest.every(isSegment)) return null;
   return finish(node.tails, method, `${built}/${rest.join('/')}`);
 }
 
 function finish(
-  rows: ReadonlyMap<string, string>,
+  rows: ReadonlyMap<string, string> | null,
   method: string,
   path: string,
 ): RouteMatch | null {
-  const template = rows.get(method);
+  const template = rows?.get(method);
   return template === undefined ? null : { template, path };
 }
 
-function childFor(node: RouteNode, segment: string, list: RouteList): RouteNode {
+function childFor(
+  node: RouteNode,
+  segment: string,
+  list: RouteList,
+  wordsByKind: Map<string, ReadonlySet<string>>,
+): RouteNode {
   const id = readTemplateId(segment);
   if (id === null) {
+    node.literals ??= new Map();
     const existing = node.literals.get(segment);
     if (existing) return existing;
     const next = newNode();
     node.literals.set(segment, next);
     return next;
   }
+  node.ids ??= new Map();
   const existing = node.ids.get(segment);
   if (existing) return existing.next;
   const { kind, characters } = id;
   const { reservedWords, encodedIds = [] } = list;
   const next = newNode();
-  node.ids.set(segment, {
-    pattern: encodedIds.includes(kind) ? encodedIdPattern : idPatternFor(characters),
-    reserved: new Set(Object.hasOwn(reservedWords, kind) ? reservedWords[kind] : []),
-    next,
-  });
+  let reserved = wordsByKind.get(kind);
+  if (reserved === undefined) {
+    reserved = new Set(Object.hasOwn(reservedWords, kind) ? reservedWords[kind] : []);
+    wordsByKind.set(kind, reserved);
+  }
+  const pattern = encodedIds.includes(kind) ? encodedIdPattern : idPatternFor(characters);
+  node.ids.set(segment, { pattern, reserved, next });
   return next;
 }
 
@@ -152,5 +165,5 @@ function methodsOf({ methods }: RouteRow): readonly string[] {
 }
 
 function newNode(): RouteNode {
-  return { literals: new Map(), ids: new Map(), rows: new Map(), tails: new Map() };
+  return { literals: null, ids: null, rows: null, tails: null };
 }

@@ -5,7 +5,8 @@
  */
 
 import type { ClientClaims } from '../../core/client-token/claims.ts';
-import type { StoredKey } from '../../core/key/key.ts';
+import type { AccessRule, StoredKey } from '../../core/key/key.ts';
+import { ROUTE_METHODS } from '../../core/routes/methods.ts';
 import type { Subject } from '../types.ts';
 
 /** Returns the bytes that a small entry takes. */
@@ -25,8 +26,7 @@ export function weightOfParent(stored: StoredKey | null, kid: string): number {
 export function weightOfClientToken(token: string, claims: ClientClaims): number {
   let bytes = 700 + token.length;
   for (const origin of claims.origins ?? []) bytes += 160 + origin.length;
-  for (const { resources } of claims.rules ?? []) bytes += weightOfResources(resources);
-  return bytes;
+  return bytes + weightOfRules(claims.rules ?? []);
 }
 
 /** Returns the bytes that a key takes, with its token. */
@@ -34,11 +34,17 @@ export function weightOfKey(stored: StoredKey, token: string): number {
   let bytes = 320 + token.length;
   if (stored.allowedOrigins) bytes += 120;
   for (const origin of stored.allowedOrigins ?? []) bytes += 40 + origin.length;
-  // A table of routes has a node for each segment.
-  for (const { resources } of stored.rules ?? []) bytes += weightOfResources(resources);
-  return bytes;
+  return bytes + weightOfRules(stored.rules ?? []);
 }
 
-function weightOfResources(resources: readonly string[]): number {
-  return resources.reduce((bytes, path) => bytes + 480 * (path.split('/').length - 1), 0);
+/** A table of routes has a node for each segment, and at its end a template for each method. */
+function weightOfRules(rules: readonly AccessRule[]): number {
+  let bytes = 0;
+  for (const { methods, resources } of rules) {
+    const rows = methods.includes('*') ? ROUTE_METHODS.length : methods.length;
+    for (const path of resources) {
+      bytes += 330 * (path.split('/').length - 1) + 120 + 25 * rows + 2 * path.length;
+    }
+  }
+  return bytes;
 }

@@ -4,7 +4,12 @@ import { matchRoute } from '../../../src/core/decide/authorize.ts';
 import type { FieldProblem } from '../../../src/core/field-problem.ts';
 import { compileRules } from '../../../src/core/key/key.ts';
 import { checkAccess, type RequestedAccess } from '../../../src/core/key/key-access.ts';
-import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../../../src/core/limits.ts';
+import {
+  ENTRIES_PER_RULE,
+  ORIGINS_PER_KEY,
+  RULE_SEGMENTS_PER_KEY,
+  RULES_PER_KEY,
+} from '../../../src/core/limits.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 
@@ -307,6 +312,15 @@ describe('checkAccess() accepts', () => {
     });
   });
 
+  test('as many segments as compile in less than a millisecond, and no more', () => {
+    const rulesOf = (count: number) =>
+      numbered(5, (n) => aRule({ resources: numbered(count / 5, (m) => `/a${n}/b${m}/:c/d/:e`) }));
+    expect(checkAccess({ rules: rulesOf(RULE_SEGMENTS_PER_KEY / 5) }).ok).toBe(true);
+    expect(problemsOf({ rules: rulesOf(RULE_SEGMENTS_PER_KEY / 5 + 5) })).toMatchObject([
+      { path: 'access.rules', value: `${RULE_SEGMENTS_PER_KEY + 25} segments` },
+    ]);
+  });
+
   test('the characters of real paths, and ids of a wider set', () => {
     const resources = [
       '/v1beta/models/x:generateContent',
@@ -398,12 +412,14 @@ describe('checkAccess() accepts', () => {
   test('as much as the limits say', () => {
     const requested = {
       cors: { allowedOrigins: numbered(ORIGINS_PER_KEY, (n) => `https://a${n}.example`) },
-      rules: numbered(RULES_PER_KEY, () =>
+      rules: [
         aRule({ resources: numbered(ENTRIES_PER_RULE, (n) => `/a${n}`) }),
-      ),
+        ...numbered(RULES_PER_KEY - 1, () => aRule({ resources: ['/a/:id', '/b/:id'] })),
+      ],
     };
     expect(checkAccess(requested).ok).toBe(true);
     expect([ORIGINS_PER_KEY, RULES_PER_KEY, ENTRIES_PER_RULE]).toEqual([500, 100, 100]);
+    expect(RULE_SEGMENTS_PER_KEY).toBe(500);
   });
 });
 
