@@ -14,7 +14,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { DirectoryStats } from '../src/keys/lookup/memory-weight.ts';
+import type { DirectoryStats } from '../src/keys/lookup/directory.ts';
 import { bundleWorker } from './bundle.ts';
 
 const things = [
