@@ -23,7 +23,8 @@ SELECT value
     "0005_ended_sessions.sql",
     "0006_house_keeping.sql",
     "0007_leaks.sql",
-    "0008_client_tokens.sql"
+    "0008_client_tokens.sql",
+    "0009_owners.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -60,7 +61,11 @@ CREATE TABLE IF NOT EXISTS keys (
   -- JSON object: what the client tokens of a backend key may do. NULL: it gives none.
   client_tokens TEXT,
   -- Client tokens issued before this time are void. NULL: none is. Written by management.
-  client_tokens_valid_from_ms INTEGER
+  client_tokens_valid_from_ms INTEGER,
+  -- 1: the operator has suspended it. It is refused like a disabled key; its owner cannot clear this.
+  suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
+  -- When it was last edited, rolled or revoked. NULL: not since it was made, or by an older version.
+  updated_at_ms INTEGER
 ) STRICT;
 
 -- Newest first, in all or for one owner; id breaks ties so that a cursor is exact. Without revoked
@@ -93,8 +98,11 @@ CREATE INDEX IF NOT EXISTS tokens_by_key ON tokens (key_id);
 -- For house-keeping.
 CREATE INDEX IF NOT EXISTS tokens_by_expiry ON tokens (expires_at_ms)
   WHERE expires_at_ms IS NOT NULL;
--- Whether any token was imported at all, in one row read.
+-- Whether any token was imported, in one row read. Revoked tokens and those that a roll ended no longer
+-- count: management clears the mark with the change, and house-keeping at the end of a grace.
 CREATE INDEX IF NOT EXISTS tokens_imported ON tokens (imported) WHERE imported = 1;
+CREATE INDEX IF NOT EXISTS tokens_imported_by_expiry ON tokens (expires_at_ms)
+  WHERE imported = 1 AND expires_at_ms IS NOT NULL;
 
 -- The tokens whose holders may mint client tokens, by the name that those carry. Written by management
 -- with the token; dropped with it. The public key verifies and cannot mint.
@@ -226,6 +234,29 @@ CREATE INDEX IF NOT EXISTS audit_by_key ON audit (key_id, id DESC);
 CREATE INDEX IF NOT EXISTS audit_by_owner ON audit (owner, id DESC);
 -- Whether a place is known already, and how many of a key are, without reading its other lines.
 CREATE INDEX IF NOT EXISTS audit_leaks ON audit (key_id, leak_url) WHERE action = 'leak';
+
+-- What owners who sign in changed in the last minute, for OWNER_CHANGES_PER_MINUTE and KEYS_PER_OWNER.
+-- Written in the batch of the change, which a violated limit undoes. The operator's changes are not
+-- here. Dropped by the owner's next change and by house-keeping.
+CREATE TABLE IF NOT EXISTS owner_changes (
+  owner TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  request_id TEXT NOT NULL,
+  -- What the request counts for: 1, and 1 more for every ten lines of the change log.
+  changes INTEGER NOT NULL,
+  -- With all others of the minute before, and how many there may be.
+  changes_in_minute INTEGER NOT NULL,
+  changes_allowed INTEGER NOT NULL,
+  -- The owner's live keys after a change that adds some, and how many there may be; else 0.
+  live_keys INTEGER NOT NULL,
+  live_keys_allowed INTEGER NOT NULL,
+  PRIMARY KEY (owner, at_ms, request_id),
+  CONSTRAINT owner_changes_a_minute CHECK (changes_in_minute <= changes_allowed),
+  CONSTRAINT owner_live_keys CHECK (live_keys <= live_keys_allowed)
+) STRICT, WITHOUT ROWID;
+
+-- For house-keeping.
+CREATE INDEX IF NOT EXISTS owner_changes_by_age ON owner_changes (at_ms);
 
 -- Answers to requests that carried an Idempotency-Key, for 24 hours. Written by management in the
 -- batch of the change, so that a repeated request finds either the answer or an unchanged database.

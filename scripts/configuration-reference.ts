@@ -57,6 +57,7 @@ const units = {
   MS: 'ms',
   PERCENT: '%',
   KEY: 'per key',
+  OWNER: 'per owner',
   MINUTE: 'per minute',
 };
 

@@ -171,8 +171,7 @@ function targetTooLong(request: Request, requestId: string): Response {
   return problemResponse(
     {
       code: 'target_too_long',
-      status: 414,
-      title: 'Path too long',
+      ...sharedProblemKinds.target_too_long,
       detail: `Cannot read a path of more than ${ODD_PATH_MAX_LENGTH} characters that holds other characters than letters, digits and - . _ ~ : @ + , ( ) ! ' = $ &`,
     },
     { requestId, accept: request.headers.get('accept') },

@@ -99,6 +99,11 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       adminToken: config.adminToken,
       people: await loadPeople(config),
       guesses: createGuessLimit(signInLimiter, now),
+      ownerLimits: {
+        liveKeys: config.keysPerOwner,
+        changesPerMinute: config.ownerChangesPerMinute,
+      },
+      peopleMayImport: config.peopleMayImport,
       leaks: config.leaks,
       tokenPrefix: config.tokenPrefix,
       restrictedRoutes,
@@ -110,6 +115,8 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       forwardToken: config.forwardToken,
       now,
       pause: () => scheduler.wait(0),
+      wait: (ms) => scheduler.wait(ms),
+      random: Math.random,
       fillRandom: (bytes) => crypto.getRandomValues(bytes),
       log,
       onChange: (tokenHashes, runInBackground) =>

@@ -27,6 +27,7 @@ export interface Problem {
 export const sharedProblemKinds = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
+  target_too_long: { status: 414, title: 'Path too long' },
   schema_missing: { status: 503, title: 'Database not set up yet' },
 } as const;
 

@@ -18,6 +18,8 @@ export interface KeyEditOptions {
   neverExpires?: boolean;
   disable?: boolean;
   enable?: boolean;
+  suspend?: boolean;
+  unsuspend?: boolean;
 }
 
 /** What commands read of a key. */
@@ -45,6 +47,8 @@ export function editFrom(
   if (options.neverExpires) edit['expiresAt'] = null;
   if (options.disable) edit['enabled'] = false;
   if (options.enable) edit['enabled'] = true;
+  if (options.suspend) edit['suspended'] = true;
+  if (options.unsuspend) edit['suspended'] = false;
   const access = accessFrom(current.access, options, rules);
   if (access !== undefined) edit['access'] = access;
   return edit;
@@ -79,7 +83,9 @@ function accessFrom(
     };
   }
   const rulesAfter = options.rules === undefined ? current?.rules : rules;
-  if (options.rules !== false && rulesAfter !== undefined) access['rules'] = rulesAfter;
+  // PATCH merges: what is absent would stay.
+  if (options.rules === false) access['rules'] = null;
+  else if (rulesAfter !== undefined) access['rules'] = rulesAfter;
   return access;
 }
 

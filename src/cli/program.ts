@@ -203,6 +203,12 @@ function createProgram(surroundings: Surroundings, version: string): Command {
     .option('--never-expires', 'let it not stop by itself')
     .addOption(new Option('--disable', 'switch it off').conflicts('enable'))
     .option('--enable', 'switch it on again')
+    .addOption(
+      new Option('--suspend', 'suspend it, which its owner cannot end; for the operator').conflicts(
+        'unsuspend',
+      ),
+    )
+    .option('--unsuspend', 'end its suspension; for the operator')
     .action(async (id: string, options: CommonOptions & KeyEditOptions) => {
       const api = client(options);
       const rules = options.rules ? await readJsonList(options.rules) : undefined;

@@ -22,6 +22,8 @@ interface KeyRow {
   createdAt: string;
   expiresAt: string | null;
   enabled: boolean;
+  /** Absent in answers of an older edge. */
+  suspended?: boolean;
   lastUsedAt: string | null;
   retiringTokens: { endsAt: string }[];
   token?: string;
@@ -157,6 +159,7 @@ function retiringEnds({ retiringTokens, expiresAt }: KeyRow): string[] {
 }
 
 function stateText(key: KeyRow): string {
+  if (key.suspended) return 'suspended';
   if (!key.enabled) return 'disabled';
   return key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now() ? 'expired' : 'live';
 }

@@ -111,6 +111,23 @@ export const settings = {
     min: 0,
     max: 24 * 60 * 60,
   }),
+  KEYS_PER_OWNER: wholeNumber({
+    about: 'How many live keys an owner who signs in may have. The operator is not bound.',
+    default: 100,
+    min: 1,
+    max: 10_000,
+  }),
+  OWNER_CHANGES_PER_MINUTE: wholeNumber({
+    about:
+      'How many changes an owner who signs in may make within a minute. Ten lines of the change log count as one more: a change to 50 origins counts as six. The operator is not bound.',
+    default: 60,
+    min: 1,
+    max: 10_000,
+  }),
+  PEOPLE_MAY_IMPORT: flag({
+    about:
+      '`true` lets owners who sign in import keys, with plain tokens of at least 22 characters. An owner can then claim any token that is not known here yet, such as one that another owner’s page shows.',
+  }),
   MANAGE_JWT_ISSUER: text({
     about:
       'With the next two, lets people manage their own keys with a JWT, or through Cloudflare Access: the claim `iss`.',

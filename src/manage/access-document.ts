@@ -121,6 +121,30 @@ export const accessSchema = v.pipe(
   wanted('an object, such as {"cors": {"allowedOrigins": ["https://app.example.com"]}}, or null'),
 );
 
+/** The member `access` of a patch, whose members are all optional. */
+export const patchAccessSchema = v.pipe(
+  v.nullish(
+    v.strictObject({
+      ...accessSchema.entries,
+      cors: v.nullish(
+        v.strictObject({
+          ...corsSchema.entries,
+          allowedOrigins: v.optional(corsSchema.entries.allowedOrigins),
+        }),
+      ),
+      clientTokens: v.nullish(
+        v.strictObject({
+          ...clientTokensSchema.entries,
+          allowedOrigins: v.optional(clientTokensSchema.entries.allowedOrigins),
+        }),
+      ),
+    }),
+  ),
+  v.description(
+    'Members that are absent stay as they are, and null clears one. Cannot turn a backend key into a CORS key.',
+  ),
+);
+
 const shownRulesSchema = v.array(
   v.object({ methods: v.array(v.string()), resources: v.array(v.string()) }),
 );

@@ -6,6 +6,7 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
+import { OwnerLimitError } from '../keys/admin/owner-limits.ts';
 import { methodNotAllowedResponse, type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
 import {
@@ -31,6 +32,7 @@ import {
   type RequestParts,
   refusal,
 } from './operation.ts';
+import { refuseBeyondLimit } from './owner-limits.ts';
 import { SIGN_IN_RETRY_SECONDS } from './page/access/sign-in-limit.ts';
 import { problem } from './problems.ts';
 import { noQuerySchema, readQuery } from './query.ts';
@@ -136,7 +138,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
           const query = readQuery(noQuerySchema, call.query);
           if (!query.ok) return toResponse(call, refusal(invalidFields(query)));
         }
-        return toResponse(call, await operation.handle(call));
+        return toResponse(call, await withinOwnerLimits(call, operation));
       });
     }
     api.all(routeOf(path), (context) =>
@@ -202,6 +204,16 @@ function allowedMethods(
 /** A path as the router wants it. */
 function routeOf(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+/** Answers a change that the owner's limits undid: it was a rejected transaction, not a failure. */
+async function withinOwnerLimits(call: Call, operation: Operation): Promise<OperationResult> {
+  try {
+    return await operation.handle(call);
+  } catch (error) {
+    if (error instanceof OwnerLimitError) return refuseBeyondLimit(call, error);
+    throw error;
+  }
 }
 
 function toResponse({ request, requestId }: Call, outcome: OperationResult): Response {

@@ -17,8 +17,17 @@ const auditQuerySchema = v.strictObject({
   limit: limitSchema,
 });
 
-const { lastUsedAt: _used, retiringTokens: _retiring, ...auditedEntries } = keySchema.entries;
-const auditedKeySchema = v.object(auditedEntries);
+const {
+  lastUsedAt: _used,
+  updatedAt: _updated,
+  retiringTokens: _retiring,
+  ...auditedEntries
+} = keySchema.entries;
+const auditedKeySchema = v.object({
+  ...auditedEntries,
+  // Lines of an older version do not have it.
+  suspended: v.optional(auditedEntries.suspended),
+});
 
 const auditLineSchema = v.object({
   id: v.string(),

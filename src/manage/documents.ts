@@ -10,14 +10,18 @@ import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { checkAccess, type KeyAccess } from '../core/key/key-access.ts';
 import { nameFault } from '../core/key/key-name.ts';
+import { ORIGINS_PER_KEY } from '../core/limits.ts';
+import { parseTime } from '../core/time.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import {
   accessSchema,
   findAccess,
+  patchAccessSchema,
   shownAccessSchema,
   toAccessDocument,
 } from './access-document.ts';
 import { GRACE_MAX_SECONDS, NAME_MAX_LENGTH } from './limits.ts';
+import { applyMergePatch } from './merge-patch.ts';
 import { failed, type Reading, readDocument, ruleMessage, wanted } from './read-document.ts';
 
 const OWNER_MAX_LENGTH = 128;
@@ -61,7 +65,10 @@ const timeFix = 'Write it like "2030-01-31T12:00:00Z"';
 /** A time as it comes in. */
 export const timeSchema = v.pipe(
   v.string(),
-  v.check(isTime, ruleMessage('it is not an ISO 8601 time with a zone', timeFix)),
+  v.check(
+    (text) => parseTime(text) !== null,
+    ruleMessage('it is not an RFC 3339 time with seconds and a zone', timeFix),
+  ),
   v.check(isInFourDigits, ruleMessage('in UTC it is not in the years 0000 to 9999', timeFix)),
   v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
   wanted('a time as a string, such as "2030-01-31T12:00:00Z"'),
@@ -69,7 +76,9 @@ export const timeSchema = v.pipe(
 
 const expiresAtSchema = v.pipe(
   v.nullish(timeSchema),
-  v.description('When the key stops by itself; null: never. A time in the past makes it stop now.'),
+  v.description(
+    'When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.',
+  ),
 );
 
 /** What is asked of a key when it is made, by creating or importing it. */
@@ -86,30 +95,46 @@ export const createKeySchema = v.pipe(
   wanted('an object with at least a name'),
 );
 
-/** The body of `PATCH /_edge/v1/keys/{id}`. */
-export const editKeySchema = v.pipe(
-  v.strictObject({
-    name: v.optional(nameSchema),
-    access: v.pipe(
-      v.nullish(accessSchema),
-      v.description('Replaces the access as a whole. Cannot turn a backend key into a CORS key.'),
+const editKeyEntries = {
+  name: v.optional(nameSchema),
+  access: v.nullish(accessSchema),
+  expiresAt: expiresAtSchema,
+  clientTokensValidFrom: v.pipe(
+    v.nullish(timeSchema),
+    v.description(
+      'Voids every client token that was issued earlier. At most 60 seconds ahead; null: none is void.',
     ),
-    expiresAt: expiresAtSchema,
-    clientTokensValidFrom: v.pipe(
-      v.nullish(timeSchema),
+  ),
+  enabled: v.optional(
+    v.pipe(
+      v.boolean(),
+      v.description('false: the key does not work until it is enabled again.'),
+      wanted('true or false'),
+    ),
+  ),
+  suspended: v.optional(
+    v.pipe(
+      v.boolean(),
       v.description(
-        'Voids every client token that was issued earlier. At most 60 seconds ahead; null: none is void.',
+        'true: the key does not work until the operator clears it. Set by the operator alone.',
       ),
+      wanted('true or false'),
     ),
-    enabled: v.optional(
-      v.pipe(
-        v.boolean(),
-        v.description('false: the key does not work until it is enabled again.'),
-        wanted('true or false'),
-      ),
-    ),
-  }),
-  v.description('What is to change; what is absent stays as it is.'),
+  ),
+};
+
+/** A patch once its `access` is merged into that of the key. */
+const editKeySchema = v.pipe(
+  v.strictObject(editKeyEntries),
+  wanted('an object with the fields to change'),
+);
+
+/** The body of `PATCH /_edge/v1/keys/{id}`. */
+export const patchKeySchema = v.pipe(
+  v.strictObject({ ...editKeyEntries, access: patchAccessSchema }),
+  v.description(
+    'A JSON Merge Patch (RFC 7396): what is absent stays as it is, and null clears what may be cleared.',
+  ),
   wanted('an object with the fields to change'),
 );
 
@@ -158,6 +183,14 @@ export const keySchema = v.object({
     v.optional(v.nullable(outgoingTime)),
     v.description('On keys with client tokens: those that were issued earlier are void.'),
   ),
+  suspended: v.pipe(
+    v.boolean(),
+    v.description('Whether the operator has suspended the key, so that it does not work.'),
+  ),
+  updatedAt: v.pipe(
+    outgoingTime,
+    v.description('The last edit or roll. Use of the key does not count.'),
+  ),
   lastUsedAt: v.pipe(
     v.nullable(outgoingTime),
     v.description('The last allowed request, a few seconds late.'),
@@ -183,7 +216,7 @@ export const keyWithTokenSchema = v.object({
 /** See `keySchema`. */
 export type KeyDocument = v.InferOutput<typeof keySchema>;
 /** See `toAuditDocument`. */
-export type AuditedKey = Omit<KeyDocument, 'lastUsedAt' | 'retiringTokens'>;
+export type AuditedKey = Omit<KeyDocument, 'lastUsedAt' | 'updatedAt' | 'retiringTokens'>;
 
 /** A checked request for a new key. */
 export interface NewKey {
@@ -200,11 +233,32 @@ export interface KeyEdit {
   readonly access?: KeyAccess;
   readonly expiresAtMs?: number | null;
   readonly enabled?: boolean;
+  readonly suspended?: boolean;
+}
+
+/** What a caller may write into keys. */
+export interface KeyBounds {
+  /** The owner whose keys alone the caller may write; `null`: the operator writes. */
+  readonly owner: string | null;
+  readonly originsPerKey: number;
+  readonly nowMs: number;
 }
 
 /** Checks a document for a new key. */
-export function readNewKey(document: unknown): Reading<NewKey> {
-  return readNewKeyAs(createKeySchema, document, toNewKey);
+export function readNewKey(document: unknown, bounds: KeyBounds): Reading<NewKey> {
+  const reading = readNewKeyAs(createKeySchema, document, bounds, toNewKey);
+  const expiresAt = isObject(document) ? document['expiresAt'] : null;
+  const expiresAtMs = typeof expiresAt === 'string' ? parseTime(expiresAt) : null;
+  if (expiresAtMs === null || expiresAtMs > bounds.nowMs) return reading;
+  const found = new ProblemList();
+  if (!reading.ok) found.addAll(reading);
+  found.add(() => ({
+    path: 'expiresAt',
+    value: expiresAt,
+    reason: 'it is in the past',
+    fix: 'Send a time in the future, or null for a key that never expires',
+  }));
+  return failed(found);
 }
 
 /** Checks a document that describes a new key and more, and gives what `build` makes of it. */
@@ -214,16 +268,33 @@ export function readNewKeyAs<
 >(
   schema: Target,
   document: unknown,
+  bounds: KeyBounds,
   build: (document: v.InferOutput<Target>, access: KeyAccess) => Value,
 ): Reading<Value> {
   const reading = readDocument(schema, document);
-  const access = checkAccess(findAccess(document));
-  if (reading.ok && access.ok) return { ok: true, value: build(reading.value, access.access) };
+  const access = checkAccess(findAccess(document), bounds.originsPerKey);
+  const isOfOther = isOfOtherOwner(document, bounds);
+  if (reading.ok && access.ok && !isOfOther)
+    return { ok: true, value: build(reading.value, access.access) };
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading);
+  if (isOfOther) found.add(otherOwner);
   if (!access.ok) found.addAll(access);
   return failed(found);
 }
+
+/** Whether a document names another owner than the one whose keys the caller may write. */
+function isOfOtherOwner(document: unknown, bounds: KeyBounds): boolean {
+  const owner = isObject(document) ? document['owner'] : null;
+  return bounds.owner !== null && typeof owner === 'string' && owner !== bounds.owner;
+}
+
+const otherOwner = (): FieldProblem => ({
+  path: 'owner',
+  value: null,
+  reason: 'it is not the account that you are signed in to, whose keys alone you can make',
+  fix: 'Remove it, or name your own account',
+});
 
 /** A new key as it was asked for, with its access in the form in which it is stored. */
 export function toNewKey(
@@ -238,23 +309,36 @@ export function toNewKey(
   };
 }
 
-/** Checks a document that edits a key of this kind. */
+/** Checks a JSON Merge Patch of a key. */
 export function readKeyEdit(
   document: unknown,
-  kind: KeyAccess['kind'],
-  nowMs: number,
+  key: ManagedKey,
+  bounds: KeyBounds,
 ): Reading<KeyEdit> {
-  const reading = readDocument(editKeySchema, document);
-  const hasAccess = isObject(document) && document['access'] !== undefined;
-  const requested = findAccess(document);
-  const access = checkAccess(requested);
+  const merged = mergeAccess(document, key);
+  const reading = readDocument(editKeySchema, merged);
+  const hasAccess = isObject(merged) && merged['access'] !== undefined;
+  const requested = findAccess(merged);
+  // Origins that stay as they are may be more than an owner could write.
+  const access = checkAccess(
+    requested,
+    namesOrigins(document) ? bounds.originsPerKey : ORIGINS_PER_KEY,
+  );
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading, namingFixedFields);
-  if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', kind, found);
+  if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', key.kind, found);
   if (hasAccess && !access.ok) found.addAll(access);
-  if (reading.ok) checkValidFrom(reading.value.clientTokensValidFrom, nowMs, found);
+  if (bounds.owner !== null && isObject(document) && Object.hasOwn(document, 'suspended')) {
+    found.add(() => ({
+      path: 'suspended',
+      value: null,
+      reason: 'the operator alone suspends keys, and ends that',
+      fix: 'Remove it; "enabled" is yours to change',
+    }));
+  }
+  if (reading.ok) checkValidFrom(reading.value.clientTokensValidFrom, bounds.nowMs, found);
   if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
-  const { name, expiresAt, enabled, clientTokensValidFrom: validFrom } = reading.value;
+  const { name, expiresAt, enabled, suspended, clientTokensValidFrom: validFrom } = reading.value;
   return {
     ok: true,
     value: {
@@ -262,9 +346,24 @@ export function readKeyEdit(
       ...(hasAccess ? { access: access.access } : {}),
       ...(expiresAt === undefined ? {} : { expiresAtMs: toMs(expiresAt) }),
       ...(enabled === undefined ? {} : { enabled }),
+      ...(suspended === undefined ? {} : { suspended }),
       ...(validFrom === undefined ? {} : { clientTokensValidFromMs: toMs(validFrom) }),
     },
   };
+}
+
+/** A patch whose `access` is what the key's becomes by it, so that it is checked as a whole. */
+function mergeAccess(document: unknown, key: ManagedKey): unknown {
+  if (!isObject(document) || !isObject(document['access'])) return document;
+  return { ...document, access: applyMergePatch(toAccessDocument(key), document['access']) };
+}
+
+/** Whether a patch changes a list of origins. */
+function namesOrigins(document: unknown): boolean {
+  const access = isObject(document) && isObject(document['access']) ? document['access'] : {};
+  return [access['cors'], access['clientTokens']].some(
+    (part) => isObject(part) && Object.hasOwn(part, 'allowedOrigins'),
+  );
 }
 
 /** Checks a document that rolls a key. */
@@ -276,6 +375,7 @@ export function readRoll(document: unknown): Reading<v.InferOutput<typeof rollKe
 export function toKeyDocument(key: ShownKey): KeyDocument {
   return {
     ...toAuditedKey(key),
+    updatedAt: toTime(key.updatedAtMs),
     lastUsedAt: key.lastUsedAtMs === null ? null : toTime(key.lastUsedAtMs),
     retiringTokens: key.retiringEndsMs.map((endMs) => ({ endsAt: toTime(endMs) })),
   };
@@ -296,6 +396,7 @@ function toAuditedKey(key: ManagedKey): AuditedKey {
     createdAt: toTime(key.createdAtMs),
     expiresAt: key.expiresAtMs === null ? null : toTime(key.expiresAtMs),
     enabled: key.enabled,
+    suspended: key.suspended,
     ...(key.clientTokens
       ? { clientTokensValidFrom: toTimeOrNull(key.clientTokensValidFromMs ?? null) }
       : {}),
@@ -330,7 +431,7 @@ export function toTime(ms: number): string {
 
 /** A time that was checked, in milliseconds; `null` for none. */
 export function toMs(time: string | null | undefined): number | null {
-  return time == null ? null : Date.parse(time);
+  return time == null ? null : parseTime(time);
 }
 
 /** Whether a text can be an owner. */
@@ -345,6 +446,7 @@ const fixedFields = [
   'kind',
   'hint',
   'createdAt',
+  'updatedAt',
   'lastUsedAt',
   'retiringTokens',
   'token',
@@ -386,17 +488,8 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Strict, unlike `Date.parse`, which takes the 30th of February for the 2nd of March. */
-function isTime(text: string): boolean {
-  const match = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/.exec(
-    text,
-  );
-  if (match === null || Number.isNaN(Date.parse(text))) return false;
-  const midnightMs = Date.parse(`${match[1]}T00:00:00Z`);
-  return !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(match[1] ?? '');
-}
-
 /** Whether a time can be written with a year of four digits in UTC, as all of ours are. */
 function isInFourDigits(time: string): boolean {
-  return /^\d{4}-/.test(new Date(time).toISOString());
+  const ms = parseTime(time);
+  return ms !== null && /^\d{4}-/.test(new Date(ms).toISOString());
 }

@@ -244,6 +244,7 @@ interface Found {
 /** `null`: there is no such key for this caller. */
 async function findById(call: Call, id: string): Promise<Found | null> {
   const key = await findKey(call, id);
+  if (key?.suspended) return suspended(key);
   return key && { keyId: key.id, key: compile(call, key) };
 }
 
@@ -270,7 +271,12 @@ async function findByToken(call: Call, token: string): Promise<Found> {
   if (tokenExpiresAtMs !== null && tokenExpiresAtMs <= call.management.now()) {
     return missing('the key was rolled, and the grace of this token is over', key.id);
   }
+  if (key.suspended) return suspended(key);
   return { keyId: key.id, key: compile(call, key) };
+}
+
+function suspended({ id }: ManagedKey): Found {
+  return missing('the operator has suspended the key', id);
 }
 
 function missing(why: string, keyId: string | null = null): Found {

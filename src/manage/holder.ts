@@ -41,7 +41,8 @@ export async function findHolder({ management, request }: Call): Promise<HolderR
   const { form } = readTokenForm(token);
   if (isClientToken(token) || form === 'oversized' || form === 'mistyped') return invalidKey();
   const held = await management.store.holders.find(await hashToken(token));
-  if (held === null || held.isRevoked || !isLive(held.key, management.now())) return invalidKey();
+  if (held === null || held.isRevoked || held.key.suspended) return invalidKey();
+  if (!isLive(held.key, management.now())) return invalidKey();
   const { tokenExpiresAtMs } = held;
   if (tokenExpiresAtMs !== null && management.now() >= tokenExpiresAtMs) return invalidKey();
   return { ok: true, token, held };

@@ -10,6 +10,7 @@ import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import {
+  type KeyBounds,
   type NewKey,
   newKeyEntries,
   readNewKeyAs,
@@ -17,7 +18,13 @@ import {
   toMs,
   toNewKey,
 } from './documents.ts';
-import { IMPORT_KEYS_MAX, IMPORTED_TOKEN_MIN_LENGTH, MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
+import { boundsOf } from './keys.ts';
+import {
+  IMPORT_KEYS_MAX,
+  IMPORTED_TOKEN_MIN_LENGTH,
+  MANAGEMENT_BODY_MAX_BYTES,
+  OWNER_TOKEN_MIN_LENGTH,
+} from './limits.ts';
 import type { Context } from './operation.ts';
 import {
   failed,
@@ -156,7 +163,8 @@ export async function readRows(
   const tagKey = await importTagKey(await management.store.keys.tagKeyHex());
   const adminTokenHash =
     management.adminToken === null ? null : await hashToken(management.adminToken);
-  const surroundings = { tagKey, adminTokenHash, nowMs: management.now() };
+  const bounds = boundsOf(context);
+  const surroundings = { tagKey, adminTokenHash, bounds, nowMs: management.now() };
   const slices = createSlices(management.pause);
   const rows: Row[] = [];
   const found = new ProblemList();
@@ -176,11 +184,15 @@ interface Surroundings {
   readonly tagKey: CryptoKey;
   /** The operator's token must not become that of a key. */
   readonly adminTokenHash: string | null;
+  readonly bounds: KeyBounds;
   readonly nowMs: number;
 }
 
 async function readRow(item: unknown, surroundings: Surroundings): Promise<Reading<Row>> {
-  const reading = readNewKeyAs(rowSchema, item, (document, access) => ({ document, access }));
+  const reading = readNewKeyAs(rowSchema, item, surroundings.bounds, (document, access) => ({
+    document,
+    access,
+  }));
   if (!reading.ok) return reading;
   const { document, access } = reading.value;
   const { token, tokenHash } = document;
@@ -191,6 +203,18 @@ async function readRow(item: unknown, surroundings: Surroundings): Promise<Readi
   }
   if (token !== undefined && tokenHash !== undefined) {
     return refused('tokenHash', 'there is a token as well', 'Send one of token and tokenHash');
+  }
+  // An owner could claim another owner's token by its hash, and a short token could be guessed.
+  const isOwner = surroundings.bounds.owner !== null;
+  if (isOwner && tokenHash !== undefined) {
+    return refused('tokenHash', 'the operator alone imports by hash', 'Send the token itself');
+  }
+  if (isOwner && token !== undefined && token.length < OWNER_TOKEN_MIN_LENGTH) {
+    return refused(
+      'token',
+      `it is shorter than ${OWNER_TOKEN_MIN_LENGTH} characters, so that it could be guessed`,
+      'Create a new key instead',
+    );
   }
   if (token !== undefined) {
     const misfit = await findMisfit(token, key, surroundings.tagKey);

@@ -13,7 +13,7 @@ import { invalidFields, problemOfFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import { importSchema, inRow, type Row, readRows } from './import-rows.ts';
 import { committed, isVisible, newKeyId, noteOf } from './keys.ts';
-import { IMPORT_BODY_MAX_BYTES, IMPORT_KEYS_MAX } from './limits.ts';
+import { IMPORT_BODY_MAX_BYTES, IMPORT_KEYS_MAX, OWNER_TOKEN_MIN_LENGTH } from './limits.ts';
 import {
   answer,
   type Call,
@@ -22,6 +22,7 @@ import {
   type OperationResult,
   refusal,
 } from './operation.ts';
+import { problem } from './problems.ts';
 import { readBody } from './request-body.ts';
 
 /** The endpoint about imports. */
@@ -31,7 +32,7 @@ export const importOperations: readonly Operation[] = [
     path: '/keys/import',
     name: 'importKeys',
     summary: 'Import keys with the tokens that they have',
-    description: `Up to ${IMPORT_KEYS_MAX} keys in a body of up to ${IMPORT_BODY_MAX_BYTES} bytes, all of them or none. A token of any form works, as long as it can be sent as a Bearer token.`,
+    description: `Up to ${IMPORT_KEYS_MAX} keys in a body of up to ${IMPORT_BODY_MAX_BYTES} bytes, all of them or none. A token of any form works, as long as it can be sent as a Bearer token. For the operator, and for people if PEOPLE_MAY_IMPORT is set: with plain tokens of at least ${OWNER_TOKEN_MIN_LENGTH} characters.`,
     body: {
       schema: importSchema,
       example: {
@@ -67,13 +68,14 @@ export const importOperations: readonly Operation[] = [
         ),
       }),
     },
-    problems: ['duplicate_tokens'],
+    problems: ['operator_only', 'duplicate_tokens', 'quota_of_owner'],
     handle: importKeys,
   },
 ];
 
 async function importKeys(call: Call): Promise<OperationResult> {
   const { management, caller, request } = call;
+  if (caller.owner !== null && !management.peopleMayImport) return refusal(operatorOnly());
   const body = await readBody(request, { maxBytes: IMPORT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
@@ -92,8 +94,10 @@ async function importKeys(call: Call): Promise<OperationResult> {
         ...row.access,
         hint: row.hint,
         createdAtMs: row.createdAtMs ?? nowMs,
+        updatedAtMs: nowMs,
         expiresAtMs: row.expiresAtMs,
         enabled: true,
+        suspended: false,
         lastUsedAtMs: null,
         version: 1,
       };
@@ -117,6 +121,13 @@ async function importKeys(call: Call): Promise<OperationResult> {
     await committed(call, { event: 'keys_imported', count: keys.length }, []);
     return imported;
   });
+}
+
+function operatorOnly(): Problem {
+  return problem(
+    'operator_only',
+    'Cannot import keys: import is for the operator of this deployment. Create keys instead',
+  );
 }
 
 /** The 409 for rows whose token is another row's or another key's; `null` when there are none. */

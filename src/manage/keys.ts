@@ -13,14 +13,16 @@ import {
   mintingIdentityOf,
   randomBase62,
 } from '../core/key/token.ts';
+import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { truncate } from '../core/text.ts';
 import type { ChangeNote, ListCursor, NewToken, ShownKey } from '../keys/admin/types.ts';
 import {
   createKeySchema,
-  editKeySchema,
+  type KeyBounds,
   type KeyEdit,
   keySchema,
   keyWithTokenSchema,
+  patchKeySchema,
   readKeyEdit,
   readNewKey,
   readRoll,
@@ -28,12 +30,15 @@ import {
   toAuditDocument,
   toKeyDocument,
 } from './documents.ts';
-import { etagOf, staleness } from './etag.ts';
+import { etagOf, failedPrecondition, isNotModified } from './etag.ts';
 import { invalidFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import {
   EDIT_ATTEMPTS,
+  EDIT_WAIT_MAX_MS,
+  EDIT_WAIT_MS,
   MANAGEMENT_BODY_MAX_BYTES,
+  ORIGINS_PER_KEY_OF_OWNER,
   PAGE_LIMIT_DEFAULT,
   SEARCH_MAX_LENGTH,
   TOKENS_PER_KEY,
@@ -99,7 +104,7 @@ export const keyOperations: readonly Operation[] = [
       schema: keyWithTokenSchema,
       headers: ['Location', 'ETag'],
     },
-    problems: [],
+    problems: ['quota_of_owner'],
     handle: createKey,
   },
   {
@@ -125,6 +130,7 @@ export const keyOperations: readonly Operation[] = [
     path: '/keys/{id}',
     name: 'getKey',
     summary: 'Read a key',
+    isCacheable: true,
     answer: { status: 200, description: 'The key.', schema: keySchema, headers: ['ETag'] },
     problems: ['not_found'],
     handle: getKey,
@@ -135,15 +141,16 @@ export const keyOperations: readonly Operation[] = [
     name: 'editKey',
     summary: 'Edit a key',
     description:
-      'Changes the name, the access, the expiry, or whether the key is enabled. Its owner and its kind are fixed.',
+      'Changes the name, the access, the expiry, or whether the key is enabled. Its owner and its kind are fixed. The operator alone suspends keys.',
     body: {
-      schema: editKeySchema,
+      schema: patchKeySchema,
+      mediaTypes: ['application/json', 'application/merge-patch+json'],
       example: { name: 'Staging web player', enabled: false },
       maxBytes: MANAGEMENT_BODY_MAX_BYTES,
     },
     isConditional: true,
     answer: { status: 200, description: 'The key.', schema: keySchema, headers: ['ETag'] },
-    problems: ['not_found', 'conflict'],
+    problems: ['not_found', 'conflict', 'quota_of_owner'],
     handle: editKey,
   },
   {
@@ -187,20 +194,23 @@ async function createKey(call: Call): Promise<OperationResult> {
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
-    const reading = readNewKey(body.document);
+    const reading = readNewKey(body.document, boundsOf(call));
     if (!reading.ok) return refusal(invalidFields(reading));
 
     const { name, owner, access, expiresAtMs } = reading.value;
     const { token, stored } = await newToken(call, access);
+    const nowMs = management.now();
     const key: ShownKey = {
       id: newKeyId(call),
       name,
       owner: caller.owner ?? owner,
       ...access,
       hint: hintOf(token),
-      createdAtMs: management.now(),
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
       expiresAtMs,
       enabled: true,
+      suspended: false,
       lastUsedAtMs: null,
       version: 1,
       retiringEndsMs: [],
@@ -211,7 +221,7 @@ async function createKey(call: Call): Promise<OperationResult> {
       { Location: `/_edge/v1/keys/${key.id}`, ETag: etagOf(key) },
     );
     await management.store.keys.insert(key, stored, {
-      ...noteOf(call, key.createdAtMs),
+      ...noteOf(call, nowMs),
       before: null,
       after: toAuditDocument(key),
       answer: await keep(created),
@@ -253,23 +263,30 @@ function readCursor(text: string | undefined): ListCursor | null {
 
 async function getKey(call: Call): Promise<OperationResult> {
   const key = await findKey(call, call.id);
-  return key === null ? refusal(noSuchKey(call.id)) : shown(key);
+  if (key === null) return refusal(noSuchKey(call.id));
+  return isNotModified(call.request.headers, key)
+    ? answer(304, null, { ETag: etagOf(key) })
+    : shown(key);
 }
 
 async function editKey(call: Call): Promise<OperationResult> {
   const { management, request, id } = call;
-  const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
+  const body = await readBody(request, {
+    maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+    mediaTypes: ['application/json', 'application/merge-patch+json'],
+  });
   if (!body.ok) return body;
   return changeKey(call, async (key) => {
-    const reading = readKeyEdit(body.document, key.kind, management.now());
+    const reading = readKeyEdit(body.document, key, boundsOf(call));
     if (!reading.ok) return refusal(invalidFields(reading));
-    const stale = staleness(request.headers.get('if-match'), key);
+    const stale = failedPrecondition(request.headers, key);
     if (stale) return refusal(stale);
 
-    const edited = applyEdit(key, reading.value);
+    const nowMs = management.now();
+    const edited = applyEdit(key, reading.value, nowMs);
     if (isSameState(key, edited)) return shown(key);
     const tokenHashes = await management.store.keys.update(key, edited, {
-      ...noteOf(call, management.now()),
+      ...noteOf(call, nowMs),
       before: toAuditDocument(key),
       after: toAuditDocument(edited),
     });
@@ -282,7 +299,7 @@ async function editKey(call: Call): Promise<OperationResult> {
 async function revokeKey(call: Call): Promise<OperationResult> {
   const { management, request, id } = call;
   return changeKey(call, async (key) => {
-    const stale = staleness(request.headers.get('if-match'), key);
+    const stale = failedPrecondition(request.headers, key);
     if (stale) return refusal(stale);
     const tokenHashes = await management.store.keys.revoke(key, {
       ...noteOf(call, management.now()),
@@ -303,7 +320,7 @@ async function rollKey(call: Call): Promise<OperationResult> {
     changeKey(call, async (key) => {
       const reading = readRoll(body.document);
       if (!reading.ok) return refusal(invalidFields(reading));
-      const stale = staleness(request.headers.get('if-match'), key);
+      const stale = failedPrecondition(request.headers, key);
       if (stale) return refusal(stale);
       const { graceSeconds } = reading.value;
       const nowMs = management.now();
@@ -316,6 +333,7 @@ async function rollKey(call: Call): Promise<OperationResult> {
       const rolled = {
         ...key,
         hint: hintOf(token),
+        updatedAtMs: nowMs,
         version: key.version + 1,
         // The token so far, and those that were on their way out before.
         retiringEndsMs:
@@ -344,7 +362,8 @@ async function rollKey(call: Call): Promise<OperationResult> {
 
 /**
  * Finds the key and lets `change` decide and write. `null` says that the key changed in between: it is
- * read and decided again, which ends in a 412 for who sent If-Match, since the version is another.
+ * read and decided again, which ends in a 412 for who sent If-Match, since the version is another. Waits a
+ * random time between attempts, longer each time, so that many changes at once get out of each other's way.
  */
 export async function changeKey(
   call: Call,
@@ -355,12 +374,15 @@ export async function changeKey(
     if (key === null) return refusal(noSuchKey(call.id));
     const outcome = await change(key);
     if (outcome !== null) return outcome;
+    const longestMs = Math.min(EDIT_WAIT_MAX_MS, EDIT_WAIT_MS * 2 ** attempt);
+    await call.management.wait(call.management.random() * longestMs);
   }
   return refusal(
     problem(
       'conflict',
       'Cannot change the key: other requests are changing it at the same time. Try again',
     ),
+    { 'Retry-After': '1' },
   );
 }
 
@@ -393,12 +415,20 @@ export function newKeyId({ management }: Context): string {
   return `key_${randomBase62(22, management.fillRandom)}`;
 }
 
+/** The bounds of keys that a caller writes. */
+export function boundsOf({ management, caller: { owner } }: Context): KeyBounds {
+  const originsPerKey = owner === null ? ORIGINS_PER_KEY : ORIGINS_PER_KEY_OF_OWNER;
+  return { owner, originsPerKey, nowMs: management.now() };
+}
+
 /** What the audit says of a change beside the change. */
 export function noteOf(
-  { caller, requestId }: Context,
+  { management, caller, requestId }: Context,
   atMs: number,
-): Pick<ChangeNote, 'atMs' | 'actor' | 'requestId' | 'answer'> {
-  return { atMs, actor: caller.actor, requestId, answer: null };
+): Pick<ChangeNote, 'atMs' | 'actor' | 'requestId' | 'answer' | 'quota'> {
+  const { actor, owner } = caller;
+  const quota = owner === null ? undefined : { owner, ...management.ownerLimits };
+  return { atMs, actor, requestId, answer: null, quota };
 }
 
 /** A change as the log has it, without who made it. */
@@ -437,8 +467,8 @@ function shown(key: ShownKey): OperationResult {
   return answer(200, toKeyDocument(key), { ETag: etagOf(key) });
 }
 
-function applyEdit(key: ShownKey, { access, ...rest }: KeyEdit): ShownKey {
-  return { ...key, ...access, ...rest, version: key.version + 1 };
+function applyEdit(key: ShownKey, { access, ...rest }: KeyEdit, nowMs: number): ShownKey {
+  return { ...key, ...access, ...rest, updatedAtMs: nowMs, version: key.version + 1 };
 }
 
 /** Whether an edit changes nothing, so that there is nothing to write. */

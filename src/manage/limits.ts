@@ -36,11 +36,21 @@ export const SEARCH_MAX_LENGTH = 200;
 
 /** Longest time that a rolled token goes on, in seconds. */
 export const GRACE_MAX_SECONDS = 30 * 24 * 60 * 60;
+/** Most origins that an owner who signs in may give one key; the operator may give `ORIGINS_PER_KEY`. */
+export const ORIGINS_PER_KEY_OF_OWNER = 50;
+/** Shortest token that an owner may import, in characters: 128 random bits in base64url. */
+export const OWNER_TOKEN_MIN_LENGTH = 22;
+
 /** Most tokens of one key that work at a time: the newest, and those in their grace. */
 export const TOKENS_PER_KEY = 10;
 
-/** How often an edit without If-Match is made anew when another one overtakes it. */
-export const EDIT_ATTEMPTS = 5;
+/**
+ * How often an edit without If-Match is tried when others overtake it, and how long it waits after the
+ * first and after the later attempts, at most. With 50 at once, the last takes some seconds.
+ */
+export const EDIT_ATTEMPTS = 12;
+export const EDIT_WAIT_MS = 50;
+export const EDIT_WAIT_MAX_MS = 1_000;
 
 /** Longest Idempotency-Key, in characters, and how long its answer is kept. */
 export const IDEMPOTENCY_KEY_MAX_LENGTH = 255;

@@ -17,23 +17,39 @@ type Json = Readonly<Record<string, unknown>>;
 
 const problemSchema = v.object({
   type: v.pipe(v.string(), v.description('Where the code is explained.')),
-  title: v.string(),
-  status: v.pipe(v.number(), v.integer()),
+  title: v.pipe(v.string(), v.description('The code in a few words.')),
+  status: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(400),
+    v.maxValue(599),
+    v.description('The status of the response.'),
+  ),
   detail: v.pipe(v.string(), v.description('What was wrong with this request.')),
-  code: v.pipe(v.string(), v.description('Stable. Also in the header X-Edge-Reason.')),
+  code: v.pipe(
+    v.picklist([...Object.keys(problemKinds), 'internal_error'] as (
+      | ProblemCode
+      | 'internal_error'
+    )[]),
+    v.description('Stable. Also in the header X-Edge-Reason.'),
+  ),
   errors: v.pipe(v.array(v.string()), v.description('Every problem as a sentence.')),
   requestId: v.pipe(v.string(), v.description('Finds the request in the logs.')),
   problems: v.pipe(
     v.optional(
       v.array(
         v.object({
-          path: v.pipe(v.string(), v.examples(['access.cors.allowedOrigins[1]'])),
+          path: v.pipe(
+            v.string(),
+            v.description('The place in the document; empty: the document itself.'),
+            v.examples(['access.cors.allowedOrigins[1]']),
+          ),
           value: v.pipe(
             v.unknown(),
             v.description('What was sent, shortened; null where it may be a secret or is absent.'),
           ),
-          reason: v.string(),
-          fix: v.string(),
+          reason: v.pipe(v.string(), v.description('What is wrong with it.')),
+          fix: v.pipe(v.string(), v.description('What to do about it.')),
         }),
       ),
     ),
@@ -45,6 +61,23 @@ const problemSchema = v.object({
   ),
   keyId: v.optional(v.pipe(v.string(), v.description('The key that a request made before.'))),
 });
+
+/** The groups of endpoints, by the beginning of their paths; the first that fits counts. */
+const tags = [
+  { name: 'Usage', path: /\/(?:usage|refused-origins)$/, description: 'What keys were used for.' },
+  { name: 'Keys', path: /^\/keys/, description: 'The life of a key, and import.' },
+  { name: 'Audit', path: /^\/audit/, description: 'Who changed what.' },
+  { name: 'Explain', path: /^\/explain/, description: 'Why a request is refused.' },
+  { name: 'Leaks', path: /^\/leaks/, description: 'Reports of leaked tokens.' },
+  { name: 'Holders', path: /^\/(?:client-tokens|self)/, description: 'For holders of a key.' },
+  { name: 'Description', path: /^\/openapi/, description: 'This document.' },
+] as const;
+
+function tagOf({ path }: Pick<Operation, 'path'>): string {
+  const tag = tags.find((candidate) => candidate.path.test(path));
+  if (tag === undefined) throw new Error(`Cannot describe ${path}: no tag fits it`);
+  return tag.name;
+}
 
 /** Problems that any endpoint may answer. */
 const commonProblems: readonly ProblemCode[] = [
@@ -70,6 +103,7 @@ export function describeApi(operations: readonly Operation[]): Json {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/_edge/v1' }],
+    tags: tags.map(({ name, description }) => ({ name, description })),
     security: [{ adminToken: [] }, { personToken: [] }, { accessAssertion: [] }],
     paths: { ...pathsOf(operations, schemas), '/openapi.json': describeDescription() },
     components: {
@@ -151,10 +185,14 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
     ...queryParameters(operation.query),
     ...(operation.isIdempotent ? [reference('parameters', 'IdempotencyKey')] : []),
     ...(operation.isConditional ? [reference('parameters', 'IfMatch')] : []),
+    ...(operation.isConditional || operation.isCacheable
+      ? [reference('parameters', 'IfNoneMatch')]
+      : []),
   ];
   return {
     operationId: name,
     summary,
+    tags: [tagOf(operation)],
     ...(description === undefined ? {} : { description }),
     ...(door === 'github' ? { security: [{ gitHubSignature: [] }] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
@@ -164,12 +202,15 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
           requestBody: {
             required: !body.isOptional,
             description: `At most ${body.maxBytes} bytes.`,
-            content: {
-              'application/json': {
-                schema: referenceTo(body.schema, schemas),
-                examples: { example: { value: body.example } },
-              },
-            },
+            content: Object.fromEntries(
+              (body.mediaTypes ?? ['application/json']).map((mediaType) => [
+                mediaType,
+                {
+                  schema: referenceTo(body.schema, schemas),
+                  examples: { example: { value: body.example } },
+                },
+              ]),
+            ),
           },
         }),
     responses: {
@@ -188,6 +229,14 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
           ? {}
           : { content: { 'application/json': { schema: referenceTo(answer.schema, schemas) } } }),
       },
+      ...(operation.isCacheable
+        ? {
+            304: {
+              description: 'If-None-Match names the present version.',
+              headers: { ETag: reference('headers', 'ETag') },
+            },
+          }
+        : {}),
       ...problemResponses(problemCodesOf(operation)),
       500: reference('responses', 'InternalError'),
     },
@@ -200,6 +249,7 @@ function describeDescription(): Json {
     get: {
       operationId: 'getOpenApi',
       summary: 'Read this description',
+      tags: ['Description'],
       security: [],
       responses: {
         200: {
@@ -332,6 +382,15 @@ const sharedParameters: Json = {
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
     example: '0d7b4a34-8f4e-4c0a-9a52-5b7c0a8f2f10',
   },
+  IfNoneMatch: {
+    name: 'If-None-Match',
+    in: 'header',
+    required: false,
+    description:
+      'An ETag that is known, or `*`. A GET is answered 304 if it is the present one; a change is refused then.',
+    schema: { type: 'string' },
+    example: '"3-m0x2k8sg-0"',
+  },
   IfMatch: {
     name: 'If-Match',
     in: 'header',
@@ -339,14 +398,18 @@ const sharedParameters: Json = {
     description:
       'The ETag of the key as you read it. The change is rejected if the key has another one now.',
     schema: { type: 'string' },
-    example: '"3"',
+    example: '"3-m0x2k8sg-0"',
   },
 };
 
 const text: Json = { type: 'string' };
 
 const sharedHeaders: Json = {
-  ETag: { description: 'The version of the key, for If-Match.', schema: text, example: '"3"' },
+  ETag: {
+    description: 'The version of the key, for If-Match.',
+    schema: text,
+    example: '"3-m0x2k8sg-0"',
+  },
   Location: {
     description: 'Where the key is.',
     schema: text,

@@ -8,7 +8,7 @@
 import type { LeakConfig } from '../config/config.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
-import type { AdminStore } from '../keys/admin/types.ts';
+import type { AdminStore, OwnerQuota } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
 import type { Log } from '../log/events.ts';
 import type { Problem } from '../problem.ts';
@@ -31,6 +31,9 @@ export interface Management {
   readonly people: People | null;
   /** Counts wrong admin tokens. */
   readonly guesses: GuessLimit;
+  /** What an owner who signs in may do. The operator is not bound. */
+  readonly ownerLimits: Omit<OwnerQuota, 'owner'>;
+  readonly peopleMayImport: boolean;
   /** `null`: reports of leaked tokens are answered 404. */
   readonly leaks: LeakConfig | null;
   readonly tokenPrefix: string;
@@ -48,6 +51,9 @@ export interface Management {
   readonly now: () => number;
   /** Resolves once other events of the isolate had their turn. */
   readonly pause: () => Promise<void>;
+  readonly wait: (ms: number) => Promise<void>;
+  /** From 0 to 1. */
+  readonly random: () => number;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly log: Log;
   /**
@@ -97,7 +103,7 @@ export type AnswerDocument = Readonly<Record<string, unknown>>;
 /** A good answer. `body` is `null` for none. */
 export interface Answer<Body = AnswerDocument | readonly AnswerDocument[] | null> {
   readonly ok: true;
-  readonly status: 200 | 201 | 204;
+  readonly status: 200 | 201 | 204 | 304;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Body;
 }
@@ -129,12 +135,16 @@ export interface Operation {
     readonly schema: Schema;
     readonly example: unknown;
     readonly maxBytes: number;
+    /** Default: `application/json`. */
+    readonly mediaTypes?: readonly string[];
     /** Whether the body may be absent. */
     readonly isOptional?: boolean;
   };
   /** Whether the request may carry an Idempotency-Key. */
   readonly isIdempotent?: boolean;
-  /** Whether the request may carry If-Match. */
+  /** Whether the request may carry If-None-Match, and is then answered 304. */
+  readonly isCacheable?: boolean;
+  /** Whether the request may carry If-Match and If-None-Match. */
   readonly isConditional?: boolean;
   readonly answer: {
     readonly status: Answer['status'];

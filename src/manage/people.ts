@@ -7,7 +7,7 @@
  * key for one. JWT best practices: https://www.rfc-editor.org/rfc/rfc8725
  */
 
-import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { PeopleConfig } from '../config/config.ts';
 import { isOwner } from './documents.ts';
 
@@ -41,6 +41,8 @@ const ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ];
+/** How far the issuer's clock may be ahead of ours, for `nbf` and `iat`. `exp` gets none. */
+const CLOCK_TOLERANCE_SECONDS = 5;
 const TOKEN_MAX_LENGTH = 8 * 1024;
 const SUBJECT_MAX_LENGTH = 200;
 /** How long fetched keys are good, and how soon an unknown one may lead to another fetch. */
@@ -71,7 +73,10 @@ export function createPeople(
           audience: config.audience,
           requiredClaims: ['exp'],
           currentDate: new Date(options.now()),
+          clockTolerance: CLOCK_TOLERANCE_SECONDS,
         });
+        const cause = clockFault(payload, options.now() / 1000);
+        if (cause !== null) return { outcome: 'invalid', cause };
         const owner = Object.hasOwn(payload, config.ownerClaim) ? payload[config.ownerClaim] : null;
         if (typeof owner !== 'string' || !isOwner(owner)) return { outcome: 'no_account' };
         return { outcome: 'known', owner, subject: subjectOf(payload.sub, owner) };
@@ -82,6 +87,13 @@ export function createPeople(
       }
     },
   };
+}
+
+/** What the tolerance of jose leaves to check: it also holds for `exp`, and not for `iat`. */
+function clockFault({ exp = 0, iat }: JWTPayload, nowSeconds: number): string | null {
+  if (exp <= nowSeconds) return errors.JWTExpired.code;
+  const isAhead = iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS;
+  return isAhead ? 'issued in the future' : null;
 }
 
 /** Who it was, for the audit: visible and short. Tokens of services may have no subject. */

@@ -55,12 +55,6 @@ export const problemKinds = {
     remedy:
       'Manage keys from your own tools with an Authorization header, or from the page of the edge itself.',
   },
-  rate_limited: {
-    status: 429,
-    title: 'Too many requests',
-    meaning: 'There were too many requests in a short time, or too many wrong tokens.',
-    remedy: 'Wait for the seconds in the Retry-After header, and send fewer requests.',
-  },
   invalid_signature: {
     status: 403,
     title: 'Not signed by GitHub',
@@ -89,6 +83,12 @@ export const problemKinds = {
     ...sharedProblemKinds.method_not_allowed,
     meaning: 'The path exists, but does not accept this method.',
     remedy: 'Use one of the methods in the Allow header of the response.',
+  },
+  target_too_long: {
+    ...sharedProblemKinds.target_too_long,
+    meaning:
+      'The path is longer than the edge reads where it holds characters other than plain ones.',
+    remedy: 'Send a shorter path.',
   },
   malformed_json: {
     status: 400,
@@ -140,6 +140,20 @@ export const problemKinds = {
     meaning:
       'Some tokens of the import already belong to a key, or occur twice. Nothing was imported.',
     remedy: 'Remove the rows that the member "problems" lists, and send the others again.',
+  },
+  quota_of_owner: {
+    status: 409,
+    title: 'Too many keys',
+    meaning: 'The account has as many live keys as this deployment allows. Nothing was changed.',
+    remedy:
+      'Revoke keys that are no longer used. Operators: KEYS_PER_OWNER sets how many there may be.',
+  },
+  rate_limited: sharedKind('rate_limited'),
+  operator_only: {
+    status: 403,
+    title: 'For the operator',
+    meaning: 'The operator of this deployment has not opened this endpoint to people who sign in.',
+    remedy: 'Create keys instead, or ask the operator. Operators: see PEOPLE_MAY_IMPORT.',
   },
   too_many_tokens: {
     status: 409,

@@ -82,7 +82,8 @@ export const rejectionHelp: Readonly<
       'Operators: set MANAGE_HOST, which moves the page to a host of its own. The other hosts then serve service workers.',
   },
   rate_limited: {
-    meaning: 'There were too many requests in a short time, or too many wrong tokens.',
+    meaning:
+      'There were too many requests in a short time, too many wrong tokens, or too many changes by one owner.',
     remedy: 'Wait for the seconds in the Retry-After header, and send fewer requests.',
   },
   upstream_unreachable: {

@@ -1,5 +1,6 @@
 /**
- * Reads the JSON body of a request: declared as JSON, not too large, UTF-8, and JSON.
+ * Reads the JSON body of a request: declared as JSON, not too large, UTF-8, and JSON. A body may be
+ * compressed with gzip; its bound holds for what it inflates to.
  */
 
 import type { Problem } from '../problem.ts';
@@ -8,7 +9,13 @@ import { problem } from './problems.ts';
 /** The body as text and as what it holds, or why it cannot be read. */
 export type BodyReading =
   | { readonly ok: true; readonly text: string; readonly document: unknown }
-  | { readonly ok: false; readonly problem: Problem };
+  | {
+      readonly ok: false;
+      readonly problem: Problem;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
+
+const JSON_TYPE = 'application/json';
 
 /**
  * Reads a body. `absent` stands in for a body that is not there at all; without it, one has to be.
@@ -17,15 +24,35 @@ export type BodyReading =
  */
 export async function readBody(
   request: Request,
-  options: { readonly maxBytes: number; readonly absent?: unknown },
+  options: {
+    readonly maxBytes: number;
+    readonly absent?: unknown;
+    readonly mediaTypes?: readonly string[];
+  },
 ): Promise<BodyReading> {
-  const mediaType = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-  const isDeclared = mediaType === 'application/json';
-  const mayBeAbsent = options.absent !== undefined && mediaType === undefined;
+  const { maxBytes, mediaTypes = [JSON_TYPE] } = options;
+  const [essence = '', ...parameters] = (request.headers.get('content-type') ?? '').split(';');
+  const mediaType = essence.trim().toLowerCase();
+  const isDeclared = mediaTypes.includes(mediaType);
+  const mayBeAbsent = options.absent !== undefined && mediaType === '';
   if (!isDeclared && !mayBeAbsent) return unread(unsupported(mediaType));
+  const charset = charsetIn(parameters);
+  if (charset !== null && !/^utf-?8$/.test(charset)) return unread(unsupportedCharset(charset));
+  const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  const isCompressed = coding === 'gzip' || coding === 'x-gzip';
+  if (!isCompressed && coding !== '' && coding !== 'identity') {
+    // https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
+    return { ...unread(unsupportedCoding(coding)), headers: { 'Accept-Encoding': 'gzip' } };
+  }
 
-  const bytes = await readBytes(request, options.maxBytes);
-  if (bytes === null) return unread(bodyTooLarge(options.maxBytes));
+  const received = await readBytes(request, maxBytes);
+  if (received === null) return unread(bodyTooLarge(maxBytes));
+  const inflated = isCompressed ? await inflate(received, maxBytes) : received;
+  if (inflated === 'malformed') {
+    return unread(problem('malformed_json', 'Cannot read the body: it is not gzip'));
+  }
+  const bytes = inflated;
+  if (bytes === null) return unread(bodyTooLarge(maxBytes));
   if (bytes.length === 0 && options.absent !== undefined) {
     return { ok: true, text: '', document: options.absent };
   }
@@ -62,7 +89,30 @@ function placeOf(error: unknown, text: string): string {
   return `it is malformed at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
 }
 
-function unsupported(mediaType: string | undefined): Problem {
+/** The charset among the parameters of a media type; `null`: there is none. */
+function charsetIn(parameters: readonly string[]): string | null {
+  for (const parameter of parameters) {
+    const [, charset] = /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(parameter) ?? [];
+    if (charset !== undefined) return charset.toLowerCase();
+  }
+  return null;
+}
+
+function unsupportedCharset(charset: string): Problem {
+  return problem(
+    'unsupported_media_type',
+    `Cannot read the body: its charset is ${JSON.stringify(charset.slice(0, 100))}. Send JSON in UTF-8`,
+  );
+}
+
+function unsupportedCoding(coding: string): Problem {
+  return problem(
+    'unsupported_media_type',
+    `Cannot read the body: its Content-Encoding is ${JSON.stringify(coding.slice(0, 100))}. Send it with gzip, or without a coding`,
+  );
+}
+
+function unsupported(mediaType: string): Problem {
   const given = mediaType ? JSON.stringify(mediaType.slice(0, 100)) : 'absent';
   return problem(
     'unsupported_media_type',
@@ -78,8 +128,21 @@ export function bodyTooLarge(maxBytes: number): Problem {
   );
 }
 
-function unread(refusal: Problem): BodyReading {
+function unread(refusal: Problem): Extract<BodyReading, { ok: false }> {
   return { ok: false, problem: refusal };
+}
+
+/** What gzip made smaller; `null` when it is longer than allowed. */
+async function inflate(
+  compressed: Uint8Array<ArrayBuffer>,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | null | 'malformed'> {
+  const stream = new Response(compressed).body?.pipeThrough(new DecompressionStream('gzip'));
+  try {
+    return await collect(stream?.values() ?? [], maxBytes);
+  } catch {
+    return 'malformed';
+  }
 }
 
 /** The body; `null` when it is longer than allowed, which is noticed while it comes in. */
@@ -87,10 +150,17 @@ export async function readBytes(
   request: Request,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
+  // What is left is not cancelled, but read away by whoever sends the refusal.
+  return collect(request.body?.values({ preventCancel: true }) ?? [], maxBytes);
+}
+
+async function collect(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // What is left is not cancelled, but read away by whoever sends the refusal.
-  for await (const chunk of request.body?.values({ preventCancel: true }) ?? []) {
+  for await (const chunk of source) {
     length += chunk.byteLength;
     if (length > maxBytes) return null;
     chunks.push(chunk);

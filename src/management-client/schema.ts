@@ -86,6 +86,14 @@ export interface Key {
    */
   clientTokensValidFrom?: string | null;
   /**
+   * Whether the operator has suspended the key, so that it does not work.
+   */
+  suspended: boolean;
+  /**
+   * The last edit or roll. Use of the key does not count.
+   */
+  updatedAt: string;
+  /**
    * The last allowed request, a few seconds late.
    */
   lastUsedAt: string | null;
@@ -137,6 +145,14 @@ export interface KeyWithToken {
    */
   clientTokensValidFrom?: string | null;
   /**
+   * Whether the operator has suspended the key, so that it does not work.
+   */
+  suspended: boolean;
+  /**
+   * The last edit or roll. Use of the key does not count.
+   */
+  updatedAt: string;
+  /**
    * The last allowed request, a few seconds late.
    */
   lastUsedAt: string | null;
@@ -159,7 +175,13 @@ export interface Problem {
    * Where the code is explained.
    */
   type: string;
+  /**
+   * The code in a few words.
+   */
   title: string;
+  /**
+   * The status of the response.
+   */
   status: number;
   /**
    * What was wrong with this request.
@@ -168,7 +190,38 @@ export interface Problem {
   /**
    * Stable. Also in the header X-Edge-Reason.
    */
-  code: string;
+  code:
+    | 'missing_credentials'
+    | 'malformed_credentials'
+    | 'invalid_credentials'
+    | 'account_unknown'
+    | 'cross_site_request'
+    | 'invalid_signature'
+    | 'invalid_key'
+    | 'cors_not_enabled'
+    | 'client_tokens_not_enabled'
+    | 'not_found'
+    | 'method_not_allowed'
+    | 'target_too_long'
+    | 'malformed_json'
+    | 'malformed_header'
+    | 'unsupported_media_type'
+    | 'body_too_large'
+    | 'invalid_fields'
+    | 'idempotency_key_reused'
+    | 'token_not_replayable'
+    | 'duplicate_tokens'
+    | 'quota_of_owner'
+    | 'rate_limited'
+    | 'operator_only'
+    | 'too_many_tokens'
+    | 'precondition_failed'
+    | 'conflict'
+    | 'leaks_left'
+    | 'not_configured'
+    | 'schema_missing'
+    | 'unavailable'
+    | 'internal_error';
   /**
    * Every problem as a sentence.
    */
@@ -181,12 +234,21 @@ export interface Problem {
    * The fields at fault, at most 100 of them, in at most 64 KiB of text.
    */
   problems?: {
+    /**
+     * The place in the document; empty: the document itself.
+     */
     path: string;
     /**
      * What was sent, shortened; null where it may be a secret or is absent.
      */
     value: unknown;
+    /**
+     * What is wrong with it.
+     */
     reason: string;
+    /**
+     * What to do about it.
+     */
     fix: string;
   }[];
   /**
@@ -279,7 +341,7 @@ export interface CreateKeyRequest {
     } | null;
   } | null;
   /**
-   * When the key stops by itself; null: never. A time in the past makes it stop now.
+   * When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.
    */
   expiresAt?: string | null;
 }
@@ -302,7 +364,7 @@ export interface EditKeyRequest {
    */
   name?: string;
   /**
-   * Replaces the access as a whole. Cannot turn a backend key into a CORS key.
+   * Members that are absent stay as they are, and null clears one. Cannot turn a backend key into a CORS key.
    */
   access?: {
     cors?: {
@@ -312,7 +374,7 @@ export interface EditKeyRequest {
        * @minItems 1
        * @maxItems 500
        */
-      allowedOrigins: string[];
+      allowedOrigins?: string[];
       /**
        * Whether pages may call everything, and not the restricted routes alone.
        */
@@ -334,9 +396,6 @@ export interface EditKeyRequest {
           resources: string[];
         }[]
       | null;
-    /**
-     * What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.
-     */
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens. At least one.
@@ -344,7 +403,7 @@ export interface EditKeyRequest {
        * @minItems 1
        * @maxItems 500
        */
-      allowedOrigins: string[];
+      allowedOrigins?: string[];
       rules?:
         | {
             /**
@@ -376,7 +435,7 @@ export interface EditKeyRequest {
     } | null;
   } | null;
   /**
-   * When the key stops by itself; null: never. A time in the past makes it stop now.
+   * When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.
    */
   expiresAt?: string | null;
   /**
@@ -387,6 +446,10 @@ export interface EditKeyRequest {
    * false: the key does not work until it is enabled again.
    */
   enabled?: boolean;
+  /**
+   * true: the key does not work until the operator clears it. Set by the operator alone.
+   */
+  suspended?: boolean;
 }
 /**
  * What `rollKey` takes.
@@ -483,7 +546,7 @@ export interface ImportKeysRequest {
       } | null;
     } | null;
     /**
-     * When the key stops by itself; null: never. A time in the past makes it stop now.
+     * When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.
      */
     expiresAt?: string | null;
     /**
@@ -614,6 +677,10 @@ export interface ListAuditAnswer {
        * On keys with client tokens: those that were issued earlier are void.
        */
       clientTokensValidFrom?: string | null;
+      /**
+       * Whether the operator has suspended the key, so that it does not work.
+       */
+      suspended?: boolean;
     } | null;
     /**
      * The key after the change; null: it was revoked.
@@ -655,6 +722,10 @@ export interface ListAuditAnswer {
        * On keys with client tokens: those that were issued earlier are void.
        */
       clientTokensValidFrom?: string | null;
+      /**
+       * Whether the operator has suspended the key, so that it does not work.
+       */
+      suspended?: boolean;
     } | null;
     requestId: string;
     /**
@@ -833,7 +904,9 @@ export interface paths {
         403: {
           content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
         };
-        409: { content: { 'application/json': ProblemOf<'token_not_replayable'> } };
+        409: {
+          content: { 'application/json': ProblemOf<'token_not_replayable' | 'quota_of_owner'> };
+        };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
         415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
         422: {
@@ -882,7 +955,10 @@ export interface paths {
     get: {
       parameters: {
         query?: never;
-        header?: never;
+        header?: {
+          /** An ETag that is known, or `*`. A GET is answered 304 if it is the present one; a change is refused then. */
+          'If-None-Match'?: string;
+        };
         path: {
           /** The id of a key. */
           id: string;
@@ -890,6 +966,7 @@ export interface paths {
       };
       responses: {
         200: { content: { 'application/json': Key } };
+        304: { content?: never };
         401: {
           content: {
             'application/json': ProblemOf<
@@ -912,6 +989,8 @@ export interface paths {
         header?: {
           /** The ETag of the key as you read it. The change is rejected if the key has another one now. */
           'If-Match'?: string;
+          /** An ETag that is known, or `*`. A GET is answered 304 if it is the present one; a change is refused then. */
+          'If-None-Match'?: string;
         };
         path: {
           /** The id of a key. */
@@ -933,7 +1012,7 @@ export interface paths {
           content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
-        409: { content: { 'application/json': ProblemOf<'conflict'> } };
+        409: { content: { 'application/json': ProblemOf<'conflict' | 'quota_of_owner'> } };
         412: { content: { 'application/json': ProblemOf<'precondition_failed'> } };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
         415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
@@ -950,6 +1029,8 @@ export interface paths {
         header?: {
           /** The ETag of the key as you read it. The change is rejected if the key has another one now. */
           'If-Match'?: string;
+          /** An ETag that is known, or `*`. A GET is answered 304 if it is the present one; a change is refused then. */
+          'If-None-Match'?: string;
         };
         path: {
           /** The id of a key. */
@@ -988,6 +1069,8 @@ export interface paths {
           'Idempotency-Key'?: string;
           /** The ETag of the key as you read it. The change is rejected if the key has another one now. */
           'If-Match'?: string;
+          /** An ETag that is known, or `*`. A GET is answered 304 if it is the present one; a change is refused then. */
+          'If-None-Match'?: string;
         };
         path: {
           /** The id of a key. */
@@ -1049,9 +1132,13 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'cross_site_request' | 'operator_only'
+            >;
+          };
         };
-        409: { content: { 'application/json': ProblemOf<'duplicate_tokens'> } };
+        409: { content: { 'application/json': ProblemOf<'duplicate_tokens' | 'quota_of_owner'> } };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
         415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
         422: {

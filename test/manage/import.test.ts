@@ -273,6 +273,8 @@ describe('POST /keys/import', () => {
       expiresAt: '2099-01-01T00:00:00.000Z',
       enabled: true,
       lastUsedAt: null,
+      suspended: false,
+      updatedAt: expect.stringMatching(/Z$/),
       retiringTokens: [],
     });
     const stored = JSON.stringify([await snapshot(edge), await edge.copies(), edge.logs]);

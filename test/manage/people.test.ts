@@ -397,7 +397,7 @@ describe('a person', () => {
   let foreign: Document;
 
   beforeAll(async () => {
-    edge = await deploy({ vars });
+    edge = await deploy({ vars: { ...vars, PEOPLE_MAY_IMPORT: 'true' } });
     edge.behaviour = { kind: 'reply', body: JSON.stringify(keySet) };
     operator = clientOf(edge);
     ann = clientOf(edge, { Authorization: `Bearer ${await sign({ claims: { sub: 'ann' } })}` });
@@ -447,23 +447,38 @@ describe('a person', () => {
     expect((await operator('GET', '/keys')).body.keys.length).toBeGreaterThan(2);
   });
 
-  it('owns what they create and import, whatever they say', async () => {
+  it('is refused another owner, who is not overruled in silence', async () => {
     const created = await ann('POST', '/keys', { body: { name: 'x', owner: 'bob' } });
-    expect(created).toMatchObject({ status: 201, body: { owner: 'ann' } });
-    const rows = [{ name: 'y', owner: 'bob', token: 'some-legacy-token' }];
+    expectProblem(created, 422, 'invalid_fields');
+    expect(created.body.problems).toMatchObject([{ path: 'owner' }]);
+    const rows = [{ name: 'y', owner: 'bob', token: 'legacy-token-of-22-chars' }];
     const imported = await ann('POST', '/keys/import', { body: { keys: rows } });
-    expect(imported).toMatchObject({ status: 201, body: { keys: [{ owner: 'ann' }] } });
-    for (const id of [created.body.id, imported.body.keys[0].id]) {
-      expect((await ann('DELETE', `/keys/${id}`)).status).toBe(204);
-    }
+    expectProblem(imported, 422, 'invalid_fields');
+    expect(imported.body.problems).toMatchObject([{ path: 'keys[0].owner' }]);
   });
+
+  it.each([{}, { owner: 'ann' }, { owner: null }])(
+    'owns what they create and import as %j',
+    async (owner) => {
+      const created = await ann('POST', '/keys', { body: { name: 'x', ...owner } });
+      expect(created).toMatchObject({ status: 201, body: { owner: 'ann' } });
+      const token = `legacy-token-of-22-chars-${crypto.randomUUID()}`;
+      const rows = [{ name: 'y', ...owner, token }];
+      const imported = await ann('POST', '/keys/import', { body: { keys: rows } });
+      expect(imported).toMatchObject({ status: 201, body: { keys: [{ owner: 'ann' }] } });
+      for (const id of [created.body.id, imported.body.keys[0].id]) {
+        expect((await ann('DELETE', `/keys/${id}`)).status).toBe(204);
+      }
+    },
+  );
 
   it('is told of a token that it belonged to a revoked key only where the key was theirs', async () => {
     const reasonFor = async (owner: string, client: Client) => {
-      const rows = [{ name: 'x', owner, token: `legacy-token-of-${owner}` }];
+      const rows = [{ name: 'x', owner, token: `legacy-token-long-enough-of-${owner}` }];
       const imported = await client('POST', '/keys/import', { body: { keys: rows } });
       await client('DELETE', `/keys/${imported.body.keys[0].id}`);
-      const answer = await ann('POST', '/keys/import', { body: { keys: rows } });
+      const again = [{ name: 'x', token: rows[0]?.token }];
+      const answer = await ann('POST', '/keys/import', { body: { keys: again } });
       expectProblem(answer, 409, 'duplicate_tokens');
       return answer.body.problems[0].reason;
     };

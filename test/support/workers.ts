@@ -58,6 +58,8 @@ export function aKey(overrides: Partial<ManagedKey> = {}): ManagedKey {
     createdAtMs: 1,
     expiresAtMs: null,
     enabled: true,
+    suspended: false,
+    updatedAtMs: 1,
     lastUsedAtMs: null,
     version: 1,
     ...overrides,

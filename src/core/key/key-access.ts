@@ -67,14 +67,18 @@ const methods = ['*', ...ROUTE_METHODS.map((method) => method.toLowerCase())];
  * a `ProblemList`. The length of a list is checked before its items: those of one that is too long are
  * not looked at.
  */
-export function checkAccess(requested: RequestedAccess | null | undefined): AccessResult {
+export function checkAccess(
+  requested: RequestedAccess | null | undefined,
+  originsPerKey = ORIGINS_PER_KEY,
+): AccessResult {
   const problems = new ProblemList();
   const cors = requested?.cors ?? null;
   const allowedOrigins =
-    cors && checkOrigins(cors.allowedOrigins, 'access.cors.allowedOrigins', problems);
+    cors &&
+    checkOrigins(cors.allowedOrigins, 'access.cors.allowedOrigins', originsPerKey, problems);
   const rules = requested?.rules ? checkRules(requested.rules, 'access.rules', problems) : null;
   const clientTokens = requested?.clientTokens
-    ? checkClientTokens(requested.clientTokens, problems)
+    ? checkClientTokens(requested.clientTokens, originsPerKey, problems)
     : null;
   if (cors && clientTokens) {
     problems.add(() => ({
@@ -103,12 +107,18 @@ export function checkAccess(requested: RequestedAccess | null | undefined): Acce
 /** Anything that is absent has the default of `docs/client-tokens.md`. */
 function checkClientTokens(
   requested: RequestedClientTokens,
+  originsPerKey: number,
   problems: ProblemList,
 ): ClientTokenAccess {
   const path = 'access.clientTokens';
   const { rules, maxTtlSeconds = CLIENT_TTL_DEFAULT_SECONDS } = requested;
   return {
-    allowedOrigins: checkOrigins(requested.allowedOrigins, `${path}.allowedOrigins`, problems),
+    allowedOrigins: checkOrigins(
+      requested.allowedOrigins,
+      `${path}.allowedOrigins`,
+      originsPerKey,
+      problems,
+    ),
     rules: rules ? checkRules(rules, `${path}.rules`, problems) : null,
     maxTtlSeconds,
     originOptional: requested.originOptional === true,
@@ -119,6 +129,7 @@ function checkClientTokens(
 function checkOrigins(
   values: readonly string[],
   path: string,
+  most: number,
   problems: ProblemList,
 ): readonly string[] {
   if (values.length === 0) {
@@ -130,11 +141,11 @@ function checkOrigins(
       fix: 'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
     }));
   }
-  if (values.length > ORIGINS_PER_KEY) {
+  if (values.length > most) {
     problems.add(() => ({
       path,
       value: `${values.length} origins`,
-      reason: `a key may list at most ${ORIGINS_PER_KEY} origins`,
+      reason: `a key may list at most ${most} origins`,
       fix: 'Use a wildcard such as "https://*.example.com", or several keys',
     }));
     return [];

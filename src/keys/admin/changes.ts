@@ -10,6 +10,7 @@
 
 import { auditStatement } from './audit.ts';
 import { answerStatements } from './kept-answers.ts';
+import { batchWithinLimits, ownerLimitStatements } from './owner-limits.ts';
 import {
   CLOCK_MARGIN_MS,
   changeableColumns,
@@ -50,13 +51,18 @@ const sql = {
        SET due_seq = excluded.due_seq, due_at_ms = excluded.due_at_ms`,
   // A token whose grace from an earlier roll ends sooner keeps that end.
   endOlderTokens: `
-    UPDATE tokens SET expires_at_ms = ?4
+    UPDATE tokens SET expires_at_ms = ?4, imported = iif(?4 <= ?5, 0, imported)
      WHERE key_id = ?1 AND token_hash <> ?3
        AND (expires_at_ms IS NULL OR expires_at_ms > ?4) AND ${isUnchanged}`,
+  // Whether foreign tokens are looked up at all depends on those that are still imported.
+  forgetImported: `
+    UPDATE tokens SET imported = 0 WHERE key_id = ?1 AND imported = 1 AND ${isUnchanged}`,
   logPatterns: `
     INSERT INTO changes (pattern, changed_at_ms)
     SELECT value, ?4 FROM json_each(?3) WHERE ${isUnchanged}`,
-  deleteOrigins: `DELETE FROM origins WHERE key_id = ?1 AND ${isUnchanged}`,
+  deleteOrigins: `
+    DELETE FROM origins
+     WHERE key_id = ?1 AND pattern IN (SELECT value FROM json_each(?3)) AND ${isUnchanged}`,
   insertOrigins: `
     INSERT INTO origins (pattern, expires_at_ms, key_id)
     SELECT value, ?4, ?1 FROM json_each(?3) WHERE ${isUnchanged}`,
@@ -65,7 +71,7 @@ const sql = {
                     version = version + 1
      WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
   revokeKey: `
-    UPDATE keys SET revoked_at_ms = ?3, version = version + 1
+    UPDATE keys SET revoked_at_ms = ?3, updated_at_ms = ?3, version = version + 1
      WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
 } as const;
 
@@ -86,14 +92,17 @@ export function createKeyChanges(db: D1Database): KeyChanges {
     readonly first?: readonly D1PreparedStatement[];
     readonly last: readonly D1PreparedStatement[];
   }): Promise<Changed> {
-    const { before, note } = options;
+    const { before, after, note } = options;
+    const touched = touchedPatterns(before, after);
+    const adds = Number(after !== null && isOver(before, note.atMs) && !isOver(after, note.atMs));
     const statements = [
+      ...ownerLimitStatements(db, before, note, { lines: touched.length, adds }),
       ...(options.first ?? []),
-      ...originStatements(before, before, options.after, note.atMs),
+      ...originStatements(before, touched, after, note.atMs),
       ...tokenStatements(before, note.atMs),
     ];
     const liveTokens = statements.length;
-    const results = await primary().batch<{ token_hash: string }>([
+    const results = await batchWithinLimits<{ token_hash: string }>(primary(), [
       ...statements,
       db.prepare(sql.liveTokens).bind(before.id, note.atMs - CLOCK_MARGIN_MS),
       ...noteStatements(options.action, before, note),
@@ -103,25 +112,21 @@ export function createKeyChanges(db: D1Database): KeyChanges {
     return (results[liveTokens]?.results ?? []).map((row) => row.token_hash);
   }
 
-  /** Brings the index of origins from what it holds of one state of a key to another. */
+  /** Brings the rows of the patterns that a change touches in the index of origins to its new state. */
   function originStatements(
     { id, version }: Pick<ManagedKey, 'id' | 'version'>,
-    before: ManagedKey | null,
+    touched: readonly string[],
     after: ManagedKey | null,
     atMs: number,
   ): readonly D1PreparedStatement[] {
-    const was = indexedPatterns(before);
-    const willBe = indexedPatterns(after);
-    const touched = [...was.keys(), ...willBe.keys()].filter(
-      (pattern) => was.get(pattern) !== willBe.get(pattern),
-    );
     if (touched.length === 0) return [];
+    const willBe = indexedPatterns(after);
+    const patterns = JSON.stringify(touched);
+    const inserted = JSON.stringify(touched.filter((pattern) => willBe.has(pattern)));
     return [
-      db.prepare(sql.logPatterns).bind(id, version, JSON.stringify([...new Set(touched)]), atMs),
-      db.prepare(sql.deleteOrigins).bind(id, version),
-      db
-        .prepare(sql.insertOrigins)
-        .bind(id, version, JSON.stringify([...willBe.keys()]), after?.expiresAtMs ?? NEVER_MS),
+      db.prepare(sql.logPatterns).bind(id, version, patterns, atMs),
+      db.prepare(sql.deleteOrigins).bind(id, version, patterns),
+      db.prepare(sql.insertOrigins).bind(id, version, inserted, after?.expiresAtMs ?? NEVER_MS),
     ];
   }
 
@@ -165,10 +170,13 @@ export function createKeyChanges(db: D1Database): KeyChanges {
 
   return {
     async insert(key, token, note) {
-      await primary().batch([
+      const touched = touchedPatterns(null, key);
+      const adds = Number(!isOver(key, note.atMs));
+      await batchWithinLimits(primary(), [
+        ...ownerLimitStatements(db, null, note, { lines: touched.length + 1, adds }),
         db.prepare(insertKeys).bind(JSON.stringify([keyColumns(key)])),
         ...newTokenStatements(key, token, note.atMs),
-        ...originStatements(key, null, key, note.atMs),
+        ...originStatements(key, touched, key, note.atMs),
         ...tokenStatements(key, note.atMs),
         ...noteStatements('create', key, note),
       ]);
@@ -187,7 +195,9 @@ export function createKeyChanges(db: D1Database): KeyChanges {
         first: newTokenStatements(before, token, note.atMs),
         last: [
           // After the log, whose lines are about the tokens that were alive.
-          db.prepare(sql.endOlderTokens).bind(id, version, token.tokenHash, token.olderExpireAtMs),
+          db
+            .prepare(sql.endOlderTokens)
+            .bind(id, version, token.tokenHash, token.olderExpireAtMs, note.atMs),
           updateStatement(before, after),
         ],
       });
@@ -198,15 +208,33 @@ export function createKeyChanges(db: D1Database): KeyChanges {
         action: 'revoke',
         before,
         after: null,
-        note,
-        last: [db.prepare(sql.revokeKey).bind(before.id, before.version, note.atMs)],
+        // It counts, and is never refused: a key can be revoked once.
+        note: note.quota
+          ? { ...note, quota: { ...note.quota, changesPerMinute: Number.MAX_SAFE_INTEGER } }
+          : note,
+        last: [
+          db.prepare(sql.forgetImported).bind(before.id, before.version),
+          db.prepare(sql.revokeKey).bind(before.id, before.version, note.atMs),
+        ],
       }),
   };
 }
 
 /** What the index holds of a key: its patterns, with the time that stands beside them. */
 function indexedPatterns(key: ManagedKey | null): ReadonlyMap<string, number> {
-  if (!key?.enabled) return new Map();
+  if (!key?.enabled || key.suspended) return new Map();
   const expiresAtMs = key.expiresAtMs ?? NEVER_MS;
   return new Map(patternsOf(key).map((pattern) => [pattern, expiresAtMs]));
+}
+
+/** The patterns whose rows in the index differ between two states of a key. */
+function touchedPatterns(before: ManagedKey | null, after: ManagedKey | null): readonly string[] {
+  const was = indexedPatterns(before);
+  const willBe = indexedPatterns(after);
+  const all = new Set([...was.keys(), ...willBe.keys()]);
+  return [...all].filter((pattern) => was.get(pattern) !== willBe.get(pattern));
+}
+
+function isOver({ expiresAtMs }: ManagedKey, nowMs: number): boolean {
+  return expiresAtMs !== null && expiresAtMs <= nowMs;
 }

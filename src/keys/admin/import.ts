@@ -7,6 +7,7 @@
  */
 
 import { answerStatements } from './kept-answers.ts';
+import { batchWithinLimits, ownerLimitStatements } from './owner-limits.ts';
 import { insertKeys, keyColumns, NEVER_MS, patternsOf, toJsonParts } from './rows.ts';
 import type { KeyImport } from './types.ts';
 
@@ -57,7 +58,12 @@ export function createKeyImport(db: D1Database): KeyImport {
         return parts.map((part) => db.prepare(text).bind(part, ...values));
       };
       const columns = keys.map(({ key }) => keyColumns(key));
+      const added = keys.filter(({ key }) => key.expiresAtMs === null || key.expiresAtMs > atMs);
       const statements = [
+        ...ownerLimitStatements(db, null, note, {
+          lines: patterns.size + tokens.length,
+          adds: added.length,
+        }),
         ...(await forEachPart(insertKeys, columns)),
         ...(await forEachPart(sql.tokens, tokens, atMs)),
         ...(await forEachPart(sql.origins, origins)),
@@ -67,7 +73,7 @@ export function createKeyImport(db: D1Database): KeyImport {
         ...answerStatements(db, null, note),
       ];
       await pause();
-      await db.withSession('first-primary').batch(statements);
+      await batchWithinLimits(db.withSession('first-primary'), statements);
     },
   };
 }

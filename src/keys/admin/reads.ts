@@ -15,7 +15,8 @@ import type { KeyReads } from './types.ts';
 /** A token with its key, alive or not. */
 export const keyOfToken = `
   SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
-         k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.last_used_at_ms, k.version,
+         k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.suspended, k.updated_at_ms,
+         k.last_used_at_ms, k.version,
          k.client_tokens, k.client_tokens_valid_from_ms, k.revoked_at_ms,
          t.expires_at_ms AS token_expires_at_ms
     FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
@@ -23,7 +24,7 @@ export const keyOfToken = `
 const sql = {
   shownKey: `
     SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
-           expires_at_ms, enabled, last_used_at_ms, version, client_tokens,
+           expires_at_ms, enabled, suspended, updated_at_ms, last_used_at_ms, version, client_tokens,
            client_tokens_valid_from_ms,
            (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
              WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms

@@ -24,6 +24,8 @@ export type ManagedKeyRow = KeyRow & {
   hint: string;
   created_at_ms: number;
   last_used_at_ms: number | null;
+  suspended: number;
+  updated_at_ms: number | null;
   version: number;
 };
 /** The same with the ends of its retiring tokens, as a JSON array. */
@@ -46,6 +48,8 @@ export const changeableColumns = [
   'hint',
   'expires_at_ms',
   'enabled',
+  'suspended',
+  'updated_at_ms',
   'client_tokens',
   'client_tokens_valid_from_ms',
 ] as const;
@@ -70,6 +74,8 @@ export function keyColumns(key: ManagedKey): KeyColumns {
     hint: key.hint,
     expires_at_ms: key.expiresAtMs,
     enabled: Number(key.enabled),
+    suspended: Number(key.suspended),
+    updated_at_ms: key.updatedAtMs,
     client_tokens: toJson(key.clientTokens ?? null),
     client_tokens_valid_from_ms: key.clientTokensValidFromMs ?? null,
   };
@@ -94,6 +100,8 @@ export function toManagedKey(row: ManagedKeyRow): ManagedKey {
     hint: row.hint,
     createdAtMs: row.created_at_ms,
     lastUsedAtMs: row.last_used_at_ms,
+    suspended: row.suspended === 1,
+    updatedAtMs: row.updated_at_ms ?? row.created_at_ms,
     version: row.version,
   };
 }

@@ -8,6 +8,7 @@ import { createHolderReads } from './holders.ts';
 import { createKeyImport } from './import.ts';
 import { createKeptAnswers } from './kept-answers.ts';
 import { createLeakNotes } from './leaks.ts';
+import { createOwnerLimits } from './owner-limits.ts';
 import { createKeyReads } from './reads.ts';
 import type { AdminStore } from './types.ts';
 
@@ -19,5 +20,6 @@ export function createAdminStore(db: D1Database): AdminStore {
     answers: createKeptAnswers(db),
     leaks: createLeakNotes(db),
     holders: createHolderReads(db),
+    ownerLimits: createOwnerLimits(db),
   };
 }

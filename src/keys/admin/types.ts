@@ -14,6 +14,9 @@ export interface ManagedKey extends StoredKey {
   /** When the key stops; `null`: never. Not shortened by a roll's grace. */
   readonly expiresAtMs: number | null;
   readonly lastUsedAtMs: number | null;
+  /** Set and cleared by the operator alone. The key is refused like a disabled one. */
+  readonly suspended: boolean;
+  readonly updatedAtMs: number;
   /** Counts the changes, from 1. */
   readonly version: number;
 }
@@ -45,6 +48,21 @@ export interface ChangeNote {
   readonly answer: KeptAnswer | null;
   /** Where a token of the key was found in public; absent when that is not why it changes. */
   readonly leakUrl?: string | null;
+  /** The limits of the owner who makes the change; absent: the operator does. */
+  readonly quota?: OwnerQuota | undefined;
+}
+
+/** What an owner may do. */
+export interface OwnerQuota {
+  readonly owner: string;
+  readonly changesPerMinute: number;
+  readonly liveKeys: number;
+}
+
+/** The limits of owners. They are counted in the batch of each change. */
+export interface OwnerLimits {
+  /** In how many milliseconds an owner, whose limit is this, may make another change. */
+  retryAfterMs(owner: string, changesPerMinute: number, nowMs: number): Promise<number>;
 }
 
 /** An answer that is kept for a repeated request. The columns of `idempotency` explain the members. */
@@ -130,6 +148,7 @@ export interface AdminStore {
   readonly answers: KeptAnswers;
   readonly leaks: LeakNotes;
   readonly holders: HolderReads;
+  readonly ownerLimits: OwnerLimits;
 }
 
 /** The keys: `reads.ts`, `changes.ts` and `import.ts`. */
@@ -164,7 +183,7 @@ export interface KeyReads {
   tagKeyHex(): Promise<string>;
 }
 
-/** Changes to one key. */
+/** Changes to one key. Each rejects with an `OwnerLimitError` where the quota of its note is used up. */
 export interface KeyChanges {
   /** Adds a key with its first token. Rejects, and adds nothing, when the answer is kept already. */
   insert(key: ManagedKey, token: NewToken, note: ChangeNote): Promise<void>;

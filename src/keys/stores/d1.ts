@@ -45,7 +45,7 @@ export interface KeyStore extends KeyDatabase {
 
 const keysOfTokens = `
     SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
-           k.enabled, k.expires_at_ms, k.revoked_at_ms, k.client_tokens,
+           k.enabled AND NOT k.suspended AS enabled, k.expires_at_ms, k.revoked_at_ms, k.client_tokens,
            k.client_tokens_valid_from_ms, t.expires_at_ms AS token_expires_at_ms
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 

@@ -17,7 +17,8 @@ export interface Retention {
   readonly auditDays: number;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const MINUTE_MS = 60 * 1000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** Keys that ended before ?1, at most ?2 of each kind. A disabled key has not ended. */
 const endedKeys = `
@@ -54,6 +55,13 @@ const sql = {
         SELECT id, at_ms FROM audit ORDER BY id
          LIMIT iif((SELECT at_ms FROM audit ORDER BY id LIMIT 1) < ?1, ?2, 0))
        WHERE at_ms < ?1)`,
+  forgetImported: `
+    UPDATE tokens SET imported = 0 WHERE token_hash IN (
+      SELECT token_hash FROM tokens
+       WHERE imported = 1 AND expires_at_ms < ?1 ORDER BY expires_at_ms LIMIT ?2)`,
+  dropOwnerChanges: `
+    DELETE FROM owner_changes WHERE (owner, at_ms, request_id) IN (
+      SELECT owner, at_ms, request_id FROM owner_changes WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)`,
   dropExpiredAnswers: `
     DELETE FROM idempotency WHERE (caller, key_hash) IN (
       SELECT caller, key_hash FROM idempotency WHERE expires_at_ms <= ?1 LIMIT ?2)`,
@@ -88,6 +96,9 @@ export async function runHousekeeping(
     ],
     [db.prepare(sql.dropOldAudit).bind(nowMs - retention.auditDays * DAY_MS, TRIMS_PER_RUN)],
     [db.prepare(sql.dropExpiredAnswers).bind(nowMs, TRIMS_PER_RUN)],
+    // A minute later than they end, for clocks that differ.
+    [db.prepare(sql.forgetImported).bind(nowMs - MINUTE_MS, TRIMS_PER_RUN)],
+    [db.prepare(sql.dropOwnerChanges).bind(nowMs - 2 * MINUTE_MS, TRIMS_PER_RUN)],
   ];
   const outcomes = await Promise.allSettled(parts.map((statements) => db.batch(statements)));
   let rowsRead = 0;

@@ -569,9 +569,13 @@ describe('a person whom Cloudflare Access sent', () => {
 
     const created = await ann.submit('/_edge/keys/new', '/_edge/keys', {
       name: 'Another of Ann',
-      owner: 'acct_bob',
     });
     expect(created.status).toBe(201);
+    const given = await ann.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'One for Bob',
+      owner: 'acct_bob',
+    });
+    expect(given.status).toBe(422);
     await expect(
       edge.query("SELECT owner FROM keys WHERE name = 'Another of Ann'"),
     ).resolves.toEqual([{ owner: 'acct_ann' }]);

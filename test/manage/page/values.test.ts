@@ -23,6 +23,8 @@ const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({
   createdAt: '2026-01-01T00:00:00.000Z',
   expiresAt: null,
   enabled: true,
+  suspended: false,
+  updatedAt: '2030-01-01T00:00:00.000Z',
   lastUsedAt: null,
   retiringTokens: [],
   ...overrides,
@@ -148,10 +150,12 @@ describe('a time in words', () => {
   });
 
   it('that has come makes a key expired, also one that is disabled', () => {
-    const key = { enabled: false, expiresAt: '2026-11-22T12:00:00Z' };
+    const key = { enabled: false, suspended: false, expiresAt: '2026-11-22T12:00:00Z' };
     expect(stateOf(key, nowMs - 1)).toBe('disabled');
     expect(stateOf(key, nowMs)).toBe('expired');
-    expect(stateOf({ enabled: true, expiresAt: null }, nowMs)).toBe('live');
+    const live = { enabled: true, suspended: false, expiresAt: null };
+    expect(stateOf(live, nowMs)).toBe('live');
+    expect(stateOf({ ...key, suspended: true }, nowMs)).toBe('suspended');
   });
 });
 

@@ -76,10 +76,23 @@ export function KeyPage(props: {
             <code>{key.hint}…</code>
           </p>
         </div>
-        <Action {...action(key.enabled ? 'disable' : 'enable')}>
-          <button type="submit">{key.enabled ? 'Disable' : 'Enable'}</button>
-        </Action>
+        <div class="row">
+          <Action {...action(key.enabled ? 'disable' : 'enable')}>
+            <button type="submit">{key.enabled ? 'Disable' : 'Enable'}</button>
+          </Action>
+          {visitor.owner === null ? (
+            <Action {...action(key.suspended ? 'unsuspend' : 'suspend')}>
+              <button type="submit">{key.suspended ? 'End the suspension' : 'Suspend'}</button>
+            </Action>
+          ) : null}
+        </div>
       </div>
+      {key.suspended ? (
+        <p class="notice">
+          The operator has suspended this key. It does not work until the operator ends the
+          suspension.
+        </p>
+      ) : null}
       <Notices state={state} />
       <dl class="panel facts">
         <Fact name="CORS access">

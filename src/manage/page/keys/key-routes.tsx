@@ -9,6 +9,7 @@ import type { Context } from 'hono';
 import type { HonoBase } from 'hono/hono-base';
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { shownName } from '../../../core/key/key-name.ts';
+import { ORIGINS_PER_KEY } from '../../../core/limits.ts';
 import { type KeyDocument, readNewKey } from '../../documents.ts';
 import type { Guards } from '../access/guards.tsx';
 import { NoticePage } from '../access/sign-in.tsx';
@@ -45,6 +46,8 @@ const notices: Readonly<Record<string, string>> = {
   unchanged: 'There was nothing to change.',
   enabled: 'The key is enabled.',
   disabled: 'The key is disabled. It stops working everywhere within seconds.',
+  suspended: 'The key is suspended. It stops working everywhere within seconds.',
+  unsuspended: 'The suspension has ended.',
   allowed: 'The origin is allowed. Reload the page that was refused.',
 };
 
@@ -75,7 +78,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
       const document = toNewKey(values, management.now());
       const mistakes = findMistakes(values);
       if (mistakes.length > 0) {
-        const problems = [...mistakes, ...otherProblems(document, mistakes)];
+        const problems = [...mistakes, ...otherProblems(document, mistakes, management.now())];
         const state = { values, problems, failure: null, idempotencyKey: crypto.randomUUID() };
         return showCreateForm(visit, context, state, 422);
       }
@@ -134,16 +137,19 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     }),
   );
 
-  for (const [name, enabled] of [
-    ['enable', true],
-    ['disable', false],
+  for (const [name, edit] of [
+    ['enable', { enabled: true }],
+    ['disable', { enabled: false }],
+    // The API refuses these two to everybody but the operator.
+    ['suspend', { suspended: true }],
+    ['unsuspend', { suspended: false }],
   ] as const) {
     page.post(
       `/_edge/keys/:id/${name}`,
       guards.action(async (visit, form, context) => {
-        const edited = await change(visit, form, context, { enabled });
+        const edited = await change(visit, form, context, edit);
         return edited.ok
-          ? done(context, `${name}d`)
+          ? done(context, `${name}${name.endsWith('e') ? 'd' : 'ed'}`)
           : showRefusal(visit, form, context, edited.problem);
       }),
     );
@@ -351,8 +357,9 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
 function otherProblems(
   document: unknown,
   mistakes: readonly FieldProblem[],
+  nowMs: number,
 ): readonly FieldProblem[] {
-  const reading = readNewKey(document);
+  const reading = readNewKey(document, { owner: null, originsPerKey: ORIGINS_PER_KEY, nowMs });
   if (reading.ok) return [];
   return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
 }

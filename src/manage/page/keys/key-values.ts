@@ -42,6 +42,7 @@ export interface KeyPatch {
   readonly access?: AccessDocument | null;
   readonly expiresAt?: string | null;
   readonly enabled?: boolean;
+  readonly suspended?: boolean;
 }
 
 /** A field that somebody else has changed in the meantime. */

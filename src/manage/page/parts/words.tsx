@@ -60,9 +60,10 @@ export function countOf(number: number, one: string, many = `${one}s`): string {
 
 /** A key's state. Nothing else stops a key that is listed. */
 export function stateOf(
-  key: Pick<KeyDocument, 'enabled' | 'expiresAt'>,
+  key: Pick<KeyDocument, 'enabled' | 'expiresAt' | 'suspended'>,
   nowMs: number,
-): 'live' | 'disabled' | 'expired' {
+): 'live' | 'disabled' | 'suspended' | 'expired' {
+  if (key.suspended) return 'suspended';
   if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs) return 'expired';
   return key.enabled ? 'live' : 'disabled';
 }
@@ -70,7 +71,13 @@ export function stateOf(
 /** The badge of a key's state. */
 export function State({ document, nowMs }: { document: KeyDocument; nowMs: number }) {
   const state = stateOf(document, nowMs);
-  const label = { live: 'Live', disabled: 'Disabled', expired: 'Expired' }[state];
+  const labels = {
+    live: 'Live',
+    disabled: 'Disabled',
+    suspended: 'Suspended',
+    expired: 'Expired',
+  };
+  const label = labels[state];
   return <span class={`badge state ${state}`}>{label}</span>;
 }
 
