@@ -5,12 +5,12 @@
 
 import type { OpenConnection, StillAllowed } from './open-connections.ts';
 
-/** Returns whether a response is a stream of events. */
-export function isEventStream({ headers, body }: Response): boolean {
-  return (
-    body !== null && /^\s*text\/event-stream\s*(?:;|$)/i.test(headers.get('content-type') ?? '')
-  );
+/** Returns whether a content type is that of a stream of events. */
+export function isEventStream(contentType: string | null): boolean {
+  return contentType !== null && eventStreamPattern.test(contentType);
 }
+
+const eventStreamPattern = /^\s*text\/event-stream\s*(?:;|$)/i;
 
 /** Codings that the runtime removes when JavaScript reads a body. */
 const decodedByRuntime = /^\s*(?:gzip|br)\s*$/i;

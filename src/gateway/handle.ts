@@ -30,7 +30,7 @@ import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/r
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
-import { holdToKey } from './hold-to-key.ts';
+import { holdToKey, isLongLived } from './hold-to-key.ts';
 import { edgeOrigin, identityHeaders, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import {
@@ -175,7 +175,7 @@ async function forwardFor(
   const { response, giveUp } = forwarded;
   const { headers } = response;
   const grant = grantTo(facts.origin);
-  rewriteResponseHeaders(headers, {
+  const contentType = rewriteResponseHeaders(headers, {
     grant,
     exposed: gateway.exposed,
     requestId: facts.requestId,
@@ -198,9 +198,9 @@ async function forwardFor(
   }
   const { key, isStale } = caller;
   const held =
-    key === null || token === null
-      ? null
-      : holdToKey(gateway, facts, { key, token }, { response, giveUp });
+    key !== null && token !== null && isLongLived(response.status, contentType)
+      ? holdToKey(gateway, facts, { key, token }, { response, giveUp })
+      : null;
   if (held !== null && !held.ok)
     return respondWithRejection(gateway, facts, held.rejection, caller);
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });

@@ -17,7 +17,12 @@ export type Held =
   | { readonly ok: true; readonly response: Response }
   | { readonly ok: false; readonly rejection: Rejection };
 
-/** Returns the response, relayed if it outlives its request. `token` is the one that was let in. */
+/** Returns whether a response outlives its request. Nearly none does, so this asks the runtime nothing. */
+export function isLongLived(status: number, contentType: string | null): boolean {
+  return status === 101 || isEventStream(contentType);
+}
+
+/** Returns a response that outlives its request, relayed. `token` is the one that was let in. */
 export function holdToKey(
   gateway: Gateway,
   facts: Facts,
@@ -27,8 +32,6 @@ export function holdToKey(
   const { openConnections } = gateway;
   if (openConnections === null) return { ok: true, response };
   const { webSocket } = response;
-  if (webSocket === null && !isEventStream(response)) return { ok: true, response };
-
   const connection = openConnections.open(key.id);
   const stillAllowed = askAgain(gateway, facts, key.id, token);
   if (webSocket !== null) {

@@ -32,8 +32,11 @@ export interface ResponseContext {
   readonly mapping: Mapping | null;
 }
 
-/** Changes the headers of a response in place. Whatever the upstream said about CORS is dropped. */
-export function rewriteResponseHeaders(headers: Headers, context: ResponseContext): void {
+/**
+ * Changes the headers of a response in place, and returns its content type. Whatever the upstream said
+ * about CORS is dropped.
+ */
+export function rewriteResponseHeaders(headers: Headers, context: ResponseContext): string | null {
   const { grant, isPrivate, isOnPageHost, isDocument, dropped, mapping } = context;
   const removed: string[] = [];
   const targets: [name: string, value: string][] = [];
@@ -65,9 +68,9 @@ export function rewriteResponseHeaders(headers: Headers, context: ResponseContex
   setCorsHeaders(headers, grant, exposed, vary);
   headers.set('X-Request-Id', context.requestId);
   if (dropped !== null) headers.set('X-Edge-Dropped-Headers', boundedList(dropped));
-  if (!isPrivate) return;
-  const becomes = privateCacheControl(cacheControl);
-  if (becomes !== cacheControl) headers.set('Cache-Control', becomes);
+  const becomes = isPrivate ? privateCacheControl(cacheControl) : cacheControl;
+  if (becomes !== null && becomes !== cacheControl) headers.set('Cache-Control', becomes);
+  return contentType;
 }
 
 const fates = new BoundedMap<ResponseFate>(HEADER_NAMES_IN_MEMORY, HEADER_NAMES_IN_MEMORY_BYTES);

@@ -169,6 +169,32 @@ describe('POST /explain says what the gateway does', () => {
   });
 });
 
+describe('POST /explain says which headers are dropped', () => {
+  it.each([
+    ['restricted', 'GET', '/api/asset/abc', ['x-custom', 'script-name', 'x_under']],
+    ['full', 'GET', '/api/asset/abc', ['script-name', 'x_under']],
+    ['restricted', 'GET', '/api/outside', []],
+  ] as const)('by a key that is %s, for %s %s', async (name, method, path, dropped) => {
+    const sent = ['Authorization', 'Accept', 'X-Custom', 'Script-Name', 'X_Under', 'Referer'];
+    const { token } = keys[name];
+    const { body } = await operator('POST', '/explain', {
+      body: { method, path, token, headers: sent },
+    });
+    expect(body.droppedHeaders).toEqual(dropped);
+    // Side by side with the gateway.
+    const answer = await edge.call({
+      method,
+      target: path,
+      headers: [
+        ['Authorization', `Bearer ${token}`],
+        ...sent.slice(1).map((header) => [header, '1'] as const),
+      ],
+    });
+    const reported = answer.headers['x-edge-dropped-headers']?.split(', ') ?? [];
+    expect(reported.sort()).toEqual([...dropped].sort());
+  });
+});
+
 describe('POST /explain says by what a preflight passes', () => {
   it.each([
     [ORIGIN, `a live key allows ${ORIGIN}`],
