@@ -46,7 +46,7 @@ const auditLineSchema = v.object({
   keyId: v.string(),
   before: v.pipe(
     v.nullable(auditedKeySchema),
-    v.description('The key before the change; null: there was none.'),
+    v.description('The key before the change; null: it did not exist.'),
   ),
   after: v.pipe(
     v.nullable(auditedKeySchema),

@@ -66,7 +66,7 @@ export const usageOperations: readonly Operation[] = [
     method: 'GET',
     path: '/keys/{id}/refused-origins',
     name: 'listRefusedOrigins',
-    summary: 'List the origins that a key refused lately',
+    summary: 'List the origins that a key rejected recently',
     description: 'The newest 20, a few seconds late.',
     answer: {
       status: 200,

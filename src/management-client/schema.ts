@@ -638,7 +638,7 @@ export interface ListAuditAnswer {
     action: 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
     keyId: string;
     /**
-     * The key before the change; null: there was none.
+     * The key before the change; null: it did not exist.
      */
     before: {
       id: string;
@@ -1183,7 +1183,7 @@ export interface paths {
     };
   };
   '/keys/{id}/refused-origins': {
-    /** List the origins that a key refused lately. */
+    /** List the origins that a key rejected recently. */
     get: {
       parameters: {
         query?: never;
