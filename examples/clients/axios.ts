@@ -8,7 +8,7 @@ export function axiosAt(edge: string, key: string): AxiosInstance {
   return axios.create({ baseURL: edge, headers: { Authorization: `Bearer ${key}` } });
 }
 
-/** What was answered; `null` when the page could not read it, or when something else went wrong. */
+/** The rejection in the response; `null` if the page could not read it, or after another failure. */
 export function refusalOf(error: unknown): Refusal | null {
   if (!axios.isAxiosError(error) || error.response === undefined) return null;
   const { status, headers, data } = error.response;

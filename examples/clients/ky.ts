@@ -12,7 +12,7 @@ export function kyAt(edge: string, key: string): KyInstance {
   });
 }
 
-/** What was answered; `null` when the page could not read it, or when something else went wrong. */
+/** The rejection in the response; `null` if the page could not read it, or after another failure. */
 export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof HTTPError)) return null;
   const { status, headers } = error.response;

@@ -16,7 +16,7 @@ export function livepeerAt(edge: string, key: string): Livepeer {
   });
 }
 
-/** What was answered; `null` when the page could not read it, or when something else went wrong. */
+/** The rejection in the response; `null` if the page could not read it, or after another failure. */
 export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof SDKError)) return null;
   const { headers } = error.rawResponse;

@@ -30,7 +30,7 @@ export async function uploadThrough(
   return upload;
 }
 
-/** What was answered; `null` when the page could not read it, or when something else went wrong. */
+/** The rejection in the response; `null` if the page could not read it, or after another failure. */
 export function refusalOf(error: unknown): Refusal | null {
   if (!(error instanceof DetailedError)) return null;
   const response = error.originalResponse;

@@ -1,15 +1,15 @@
 /**
- * Whether this isolate can answer requests: its lease is young, or D1 answers now and has the schema.
+ * Checks that this isolate can answer requests: its lease is young, or D1 answers now and has the schema.
  */
 
 /** `unavailable`: D1 does not answer. */
 export type Readiness = 'ready' | 'schema_missing' | 'unavailable';
 
-/** What readiness is told by. */
+/** The parts that readiness is read from. */
 export interface ReadinessOptions {
-  /** Whether the lease is younger than `MAX_STALENESS_SECONDS`. */
+  /** Returns whether the lease is younger than `MAX_STALENESS_SECONDS`. */
   readonly isLeaseCurrent: () => boolean;
-  /** Whether D1 has the schema. Rejects if D1 does not answer in time. */
+  /** Returns whether D1 has the schema. Rejects if D1 does not answer in time. */
   readonly hasSchema: () => Promise<boolean>;
   readonly now: () => number;
   readonly pause: (ms: number) => Promise<void>;

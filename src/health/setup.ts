@@ -1,6 +1,6 @@
 /**
  * Answers of an edge that is not set up yet. Each names the command that helps, for programs as a problem
- * and for people as a page: whoever sees them is likely the operator, minutes after the deployment.
+ * and for people as a page: their reader is likely the operator, minutes after the deployment.
  */
 
 import { rejectionKinds } from '../core/decide/rejection.ts';
@@ -9,7 +9,7 @@ import { type Problem, problemResponse, sharedProblemKinds } from '../problem.ts
 
 /** A step that is missing. */
 export interface SetupProblem extends Problem {
-  /** What to type, one command a line. */
+  /** The commands to type, one a line. */
   readonly commands: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export function notConfigured(names: readonly string[]): SetupProblem {
   };
 }
 
-/** Nobody can sign in: the page and the API are off. */
+/** The page and the API are off, because no credentials are configured. */
 export const managementOff: SetupProblem = {
   code: 'not_found',
   ...sharedProblemKinds.not_found,

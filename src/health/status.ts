@@ -10,7 +10,7 @@ import { schemaMissing, setupResponse } from './setup.ts';
 /** The paths of liveness: they answer as long as the Worker runs, also with a broken configuration. */
 const livePaths = new Set(['/_edge/health', '/_edge/health/live']);
 
-/** What these paths are answered from. */
+/** The parts that these paths are answered from. */
 export interface StatusOptions {
   readonly readiness: () => Promise<Readiness>;
   /** The JWK Set of assertions; `null`: they are not signed, and the path is not there. */

@@ -3,8 +3,8 @@
  * takes. Pure, no I/O.
  *
  * They write `SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279, section 2.2.3) in DER; Web Crypto wants r
- * and s as 32 bytes each. Exactly one encoding of a signature is taken, as DER has it: whatever else
- * looks like one to a lenient parser was not made by a signer.
+ * and s as 32 bytes each. Exactly one encoding of a signature is accepted, as DER has it: no signer makes
+ * the others that a lenient parser would accept.
  */
 
 /** Length of r and of s, and of the largest signature: both with a zero byte in front. */
@@ -34,8 +34,8 @@ export function readDerSignature(base64: string): Uint8Array<ArrayBuffer> | null
 }
 
 /**
- * What a base64 text with its padding stands for; `null` when it is not the one text for these bytes,
- * or they are more than `maxBytes`.
+ * Decodes a base64 text with its padding. Returns `null` if it is not the one text for these bytes, or
+ * if they are more than `maxBytes`.
  */
 export function readBase64(text: string, maxBytes: number): Uint8Array<ArrayBuffer> | null {
   if (text.length > 4 * Math.ceil(maxBytes / 3)) return null;
@@ -49,11 +49,11 @@ export function readBase64(text: string, maxBytes: number): Uint8Array<ArrayBuff
 interface Integer {
   /** Without the zero byte that keeps it positive. */
   readonly magnitude: Uint8Array;
-  /** Where the next element starts. */
+  /** The index of the next element. */
   readonly end: number;
 }
 
-/** The positive INTEGER at a place; `null` when there is none in its shortest form. */
+/** The positive INTEGER at a place; `null` unless it has its shortest form. */
 function readInteger(bytes: Uint8Array, start: number): Integer | null {
   const length = bytes[start + 1] ?? 0;
   const end = start + 2 + length;

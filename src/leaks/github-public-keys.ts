@@ -2,8 +2,8 @@
  * Reads the public keys that sign reports of leaked tokens, as the operator sets them. Pure, no I/O.
  *
  * Two forms: what GitHub publishes at https://api.github.com/meta/public_keys/secret_scanning, kept as
- * it is, or an object of PEM texts by identifier. Several keys may stand beside each other, so that
- * GitHub can change to a new one.
+ * it is, or an object of PEM texts by identifier. There may be several keys, so that GitHub can
+ * change to a new one.
  */
 
 import { isRecord, parseJson } from '../core/json.ts';
@@ -11,7 +11,7 @@ import { readBase64 } from './der-signature.ts';
 
 /** A public key, ready to be imported as SPKI for ECDSA over P-256. */
 export interface ScanningKey {
-  /** What `Github-Public-Key-Identifier` names it by. */
+  /** The value of `Github-Public-Key-Identifier` for this key. */
   readonly id: string;
   readonly spki: Uint8Array<ArrayBuffer>;
 }
@@ -27,7 +27,7 @@ const pemPattern =
   /^\s*-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END PUBLIC KEY-----\s*$/;
 
 /**
- * What stands before the point in the SPKI of a P-256 key whose point is written in full: the lengths,
+ * The bytes before the point in the SPKI of a P-256 key with an uncompressed point: the lengths,
  * id-ecPublicKey, prime256v1, and the 4 of an uncompressed point.
  * https://www.rfc-editor.org/rfc/rfc5480#section-2
  */

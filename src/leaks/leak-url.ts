@@ -1,5 +1,5 @@
 /**
- * Where a token was found, as it may be kept: a Web address without the token. Pure, no I/O.
+ * The place where a token was found, as it may be kept: a Web address without the token. Pure, no I/O.
  */
 
 import { hideTokens } from '../core/key/token.ts';
@@ -10,9 +10,9 @@ export const LEAK_URL_MAX_LENGTH = 2_048;
 const DECODINGS_MAX = 5;
 
 /**
- * The canonical form of an http or https URL, with the token in it cut out. `null` when it is none, is
- * too long, holds credentials, or goes on holding the token, however often it is decoded. A URL is
- * kept and shown to people, and whoever wrote it may have put the token there too. Never throws.
+ * The canonical form of an http or https URL, with the token in it cut out. Returns `null` if it is not
+ * one, is too long, holds credentials, or still holds the token, however often it is decoded. A URL is
+ * kept and shown to people, and its author may have put the token there too. Never throws.
  */
 export function readLeakUrl(text: string, token: string): string | null {
   const url = text.length <= LEAK_URL_MAX_LENGTH ? URL.parse(text) : null;
@@ -24,7 +24,7 @@ export function readLeakUrl(text: string, token: string): string | null {
   return shown;
 }
 
-/** Whether the token, or any other of our form, can be read in a URL by decoding it. */
+/** Returns whether the token, or any other of our form, can be read in a URL by decoding it. */
 function holdsToken(url: string, token: string): boolean {
   let reading = url;
   for (let count = 0; count <= DECODINGS_MAX; count++) {
@@ -35,7 +35,7 @@ function holdsToken(url: string, token: string): boolean {
     if (decoded === reading) return false;
     reading = decoded;
   }
-  // Nobody encodes a path this often by accident.
+  // No path is encoded this often by accident.
   return true;
 }
 

@@ -11,7 +11,7 @@ export interface EventDescription<Fields> {
   readonly when: string;
   /** The meaning of each field; empty if its name says it. */
   readonly fields: { readonly [Field in keyof Fields]: string };
-  /** Whether operators should be alerted, and under which condition. */
+  /** Set if operators should be alerted: the condition, or empty for every line. */
   readonly alert?: string;
 }
 

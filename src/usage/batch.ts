@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
 import { USAGE_BATCH_MAX_BYTES } from './limits.ts';
 
-/** What became of a request. Disjoint: every request counts under one of them. */
+/** The outcome of a request. Disjoint: every request counts under one of them. */
 export type UsageOutcome =
   | 'allowed'
   | 'preflight_granted'
@@ -45,7 +45,7 @@ export interface ClosedBatch {
   readonly text: string;
 }
 
-/** What reading a message comes to. */
+/** The result of reading a message. */
 export type BatchReading =
   | { readonly outcome: 'batch'; readonly batch: ClosedBatch }
   /** Written by a later version of this Worker, which will read it. */
@@ -128,7 +128,7 @@ export function writeBatches(
   return batches;
 }
 
-/** What a batch has besides its rows: names, brackets, the id. */
+/** The bytes of a batch besides its rows: names, brackets, the id. */
 const FRAME_BYTES = 200;
 
 /** Reads a message. Everything in a batch that comes out is of its type. Never throws. */

@@ -15,10 +15,10 @@ import {
   USAGE_MERGE_TIMEOUT_MS,
 } from './limits.ts';
 
-/** What is needed of a Queue's message. */
+/** The part of a Queue's message that is used. */
 export type UsageMessage = Pick<Message<unknown>, 'id' | 'body' | 'attempts' | 'ack' | 'retry'>;
 
-/** What a consumer is made of. */
+/** The parts of a consumer. */
 export interface ConsumerOptions {
   readonly db: D1Database;
   readonly now: () => number;
@@ -66,7 +66,7 @@ function readAll(messages: readonly UsageMessage[], { now, log }: ConsumerOption
   for (const message of messages) {
     const reading = readBatch(message.body);
     if (reading.outcome === 'later_version') {
-      // While a new version is rolled out, messages of its isolates come to consumers of the old one.
+      // While a new version is rolled out, consumers of the old one receive messages of its isolates.
       message.retry(retryLater(message));
     } else if (reading.outcome === 'malformed') {
       log({ event: 'usage_malformed', messageId: message.id, reason: reading.reason });

@@ -24,7 +24,7 @@ export interface CountContext {
   readonly runInBackground: (work: Promise<unknown>) => void;
 }
 
-/** What a counter is made of. */
+/** The parts of a counter. */
 export interface UsageCounterOptions {
   /** Hands a batch over, for it to be merged. May reject, or never settle. */
   readonly deliver: (batch: ClosedBatch) => Promise<unknown>;
@@ -61,7 +61,7 @@ export interface UsageCounter {
   ): void;
   /** Counts a preflight that was granted. One that was not is a refusal without a key. */
   countPreflight(context: CountContext): void;
-  /** What memory holds, for tests and for operators. */
+  /** The contents of memory, for tests and for operators. */
   stats(): {
     readonly rows: number;
     readonly waitingBatches: number;
@@ -72,7 +72,7 @@ export interface UsageCounter {
 const NOT_ARRANGED = Number.NEGATIVE_INFINITY;
 /** How late a flush may be before the next request takes it to have died. */
 const FLUSH_LATE_MS = 1_000;
-/** An early flush that comes to nothing is not tried again sooner. */
+/** An early flush that fails is not tried again sooner. */
 const EARLY_RETRY_MS = 1_000;
 const LOG_EVERY_MS = 60_000;
 
@@ -94,7 +94,7 @@ export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
   // "A flush is arranged" is a time, not a flag: when the next request has to arrange it again.
   let dueMs = NOT_ARRANGED;
   let earlyDueMs = NOT_ARRANGED;
-  // Whoever arranged last closes; work that was overtaken meanwhile leaves it to them.
+  // The last arrangement closes the batch; work that was overtaken in the meantime leaves it to that.
   let arrangement = 0;
 
   function arrangeFlush(context: CountContext): void {

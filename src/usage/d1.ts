@@ -156,7 +156,7 @@ export async function readUsageOfKeys(
   return byKey;
 }
 
-/** The origins that a key refused lately, newest first, at most `REFUSED_ORIGINS_PER_KEY`. */
+/** Returns the origins that a key rejected recently, newest first, at most `REFUSED_ORIGINS_PER_KEY`. */
 export async function readRefusedOrigins(
   db: D1Database,
   keyId: string,

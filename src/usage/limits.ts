@@ -27,7 +27,7 @@ export const USAGE_SEND_TIMEOUT_MS = 5_000;
 export const USAGE_RETRY_MIN_MS = 1_000;
 export const USAGE_RETRY_MAX_MS = 60_000;
 
-/** How long one request's background work goes on with handing over. The platform ends it at 30 s. */
+/** How long one request's background work continues to send batches. The platform ends it at 30 s. */
 export const USAGE_SENDING_MS = 15_000;
 
 /** Batches that one request's background work sends: few enough for any plan's subrequests. */

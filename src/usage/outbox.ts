@@ -1,9 +1,8 @@
 /**
- * Closed batches of usage that wait to be taken by the Queue.
+ * Closed batches of usage that wait for the Queue.
  *
- * A batch stays until the Queue has taken it, and is sent again as it is: whether an attempt that
- * failed or hung was taken after all cannot be known here, and does not matter, because a batch that
- * comes twice counts once. Promises are never shared between requests; "this batch is being sent" is
+ * A batch stays until the Queue has confirmed it, and is sent again unchanged. An attempt that failed or
+ * hung may have arrived after all. That does not matter, because a batch that arrives twice counts once. Promises are never shared between requests; "this batch is being sent" is
  * a time and not a flag, because the request that sends it may die.
  */
 
@@ -16,7 +15,7 @@ import {
   USAGE_WAITING_BYTES,
 } from './limits.ts';
 
-/** What an outbox is made of. */
+/** The parts of an outbox. */
 export interface OutboxOptions {
   /** Hands a batch over. May reject, or never settle. */
   readonly deliver: (batch: ClosedBatch) => Promise<unknown>;
@@ -28,7 +27,7 @@ export interface OutboxOptions {
 }
 
 interface WaitingBatch extends ClosedBatch {
-  /** Until when some request is taken to be sending it. */
+  /** The time until which another request is assumed to be sending it. */
   busyUntilMs: number;
 }
 
@@ -53,12 +52,12 @@ export class UsageOutbox {
     return this.#bytes;
   }
 
-  /** Whether further batches may be added. What is added at once may go past the bound. */
+  /** `true` if more batches may be added. One addition may exceed the bound. */
   get hasRoom(): boolean {
     return this.#bytes < USAGE_WAITING_BYTES;
   }
 
-  /** Whether the last attempt failed. */
+  /** `true` if the last attempt failed. */
   get isFailing(): boolean {
     return this.#retryAtMs !== Number.NEGATIVE_INFINITY;
   }
@@ -73,7 +72,7 @@ export class UsageOutbox {
   /**
    * Sends what waits, one batch after the other, and gives a Queue that fails some time. Ends when
    * nothing is left for it to do, at `endMs`, or when it was enough for the work of one request: a
-   * later request goes on with what is left. Never rejects.
+   * later request continues with the rest. Never rejects.
    */
   async send(endMs: number): Promise<void> {
     const { now, wait } = this.#options;
@@ -81,7 +80,7 @@ export class UsageOutbox {
       const batch = this.#next();
       if (batch === undefined || this.#retryAtMs >= endMs) return;
       const retryInMs = this.#retryAtMs - now();
-      // Meanwhile another request may have sent it, or failed: looked at anew afterwards.
+      // Meanwhile another request may have sent it, or failed: checked again afterwards.
       if (retryInMs > 0) await wait(retryInMs);
       else await this.#sendOne(batch);
     }
@@ -104,7 +103,7 @@ export class UsageOutbox {
       this.#retryAtMs = Number.NEGATIVE_INFINITY;
       this.#retryDelayMs = USAGE_RETRY_MIN_MS;
     } catch (error) {
-      // To the end, so that a batch which is never taken holds up no other.
+      // To the end, so that a batch which never arrives delays no other.
       if (this.#waiting.delete(batch)) this.#waiting.add(batch);
       batch.busyUntilMs = Number.NEGATIVE_INFINITY;
       this.#retryAtMs = now() + this.#retryDelayMs;

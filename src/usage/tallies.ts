@@ -1,5 +1,5 @@
 /**
- * What one isolate has counted since it last handed over, in bounded memory. No I/O, no clock.
+ * The counts of one isolate since it last sent a batch, in bounded memory. No I/O, no clock.
  *
  * Counting a request of a key that is there already costs one look-up in a map and an increment.
  * When there is no room for another row, requests are still counted, but together: totals stay
@@ -120,7 +120,7 @@ export class UsageTallies {
     }
   }
 
-  /** What did not fit: requests that were counted together, and origins that were left out. */
+  /** Returns the counts that did not fit: requests that were counted together, and origins that were left out. */
   overflow(): { readonly unattributedRequests: number; readonly droppedOrigins: number } {
     let unattributedRequests = 0;
     for (const { keys } of this.#days.values()) {
@@ -173,7 +173,7 @@ export class UsageTallies {
   }
 }
 
-/** Whether this stands for requests of no key in particular, which always have room. */
+/** Returns whether this is the row for requests of no particular key, which always have room. */
 function isCommon(keyId: string): boolean {
   return keyId === NO_KEY || keyId === UNATTRIBUTED;
 }
