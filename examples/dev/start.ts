@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureAdminToken } from './admin-token.ts';
 import type { Child } from './child.ts';
 import { type DevKeys, ensureDevKeys } from './keys.ts';
+import { ignoredManageHost } from './manage-host.ts';
 import { type DevOptions, HOST } from './options.ts';
 import { servePage } from './page-server.ts';
 import { assertPortsAreFree } from './ports.ts';
@@ -16,6 +17,8 @@ export interface DevSession {
   pageUrl: string;
   adminToken: string;
   keys: DevKeys;
+  /** The `MANAGE_HOST` that is set and not used; `null` if none is. */
+  ignoredManageHost: string | null;
   /**
    * Resolves when everything has ended because the stop signal was aborted. Rejects, also after
    * everything has ended, when a process ended that should not have.
@@ -72,7 +75,16 @@ export async function startDev(options: DevOptions, stopSignal: AbortSignal): Pr
     cleanups.push(page.close);
 
     const ended = untilStopped([upstream, edge], stopSignal).finally(stopEverything);
-    return { options, edgeUrl, upstreamUrl, pageUrl: page.url, adminToken, keys, ended };
+    return {
+      options,
+      edgeUrl,
+      upstreamUrl,
+      pageUrl: page.url,
+      adminToken,
+      keys,
+      ignoredManageHost: await ignoredManageHost(options.devVarsFile),
+      ended,
+    };
   } catch (error) {
     await stopEverything();
     throw error;

@@ -16,9 +16,16 @@ export function summaryOf(session: DevSession): string {
   const origin = `-H 'Origin: ${pageUrl}'`;
   const aStream = `-H 'Content-Type: application/json' -d '{"name":"hello"}'`;
 
+  const manageHost =
+    session.ignoredManageHost === null
+      ? ''
+      : `
+  MANAGE_HOST (${session.ignoredManageHost}) is not used here: this host serves the page and the API.
+`;
+
   return `
 ${heading('edge-authorizer is running.')} Ctrl-C ends it.
-
+${manageHost}
   ${heading('Example page')}   ${pageUrl}/
   ${heading('Dashboard')}      ${edgeUrl}/_edge/
   ${heading('Admin token')}    ${adminToken}

@@ -46,6 +46,8 @@ export function startEdge(options: DevOptions): Child {
     ...listenOn(options.edgePort),
     ...['--persist-to', options.stateDir],
     ...['--var', `UPSTREAM_URL:http://${HOST}:${options.upstreamPort}`],
+    // One host serves the page and the API here: `manage-host.ts` tells those who set another.
+    ...['--var', 'MANAGE_HOST:'],
     ...(elsewhere ? ['--env-file', options.devVarsFile] : []),
   ]);
 }

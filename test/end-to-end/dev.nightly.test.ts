@@ -5,7 +5,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -132,9 +132,20 @@ describe('npm run dev', () => {
     expect(await stillAlive(processes)).toEqual([]);
   });
 
-  it('finds its keys and its admin token again', async () => {
+  it('finds its keys and its admin token again, and says that it does not use MANAGE_HOST', async () => {
     const before = session;
+    expect(before.output()).not.toContain('MANAGE_HOST');
+    await appendFile(join(persistTo, '.dev.vars'), 'MANAGE_HOST=manage.example.com\n');
     session = await start();
+    expect(session.output()).toContain('MANAGE_HOST (manage.example.com) is not used here');
+    // The page and the API are both there.
+    const host = `http://127.0.0.1:${ports.edge}`;
+    const page = await send({ url: `${host}/_edge/sign-in`, headers: {} });
+    const api = await send({
+      url: `${host}/api/user/me`,
+      headers: bearer(session.tokens.backend ?? ''),
+    });
+    expect([page.status, api.status]).toEqual([200, 200]);
 
     expect(session.adminToken).toBe(before.adminToken);
     expect(session.tokens).toEqual(before.tokens);
