@@ -14,6 +14,7 @@ import { truncate } from './core/text.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
+import { asPage, isNavigation, type Link } from './gateway/problem-page.ts';
 import { httpsRequired, isPlainHttp, serviceWorkerNotAllowed } from './gateway/transport.ts';
 import type { Readiness } from './health/readiness.ts';
 import { managementOff, schemaMissing, setupResponse } from './health/setup.ts';
@@ -68,7 +69,33 @@ export function createApp(
       (await serveManagement(request, requestId, runInBackground));
     await discardBody(request);
     response.headers.set('X-Request-Id', requestId);
-    return request.method === 'HEAD' ? new Response(null, response) : response;
+    const isForPeople = isNavigation(request) && isPagePath(target.path);
+    const shown = isForPeople
+      ? await asPage(response, {
+          links: linksFor(role, response.headers.get('x-edge-reason') ?? ''),
+        })
+      : response;
+    return request.method === 'HEAD' ? new Response(null, shown) : shown;
+  }
+
+  /** The way forward from a page without one of its own. */
+  function linksFor(role: HostRole, code: string): readonly Link[] {
+    const isPageHere = hasPage && (role === 'shared' || role === 'manage');
+    return [
+      ...(isPageHere ? [{ href: '/_edge/', label: 'Manage API keys' }] : []),
+      { href: `/_edge/errors#${code}`, label: 'What error codes mean' },
+    ];
+  }
+
+  /** Tells people who open the host itself what it is, unless it has a public page there. */
+  async function introduce(answer: Promise<Response>, role: HostRole): Promise<Response> {
+    const response = await answer;
+    if (response.headers.get('x-edge-reason') !== 'missing_credentials') return response;
+    return asPage(response, {
+      title: 'This host serves an API',
+      text: 'Programs call it with an API key, as "Authorization: Bearer <API key>". There is nothing to see here in a browser.',
+      links: linksFor(role, 'missing_credentials'),
+    });
   }
 
   /** Answers what must not go on because of how it came; `null` for everything else. */
@@ -135,7 +162,9 @@ export function createApp(
       const answer = () => handle(parts, request, target, runInBackground);
       // Only where a first look at a deployment goes: elsewhere, it would be a read of D1 too many.
       const isFirstLook = target.path === '/' && !request.headers.has('authorization');
-      return isFirstLook ? serveRoot(request, answer) : answer();
+      if (!isFirstLook) return answer();
+      const response = serveRoot(request, answer);
+      return isNavigation(request) ? introduce(response, role) : response;
     },
   };
 }

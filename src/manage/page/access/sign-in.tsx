@@ -30,6 +30,15 @@ export function SignInPage(props: {
             {failure}
           </p>
         )}
+        {/* Shown by the script: what the browser does with the session's cookie is not told to us. */}
+        <p class="notice bad" role="alert" data-plain-http hidden>
+          This page was opened over plain http, where browsers keep no session. Open it over https,
+          or on this machine as localhost.
+        </p>
+        <p class="notice bad" role="alert" data-cookie-lost hidden>
+          The token was right, but your browser did not send the cookie of the session back. Allow
+          cookies for this host, or try a private window.
+        </p>
         <input type="hidden" name="to" value={props.to} />
         {/* For password managers, which file the token under a name. */}
         <input type="text" name="username" value="operator" autocomplete="username" hidden />

@@ -14,6 +14,24 @@ for (const link of document.querySelectorAll('a[data-dialog]')) {
 }
 
 enhance(document);
+explainSignIn(document.querySelector('form[action="/_edge/sign-in"]'));
+
+/**
+ * Says why signing in leads back to the form, where the server cannot know: a browser that keeps no
+ * cookie looks to it like somebody who has not signed in yet.
+ */
+function explainSignIn(form) {
+  const sentAt = Number(sessionStorage.getItem('sign-in-sent-at'));
+  sessionStorage.removeItem('sign-in-sent-at');
+  if (form === null) return;
+  const isLocal = /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
+  form.querySelector('[data-plain-http]').hidden = location.protocol !== 'http:' || isLocal;
+  // A refused token is said to be one, and a session that ended was there.
+  const isExplained = form.querySelector('#sign-in-failure, [role=status]') !== null;
+  const isFresh = Date.now() - sentAt < 60 * 1000;
+  form.querySelector('[data-cookie-lost]').hidden = isExplained || !isFresh;
+  form.addEventListener('submit', () => sessionStorage.setItem('sign-in-sent-at', Date.now()));
+}
 
 function enhance(root) {
   for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
