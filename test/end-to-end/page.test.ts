@@ -18,6 +18,7 @@ import {
   openDashboard,
 } from '../support/node/dashboard.ts';
 import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
+import { startProxy } from '../support/node/proxy.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
@@ -298,6 +299,26 @@ describe('signing in', () => {
     await expect(edge.manage('GET', '/keys?search=Too+late')).resolves.toMatchObject({
       json: { keys: [] },
     });
+  });
+
+  test('says that the browser did not send the cookie back, and only then', async () => {
+    // Stands for a browser that stores no cookie of this host.
+    const proxy = await startProxy(edge.port, {
+      response: (headers) => delete headers['set-cookie'],
+    });
+    const dashboard = await openDashboard(browser, { ...edge, url: proxy.url });
+    dashboards.push(dashboard);
+    const { page } = dashboard;
+    const lost = page.getByText('your browser did not send the cookie of the session back');
+    await dashboard.go('/_edge/audit');
+    await expect(lost.isVisible()).resolves.toBe(false);
+    await page.getByLabel('Admin token').fill(edge.adminToken);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await lost.waitFor();
+    await expect(page.getByText('over plain http').isVisible()).resolves.toBe(false);
+    await page.reload();
+    await expect(lost.isVisible()).resolves.toBe(false);
+    await proxy.dispose();
   });
 
   test('is not asked for again when a link of another site leads here', async () => {

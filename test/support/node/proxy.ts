@@ -11,7 +11,7 @@ export type ProxyOptions = {
   /** Changes the headers of a request, in place. */
   request?: (headers: IncomingHttpHeaders, path: string) => void;
   /** Changes the headers of a response, in place. */
-  response?: (headers: IncomingHttpHeaders, path: string) => void;
+  response?: (headers: IncomingHttpHeaders, path: string) => unknown;
 };
 
 export type FrontProxy = {
