@@ -315,3 +315,46 @@ test('a Worker may have the bindings of the edge under names of its own', async 
   expect(asked).toBe(1);
   await expect(authorizer.scheduled({}, own)).resolves.toBeUndefined();
 });
+
+describe('a page of an app in the same Worker', () => {
+  const html = () =>
+    new Response('<!doctype html><script>0</script>', {
+      headers: { 'Content-Type': 'text/html', 'Clear-Site-Data': '"*"' },
+    });
+  const upstreams: readonly (readonly [name: string, upstream: Upstream])[] = [
+    ['a handler', html],
+    ['a service', { fetch: async () => html() } as unknown as Fetcher],
+  ];
+
+  test.each(upstreams)(
+    'is sandboxed on the host of the management page: %s',
+    async (_, upstream) => {
+      const { send, asBackend } = await edgeBefore(upstream);
+      const { headers } = await send('/', { headers: asBackend });
+      expect(headers.get('content-security-policy')).toMatch(/^sandbox allow-scripts /);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.has('clear-site-data')).toBe(false);
+    },
+  );
+
+  test.each(upstreams)('keeps its origin with MANAGE_HOST: %s', async (_, upstream) => {
+    // Keys are made on the management host, so both edges share the storage.
+    const { asBackend } = await edgeBefore(upstream);
+    const apart = createAuthorizer({ upstream });
+    const response = await apart.fetch(
+      new Request(`${EDGE_URL}/`, { headers: asBackend }),
+      bindings({ MANAGE_HOST: 'manage.test' }),
+      createExecutionContext(),
+    );
+    expect(response.status).toBe(200);
+    expect(response.headers.has('content-security-policy')).toBe(false);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    const page = new Request(`${EDGE_URL}/_edge/`);
+    const refused = await apart.fetch(
+      page,
+      bindings({ MANAGE_HOST: 'manage.test' }),
+      createExecutionContext(),
+    );
+    expect(refused.status).toBe(404);
+  });
+});
