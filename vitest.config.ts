@@ -19,8 +19,17 @@ import { textModules } from './test/support/node/text-modules.ts';
  * larger numbers, those listed below.
  */
 
-/** The files whose numbers grow at night: they ask `inject('isNightly')`. */
+/** The files whose numbers grow at night: they ask `inject('isNightly')`, or `runs()`. */
 const grownAtNight = [
+  'test/config/env.test.ts',
+  'test/core/key/key-access.test.ts',
+  'test/core/decide/bearer.test.ts',
+  'test/core/decide/authorize.test.ts',
+  'test/core/origins/web-origin.test.ts',
+  'test/core/origins/pattern.test.ts',
+  'test/core/origins/public-suffixes.test.ts',
+  'test/core/routes/request-target.test.ts',
+  'test/core/routes/route-table.test.ts',
   'test/keys/lookup/directory.test.ts',
   'test/keys/model-on-d1.test.ts',
   'test/usage/counter.test.ts',
@@ -106,8 +115,8 @@ const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) =>
 });
 
 export default defineConfig({
-  // On two cores, Vitest's own choice would be one worker.
-  test: { projects, maxWorkers: Math.max(2, availableParallelism()) },
+  // On two cores, Vitest's own choice would be one worker. Three keep both busy, as many tests wait.
+  test: { projects, maxWorkers: Math.max(3, availableParallelism()) },
 });
 
 function withTests(

@@ -4,6 +4,7 @@ import type { ConfigProblem } from '../../src/config/config.ts';
 import type { Env } from '../../src/config/env.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { runs } from '../support/runs.ts';
 
 const adminToken = 'operator-token-of-32-characters.';
 const secret = 'hush-hush-hush';
@@ -624,7 +625,7 @@ describe('readConfig()', () => {
       const values = { PUBLIC_ROUTES: list, ...written };
       for (const { value } of problemsOf(values)) expect(value?.length ?? 0).toBeLessThan(101);
     });
-    fc.assert(property, { numRuns: 2_000 });
+    fc.assert(property, { numRuns: runs(2_000) });
   });
 });
 

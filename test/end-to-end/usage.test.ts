@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([edge.dispose(), upstream.dispose()]));
 
-test('every request over four isolates is counted once', async () => {
+test('every request over four isolates is counted once', { timeout: 180_000 }, async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const keys = await Promise.all(
     Array.from({ length: 5 }, (_, i) =>

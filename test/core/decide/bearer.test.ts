@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readBearer } from '../../../src/core/decide/bearer.ts';
 import { rejectionKinds } from '../../../src/core/decide/rejection.ts';
+import { runs } from '../../support/runs.ts';
 import { takesLessThan } from '../fixtures.ts';
 
 const missing = { code: 'missing_credentials', challenge: 'Bearer' };
@@ -144,7 +145,7 @@ describe('properties', () => {
       expect(value.slice(0, 6).toLowerCase()).toBe('bearer');
       expect(value.slice(6).replace(/^[ \t]+|[ \t]+$/g, '')).toBe(result.token);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('readBearer() reads back every token68', () => {

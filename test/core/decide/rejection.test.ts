@@ -18,6 +18,7 @@ const rows: readonly Row[] = [
   ['missing_credentials', 401, 'registered', 'Bearer'],
   ['malformed_credentials', 401, 'registered', 'Bearer error="invalid_request"'],
   ['invalid_key', 401, 'registered', 'Bearer error="invalid_token"'],
+  ['subprotocol_required', 400, 'none', null],
   ['client_token_expired', 401, 'registered', 'Bearer error="invalid_token"'],
   ['invalid_origin', 403, 'none', null],
   ['cors_not_enabled', 403, 'registered', null],
@@ -31,6 +32,7 @@ const rows: readonly Row[] = [
   ['upstream_unreachable', 502, 'key', null],
   ['upstream_timeout', 504, 'key', null],
   ['unavailable', 503, 'any', null],
+  ['not_configured', 503, 'any', null],
   ['internal_error', 500, 'any', null],
 ];
 

@@ -12,6 +12,7 @@ import {
 } from '../../../src/core/limits.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
+import { runs } from '../../support/runs.ts';
 
 const origins = 'access.cors.allowedOrigins';
 
@@ -489,7 +490,7 @@ describe('properties', () => {
         });
         expect(again).toEqual(first);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 

@@ -7,6 +7,7 @@ import {
 } from '../../../src/core/origins/pattern.ts';
 import { originWarnings } from '../../../src/core/origins/warnings.ts';
 import { admitsOrigin, compileOrigins, parseOrigin } from '../../../src/core/origins/web-origin.ts';
+import { runs } from '../../support/runs.ts';
 
 const label63 = 'a'.repeat(63);
 const host251 = `${`${label63}.`.repeat(3)}${'b'.repeat(59)}`;
@@ -707,7 +708,7 @@ describe('properties', () => {
       const result = canonicalizeOriginPattern(value);
       if (result.ok) expect(canonicalizeOriginPattern(result.pattern)).toEqual(result);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('a pattern without a wildcard is an origin, safe to echo, that admits itself', () => {
@@ -719,7 +720,7 @@ describe('properties', () => {
       expect(origin?.value).toBe(pattern);
       expect(origin !== null && admitsOrigin(compileOrigins([pattern]), origin)).toBe(true);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('a pattern with a wildcard admits what is under it, and not the domain itself', () => {
@@ -733,7 +734,7 @@ describe('properties', () => {
       expect(below !== null && admitsOrigin(set, below)).toBe(true);
       expect(apex !== null && admitsOrigin(set, apex)).toBe(false);
     });
-    fc.assert(property, { numRuns: 3_000 });
+    fc.assert(property, { numRuns: runs(3_000) });
   });
 
   test('every origin that parseOrigin() accepts is stored as it is, so that refusals can advise it', () => {
@@ -742,7 +743,7 @@ describe('properties', () => {
       if (origin === null || origin.isOpaque) return;
       expect(canonicalizeOriginPattern(value)).toEqual({ ok: true, pattern: value });
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('an http(s) origin is stored as the platform would send it', () => {
@@ -752,7 +753,7 @@ describe('properties', () => {
       // The URL parser has nothing against a star, so that this covers wildcards too.
       expect(new URL(value).origin).toBe(pattern);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('a problem quotes safely, and proposes only what would be accepted', () => {
@@ -760,7 +761,7 @@ describe('properties', () => {
       const result = canonicalizeOriginPattern(value);
       if (!result.ok) expectReadable(result.problem);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('a proposal admits the origin that was meant', () => {
@@ -773,7 +774,7 @@ describe('properties', () => {
       const origin = parseOrigin(meant.origin);
       if (origin !== null) expect(admitsOrigin(compileOrigins([proposal]), origin)).toBe(true);
     });
-    fc.assert(property, { numRuns: 10_000 });
+    fc.assert(property, { numRuns: runs(10_000) });
   });
 
   test('a wildcard beside hyphens admits what it reads like, and nothing else', () => {
@@ -806,7 +807,7 @@ describe('properties', () => {
       const deeper = parseOrigin(`https://x.${before}x${after}.example.com`);
       expect(deeper !== null && admitsOrigin(set, deeper)).toBe(false);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 });
 

@@ -4,6 +4,7 @@ import { getPublicSuffix } from 'tldts';
 import { describe, expect, test } from 'vitest';
 import { rulesOf, suffixDataModule, TRIE_MODULE } from '../../../scripts/public-suffixes.ts';
 import { isUnderPublicSuffix } from '../../../src/core/origins/public-suffixes.ts';
+import { runs } from '../../support/runs.ts';
 
 const rules = rulesOf(await import(TRIE_MODULE));
 // A canonical host is ASCII.
@@ -61,7 +62,7 @@ describe('isUnderPublicSuffix()', () => {
         const name = parts.join('.');
         expect(isUnderPublicSuffix(name)).toBe(byTldts(name));
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 });

@@ -8,6 +8,7 @@ import {
   patternsAdmitting,
   type WebOrigin,
 } from '../../../src/core/origins/web-origin.ts';
+import { runs } from '../../support/runs.ts';
 
 const label63 = 'a'.repeat(63);
 const host253 = `${`${label63}.`.repeat(3)}${'b'.repeat(61)}`;
@@ -493,7 +494,7 @@ describe('patternsAdmitting()', () => {
       const origin = parseOrigin(`http://${host}`);
       if (origin !== null) expect(patternsAdmitting(origin).length).toBeLessThanOrEqual(34);
     });
-    fc.assert(property, { numRuns: 2_000 });
+    fc.assert(property, { numRuns: runs(2_000) });
   });
 
   test('lists no pattern twice, and none that would be refused but for strangers', () => {
@@ -508,7 +509,7 @@ describe('patternsAdmitting()', () => {
         else expect(result.problem.reason).toMatch(/strangers|top-level name/);
       }
     });
-    fc.assert(property, { numRuns: 1_000 });
+    fc.assert(property, { numRuns: runs(1_000) });
   });
 });
 
@@ -672,7 +673,7 @@ describe('properties', () => {
       if (/^https?:/.test(value)) expect(value).not.toMatch(/[,;"'<>\\@?#*%]/);
       expect(patternsAdmitting(origin)).toContain('*');
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('parseOrigin() accepts an http(s) origin only if the platform would send it', () => {
@@ -681,7 +682,7 @@ describe('properties', () => {
       if (origin === null || !/^https?$/.test(origin.scheme)) return;
       expect(new URL(value).origin).toBe(value);
     });
-    fc.assert(property, { numRuns: 5_000 });
+    fc.assert(property, { numRuns: runs(5_000) });
   });
 
   test('parseOrigin() accepts what the platform sends for a host of letters, digits and hyphens', () => {
@@ -691,7 +692,7 @@ describe('properties', () => {
       const sent = URL.parse(text)?.origin;
       if (sent !== undefined && !sent.endsWith(':0')) expect(parseOrigin(sent)).not.toBeNull();
     });
-    fc.assert(property, { numRuns: 3_000 });
+    fc.assert(property, { numRuns: runs(3_000) });
   });
 
   test('an exact pattern admits the origin with the same scheme, host and port, and no other', () => {
@@ -701,7 +702,7 @@ describe('properties', () => {
       expect(admitsOrigin(set, originOf(textOf(a)))).toBe(true);
       expect(admitsOrigin(set, originOf(textOf(b)))).toBe(isSame);
     });
-    fc.assert(property, { numRuns: 2_000 });
+    fc.assert(property, { numRuns: runs(2_000) });
   });
 
   test('a wildcard admits what ends in its domain under the same scheme and port, and no other', () => {
@@ -714,7 +715,7 @@ describe('properties', () => {
         b.host.endsWith(`.${a.host}`);
       expect(admitsOrigin(set, originOf(textOf(b)))).toBe(isUnder);
     });
-    fc.assert(property, { numRuns: 2_000 });
+    fc.assert(property, { numRuns: runs(2_000) });
   });
 
   test('admitsOrigin() agrees with patternsAdmitting()', () => {
@@ -725,7 +726,7 @@ describe('properties', () => {
       const isListed = patternsAdmitting(origin).some((candidate) => patterns.includes(candidate));
       expect(admitsOrigin(compileOrigins(patterns), origin)).toBe(isListed);
     });
-    fc.assert(property, { numRuns: 2_000 });
+    fc.assert(property, { numRuns: runs(2_000) });
   });
 });
 

@@ -8,6 +8,7 @@ import {
   queryThatFetchSends,
   readTarget,
 } from '../../../src/core/routes/request-target.ts';
+import { runs } from '../../support/runs.ts';
 import { takesLessThan } from '../fixtures.ts';
 
 const edge = 'https://edge.example';
@@ -631,7 +632,7 @@ describe('properties', () => {
           expect(target.path.split('/').some((segment) => /^\.+$/.test(segment))).toBe(false);
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 
@@ -650,7 +651,7 @@ describe('properties', () => {
         expect(path).toBe(asReceived.pathname);
         expect(new URL(`https://api.example/${query}`).search).toBe(asReceived.search);
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 
@@ -669,7 +670,7 @@ describe('properties', () => {
           if (!climbs) expect(isAbove, `${received} read as ${read}`).toBe(false);
         }
       }),
-      { numRuns: 20_000 },
+      { numRuns: runs(20_000) },
     );
   });
 

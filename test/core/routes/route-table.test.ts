@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileRoutes, type RouteList } from '../../../src/core/routes/route-table.ts';
+import { runs } from '../../support/runs.ts';
 
 /** A route table from lines such as `GET,POST /a/{x}`. */
 function aTable(lines: readonly string[], more: Partial<RouteList> = {}) {
@@ -248,7 +249,7 @@ describe('properties', () => {
         expect(match.path).toBe(text);
         expect(lines.map((line) => line.split(' ')[1])).toContain(match.template);
       }),
-      { numRuns: 10_000 },
+      { numRuns: runs(10_000) },
     );
   });
 
