@@ -57,6 +57,8 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
               SCHEMA: await readFile('schema.sql', 'utf8'),
               UPSTREAM_URL: 'https://upstream.test',
               ADMIN_TOKEN: 'test-admin-token-of-at-least-32-characters',
+              // Polls of one test would reach into the next. Keeping warm has tests of its own.
+              KEEP_WARM_SECONDS: '0',
             },
           },
         })),

@@ -19,6 +19,7 @@ import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.t
 import { createKeyStore } from './keys/stores/d1.ts';
 import { createFeedCache } from './keys/stores/feed-cache.ts';
 import { createKeyReplica } from './keys/stores/kv.ts';
+import { createNearReplica } from './keys/stores/near-replica.ts';
 import { type ReplicationOptions, replicateToken } from './keys/stores/replication.ts';
 import { hasSchema } from './keys/stores/schema-check.ts';
 import { createGuessLimit } from './manage/guess-limit.ts';
@@ -145,13 +146,17 @@ function buildDirectory(env: Env, config: Config, replication: ReplicationOption
       () => caches.open('edge-authorizer'),
       env.CF_VERSION_METADATA?.id ?? null,
     ),
+    near: createNearReplica(env.DB),
     now,
+    wait: (ms) => scheduler.wait(ms),
+    random: () => Math.random(),
     withTimeout,
     log,
     restrictedRoutes: config.restrictedRoutes,
     refreshMs: config.feedRefreshSeconds * 1000,
     maxStalenessMs: config.maxStalenessSeconds * 1000,
     outageGraceMs: config.outageGraceSeconds * 1000,
+    keepWarmMs: config.keepWarmSeconds * 1000,
   });
 }
 

@@ -7,7 +7,12 @@ import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import type { CacheKind, Stores } from './stores.ts';
 
 /** The settings by default. */
-const settings = { refreshMs: 5_000, maxStalenessMs: 10_000, outageGraceMs: 300_000 };
+const settings = {
+  refreshMs: 5_000,
+  maxStalenessMs: 10_000,
+  outageGraceMs: 300_000,
+  keepWarmMs: 25_000,
+};
 
 /** An isolate that knows nothing yet. */
 export function startIsolate(
@@ -21,7 +26,10 @@ export function startIsolate(
     database: stores.database,
     replica: stores.replica(place),
     feedCache: stores.feedCache(cache, place),
+    near: null,
     now: () => time.nowMs,
+    wait: (ms) => time.wait(ms),
+    random: () => 0.5,
     withTimeout: time.withTimeout,
     log: (event) => {
       throw new Error(`${JSON.stringify(event)} in a simulation without failures`);

@@ -97,6 +97,17 @@ export const settings = {
     min: 1,
     max: 100_000,
   }),
+  KEEP_WARM_SECONDS: wholeNumber({
+    about:
+      'How long an isolate keeps its knowledge fresh after it has answered an allowed request, so that the next one does not wait for D1. 0 turns it off. Wall time in metrics and tail logs then includes this time.',
+    default: 25,
+    min: 0,
+    max: 27,
+  }),
+  SPECULATIVE_READS: flag({
+    about:
+      '`true` forwards a GET or HEAD of a known key while the change log is still being read, and discards the response if the key turns out to be revoked. The upstream may then receive reads of keys that were just revoked, marked with `X-Edge-Unconfirmed: 1`; see docs/upstream.md.',
+  }),
   UPSTREAM_TIMEOUT_MS: wholeNumber({
     about:
       'The time within which the upstream must send its response headers. Uploads get extra time.',

@@ -33,6 +33,8 @@ export interface AssertedRequest {
   /** `null` on a public route: the assertion then says only that the edge sent the request. */
   readonly key: Key | null;
   readonly isStale: boolean;
+  /** Whether the request is forwarded before its key was confirmed. */
+  readonly isUnconfirmed?: boolean;
   readonly method: string;
   /** The upstream's URL as it is fetched; the query is not part of the binding. */
   readonly url: string;
@@ -68,6 +70,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       key_id: key?.id,
       access: key?.access ?? 'public',
       stale: request.isStale,
+      unconfirmed: request.isUnconfirmed || undefined,
       client: clientClaim(key),
       ...binding,
       jti: options.newId(),
@@ -85,6 +88,8 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       if (options.mode === 'request') {
         return signJwt(request, { htm: request.method, htu: withoutQuery(request.url) });
       }
+      // Remembered, it would be said of confirmed requests too.
+      if (request.isUnconfirmed) return signJwt(request, null);
       // An entry says the same for half of its life, so that what arrives is valid for a while.
       const { key, isStale, nowMs } = request;
       const visitor = JSON.stringify(clientClaim(key));

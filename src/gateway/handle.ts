@@ -10,9 +10,9 @@
  * `passThroughOnException`).
  */
 
-import { clientTokenExpired, type Decision, invalidKey } from '../core/decide/authorize.ts';
+import { clientTokenExpired, invalidKey } from '../core/decide/authorize.ts';
 import { grantTo } from '../core/decide/grant.ts';
-import { decideBeforeKey, decideWithKey, isOpen } from '../core/decide/pipeline.ts';
+import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
 import { clientNetwork, type RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
@@ -25,13 +25,11 @@ import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
-import type { KeyLookup } from '../keys/lookup/key-target.ts';
 import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
-import { forward } from './forward.ts';
 import type { Facts, Gateway } from './gateway.ts';
 import { holdToKey, isLongLived } from './hold-to-key.ts';
-import { edgeOrigin, identityHeaders, type KeyHolder } from './identity.ts';
+import { edgeOrigin, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import {
   registrationOf,
@@ -39,6 +37,8 @@ import {
   respondToBadCredentials,
   respondWithRejection,
 } from './refuse.ts';
+import { type AllowedRequest, type Sent, send } from './send.ts';
+import { discardAhead, type FoundAhead, findKey, isConfirmed } from './speculate.ts';
 import { rejectTransport } from './transport.ts';
 import { rewriteResponseHeaders } from './upstream-response.ts';
 
@@ -89,44 +89,65 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   const known = gateway.directory.recall(bearer.token, scope);
   const tooMany = known === undefined ? rejectRefusedNetwork(gateway, facts) : null;
   if (tooMany !== null) return respondWithRejection(gateway, facts, tooMany, null);
-  const found = known ?? (await findAndTime(gateway, facts, bearer.token));
+  const { found, ahead } =
+    known === undefined
+      ? await findAndTime(gateway, facts, bearer.token)
+      : { found: known, ahead: null };
   if (known !== undefined) scope.keyTiming = fromMemory;
-  if (found.outcome === 'unavailable') {
-    return respondWithRejection(gateway, facts, unavailable(), null);
-  }
-  if (found.outcome === 'unknown') {
+  if (found.outcome !== 'found') {
+    discardAhead(ahead, facts);
+    if (found.outcome === 'unavailable') {
+      return respondWithRejection(gateway, facts, unavailable(), null);
+    }
     const rejection = found.code ? clientTokenExpired() : invalidKey(found.cause);
     return respondToBadCredentials(gateway, facts, rejection);
   }
 
   const { method } = request;
   const asked = { method, target: facts.target, origin };
-  const decision = decideWithKey(found.key, asked, gateway, scope.nowMs);
-  if (!decision.allowed) return respondWithRejection(gateway, facts, decision.rejection, found);
-  const limit = gateway.limits.keys;
-  if (limit !== null && !(await limit.take(found.key.id))) {
-    return respondWithRejection(gateway, facts, tooManyRequests(limit.policy), found);
+  // After a look-up, time has passed: the key may have expired meanwhile.
+  const nowMs = known === undefined ? gateway.now() : scope.nowMs;
+  const decision = decideWithKey(found.key, asked, gateway, nowMs);
+  const caller: KeyHolder = {
+    key: found.key,
+    isStale: found.isStale,
+    token: bearer.token,
+  };
+  if (!decision.allowed) {
+    discardAhead(ahead, facts);
+    return respondWithRejection(gateway, facts, decision.rejection, caller);
   }
-
+  if (isConfirmed(ahead, found)) {
+    const sent = await ahead.sent;
+    if (sent === 'limited') return respondTooMany(gateway, facts, caller);
+    scope.startDeferredWrites();
+    if (origin !== null) gateway.directory.writeWaitingCopies(origin, scope);
+    return deliver(gateway, facts, caller, ahead.allowed, sent);
+  }
+  discardAhead(ahead, facts);
+  // A request counts once, also if it is forwarded again.
+  const limit = ahead === null ? gateway.limits.keys : null;
+  if (limit !== null && !(await limit.take(found.key.id))) {
+    return respondTooMany(gateway, facts, caller);
+  }
   const perVisitor = found.key.client === null ? null : gateway.limits.clients;
   if (perVisitor !== null && !(await perVisitor.take(visitorOf(facts, found.key)))) {
-    return respondWithRejection(gateway, facts, tooManyRequests(perVisitor.policy), found);
+    return respondWithRejection(gateway, facts, tooManyRequests(perVisitor.policy), caller);
   }
 
   scope.startDeferredWrites();
   if (origin !== null) gateway.directory.writeWaitingCopies(origin, scope);
-  return forwardFor(gateway, facts, found, decision, bearer.token);
+  return forwardFor(gateway, facts, caller, decision);
 }
 
 /** Looks a key up, and takes the time of it. */
-async function findAndTime(gateway: Gateway, facts: Facts, token: string): Promise<KeyLookup> {
-  const { origin, scope } = facts;
+async function findAndTime(gateway: Gateway, facts: Facts, token: string): Promise<FoundAhead> {
   const startedMs = gateway.now();
-  const found = await gateway.directory.find(token, origin, scope);
+  const { found, ahead } = await findKey(gateway, facts, token);
   // A look-up that found nothing to say asked D1 last.
   const source = found.outcome === 'unavailable' ? 'd1' : (found.source ?? 'd1');
-  scope.keyTiming = { source, durationMs: gateway.now() - startedMs };
-  return found;
+  facts.scope.keyTiming = { source, durationMs: gateway.now() - startedMs };
+  return { found, ahead };
 }
 
 /** Sends what was allowed to the upstream, and makes its response ours. */
@@ -134,39 +155,32 @@ async function forwardFor(
   gateway: Gateway,
   facts: Facts,
   caller: KeyHolder,
-  allowed: Pick<Decision & { readonly allowed: true }, 'path' | 'query' | 'route'>,
-  token: string | null = null,
+  allowed: AllowedRequest,
+): Promise<Response> {
+  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
+  return respond(gateway, facts, caller, allowed, await send(gateway, facts, caller, allowed));
+}
+
+/** Delivers the response to a request that was forwarded before its key was confirmed. */
+function deliver(
+  gateway: Gateway,
+  facts: Facts,
+  caller: KeyHolder,
+  allowed: AllowedRequest,
+  sent: Sent,
+): Promise<Response> {
+  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
+  return respond(gateway, facts, caller, allowed, sent);
+}
+
+async function respond(
+  gateway: Gateway,
+  facts: Facts,
+  caller: KeyHolder,
+  allowed: AllowedRequest,
+  { forwarded, dropped, sentAtMs }: Sent,
 ): Promise<Response> {
   const { config } = gateway;
-  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
-  const url = config.upstreamUrl + allowed.path + allowed.query;
-  const identity = identityHeaders(gateway, facts, caller);
-  if (gateway.assertions !== null) {
-    const { nowMs } = facts.scope;
-    const asserted = { ...caller, method: facts.request.method, url, nowMs };
-    // A request whose assertion cannot be signed is not forwarded: this throws.
-    identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
-  }
-  const sentAtMs = gateway.now();
-  // Before anything that may fail because of the upstream: a failure here is ours.
-  const {
-    headers: sent,
-    dropped,
-    isUpgrade,
-  } = gateway.filterHeaders(
-    facts.request,
-    { isOpen: isOpen(caller.key), forwardToken: config.forwardToken },
-    identity,
-  );
-  const forwarded = await forward({
-    request: facts.request,
-    url,
-    headers: sent,
-    isUpgrade,
-    timeoutMs: config.upstreamTimeoutMs,
-    needsSignal: gateway.needsSignal,
-    fetch: gateway.fetch,
-  });
   if (!forwarded.ok) {
     const rejection = { ...forwarded.rejection, cause: forwarded.error };
     return respondWithRejection(gateway, facts, rejection, caller);
@@ -187,6 +201,7 @@ async function forwardFor(
       ? { upstreamUrl: config.upstreamUrl, edgeOrigin: edgeOrigin(facts) }
       : null,
   });
+  const { key, isStale } = caller;
   if (config.serverTiming) {
     headers.append('Server-Timing', serverTiming(facts, sentAtMs, gateway.now()));
     // Without it, a page of another origin reads neither. https://www.w3.org/TR/server-timing/
@@ -196,7 +211,7 @@ async function forwardFor(
     // A browser fails a WebSocket whose offer was not answered: https://websockets.spec.whatwg.org/
     if (offeredBy(facts.request)?.hasEdge) headers.set(SUBPROTOCOL_HEADER, EDGE_SUBPROTOCOL);
   }
-  const { key, isStale } = caller;
+  const { token = null } = caller;
   const held =
     key !== null && token !== null && isLongLived(response.status, contentType)
       ? holdToKey(gateway, facts, { key, token }, { response, giveUp })
@@ -204,6 +219,8 @@ async function forwardFor(
   if (held !== null && !held.ok)
     return respondWithRejection(gateway, facts, held.rejection, caller);
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });
+  // Only allowed requests keep an isolate warm: a stranger cannot make the edge work after it refused.
+  if (key !== null) gateway.directory.keepWarm(facts.scope);
   return held === null ? response : held.response;
 }
 
@@ -266,6 +283,11 @@ function unavailable(): Rejection {
   return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
+}
+
+function respondTooMany(gateway: Gateway, facts: Facts, caller: KeyHolder): Promise<Response> {
+  // Only a limit refuses for too many requests.
+  return respondWithRejection(gateway, facts, tooManyRequests(gateway.limits.keys!.policy), caller);
 }
 
 function tooManyRequests(policy: RateLimitPolicy): Rejection {

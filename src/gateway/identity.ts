@@ -10,13 +10,17 @@ export interface KeyHolder {
   readonly key: Key | null;
   /** Whether the key was let in on what was last known, while D1 is out of reach. */
   readonly isStale: boolean;
+  /** Whether the request is forwarded before its key was confirmed. */
+  readonly isUnconfirmed?: boolean;
+  /** The token that the caller sent. Absent on a public route. */
+  readonly token?: string;
 }
 
 /** The headers for one request, without its assertion. Names in lower case. */
 export function identityHeaders(
   gateway: Gateway,
   facts: Facts,
-  { key }: KeyHolder,
+  { key, isUnconfirmed }: KeyHolder,
 ): Record<string, string> {
   const { request, target } = facts;
   const { upstreamAuthorization } = gateway.config;
@@ -26,6 +30,7 @@ export function identityHeaders(
     'x-forwarded-proto': schemeOf(request),
   };
   if (key !== null) identity['x-edge-key-id'] = key.id;
+  if (isUnconfirmed) identity['x-edge-unconfirmed'] = '1';
   if (key !== null && key.owner !== null) identity['x-edge-owner'] = key.owner;
   const subject = key?.client?.subject ?? null;
   if (subject !== null) identity['x-edge-client-subject'] = subject;

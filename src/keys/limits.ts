@@ -58,8 +58,24 @@ export const RETRY_AFTER_SECONDS = 5;
  */
 export const DATABASE_BACKOFF_MS = RETRY_AFTER_SECONDS * 1000 - DATABASE_TIMEOUT_MS;
 
-/** How long KV may take before D1 is asked instead. */
+/** How long KV and a read replica may take before D1's primary is asked beside them. */
 export const REPLICA_TIMEOUT_MS = 250;
+
+/** How long the shared poll may take before D1's primary is asked beside it. */
+export const SHARED_POLL_HEAD_START_MS = 10;
+
+/**
+ * The look-ups after which an isolate asks no read replica of D1, and how fast it may again. An isolate
+ * that looks up more than that is busy: KV is warm near it, and D1 would not bear all of them.
+ */
+export const NEAR_READS_IN_A_ROW = 4;
+export const NEAR_READ_EVERY_MS = 5 * 1000;
+
+/** How long no read replica is asked after the primary answered in its place: replication is off. */
+export const NEAR_READS_OFF_MS = 10 * 60 * 1000;
+
+/** How long background work of one request may last. The platform ends it 30 s after the response. */
+export const BACKGROUND_WORK_MS = 28 * 1000;
 
 /** KV copies that one isolate knows it has left, and how long it does not leave them again. */
 export const COPIES_IN_MEMORY = 5_000;
@@ -70,6 +86,9 @@ export const FEED_CACHE_TIMEOUT_MS = 250;
 
 /** How long one poll of the log serves the isolates of a data centre through the Cache API. */
 export const FEED_CACHE_SECONDS = 2;
+
+/** How long the same poll serves isolates that would wait for D1 without it. */
+export const FEED_CACHE_LONG_SECONDS = 6;
 
 /** The slowest poll that may be shared. */
 export const FEED_CACHE_SLOWEST_POLL_MS = 1_000;

@@ -122,10 +122,36 @@ export interface KeyReplica {
   putOrigin(copy: Versioned<Registered>): Promise<void>;
 }
 
-/** One poll of the log, shared within a data centre. */
+/** What a read replica of D1 is asked. */
+export interface NearRequest extends Omit<DatabaseRequest, 'fromSeq'> {
+  /** The line that the isolate's window ends with. */
+  readonly head: LogPosition;
+}
+
+/** What a read replica answers. It may be behind by any amount. */
+export interface NearAnswer extends Pick<DatabaseAnswer, 'key' | 'registered' | 'parent'> {
+  /**
+   * The line at which this is true. It is the isolate's head if the replica has that line and no later
+   * one about what was asked; otherwise the replica's newest line.
+   */
+  readonly at: LogPosition;
+  /** Whether the primary answered, because replication is off. */
+  readonly isFromPrimary: boolean;
+}
+
+/** A read replica of D1 near the reader, in one round trip. Rejects if it cannot be reached. */
+export interface NearReplica {
+  read(request: NearRequest): Promise<NearAnswer>;
+}
+
+/** `short`: spares an isolate its own poll. `long`: spares a request the wait for D1. */
+export type SharedEntry = 'short' | 'long';
+
+/** One poll of the log, shared within a data centre: two entries that differ in their lifetime. */
 export interface FeedCache {
-  /** `null` when nobody polled lately. */
-  get(): Promise<SharedPoll | null>;
+  /** `null` if no isolate has polled within the entry's lifetime. */
+  get(entry: SharedEntry): Promise<SharedPoll | null>;
+  /** Writes both entries. */
   put(poll: SharedPoll): Promise<void>;
 }
 

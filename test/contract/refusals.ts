@@ -518,6 +518,8 @@ export function describeRefusals(deploy: Deploy): void {
         owner: null,
         origin: origins.app,
         durationMs: expect.any(Number),
+        keySource: expect.any(String),
+        keyDurationMs: expect.any(Number),
       });
     });
 
@@ -537,6 +539,8 @@ export function describeRefusals(deploy: Deploy): void {
         owner: 'acct_backend',
         origin: origins.app,
         durationMs: expect.any(Number),
+        keySource: expect.any(String),
+        keyDurationMs: expect.any(Number),
         isProbableLeak: true,
       });
     });

@@ -93,10 +93,14 @@ export function judgeOrigin(
     (registeredIn(version, patterns)?.untilMs ?? 0) > isolate.now();
   if (nowMs - arrivedMs > LONGEST_WAIT_MS) return `a preflight took ${nowMs - arrivedMs} ms`;
 
-  const recent = world.versionsWithin(nowMs - MAX_STALENESS_MS, nowMs);
   switch (registration) {
     case 'registered':
-      return recent.some(isRegistered) ? null : 'granted later than the bound permits';
+      // The grant of a preflight is no boundary: it may be as old as the grace of an outage.
+      return world
+        .versionsWithin(nowMs - MAX_STALENESS_MS - OUTAGE_GRACE_MS, nowMs)
+        .some(isRegistered)
+        ? null
+        : 'granted later than the grace permits';
     case 'unregistered': {
       const sinceMs = isFirst && isUnbroken(world) ? arrivedMs : nowMs - MAX_STALENESS_MS;
       const versions = world.versionsWithin(sinceMs, nowMs);

@@ -2,8 +2,12 @@
  * Doubles of KV and of the Cache API that do the worst that the platform may do, and keep its limits.
  */
 
-import { FEED_CACHE_MARGIN_MS, FEED_CACHE_SECONDS } from '../../src/keys/limits.ts';
-import type { FeedCache, SharedPoll } from '../../src/keys/types.ts';
+import {
+  FEED_CACHE_LONG_SECONDS,
+  FEED_CACHE_MARGIN_MS,
+  FEED_CACHE_SECONDS,
+} from '../../src/keys/limits.ts';
+import type { FeedCache, SharedEntry, SharedPoll } from '../../src/keys/types.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -92,7 +96,10 @@ export class KvDouble {
 
 /** The cache of one data centre. */
 export class CacheDouble {
-  #entry: { readonly poll: SharedPoll; readonly untilMs: number } | null = null;
+  readonly #entries = new Map<
+    SharedEntry,
+    { readonly poll: SharedPoll; readonly untilMs: number }
+  >();
   readonly #time: VirtualTime;
   readonly #random: Random;
   reads = 0;
@@ -108,23 +115,27 @@ export class CacheDouble {
       slowMs: 200 + Math.floor(this.#random() * 400),
     });
     return {
-      get: async () => {
+      get: async (name) => {
         this.reads++;
         await endure(health(), this.#time, latencies());
-        const { nowMs } = this.#time;
-        return this.#entry && nowMs < this.#entry.untilMs ? this.#entry.poll : null;
+        const entry = this.#entries.get(name);
+        return entry && this.#time.nowMs < entry.untilMs ? entry.poll : null;
       },
       put: async (poll) => {
         await endure(health(), this.#time, latencies());
         // A store may take long, and a cache that counts in seconds may keep an entry for longer.
         if (this.#random() < 0.1) await this.#time.wait(Math.floor(this.#random() * 4_000));
-        const lifetimeMs = FEED_CACHE_SECONDS * 1000 + this.#random() * (FEED_CACHE_MARGIN_MS - 1);
-        this.#entry = { poll, untilMs: this.#time.nowMs + lifetimeMs };
+        const extraMs = this.#random() * (FEED_CACHE_MARGIN_MS - 1);
+        const lives = { short: FEED_CACHE_SECONDS, long: FEED_CACHE_LONG_SECONDS } as const;
+        for (const [name, seconds] of Object.entries(lives)) {
+          const untilMs = this.#time.nowMs + seconds * 1000 + extraMs;
+          this.#entries.set(name as SharedEntry, { poll, untilMs });
+        }
       },
     };
   }
 
   lose(): void {
-    this.#entry = null;
+    this.#entries.clear();
   }
 }

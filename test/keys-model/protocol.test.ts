@@ -21,7 +21,7 @@ beforeAll(prepareModel);
 
 describe('the directory', () => {
   // fast-check prints the shortest schedule that it finds when this fails.
-  test(`keeps every promise in ${SCHEDULES} random schedules`, async () => {
+  test(`keeps every promise in ${SCHEDULES} random schedules`, { timeout: 600_000 }, async () => {
     await fc.assert(promises(), { numRuns: SCHEDULES, seed: freshSeed() });
   });
 });

@@ -284,7 +284,9 @@ class Runner {
         return this.#roll(step.slot % slots.length, step.graceMs, step.copies);
       case 'flood':
         // A real D1 is filled by tests of its own.
-        if (!world.mirror) world.truth.flood(step.lines);
+        if (world.mirror) return;
+        world.truth.flood(step.lines);
+        world.floodedAtMs = world.time.nowMs;
         return;
       case 'repair':
         for (const hash of this.#due) void world.replicate(this.#place(0), hash, 0);

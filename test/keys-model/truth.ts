@@ -14,6 +14,8 @@ import {
   type DatabaseRequest,
   type FeedSnapshot,
   LOG_START,
+  type NearAnswer,
+  type NearRequest,
   type Registered,
   type Subject,
   tokenSubject,
@@ -206,6 +208,20 @@ export function readVersion(version: Version, request: DatabaseRequest): Databas
 /** A page of the log at this version. */
 export function readLines({ lines }: Version, fromSeq: number): readonly ChangeLine[] {
   return lines.filter(({ seq }) => seq >= fromSeq).slice(0, FEED_PAGE_LINES + 1);
+}
+
+/** What a read replica answers that is at this version. */
+export function readNear(version: Version, { head, ...request }: NearRequest): NearAnswer {
+  const { lines } = version;
+  const newest = lines.at(-1) ?? LOG_START;
+  const subjects = new Set(patternsOf(request.patterns ?? null));
+  if (request.tokenHash !== undefined) subjects.add(tokenSubject(request.tokenHash));
+  // The log of a world has no holes.
+  const isThere = lines[head.seq - 1]?.mark === head.mark;
+  const isNamed = lines.slice(head.seq).some(({ subject }) => subjects.has(subject));
+  const { feed: _, rowsRead: __, ...records } = readVersion(version, { ...request, fromSeq: 0 });
+  const at = isThere && !isNamed ? head : newest;
+  return { ...records, at: { seq: at.seq, mark: at.mark }, isFromPrimary: false };
 }
 
 /** What goes to KV for a token. */

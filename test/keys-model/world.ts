@@ -13,6 +13,7 @@ import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_TIMEOUT_MS,
+  FEED_PAGE_LINES,
   REPLICA_TIMEOUT_MS,
 } from '../../src/keys/limits.ts';
 import {
@@ -20,25 +21,36 @@ import {
   type DirectoryOptions,
   type KeyDirectory,
 } from '../../src/keys/lookup/directory.ts';
-import { SHARED_POLL_AGE_MS } from '../../src/keys/lookup/log-reader.ts';
+import { LONG_SHARED_POLL_AGE_MS, SHARED_POLL_AGE_MS } from '../../src/keys/lookup/log-reader.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import { createKeyReplica } from '../../src/keys/stores/kv.ts';
 import {
   type FeedCache,
   type KeyDatabase,
   LOG_START,
+  type NearRequest,
+  type SharedEntry,
   type SharedPoll,
 } from '../../src/keys/types.ts';
 import { judgeOrigin, judgeToken } from './judge.ts';
 import { CacheDouble, endure, type Health, KvDouble } from './platform.ts';
 import { createRandom, type Random } from './random.ts';
-import { copyOf, type Mirror, readLines, readVersion, Truth, type Version } from './truth.ts';
+import {
+  copyOf,
+  type Mirror,
+  readLines,
+  readNear,
+  readVersion,
+  Truth,
+  type Version,
+} from './truth.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /** The settings of every world, which are the defaults. */
 export const REFRESH_MS = 5_000;
 export const MAX_STALENESS_MS = 10_000;
 export const OUTAGE_GRACE_MS = 300_000;
+export const KEEP_WARM_MS = 25_000;
 
 /** What a request is made with, beside its token. */
 export interface Call {
@@ -78,6 +90,10 @@ export interface Isolate {
   knownBeginMs: number;
   /** The start of its last read of D1 that was not answered in time. */
   failedBeginMs: number;
+  /** When it last had all lines of the log. */
+  caughtUpMs: number;
+  /** When it last began to read the shared poll. */
+  cacheAskedMs: number;
   /** The version that it last read a token's key, or an origin, from D1 at, and when. */
   readonly reads: Map<string, { readonly version: number; readonly atMs: number }>;
   readonly asked: Set<string>;
@@ -100,6 +116,8 @@ export class World {
   readonly failures: string[] = [];
   /** When D1 was last restored. */
   restoredAtMs = Number.NEGATIVE_INFINITY;
+  /** When others last changed very much. */
+  floodedAtMs = Number.NEGATIVE_INFINITY;
   /** `null`: D1 is the model's alone. */
   readonly mirror: Mirror | null;
   readonly #random: Random;
@@ -147,17 +165,19 @@ export class World {
     if (call.origin) asked.add(call.origin.value);
     const found =
       isolate.directory.recall(token, scope) ??
-      (await isolate.directory.find(token, call.origin, scope));
+      (await isolate.directory.find(token, call.origin, scope, () => {}));
     const isAllowed = found.outcome === 'found' && admits(found.key, call, isolate.now());
     this.#report(
       judgeToken(this, { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed }),
     );
-    if (found.outcome === 'found' && !found.isStale) {
+    // An answer that came while lines were missing is remembered only once they have been read.
+    if (found.outcome === 'found' && !found.isStale && isolate.caughtUpMs > this.floodedAtMs) {
       isolate.knownAtMs.set(tokenHash, this.time.nowMs);
     }
     if (!isAllowed) return;
     scope.startDeferredWrites();
     if (call.origin) isolate.directory.writeWaitingCopies(call.origin, scope);
+    isolate.directory.keepWarm(scope);
   }
 
   /** A preflight arrives. */
@@ -208,8 +228,11 @@ export class World {
           replica: this.#replica(place),
           feedCache: {
             ...feedCache,
-            get: () => this.#readShared(isolate, feedCache),
+            get: (entry) => this.#readShared(isolate, feedCache, entry),
           },
+          near: { read: (request) => this.#readNear(isolate, request) },
+          wait: (ms) => this.time.wait(ms),
+          random: this.#random,
           now,
           withTimeout: this.time.withTimeout,
           log: () => {},
@@ -217,6 +240,7 @@ export class World {
           refreshMs: REFRESH_MS,
           maxStalenessMs: MAX_STALENESS_MS,
           outageGraceMs: OUTAGE_GRACE_MS,
+          keepWarmMs: KEEP_WARM_MS,
         },
         this,
       ),
@@ -224,6 +248,8 @@ export class World {
       knownVersion: 0,
       knownBeginMs: Number.NEGATIVE_INFINITY,
       failedBeginMs: Number.NEGATIVE_INFINITY,
+      caughtUpMs: Number.NEGATIVE_INFINITY,
+      cacheAskedMs: Number.NEGATIVE_INFINITY,
       reads: new Map(),
       asked: new Set(),
       knownAtMs: new Map(),
@@ -255,7 +281,12 @@ export class World {
     if (health === 'hanging') return answer;
     const { place } = isolate;
     place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
-    this.#tell(isolate, { version, isShared: false, beginMs, endMs: this.time.nowMs });
+    // Lines that are missing before the answer's may name anything, so it tells nothing of the rest.
+    const hasGap = request.fromSeq !== null && answer.feed.after.seq > request.fromSeq;
+    if (!hasGap) {
+      isolate.caughtUpMs = this.time.nowMs;
+      this.#tell(isolate, { version, isShared: false, beginMs, endMs: this.time.nowMs });
+    }
     if (request.tokenHash) {
       isolate.reads.set(request.tokenHash, { version, atMs: this.time.nowMs });
     }
@@ -270,17 +301,40 @@ export class World {
     await endure(health, this.time, { wellMs: tripMs, slowMs: 1_000 + tripMs });
     const { place } = isolate;
     place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
-    return this.mirror ? this.mirror.readLines(fromSeq) : readLines(this.truth.current, fromSeq);
+    if (this.mirror) return this.mirror.readLines(fromSeq);
+    const lines = readLines(this.truth.current, fromSeq);
+    if (lines.length <= FEED_PAGE_LINES && health !== 'hanging') {
+      isolate.caughtUpMs = this.time.nowMs;
+    }
+    return lines;
   }
 
-  async #readShared(isolate: Isolate, feedCache: FeedCache) {
+  /** A replica is behind by any time, and may show what a restore took away. */
+  async #readNear(isolate: Isolate, request: NearRequest) {
+    const tripMs = 5 + Math.floor(this.#random() * 25);
+    await endure(isolate.place.health.replica, this.time, {
+      wellMs: tripMs,
+      slowMs: 100 + 10 * tripMs,
+    });
+    const { versions } = this.truth;
+    const behind = this.#random() < 0.6 ? 0 : Math.floor(this.#random() * 6);
+    const version = versions[Math.max(0, versions.length - 1 - behind)] ?? this.truth.current;
+    return readNear(version, request);
+  }
+
+  async #readShared(isolate: Isolate, feedCache: FeedCache, entry: SharedEntry) {
     const askedMs = this.time.nowMs;
-    const beginMs = askedMs - SHARED_POLL_AGE_MS;
-    const poll = await feedCache.get();
-    // The isolate no longer waits for it, so it was told nothing.
-    if (this.time.nowMs - askedMs >= FEED_CACHE_TIMEOUT_MS) return poll;
+    const ageMs = entry === 'short' ? SHARED_POLL_AGE_MS : LONG_SHARED_POLL_AGE_MS;
+    const beginMs = askedMs - ageMs;
+    const poll = await feedCache.get(entry);
+    // Both entries have one time-out. Past it the isolate no longer waits, so it was told nothing.
+    if (entry === 'short') isolate.cacheAskedMs = askedMs;
+    const sinceMs = Math.min(
+      ...[askedMs, isolate.cacheAskedMs].filter((ms) => askedMs - ms < FEED_CACHE_TIMEOUT_MS),
+    );
+    if (this.time.nowMs - sinceMs >= FEED_CACHE_TIMEOUT_MS) return poll;
     // What is older than a cache should hand out is not taken for news, so it tells nothing.
-    const oldestMs = isolate.now() - (SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS);
+    const oldestMs = isolate.now() - (ageMs - FEED_CACHE_MARGIN_MS);
     if (poll && poll.startedAtMs >= oldestMs) {
       const version = this.truth.versions.findLastIndex((version) => isHead(version, poll));
       this.#tell(isolate, { version, isShared: true, beginMs, endMs: this.time.nowMs });

@@ -16,7 +16,7 @@ import {
 } from '../../src/keys/lookup/directory.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
-import type { SharedPoll, Versioned } from '../../src/keys/types.ts';
+import type { NearReplica, SharedPoll, Versioned } from '../../src/keys/types.ts';
 import type { LogEvent } from '../../src/log/events.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { createRandom } from '../keys-model/random.ts';
@@ -43,6 +43,8 @@ export interface IsolateSettings {
   readonly refreshMs: number;
   readonly maxStalenessMs: number;
   readonly outageGraceMs: number;
+  readonly keepWarmMs: number;
+  readonly near: NearReplica | null;
 }
 
 /** One isolate of an edge. */
@@ -132,6 +134,8 @@ export class Edge {
   readonly copies = new Map<string, Versioned<never>>();
   /** What the data centre's cache holds, with no end of its life unless a test ends it. */
   shared: SharedPoll | null = null;
+  /** The entry that lives longer. Only tests that set it have one. */
+  sharedLong: SharedPoll | null = null;
   readonly events: LogEvent[] = [];
 
   /** An isolate that knows nothing yet. Its clock may be wrong. */
@@ -140,12 +144,15 @@ export class Edge {
     const directory = createKeyDirectory({
       ...this.#stores(),
       now,
+      wait: (ms) => this.time.wait(ms),
+      random: () => 0.5,
       withTimeout: this.time.withTimeout,
       log: (event) => this.events.push(event),
       restrictedRoutes,
       refreshMs: 5_000,
       maxStalenessMs: 10_000,
       outageGraceMs: 300_000,
+      keepWarmMs: 0,
       ...settings,
     });
     const newScope = () => new RequestScope(now(), (work) => void work);
@@ -200,7 +207,7 @@ export class Edge {
     return done;
   }
 
-  #stores(): Pick<DirectoryOptions, 'database' | 'replica' | 'feedCache'> {
+  #stores(): Pick<DirectoryOptions, 'database' | 'replica' | 'feedCache' | 'near'> {
     const read = async (name: string) => {
       this.calls.replicaReads++;
       await this.#endure('replica');
@@ -224,6 +231,7 @@ export class Edge {
           return readLines(this.truth.current, fromSeq);
         },
       },
+      near: null,
       replica: {
         getKey: (tokenHash) => read(`key:${tokenHash}`),
         putKey: (tokenHash, copy) => write(`key:${tokenHash}`, copy),
@@ -239,7 +247,9 @@ export class Edge {
         putOrigin: (copy) => write(`pattern:${copy.value?.pattern}`, copy),
       },
       feedCache: {
-        get: async () => {
+        get: async (entry) => {
+          // One read of the shared poll asks for the other entry only if this one is missing.
+          if (entry === 'long') return this.sharedLong;
           this.calls.cacheReads++;
           await this.#endure('cache');
           return this.shared;

@@ -171,6 +171,7 @@ export function createClientTargets(options: ClientTargetOptions) {
       toReplica: (copy) => replica.putParent(kid, copy),
       offerCopy: (_, write) => scope.writeIfAllowed(write),
       unavailable,
+      isCopyUsefulEarly: false,
     };
   }
 

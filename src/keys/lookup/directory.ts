@@ -22,30 +22,40 @@ import type { WebOrigin } from '../../core/origins/web-origin.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
 import type { Log } from '../../log/events.ts';
 import { REFUSAL_LOOKUPS } from '../limits.ts';
-import type { FeedCache, KeyDatabase, KeyReplica } from '../types.ts';
+import type { FeedCache, KeyDatabase, KeyReplica, NearReplica } from '../types.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { createClientTargets } from './client-target.ts';
+import { createCopyWriter } from './copy-writer.ts';
 import { createFailureLog } from './failure-log.ts';
-import { createKeyTargets, type KeyLookup } from './key-target.ts';
+import { createKeepWarm } from './keep-warm.ts';
+import { createKeyTargets, type KeyLookup, type OnUnconfirmed } from './key-target.ts';
 import { createLease } from './lease.ts';
 import { createLogReader, type WithTimeout } from './log-reader.ts';
+import { createNearReads } from './near-reads.ts';
 import { createOriginTargets } from './origin-target.ts';
-import { createProtocol } from './protocol.ts';
 import { createRefusalBudget } from './refusal-budget.ts';
 import type { RequestScope } from './request-scope.ts';
+import { createProtocol } from './search.ts';
 
 /** The stores, the clock and the settings of a directory. */
 export interface DirectoryOptions {
   readonly database: KeyDatabase;
   readonly replica: KeyReplica;
   readonly feedCache: FeedCache;
+  /** `null`: D1 has no read replicas here. */
+  readonly near: NearReplica | null;
   readonly now: () => number;
+  readonly wait: (ms: number) => Promise<unknown>;
+  /** From 0 up to 1. */
+  readonly random: () => number;
   readonly withTimeout: WithTimeout;
   readonly log: Log;
   readonly restrictedRoutes: RouteList;
   readonly refreshMs: number;
   readonly maxStalenessMs: number;
   readonly outageGraceMs: number;
+  /** How long an isolate keeps polling after an allowed request. 0: not at all. */
+  readonly keepWarmMs: number;
 }
 
 /** See the file's head. */
@@ -57,9 +67,17 @@ export interface KeyDirectory {
   recall(token: string, scope: RequestScope): KeyLookup | undefined;
   /**
    * Looks a token up. With an origin, the same round trip to D1 looks that up too, for the refusal's
-   * grant. Never rejects.
+   * grant. If the key is known and only the lease is over, `onUnconfirmed` gets it at once, and the
+   * look-up then answers with that very key or with another outcome. Never rejects.
    */
-  find(token: string, origin: WebOrigin | null, scope: RequestScope): Promise<KeyLookup>;
+  find(
+    token: string,
+    origin: WebOrigin | null,
+    scope: RequestScope,
+    onUnconfirmed?: OnUnconfirmed,
+  ): Promise<KeyLookup>;
+  /** Keeps the log young for a while, in the background of an allowed request that was answered. */
+  keepWarm(scope: RequestScope): void;
   /**
    * Returns whether a live key lists an origin, from memory; `undefined` if a look-up is needed.
    */
@@ -114,7 +132,16 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
   const clients = createClientTargets({ ...options, feed, lease });
   const origins = createOriginTargets({ ...options, feed, lease });
   const takeRefusalLookup = createRefusalBudget(options.now, REFUSAL_LOOKUPS);
-  const lookUp = createProtocol({ ...options, feed, reader, lease, logFailure });
+  const lookUp = createProtocol({
+    ...options,
+    feed,
+    reader,
+    lease,
+    logFailure,
+    nearReads: createNearReads({ ...options, logFailure }),
+    copies: createCopyWriter(options.now, logFailure),
+  });
+  const keepWarm = createKeepWarm({ ...options, feed, reader });
 
   /** The origin as a second thing to read in the same round trip; `null` if memory knows it. */
   function alongsideFor(origin: WebOrigin | null, scope: RequestScope) {
@@ -137,7 +164,7 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
     for (let attempt = 0; attempt < 2; attempt++) {
       const parent =
         clients.recallParent(kid, scope) ??
-        (await lookUp(clients.target(kid, scope), alongsideFor(origin, scope), scope));
+        (await lookUp(clients.target(kid, scope), alongsideFor(origin, scope), scope)).answer;
       if (parent.outcome !== 'parent') return parent;
       const judged = await clients.judge(candidate, parent);
       if (judged !== null) return judged;
@@ -151,12 +178,15 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
       isClientToken(token) ? clients.recall(token, scope) : keys.recall(token, scope),
     recallOrigin: origins.recall,
 
-    async find(token, origin, scope) {
+    async find(token, origin, scope, onUnconfirmed) {
       if (isClientToken(token)) return findClient(token, origin, scope);
       const known = keys.recall(token, scope) ?? (await keys.refute(token, scope));
       if (known) return known;
-      const target = keys.target(token, await hashToken(token), scope);
-      return target.recall() ?? lookUp(target, alongsideFor(origin, scope), scope);
+      const target = keys.target(token, await hashToken(token), scope, onUnconfirmed);
+      const missing = target.recall();
+      if (missing) return missing;
+      const { answer, source } = await lookUp(target, alongsideFor(origin, scope), scope);
+      return answer.outcome === 'unavailable' ? answer : { ...answer, source };
     },
 
     isLeaseCurrent: () => !lease.isOver(),
@@ -165,9 +195,11 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
       const known = origins.recall(origin, scope);
       if (known !== undefined) return known;
       if (purpose === 'refusal' && !takeRefusalLookup()) return 'unsure';
-      return lookUp(origins.target(origin, scope), null, scope);
+      return (await lookUp(origins.target(origin, scope), null, scope)).answer;
     },
     writeWaitingCopies: origins.writeWaitingCopies,
+
+    keepWarm: (scope) => keepWarm.start(scope.runInBackground),
 
     async refresh() {
       await reader.read({}, null);

@@ -44,7 +44,8 @@ export type KeyLookup =
     }
   | { readonly outcome: 'unavailable' };
 
-type Found = KeyLookup & { outcome: 'found' };
+/** A token with its key. */
+export type FoundKey = KeyLookup & { outcome: 'found' };
 
 /** A token without a key, or whose key was revoked: why, and when that was found out. */
 interface Miss {
@@ -55,6 +56,12 @@ interface Miss {
 const unavailable: KeyLookup = { outcome: 'unavailable' };
 const noSuchKey: KeyLookup = { outcome: 'unknown', cause: 'no key has this token' };
 const revokedKey: KeyLookup = { outcome: 'unknown', cause: 'revoked' };
+
+/**
+ * Takes a key that the log vouched for until the lease ended, while the log is read. It may have been
+ * revoked since, so nothing that it allows may reach the caller before the look-up answers.
+ */
+export type OnUnconfirmed = (found: FoundKey) => void;
 
 /** The parts of an isolate that keys are looked up with. */
 export interface KeyTargetOptions {
@@ -75,7 +82,7 @@ export function createKeyTargets(options: KeyTargetOptions) {
   const gate = createTokenGate(feed);
   // Misses are stored separately from hits, so that a flood of unknown tokens cannot evict keys in
   // use. Misses are indexed by token hash: hashing them again on each request is acceptable.
-  const keys = new VouchedMap<Found>(feed, KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES);
+  const keys = new VouchedMap<FoundKey>(feed, KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES);
   const missing = new VouchedMap<Miss>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
 
   function recall(token: string, scope: RequestScope): KeyLookup | undefined {
@@ -98,6 +105,16 @@ export function createKeyTargets(options: KeyTargetOptions) {
     return isInGrace ? { ...found, isStale: true } : undefined;
   }
 
+  /**
+   * Returns a key whose lease alone is over, while it is younger than the outage grace. The known log
+   * does not name it.
+   */
+  function unconfirmed(token: string): FoundKey | undefined {
+    const found = keys.get(token);
+    if (found === undefined || !lease.isOver()) return undefined;
+    return lease.overMs() < outageGraceMs(found.key, options.outageGraceMs) ? found : undefined;
+  }
+
   function recallMissing(tokenHash: string, scope: RequestScope): KeyLookup | undefined {
     const miss = missing.get(tokenHash);
     if (miss === undefined || !isWithin(now(), miss.atMs, MISS_SECONDS * 1000)) return undefined;
@@ -117,7 +134,9 @@ export function createKeyTargets(options: KeyTargetOptions) {
     token: string,
     tokenHash: string,
     scope: RequestScope,
+    onUnconfirmed?: OnUnconfirmed,
   ): LookupTarget<StoredKey | 'revoked', KeyLookup> {
+    let isAnnounced = onUnconfirmed === undefined;
     const subjects: readonly Subject[] = [tokenSubject(tokenHash)];
     return {
       copyName: () => tokenHash,
@@ -136,7 +155,7 @@ export function createKeyTargets(options: KeyTargetOptions) {
           return answer;
         }
         const key = compileKey(value, restrictedRoutes);
-        const found: Found = { outcome: 'found', key, isStale: false };
+        const found: FoundKey = { outcome: 'found', key, isStale: false };
         keys.set(token, { value: found, subjects, at, weight: weightOfKey(value, token) });
         return found;
       },
@@ -149,6 +168,14 @@ export function createKeyTargets(options: KeyTargetOptions) {
         replica.putKey(tokenHash, { value: value === 'revoked' ? null : value, at }),
       offerCopy: (_, write) => scope.writeIfAllowed(write),
       unavailable,
+      isCopyUsefulEarly: onUnconfirmed !== undefined,
+      onCopy: () => {
+        const found = isAnnounced ? undefined : unconfirmed(token);
+        if (found === undefined) return false;
+        isAnnounced = true;
+        onUnconfirmed?.(found);
+        return true;
+      },
     };
   }
 

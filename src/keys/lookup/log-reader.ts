@@ -9,6 +9,7 @@
 import {
   DATABASE_BACKOFF_MS,
   DATABASE_TIMEOUT_MS,
+  FEED_CACHE_LONG_SECONDS,
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_SECONDS,
   FEED_CACHE_SLOWEST_POLL_MS,
@@ -21,6 +22,8 @@ import type {
   FeedSnapshot,
   KeyDatabase,
   LogPosition,
+  SharedEntry,
+  SharedPoll,
 } from '../types.ts';
 import type { ChangeFeed, FeedProgress } from './change-feed.ts';
 import type { LogFailure } from './failure-log.ts';
@@ -58,8 +61,18 @@ export interface LogReader {
    * is forgotten if they cannot be read.
    */
   rememberLater(at: LogPosition, remember: () => void): void;
-  /** Takes in the data centre's shared poll, if there is one and it helps. */
+  /**
+   * Takes in the data centre's shared poll, if there is one and it helps. A request that would wait for
+   * D1 accepts an older one.
+   */
   readShared(): Promise<void>;
+  /** Polls the log now, unless a read of it is under way or a neighbour's poll will do. */
+  poll(runInBackground: RunInBackground): Promise<void>;
+  /**
+   * Returns whether the Cache API stores anything, which it does not on workers.dev. It is asked for
+   * what this isolate has just put there.
+   */
+  isCacheUsable(): Promise<boolean>;
   /** Polls the log behind a request, unless a read of it is under way. */
   pollInBackground(nowMs: number, runInBackground: RunInBackground): void;
   /**
@@ -75,6 +88,10 @@ export interface LogReader {
  */
 export const SHARED_POLL_AGE_MS =
   FEED_CACHE_SLOWEST_POLL_MS + FEED_CACHE_SECONDS * 1000 + FEED_CACHE_MARGIN_MS;
+
+/** The same for the entry that lives longer. */
+export const LONG_SHARED_POLL_AGE_MS =
+  FEED_CACHE_SLOWEST_POLL_MS + FEED_CACHE_LONG_SECONDS * 1000 + FEED_CACHE_MARGIN_MS;
 
 /** Behind every line: D1 answers with its newest one and no other. */
 const NEWEST_LINE_ALONE = Number.MAX_SAFE_INTEGER;
@@ -95,6 +112,8 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   let succeededBeginMs = Number.NEGATIVE_INFINITY;
   let failedBeginMs = Number.NEGATIVE_INFINITY;
   let pageBeginMs = Number.NEGATIVE_INFINITY;
+  /** `null` before it is known. */
+  let hasCache: boolean | null = null;
   let waiting: { readonly at: LogPosition; readonly remember: () => void }[] = [];
   // Asked for what comes after a line that is gone, a restored D1 tells its newest line and no more.
   let isWindowShort = false;
@@ -131,6 +150,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     const beganMs = now();
     try {
       const result = await withTimeout(question(), timeoutMs);
+      feed.noteTime(now());
       succeededBeginMs = Math.max(succeededBeginMs, beganMs);
       return result;
     } catch (error) {
@@ -174,19 +194,36 @@ export function createLogReader(options: LogReaderOptions): LogReader {
 
   async function readShared(): Promise<void> {
     if (!sharesPolls) return;
-    const readMs = now();
     try {
-      const poll = await withTimeout(feedCache.get(), FEED_CACHE_TIMEOUT_MS);
-      if (!poll) return;
-      // The cache bounds an entry's age, unless it took long to store it. The writer's clock can only
-      // take trust away: it is never used to call a poll younger than the cache allows.
-      if (readMs - poll.startedAtMs > SHARED_POLL_AGE_MS - FEED_CACHE_MARGIN_MS) return;
-      // An entry holds no more than a window. What is missing before it is only in D1.
-      if (feed.lacksLinesBefore(poll.feed)) return;
-      takeIn(poll.feed, readMs - SHARED_POLL_AGE_MS);
+      await withTimeout(readEntries(), FEED_CACHE_TIMEOUT_MS);
     } catch (error) {
       logFailure('cache_failed', error);
     }
+  }
+
+  async function readEntries(): Promise<void> {
+    const deadlineMs = now() + FEED_CACHE_TIMEOUT_MS;
+    await readEntry('short', SHARED_POLL_AGE_MS, deadlineMs);
+    // The other one is for those that would have to wait for D1.
+    const isOver = feed.ageMs(now()) >= options.maxStalenessMs;
+    const isYoungEnough = LONG_SHARED_POLL_AGE_MS < options.maxStalenessMs;
+    if (isOver && isYoungEnough) await readEntry('long', LONG_SHARED_POLL_AGE_MS, deadlineMs);
+  }
+
+  async function readEntry(name: SharedEntry, ageMs: number, deadlineMs: number): Promise<void> {
+    const readMs = now();
+    const poll = await feedCache.get(name);
+    const nowMs = now();
+    feed.noteTime(nowMs);
+    // Too late: the cache has been given up.
+    if (!poll || nowMs >= deadlineMs) return;
+    hasCache = true;
+    // The cache bounds an entry's age, unless it took long to store it. The writer's clock can only
+    // take trust away: it is never used to call a poll younger than the cache allows.
+    if (readMs - poll.startedAtMs > ageMs - FEED_CACHE_MARGIN_MS) return;
+    // An entry holds no more than a window. What is missing before it is only in D1.
+    if (feed.lacksLinesBefore(poll.feed)) return;
+    takeIn(poll.feed, readMs - ageMs);
   }
 
   /**
@@ -203,15 +240,39 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     const snapshot = feed.snapshot();
     if (!snapshot) return;
     sharedMs = nowMs;
-    runInBackground(
-      withTimeout(
-        feedCache.put({ feed: snapshot, startedAtMs: nowMs - ageMs }),
-        FEED_CACHE_TIMEOUT_MS,
-      ).catch((error: unknown) => logFailure('cache_failed', error)),
-    );
+    runInBackground(share({ feed: snapshot, startedAtMs: nowMs - ageMs }));
+  }
+
+  async function share(poll: SharedPoll): Promise<void> {
+    try {
+      await withTimeout(feedCache.put(poll), FEED_CACHE_TIMEOUT_MS);
+    } catch (error) {
+      logFailure('cache_failed', error);
+    }
+  }
+
+  async function isCacheUsable(): Promise<boolean> {
+    if (!sharesPolls) return false;
+    if (hasCache === null && isWithin(now(), sharedMs, (FEED_CACHE_LONG_SECONDS - 1) * 1000)) {
+      try {
+        const read = readEntry('long', LONG_SHARED_POLL_AGE_MS, now() + FEED_CACHE_TIMEOUT_MS);
+        await withTimeout(read, FEED_CACHE_TIMEOUT_MS);
+        hasCache ??= false;
+      } catch (error) {
+        logFailure('cache_failed', error);
+        return false;
+      }
+    }
+    return hasCache !== false;
   }
 
   async function poll(runInBackground: RunInBackground): Promise<void> {
+    if (isWithin(now(), pollBeginMs, timeoutMs)) return;
+    pollBeginMs = now();
+    await pollNow(runInBackground);
+  }
+
+  async function pollNow(runInBackground: RunInBackground): Promise<void> {
     await readShared();
     // A neighbour's poll tells nothing about whether D1 can be reached from here.
     const isDue = feed.ageMs(now()) >= options.refreshMs || isDatabaseDown(now());
@@ -221,6 +282,8 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   return {
     read,
     readShared,
+    poll,
+    isCacheUsable,
 
     rememberLater(at, remember) {
       if (waiting.length < ANSWERS_WAITING) waiting.push({ at, remember });
@@ -229,7 +292,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     pollInBackground(nowMs, runInBackground) {
       if (isWithin(nowMs, pollBeginMs, timeoutMs)) return;
       pollBeginMs = nowMs;
-      runInBackground(poll(runInBackground));
+      runInBackground(pollNow(runInBackground));
     },
 
     isDatabaseDown,

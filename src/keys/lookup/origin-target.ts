@@ -33,6 +33,7 @@ export interface OriginTargetOptions {
   readonly lease: Lease;
   readonly replica: KeyReplica;
   readonly now: () => number;
+  readonly outageGraceMs: number;
 }
 
 /** An origin as a target of the protocol. Its value is a pattern that admits it. */
@@ -42,7 +43,8 @@ export type OriginTarget = LookupTarget<Registered, Registration>;
 export type OriginTargets = ReturnType<typeof createOriginTargets>;
 
 /** An empty memory of origins. */
-export function createOriginTargets({ feed, lease, replica, now }: OriginTargetOptions) {
+export function createOriginTargets(options: OriginTargetOptions) {
+  const { feed, lease, replica, now, outageGraceMs } = options;
   // By pattern: when its registration ends. Misses are by origin, and stored separately, as for keys.
   const registered = new VouchedMap<number>(feed, ORIGINS_IN_MEMORY, ORIGINS_IN_MEMORY_BYTES);
   const missing = new VouchedMap<number>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
@@ -54,16 +56,26 @@ export function createOriginTargets({ feed, lease, replica, now }: OriginTargetO
   }
 
   function recall(origin: WebOrigin, scope: RequestScope): Registration | undefined {
-    // Origins have no grace: a preflight that cannot be decided is granted for a few seconds.
+    // If D1 is out of reach, a preflight is granted for a few seconds, so it needs no grace.
     if (lease.isOver() && lease.isDatabaseDown(scope)) return 'unsure';
     // Most origins are listed as they are, or are asked about again.
-    if (isLivePattern(origin.value)) return lease.isCurrent(scope) ? 'registered' : undefined;
+    if (isLivePattern(origin.value)) return grantNow(scope);
     const missedMs = missing.get(origin.value);
     if (missedMs !== undefined && isWithin(now(), missedMs, MISS_SECONDS * 1000)) {
       return lease.isCurrent(scope) ? 'unregistered' : undefined;
     }
-    if (!patternsAdmitting(origin).some(isLivePattern)) return undefined;
-    return lease.isCurrent(scope) ? 'registered' : undefined;
+    return patternsAdmitting(origin).some(isLivePattern) ? grantNow(scope) : undefined;
+  }
+
+  /**
+   * The grant of a preflight is no boundary: the request that follows is judged as ever. So it does not
+   * wait for the log, which is read beside it, unless the lease has been over for long.
+   */
+  function grantNow(scope: RequestScope): Registration | undefined {
+    if (lease.isCurrent(scope)) return 'registered';
+    if (lease.overMs() >= outageGraceMs) return undefined;
+    lease.poll(scope);
+    return 'registered';
   }
 
   function target(origin: WebOrigin, scope: RequestScope): OriginTarget {
@@ -103,6 +115,7 @@ export function createOriginTargets({ feed, lease, replica, now }: OriginTargetO
         if (value !== null && value.untilMs > now()) waiting.set(value.pattern, write);
       },
       unavailable: 'unsure',
+      isCopyUsefulEarly: true,
     };
   }
 

@@ -1,19 +1,25 @@
 /**
- * The look-up protocol: the order in which memory, KV, the shared poll and D1's primary are asked.
+ * The look-up protocol: which of memory, KV, the shared poll, a read replica and D1's primary are asked,
+ * and when. The first that suffices answers.
  *
- * The protocol is the same for keys and for origins; `LookupTarget` is what they differ in. A copy
+ *     lease over       the shared poll has a head start of 10 ms; then D1's primary, with log and key
+ *     key not known    KV and, within a budget, a near read replica, at once; D1's primary after 250 ms
+ *                      beside them, or as soon as neither suffices
+ *
+ * These are its terms; `search.ts` performs it. It is the same for keys and for origins: `LookupTarget`
+ * is what they differ in. A copy
  * counts only if the change log vouches for it (`change-feed.ts`).
  */
 
-import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
-import { COPIES_IN_MEMORY, COPY_AGAIN_SECONDS, REPLICA_TIMEOUT_MS } from '../limits.ts';
 import type { DatabaseAnswer, DatabaseRequest, Registered, Subject, Versioned } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import type { CopyWriter } from './copy-writer.ts';
 import type { LogFailure } from './failure-log.ts';
 import type { Lease } from './lease.ts';
 import type { LogReader, WithTimeout } from './log-reader.ts';
-import type { RequestScope } from './request-scope.ts';
+import type { NearReads } from './near-reads.ts';
+import type { KeySource, RequestScope } from './request-scope.ts';
 
 /** One thing to look up, in steps that the protocol puts in order. */
 export interface LookupTarget<Stored, Answer> {
@@ -22,7 +28,7 @@ export interface LookupTarget<Stored, Answer> {
   /** What a copy is about; `null`: it says nothing that the log could vouch for. */
   readonly subjectsOf: (copy: Versioned<Stored>) => readonly Subject[] | null;
   readonly asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns' | 'kid'>;
-  readonly pick: (answer: DatabaseAnswer) => Stored | null;
+  readonly pick: (answer: Omit<DatabaseAnswer, 'feed' | 'rowsRead'>) => Stored | null;
   /** Returns whether memory holds a value that the log vouches for, however old the lease is. */
   readonly isRemembered: () => boolean;
   /** Returns what memory may answer now; `undefined` if a look-up is needed. */
@@ -38,10 +44,23 @@ export interface LookupTarget<Stored, Answer> {
   /** Takes a write of a copy that KV lacks, for when some request is allowed. */
   readonly offerCopy: (copy: Versioned<Stored>, write: () => Promise<void>) => void;
   readonly unavailable: Answer;
+  /** Whether a copy helps although the lease is over. */
+  readonly isCopyUsefulEarly: boolean;
+  /**
+   * Called when memory may hold a copy that it did not hold before. Returns whether the caller now works
+   * with a copy, so that the answer has to be this very copy if the log vouches for it.
+   */
+  readonly onCopy?: () => boolean;
+}
+
+/** An answer, and where it came from. */
+export interface LookedUp<Answer> {
+  readonly answer: Answer;
+  readonly source: KeySource;
 }
 
 /** The result of a read of KV. */
-type ReplicaRead<Stored> =
+export type ReplicaRead<Stored> =
   /** KV answered, if only that it has no copy. */
   | { readonly state: 'read'; readonly copies: readonly Versioned<Stored>[] }
   /** KV was not asked, or failed. Nothing is written there either. */
@@ -52,6 +71,8 @@ export interface ProtocolOptions {
   readonly feed: ChangeFeed;
   readonly reader: LogReader;
   readonly lease: Lease;
+  readonly nearReads: NearReads;
+  readonly copies: CopyWriter;
   readonly now: () => number;
   readonly withTimeout: WithTimeout;
   readonly logFailure: LogFailure;
@@ -65,85 +86,4 @@ export type LookUp = <Stored, Answer>(
   target: LookupTarget<Stored, Answer>,
   alongside: LookupTarget<Registered, Registration> | null,
   scope: RequestScope,
-) => Promise<Answer>;
-
-/** The protocol for one isolate. */
-export function createProtocol(options: ProtocolOptions): LookUp {
-  const { feed, reader, lease, now, withTimeout, logFailure } = options;
-  const writtenMs = new BoundedMap<number>(COPIES_IN_MEMORY);
-
-  async function lookUp<Stored, Answer>(
-    target: LookupTarget<Stored, Answer>,
-    alongside: LookupTarget<Registered, Registration> | null,
-    scope: RequestScope,
-  ): Promise<Answer> {
-    const [fromKv] = await Promise.all([
-      target.isRemembered() ? ({ state: 'unknown' } as const) : readReplica(target),
-      lease.isFresh() ? undefined : reader.readShared(),
-    ]);
-    for (const copy of vouchedCopies(target, fromKv)) target.remember(copy);
-
-    // Asked again, because KV or the shared poll may have answered in the meantime.
-    const known = target.recall() ?? (await target.refute());
-    if (known !== undefined) return known;
-    if (lease.isDatabaseDown(scope)) return target.unavailable;
-
-    const asked = { ...alongside?.asked, ...target.asked };
-    const answer = await reader.read(asked, scope.runInBackground);
-    if (answer === null) return target.recallStale() ?? target.unavailable;
-
-    const at = answer.feed.head;
-    alongside?.remember({ value: alongside.pick(answer), at });
-    const fresh = { value: target.pick(answer), at };
-    // The log may have grown since the first check, so the copies are judged again.
-    const needsCopy = fromKv.state === 'read' && vouchedCopies(target, fromKv).length === 0;
-    if (fresh.value !== null && needsCopy) {
-      target.offerCopy(fresh, () => writeReplica(target, fresh));
-    }
-    if (feed.lacksLinesBefore(answer.feed)) reader.rememberLater(at, () => target.remember(fresh));
-    return target.remember(fresh);
-  }
-
-  /** The copies that count. Before every other branch: nothing else makes a copy true. */
-  function vouchedCopies<Stored, Answer>(
-    { subjectsOf }: LookupTarget<Stored, Answer>,
-    read: ReplicaRead<Stored>,
-  ): readonly Versioned<Stored>[] {
-    if (read.state === 'unknown') return [];
-    return read.copies.filter((copy) => {
-      const subjects = subjectsOf(copy);
-      return subjects !== null && feed.vouchesFor(copy.at, subjects);
-    });
-  }
-
-  async function readReplica<Stored, Answer>(
-    target: LookupTarget<Stored, Answer>,
-  ): Promise<ReplicaRead<Stored>> {
-    try {
-      const copies = await withTimeout(target.fromReplica(), REPLICA_TIMEOUT_MS);
-      return { state: 'read', copies };
-    } catch (error) {
-      logFailure('replica_failed', error);
-      return { state: 'unknown' };
-    }
-  }
-
-  /** Writes what D1's primary has just answered to KV, for other isolates. Not again within a minute. */
-  async function writeReplica<Stored, Answer>(
-    { copyName, toReplica }: LookupTarget<Stored, Answer>,
-    copy: Versioned<Stored>,
-  ): Promise<void> {
-    const name = copyName(copy);
-    const lastMs = writtenMs.get(name);
-    if (lastMs !== undefined && now() - lastMs < COPY_AGAIN_SECONDS * 1000) return;
-    writtenMs.set(name, now());
-    try {
-      await toReplica(copy);
-    } catch (error) {
-      // Nothing is lost: a missing copy costs the next cold reader a read of D1.
-      logFailure('replica_write_failed', error);
-    }
-  }
-
-  return lookUp;
-}
+) => Promise<LookedUp<Answer>>;

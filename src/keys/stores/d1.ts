@@ -130,23 +130,21 @@ export function createKeyStore(db: D1Database): KeyStore {
 
   return {
     async read(request) {
-      const statements = [
+      const [state, lines, ...records] = await primary().batch([
         db.prepare(sql.feedState),
         db.prepare(sql.feedLines).bind(request.fromSeq ?? LOG_START.seq, FEED_WINDOW_LINES + 1),
-      ];
-      if (request.tokenHash !== undefined) {
-        statements.push(db.prepare(sql.keyByToken).bind(request.tokenHash));
-      }
-      if (request.patterns !== undefined) {
-        // VALUES needs a row. NULL is no pattern.
-        const asked = request.patterns.length === 0 ? [null] : request.patterns;
-        statements.push(db.prepare(sql.registered(asked.length)).bind(...asked));
-      }
-      if (request.kid !== undefined) {
-        statements.push(db.prepare(sql.publicKeyByKid).bind(request.kid));
-        statements.push(db.prepare(sql.keyByKid).bind(request.kid));
-      }
-      return toAnswer(request, await primary().batch(statements));
+        ...recordStatements(db, request),
+      ]);
+      const all = [state, lines, ...records];
+      return {
+        ...toRecords(request, records),
+        feed: toFeed(
+          request.fromSeq ?? LOG_START.seq,
+          state?.results[0] as FeedStateRow | undefined,
+          (lines?.results ?? []) as FeedLineRow[],
+        ),
+        rowsRead: all.reduce((rows, result) => rows + (result?.meta.rows_read ?? 0), 0),
+      };
     },
 
     async readLines(fromSeq) {
@@ -184,16 +182,32 @@ export function createKeyStore(db: D1Database): KeyStore {
   };
 }
 
-function toAnswer(request: DatabaseRequest, results: D1Result[]): DatabaseAnswer {
-  const [state, lines, ...asked] = results;
-  const answer: { -readonly [Name in keyof DatabaseAnswer]: DatabaseAnswer[Name] } = {
-    feed: toFeed(
-      request.fromSeq ?? LOG_START.seq,
-      state?.results[0] as FeedStateRow | undefined,
-      (lines?.results ?? []) as FeedLineRow[],
-    ),
-    rowsRead: results.reduce((rows, result) => rows + result.meta.rows_read, 0),
-  };
+/** What is asked beside the log: a token's key, an origin's registration, a client token's parent. */
+type RecordRequest = Omit<DatabaseRequest, 'fromSeq'>;
+type Records = Omit<DatabaseAnswer, 'feed' | 'rowsRead'>;
+
+/** The statements that read what a request asks for beside the log. */
+export function recordStatements(db: D1Database, request: RecordRequest): D1PreparedStatement[] {
+  const statements: D1PreparedStatement[] = [];
+  if (request.tokenHash !== undefined) {
+    statements.push(db.prepare(sql.keyByToken).bind(request.tokenHash));
+  }
+  if (request.patterns !== undefined) {
+    // VALUES needs a row. NULL is no pattern.
+    const asked = request.patterns.length === 0 ? [null] : request.patterns;
+    statements.push(db.prepare(sql.registered(asked.length)).bind(...asked));
+  }
+  if (request.kid !== undefined) {
+    statements.push(db.prepare(sql.publicKeyByKid).bind(request.kid));
+    statements.push(db.prepare(sql.keyByKid).bind(request.kid));
+  }
+  return statements;
+}
+
+/** Reads the results of `recordStatements`. */
+export function toRecords(request: RecordRequest, results: readonly D1Result[]): Records {
+  const asked = [...results];
+  const answer: { -readonly [Name in keyof Records]: Records[Name] } = {};
   if (request.tokenHash !== undefined) {
     const row = asked.shift()?.results[0] as KeyByTokenRow | undefined;
     if (row === undefined) answer.key = null;

@@ -1,14 +1,15 @@
 /**
  * One poll of the change log, shared by the isolates of a data centre through the Cache API.
  *
- * An entry holds the whole window of the log, so that a fresh isolate needs nothing else. It lives for
- * `FEED_CACHE_SECONDS` and is written only when its poll was quick, so a reader knows how old it can
- * be without comparing clocks; the log reader counts that age into the lease. Where the Cache API
+ * An entry holds the whole window of the log, so that a fresh isolate needs nothing else. There are two
+ * of it: one lives for `FEED_CACHE_SECONDS`, the other for `FEED_CACHE_LONG_SECONDS`. Both are written
+ * only if their poll was quick, so a reader knows how old they can be without comparing clocks; the log
+ * reader counts that age into the lease. Where the Cache API
  * stores nothing (on workers.dev, say), every isolate polls D1 by itself.
  */
 
-import { FEED_CACHE_SECONDS } from '../limits.ts';
-import type { ChangeLine, FeedCache, LogPosition, Subject } from '../types.ts';
+import { FEED_CACHE_LONG_SECONDS, FEED_CACHE_SECONDS } from '../limits.ts';
+import type { ChangeLine, FeedCache, LogPosition, SharedEntry, Subject } from '../types.ts';
 
 // A host that no request can name, so that nobody outside can ask the cache for it.
 const ENTRIES_URL = 'https://feed.edge-authorizer.internal/v2/';
@@ -32,10 +33,10 @@ interface Entry {
  */
 export function createFeedCache(open: () => Promise<Cache>, deployment: string | null): FeedCache {
   if (deployment === null) return { get: async () => null, put: async () => {} };
-  const url = ENTRIES_URL + encodeURIComponent(deployment);
+  const urlOf = (name: SharedEntry) => `${ENTRIES_URL}${encodeURIComponent(deployment)}/${name}`;
   return {
-    async get() {
-      const response = await (await open()).match(url);
+    async get(name) {
+      const response = await (await open()).match(urlOf(name));
       if (!response) return null;
       const entry = await response.json<Entry>();
       const { startedAtMs, after, seqs, marks, subjects, tagKeyHex, hasImportedTokens } = entry;
@@ -57,11 +58,19 @@ export function createFeedCache(open: () => Promise<Cache>, deployment: string |
         tagKeyHex,
         hasImportedTokens,
       };
-      const headers = {
-        'content-type': 'application/json',
-        'cache-control': `max-age=${FEED_CACHE_SECONDS}`,
+      const text = JSON.stringify(entry);
+      const cache = await open();
+      const write = (name: SharedEntry, seconds: number) => {
+        const headers = {
+          'content-type': 'application/json',
+          'cache-control': `max-age=${seconds}`,
+        };
+        return cache.put(urlOf(name), new Response(text, { headers }));
       };
-      await (await open()).put(url, new Response(JSON.stringify(entry), { headers }));
+      await Promise.all([
+        write('short', FEED_CACHE_SECONDS),
+        write('long', FEED_CACHE_LONG_SECONDS),
+      ]);
     },
   };
 }

@@ -9,7 +9,13 @@ import {
   type KeyDirectory,
 } from '../../../src/keys/lookup/directory.ts';
 import type { KeyLookup } from '../../../src/keys/lookup/key-target.ts';
-import { type DatabaseAnswer, LOG_START, type LogPosition } from '../../../src/keys/types.ts';
+import {
+  type DatabaseAnswer,
+  LOG_START,
+  type LogPosition,
+  type NearReplica,
+  type SharedPoll,
+} from '../../../src/keys/types.ts';
 import { readVersion } from '../truth.ts';
 import type { MakeDirectory } from '../world.ts';
 
@@ -94,8 +100,8 @@ const keepsSharedPolls: MakeDirectory = (options) => {
     ...options,
     feedCache: {
       ...feedCache,
-      async get() {
-        kept = (await feedCache.get()) ?? kept;
+      async get(entry) {
+        kept = (await feedCache.get(entry)) ?? kept;
         return kept && { ...kept, startedAtMs: options.now() };
       },
     },
@@ -150,6 +156,66 @@ const forgetsInFlood: MakeDirectory = (options) =>
     database: { ...options.database, readLines: async () => [] },
   });
 
+/** The longer entry of the cache lives for longer than it is counted. */
+const outlivesLongEntry: MakeDirectory = (options) => {
+  const { feedCache } = options;
+  let kept: { poll: SharedPoll; ms: number } | null = null;
+  return createKeyDirectory({
+    ...options,
+    feedCache: {
+      ...feedCache,
+      async get(entry) {
+        const poll = await feedCache.get(entry);
+        if (entry === 'short') return poll;
+        if (poll) kept = { poll, ms: options.now() };
+        if (kept === null || options.now() - kept.ms > 20_000) return null;
+        return { ...kept.poll, startedAtMs: options.now() - 6_000 };
+      },
+    },
+  });
+};
+
+/** A relay between the isolates and D1 hands on what it read, and does not tell how old that is. */
+const relaysWithoutAge: MakeDirectory = (options) => {
+  const relayed = new Map<number | null, { answer: DatabaseAnswer; ms: number }>();
+  const { database } = options;
+  return createKeyDirectory({
+    ...options,
+    database: {
+      ...database,
+      async read(request) {
+        const known = relayed.get(request.fromSeq);
+        const isPoll = request.tokenHash === undefined && request.patterns === undefined;
+        if (isPoll && known && options.now() - known.ms < 20_000) return known.answer;
+        const answer = await database.read(request);
+        if (isPoll) relayed.set(request.fromSeq, { answer, ms: options.now() });
+        return answer;
+      },
+    },
+  });
+};
+
+/** A response to an unconfirmed key is let go at once. */
+const letsGoUnconfirmed: MakeDirectory = (options) => {
+  const directory = createKeyDirectory(options);
+  return {
+    ...directory,
+    find: (token, origin, scope) =>
+      new Promise((resolve) => {
+        void directory.find(token, origin, scope, resolve).then(resolve);
+      }),
+  };
+};
+
+/** A replica's copy is taken for the head's although a later line names its token. */
+const ignoresLaterLines: MakeDirectory = (options) => {
+  const near = options.near as NearReplica;
+  return createKeyDirectory({
+    ...options,
+    near: { read: async (request) => ({ ...(await near.read(request)), at: request.head }) },
+  });
+};
+
 /** The lease is as long as it likes. */
 const neverEndsLease: MakeDirectory = (options) =>
   createKeyDirectory({ ...options, maxStalenessMs: 60_000 });
@@ -165,6 +231,10 @@ export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
   'leaves origins out of the log': leavesOutOrigins,
   'answers "unknown" while D1 is out of reach': answersUnknownInOutage,
   'stops known keys when D1 is out of reach': grantsNoGrace,
+  'lets the longer entry of the cache live longer than it is counted': outlivesLongEntry,
+  'asks a relay that does not tell its age': relaysWithoutAge,
+  'lets the response to an unconfirmed key go at once': letsGoUnconfirmed,
+  "takes a replica's copy for the head's though a later line names its token": ignoresLaterLines,
   'forgets everything when much has changed': forgetsInFlood,
   'trusts its lease for a minute': neverEndsLease,
 };

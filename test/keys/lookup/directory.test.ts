@@ -12,15 +12,27 @@ import {
   FEED_CACHE_SLOWEST_POLL_MS,
   MISS_SECONDS,
   MISSES_IN_MEMORY,
+  NEAR_READ_EVERY_MS,
+  NEAR_READS_IN_A_ROW,
+  NEAR_READS_OFF_MS,
   OUTAGE_GRACE_RESTRICTED_SECONDS,
   REFUSAL_LOOKUPS,
   REPLICA_TIMEOUT_MS,
   RETRY_AFTER_SECONDS,
+  SHARED_POLL_HEAD_START_MS,
 } from '../../../src/keys/limits.ts';
 import { SHARED_POLL_AGE_MS } from '../../../src/keys/lookup/log-reader.ts';
 import { RequestScope } from '../../../src/keys/lookup/request-scope.ts';
-import { copyOf } from '../../keys-model/truth.ts';
-import { aStoredKey, aToken, Edge, importedToken, prepareTokens } from '../edge.ts';
+import type { NearRequest } from '../../../src/keys/types.ts';
+import { copyOf, readNear } from '../../keys-model/truth.ts';
+import {
+  aStoredKey,
+  aToken,
+  Edge,
+  type EdgeIsolate,
+  importedToken,
+  prepareTokens,
+} from '../edge.ts';
 
 /** More than an isolate remembers. The nightly run sends a million. */
 const FLOOD = inject('isNightly') ? 1_000_000 : 4 * MISSES_IN_MEMORY;
@@ -133,12 +145,13 @@ describe('a cold look-up', () => {
     await edge.isolate().request(aToken(1).token);
     edge.takeCalls();
     edge.health.replica = { tookMs: 90, fails: false };
-    edge.health.cache = { tookMs: 100, fails: false };
+    edge.health.cache = { tookMs: SHARED_POLL_HEAD_START_MS, fails: false };
     const startedMs = edge.time.nowMs;
     const found = await edge.isolate().request(token, { origin: 'https://a.test' });
     expect(found).toMatchObject({ outcome: 'found', isStale: false });
     expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
-    expect(edge.time.nowMs - startedMs).toBe(100);
+    expect(edge.time.nowMs - startedMs).toBe(90);
+    expect(found).toMatchObject({ source: 'kv' });
   });
 
   test('counts on a copy that is older than the poll which is shared', async () => {
@@ -208,8 +221,14 @@ describe('a cold look-up', () => {
       replicate(edge, hash);
       edge.health.replica = health;
       for (let number = 0; number < 3; number++) {
+        // Its lease has just begun, so that nothing but KV is asked at first.
+        const asking = edge.isolate();
+        await asking.directory.refresh();
         const startedMs = edge.time.nowMs;
-        expect(await edge.isolate().request(aToken().token)).toMatchObject({ outcome: 'found' });
+        expect(await asking.request(aToken().token)).toMatchObject({
+          outcome: 'found',
+          source: 'd1',
+        });
         expect(edge.time.nowMs - startedMs).toBe(waitedMs);
       }
       const isolate = edge.isolate();
@@ -218,6 +237,8 @@ describe('a cold look-up', () => {
       expect(edge.events.map(({ event }) => event)).toEqual(['replica_failed']);
       await edge.time.advance(60_000);
       await isolate.request(aToken(6).token);
+      // D1 has answered before KV is given up.
+      await edge.time.advance(REPLICA_TIMEOUT_MS);
       expect(edge.events.map(({ event }) => event)).toEqual(['replica_failed', 'replica_failed']);
     },
   );
@@ -229,7 +250,7 @@ describe('a cold look-up', () => {
     await edge.isolate().request(aToken(1).token, { isAllowed: false });
     edge.takeCalls();
     const found = await edge.isolate().request(token);
-    expect(found).toEqual({ outcome: 'unknown', cause: 'revoked' });
+    expect(found).toEqual({ outcome: 'unknown', cause: 'revoked', source: 'kv' });
     expect(edge.takeCalls()).toEqual({ replicaReads: 1, cacheReads: 1 });
   });
 
@@ -239,9 +260,9 @@ describe('a cold look-up', () => {
     await edge.time.advance(10_000);
     for (let time = 0; time < 2; time++) {
       const revoked = await isolate.request(token, { isAllowed: false });
-      expect(revoked).toEqual({ outcome: 'unknown', cause: 'revoked' });
+      expect(revoked).toMatchObject({ outcome: 'unknown', cause: 'revoked' });
       const never = await isolate.request(aToken(1).token, { isAllowed: false });
-      expect(never).toEqual({ outcome: 'unknown', cause: 'no key has this token' });
+      expect(never).toMatchObject({ outcome: 'unknown', cause: 'no key has this token' });
     }
   });
 });
@@ -483,6 +504,8 @@ describe('an origin', () => {
     edge.truth.edit('key_1', { allowedOrigins: ['https://b.test'] });
     await edge.time.advance(10_000);
     edge.shared = null;
+    // The grant of a preflight is no boundary, so the first does not wait for the log.
+    expect(await isolate.preflight('https://a.test')).toBe('registered');
     expect(await isolate.preflight('https://a.test')).toBe('unregistered');
     expect(await isolate.preflight('https://b.test')).toBe('registered');
   });
@@ -749,6 +772,158 @@ describe('with D1 out of reach', () => {
     edge.shared = null;
     await edge.time.advance(10_000);
     expect(await isolate.request(token)).toMatchObject({ outcome: 'unknown' });
+  });
+});
+
+describe('a near read replica', () => {
+  /** A replica that answers at the isolate's head, and counts. */
+  function aReplica(edge: Edge, tookMs = 20) {
+    const asked = { count: 0 };
+    const near = {
+      isFromPrimary: false,
+      version: edge.truth.current,
+      read: async (request: NearRequest) => {
+        asked.count += 1;
+        await edge.time.wait(tookMs);
+        return { ...readNear(near.version, request), isFromPrimary: near.isFromPrimary };
+      },
+    };
+    return { asked, near };
+  }
+
+  async function edgeWithReplica(tookMs?: number) {
+    const { edge, token } = edgeWithKey();
+    edge.health.replica = hanging;
+    const { asked, near } = aReplica(edge, tookMs);
+    const isolate = edge.isolate({ near });
+    await isolate.directory.refresh();
+    edge.takeCalls();
+    return { edge, token, isolate, asked, near };
+  }
+
+  test('answers a key that is cold in KV, without D1', async () => {
+    const { edge, token, isolate } = await edgeWithReplica();
+    const beganMs = edge.time.nowMs;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', source: 'replica' });
+    expect(edge.time.nowMs - beganMs).toBe(20);
+    expect(edge.takeCalls()).toEqual({ replicaReads: 1 });
+  });
+
+  test('is not believed that a key does not exist', async () => {
+    const { edge, isolate, asked } = await edgeWithReplica();
+    const { token, hash } = aToken(1);
+    edge.truth.create(aStoredKey({ id: 'key_2' }), hash, false);
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', source: 'd1' });
+    expect(asked.count).toBe(1);
+  });
+
+  test('is not believed if a later line names the token', async () => {
+    const { edge, token, isolate, near } = await edgeWithReplica();
+    edge.truth.edit('key_1', { enabled: false });
+    near.version = edge.truth.current;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', source: 'd1' });
+  });
+
+  test('is asked a few times in a row, and then once in a while', async () => {
+    const { edge, isolate, asked } = await edgeWithReplica();
+    for (let number = 1; number < 10; number++) await isolate.request(aToken(number).token);
+    expect(asked.count).toBe(NEAR_READS_IN_A_ROW);
+    await edge.time.advance(2 * NEAR_READS_IN_A_ROW * NEAR_READ_EVERY_MS);
+    await isolate.directory.refresh();
+    await isolate.request(aToken(10).token);
+    expect(asked.count).toBe(NEAR_READS_IN_A_ROW + 1);
+  });
+
+  test('is never asked by an isolate that looks up more than that all the time', async () => {
+    const { edge, isolate, asked } = await edgeWithReplica();
+    for (let number = 0; number < 60; number++) {
+      await edge.time.advance(1_000);
+      await isolate.request(`imported-${number}`);
+      await isolate.request(aToken(number % 20).token, { isAllowed: false });
+    }
+    expect(asked.count).toBeLessThanOrEqual(NEAR_READS_IN_A_ROW + 2);
+  });
+
+  test('is left alone for ten minutes once the primary answers in its place', async () => {
+    const { edge, token, isolate, asked, near } = await edgeWithReplica();
+    near.isFromPrimary = true;
+    await isolate.request(token);
+    await edge.time.advance(60_000);
+    await isolate.directory.refresh();
+    await isolate.request(aToken(1).token);
+    expect(asked.count).toBe(1);
+    await edge.time.advance(NEAR_READS_OFF_MS);
+    await isolate.directory.refresh();
+    await isolate.request(aToken(2).token);
+    expect(asked.count).toBe(2);
+  });
+
+  test('grants a preflight although the lease is over', async () => {
+    const { edge } = edgeWithKey({ allowedOrigins: ['https://a.test'] });
+    edge.health.replica = hanging;
+    const isolate = edge.isolate({ near: aReplica(edge).near });
+    await isolate.directory.refresh();
+    edge.health.database = { tookMs: 300, fails: false };
+    await edge.time.advance(60_000);
+    edge.shared = null;
+    const beganMs = edge.time.nowMs;
+    expect(await isolate.preflight('https://a.test')).toBe('registered');
+    expect(edge.time.nowMs - beganMs).toBe(20);
+  });
+});
+
+describe('keeping warm', () => {
+  async function edgeThatKeepsWarm() {
+    const known = await edgeWithKnownKey({}, { keepWarmMs: 25_000 });
+    known.edge.shared = null;
+    return known;
+  }
+  const keepWarm = (edge: Edge, isolate: EdgeIsolate) =>
+    isolate.directory.keepWarm(new RequestScope(edge.time.nowMs, (work) => void work));
+
+  test('spares the next request the wait, for as long as the setting says', async () => {
+    const { edge, token, isolate } = await edgeThatKeepsWarm();
+    keepWarm(edge, isolate);
+    await edge.time.advance(33_000);
+    const recall = () =>
+      isolate.directory.recall(token, new RequestScope(edge.time.nowMs, () => {}));
+    expect(recall()).toMatchObject({ outcome: 'found' });
+    await edge.time.advance(10_000);
+    expect(recall()).toBeUndefined();
+  });
+
+  test('reads D1 a few times and then ends', async () => {
+    const { edge, isolate } = await edgeThatKeepsWarm();
+    keepWarm(edge, isolate);
+    await edge.time.advance(600_000);
+    expect(edge.takeCalls().database).toBeLessThanOrEqual(5);
+  });
+
+  test('is taken over by the next allowed request, so that one loop runs', async () => {
+    const { edge, isolate } = await edgeThatKeepsWarm();
+    for (let second = 0; second < 20; second++) {
+      keepWarm(edge, isolate);
+      await edge.time.advance(1_000);
+    }
+    edge.takeCalls();
+    await edge.time.advance(60_000);
+    // As many as one loop does, not twenty.
+    expect(edge.takeCalls().database).toBeLessThanOrEqual(5);
+  });
+
+  test('goes on at a measured pace while D1 fails', async () => {
+    const { edge, isolate } = await edgeThatKeepsWarm();
+    edge.health.database = failing;
+    keepWarm(edge, isolate);
+    await edge.time.advance(60_000);
+    expect(edge.takeCalls().database).toBeLessThanOrEqual(25);
+  });
+
+  test('does nothing when it is turned off', async () => {
+    const { edge, isolate } = await edgeWithKnownKey({}, { keepWarmMs: 0 });
+    keepWarm(edge, isolate);
+    await edge.time.advance(60_000);
+    expect(edge.takeCalls()).toEqual({});
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { FEED_CACHE_SECONDS } from '../../../src/keys/limits.ts';
+import { FEED_CACHE_LONG_SECONDS, FEED_CACHE_SECONDS } from '../../../src/keys/limits.ts';
 import { createFeedCache } from '../../../src/keys/stores/feed-cache.ts';
 import { LOG_START, type SharedPoll } from '../../../src/keys/types.ts';
 
@@ -22,11 +22,15 @@ function aPoll(overrides: Partial<SharedPoll['feed']> = {}): SharedPoll {
   };
 }
 
+const entries = ['short', 'long'] as const;
+
 describe('a shared poll', () => {
   const deployments: string[] = [];
   afterEach(async () => {
-    for (const name of deployments) {
-      await (await open()).delete(`https://feed.edge-authorizer.internal/v2/${name}`);
+    for (const [name, entry] of deployments.flatMap((name) =>
+      entries.map((entry) => [name, entry]),
+    )) {
+      await (await open()).delete(`https://feed.edge-authorizer.internal/v2/${name}/${entry}`);
     }
   });
   const cacheOf = (name: string) => {
@@ -35,7 +39,7 @@ describe('a shared poll', () => {
   };
 
   test('is null when nobody polled', async () => {
-    expect(await cacheOf('one').get()).toBeNull();
+    expect(await cacheOf('one').get('short')).toBeNull();
   });
 
   test.for([
@@ -47,37 +51,40 @@ describe('a shared poll', () => {
     { what: 'of an empty log', poll: aPoll({ lines: [], after: LOG_START, head: LOG_START }) },
   ])('$what comes back as it was put', async ({ poll }) => {
     await cacheOf('one').put(poll);
-    expect(await cacheOf('one').get()).toEqual(poll);
+    for (const entry of entries) expect(await cacheOf('one').get(entry)).toEqual(poll);
   });
 
   test('is not seen by another deployment in the same zone', async () => {
     await cacheOf('one').put(aPoll());
-    expect(await cacheOf('two').get()).toBeNull();
+    expect(await cacheOf('two').get('short')).toBeNull();
   });
 
   test('is not shared where nobody knows which deployment this is', async () => {
     const cache = createFeedCache(open, null);
     await cache.put(aPoll());
-    expect(await cache.get()).toBeNull();
-    expect(await cacheOf('null').get()).toBeNull();
+    expect(await cache.get('short')).toBeNull();
+    expect(await cacheOf('null').get('short')).toBeNull();
   });
 
   test('may be kept for as long as the readers count', async () => {
-    let stored: Response | undefined;
+    const lifetimes: Record<string, string | null> = {};
     const double = {
-      put: async (_url: string, response: Response) => {
-        stored = response;
+      put: async (url: string, response: Response) => {
+        lifetimes[url.split('/').at(-1) ?? ''] = response.headers.get('cache-control');
       },
     };
     await createFeedCache(async () => double as unknown as Cache, 'one').put(aPoll());
-    expect(stored?.headers.get('cache-control')).toBe(`max-age=${FEED_CACHE_SECONDS}`);
+    expect(lifetimes).toEqual({
+      short: `max-age=${FEED_CACHE_SECONDS}`,
+      long: `max-age=${FEED_CACHE_LONG_SECONDS}`,
+    });
   });
 
   test('rejects when the cache does', async () => {
     const broken = createFeedCache(async () => {
       throw new Error('no cache');
     }, 'one');
-    await expect(broken.get()).rejects.toThrow('no cache');
+    await expect(broken.get('short')).rejects.toThrow('no cache');
     await expect(broken.put(aPoll())).rejects.toThrow('no cache');
   });
 });

@@ -1,0 +1,79 @@
+/**
+ * Keeps an isolate's lease young after an allowed request, so that the next request does not wait.
+ *
+ * One loop runs per isolate, in the background of the request that started it. The next allowed
+ * request takes the loop over: it starts one of its own, and the older one ends when it wakes up. So
+ * no promise is shared between requests, and a loop whose request died is replaced.
+ */
+
+import { BACKGROUND_WORK_MS } from '../limits.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import { isWithin, type LogReader } from './log-reader.ts';
+import type { RunInBackground } from './request-scope.ts';
+
+/** See the file's head. */
+export interface KeepWarm {
+  /** Starts the loop, or takes it over. To be called with the response of an allowed request. */
+  start(runInBackground: RunInBackground): void;
+}
+
+/** What a loop is made of. */
+export interface KeepWarmOptions {
+  readonly feed: ChangeFeed;
+  readonly reader: LogReader;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<unknown>;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly refreshMs: number;
+  readonly maxStalenessMs: number;
+  /** How long after the response it continues. 0: not at all. */
+  readonly keepWarmMs: number;
+}
+
+/** A busy isolate changes the loop's owner this often, not with each request. */
+const TAKE_OVER_MS = 1_000;
+/** The ages past the refresh between which isolates poll: spread, so that they share their polls. */
+const EARLIEST_MS = 500;
+const SPREAD_MS = 2_000;
+/** How long before the lease's end a poll has to start. */
+const BEFORE_END_MS = 1_500;
+/** The shortest pause between two polls, for a D1 that fails. */
+const PAUSE_MS = 1_000;
+
+/** A loop for one isolate, which does not run yet. */
+export function createKeepWarm(options: KeepWarmOptions): KeepWarm {
+  const { feed, reader, now, wait, random, refreshMs } = options;
+  const keepWarmMs = Math.min(options.keepWarmMs, BACKGROUND_WORK_MS);
+  const latestMs = options.maxStalenessMs - BEFORE_END_MS;
+  let generation = 0;
+  let startedMs = Number.NEGATIVE_INFINITY;
+
+  async function keepPolling(own: number, untilMs: number, runInBackground: RunInBackground) {
+    for (;;) {
+      const dueMs = Math.max(PAUSE_MS, (await pollAgeMs()) - feed.ageMs(now()));
+      if (now() + dueMs > untilMs) return;
+      await wait(dueMs);
+      if (generation !== own) return;
+      // A request may have polled in the meantime.
+      if (feed.ageMs(now()) >= refreshMs) await reader.poll(runInBackground);
+    }
+  }
+
+  /** Alone, an isolate polls as late as it may. */
+  async function pollAgeMs(): Promise<number> {
+    if (!(await reader.isCacheUsable())) return latestMs;
+    return Math.min(refreshMs + EARLIEST_MS + random() * SPREAD_MS, latestMs);
+  }
+
+  return {
+    start(runInBackground) {
+      const nowMs = now();
+      if (keepWarmMs === 0 || latestMs < PAUSE_MS) return;
+      if (isWithin(nowMs, startedMs, TAKE_OVER_MS)) return;
+      startedMs = nowMs;
+      generation += 1;
+      runInBackground(keepPolling(generation, nowMs + keepWarmMs, runInBackground));
+    },
+  };
+}
