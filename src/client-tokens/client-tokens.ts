@@ -10,7 +10,7 @@ import type { ClientClaims } from '../core/client-token/claims.ts';
 import { kidNameOf } from '../core/client-token/derivation.ts';
 import { signClientToken } from '../core/client-token/signature.ts';
 
-/** What a client token may do. Each member narrows the API key; absent, the API key decides. */
+/** The limits of a client token. Each member narrows the API key; without it, the API key decides. */
 export interface ClientTokenOptions {
   /** Lifetime in seconds, from 1 to the key's `maxTtlSeconds` (at most 3,600). Default: 300. */
   readonly ttlSeconds?: number;
@@ -20,7 +20,7 @@ export interface ClientTokenOptions {
   readonly jti?: string;
   /** 1 to 5 exact origins, such as `https://app.example`, each admitted by the key. */
   readonly origins?: readonly string[];
-  /** What the token may call, within what the key's tokens may call. */
+  /** The routes that the token may call, among those of the key's tokens. */
   readonly rules?: readonly {
     readonly methods: readonly string[];
     readonly resources: readonly string[];

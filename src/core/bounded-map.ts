@@ -3,8 +3,8 @@
  *
  * Eviction is CLOCK, an approximation of least-recently-used that costs nothing on a hit but one
  * assignment: a hand goes round the entries, and one that was read since the hand last passed gets a
- * second round. So a flood of entries that nobody reads again passes through without driving out
- * those in use. The entries also stand in a row, because finding the oldest in a `Map` takes time in
+ * second round. So a flood of entries that are never read again passes through without driving out
+ * those in use. The entries are also in a list, because finding the oldest in a `Map` takes time in
  * proportion to what was deleted before it.
  */
 

@@ -5,7 +5,7 @@
  * https://json-schema.org/draft/2020-12/json-schema-validation#section-6.3.1
  */
 
-/** How many code points a text has. Half of a surrogate pair that stands alone counts as one. */
+/** How many code points a text has. An unpaired half of a surrogate pair counts as one. */
 export function lengthOf(text: string): number {
   let length = 0;
   for (let index = 0; index < text.length; length++) {

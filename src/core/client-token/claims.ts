@@ -13,7 +13,7 @@ export interface ClaimedRule {
   readonly resources: readonly string[];
 }
 
-/** What a client token says of itself. The optional claims narrow the parent; absent, they do not. */
+/** The claims of a client token. The optional ones narrow the parent. */
 export interface ClientClaims {
   readonly iat: number;
   readonly exp: number;
@@ -24,7 +24,7 @@ export interface ClientClaims {
   readonly meta?: Readonly<Record<string, string>>;
 }
 
-/** What the times of a token are held against. */
+/** The times that those of a token are compared with. */
 export interface ClaimsWindow {
   /** Longest lifetime that the parent allows, in seconds. */
   readonly maxTtlSeconds: number;
@@ -33,7 +33,7 @@ export interface ClaimsWindow {
   readonly nowMs: number;
 }
 
-/** What the times of a token come to: it may be used, it has ended, or no holder of the key made it so. */
+/** The verdict on the times of a token: it may be used, it has ended, or no holder of the key made it so. */
 export type ClaimsVerdict = 'current' | 'expired' | { readonly cause: string };
 
 /** How far the clock of a minting backend may be ahead of the edge's, in seconds. */

@@ -25,18 +25,18 @@ export interface AuthorizationRequest {
   readonly key: Key;
   readonly method: string;
   readonly target: RequestTarget;
-  /** What a restricted key may call. */
+  /** The routes that a restricted key may call. */
   readonly restrictedRoutes: Routes;
   /** `null` when the request carries no Origin. */
   readonly origin: WebOrigin | null;
   readonly nowMs: number;
 }
 
-/** What becomes of the request: what to forward, or why it is refused. */
+/** The decision about a request: the path to forward, or the rejection. */
 export type Decision =
   | {
       readonly allowed: true;
-      /** What to forward, as a path and query below `UPSTREAM_URL`. */
+      /** The path and query to forward, below `UPSTREAM_URL`. */
       readonly path: string;
       readonly query: string;
       /** The row that allowed it, for logs; `null` for a key that may call everything. */
@@ -112,7 +112,7 @@ function decideRoute(request: AuthorizationRequest): Decision {
   return { allowed: true, path: route.path, query: target.query, route: route.template };
 }
 
-/** What `RouteTable` can be asked. */
+/** The part of `RouteTable` that is used. */
 type Routes = Pick<RouteTable, 'match'>;
 
 /** The row of a table that a request fits; `null` for any path that is not plain. */
@@ -124,7 +124,7 @@ export function matchRoute(
   return target.isPlain ? table.match(method, target.path) : null;
 }
 
-/** What is forwarded of a request that needs no key. */
+/** The route of a request that needs no key, and the path to forward. */
 export interface PublicRoute {
   readonly path: string;
   readonly query: string;
@@ -167,7 +167,7 @@ function originRequired(): Rejection {
   );
 }
 
-/** Whether a method only reads. Browsers send no Origin with some such requests. */
+/** Returns whether a method only reads. Browsers send no Origin with some such requests. */
 function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD';
 }

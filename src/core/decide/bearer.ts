@@ -7,7 +7,7 @@
 
 import { type Rejection, reject } from './rejection.ts';
 
-/** The token, or why there is none. */
+/** The token, or the rejection. */
 export type BearerResult =
   | { readonly ok: true; readonly token: string }
   | { readonly ok: false; readonly rejection: Rejection };

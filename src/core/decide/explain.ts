@@ -49,13 +49,13 @@ export interface ExplainedRequest {
   readonly target: RequestTarget;
   /** As the browser sends it; `null` for none. */
   readonly originHeader: string | null;
-  /** What the page wants to send, as `Access-Control-Request-Headers` names it. */
+  /** The headers that the page wants to send, as `Access-Control-Request-Headers` names it. */
   readonly requestedHeaders: string;
   /** The key, or why a token has none. */
   readonly key: Key | { readonly missing: string };
-  /** Whether some live key lists the origin. Of no matter without a well-formed one. */
+  /** `true` if some live key lists the origin. Of no matter without a well-formed one. */
   readonly registration: Registration;
-  /** Whether it is registered only because some live key allows any origin. */
+  /** `true` if it is registered only because some live key allows any origin. */
   readonly isRegisteredByAny: boolean;
   /** The value of `Access-Control-Expose-Headers`. */
   readonly exposed: string;
@@ -64,7 +64,7 @@ export interface ExplainedRequest {
   /** The setting `FORWARD_TOKEN`. */
   readonly forwardToken: boolean;
   readonly restrictedRoutes: RouteTable;
-  /** Routes that need no key; `null`: there are none. */
+  /** Routes that need no key; `null`: no route does. */
   readonly publicRoutes: RouteTable | null;
   readonly nowMs: number;
 }
@@ -83,16 +83,16 @@ export const explainSteps = [
 /** One of the rules. */
 export type ExplainStep = (typeof explainSteps)[number];
 
-/** What one rule says. `skipped`: it was not asked, or does not concern this request. */
+/** The result of one rule. `skipped`: it was not asked, or does not concern this request. */
 export interface ExplainedStep {
   readonly step: ExplainStep;
   readonly outcome: 'passed' | 'failed' | 'skipped';
   readonly detail: string;
 }
 
-/** What the gateway does, and why. */
+/** The decision of the gateway, with its reasons. */
 export interface Explanation {
-  /** Whether the request is forwarded. */
+  /** `true` if the request is forwarded. */
   readonly allowed: boolean;
   /** The rule that refused it; `null` when it is forwarded. */
   readonly decidedBy: ExplainStep | null;
@@ -101,7 +101,7 @@ export interface Explanation {
   readonly code: RejectionCode | 'not_found' | null;
   readonly detail: string;
   readonly steps: readonly ExplainedStep[];
-  /** What the browser's preflight is answered; `null` for a request without an origin. */
+  /** The response to the browser's preflight; `null` for a request without an origin. */
   readonly preflight: {
     readonly status: number;
     readonly code: RejectionCode | null;
@@ -159,7 +159,7 @@ function factsOf(request: ExplainedRequest, requestedMethod: string | null): Req
   return { method, target, origin, requestedMethod };
 }
 
-/** The decision about the actual request, as `gateway/handle.ts` comes to it. */
+/** The decision about the actual request, as `gateway/handle.ts` makes it. */
 function decide(request: ExplainedRequest, next: BeforeKey): Decision {
   if (next.step === 'refuse') return refused(next.rejection);
   if (next.step === 'forward') return { allowed: true, ...next.route };
@@ -242,7 +242,7 @@ function explainOwnTarget(request: ExplainedRequest): Explanation {
   };
 }
 
-/** What the sentences are made from. */
+/** The facts that the sentences are made from. */
 interface Case {
   readonly request: ExplainedRequest;
   readonly origin: WebOrigin | null;

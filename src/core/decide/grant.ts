@@ -16,7 +16,7 @@ export type Grant = string | null;
 /** Headers by their names. */
 export type HeaderSet = Readonly<Record<string, string>>;
 
-/** What every answer to a preflight varies by, granted or not. */
+/** The `Vary` of every response to a preflight, granted or not. */
 export const PREFLIGHT_VARY =
   'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
 
@@ -33,7 +33,7 @@ export function grantTo(origin: WebOrigin | null): Grant {
 
 /**
  * The grant on a refusal, by who may read refusals of its kind. Where that depends on the registration
- * of the origin, an origin that nobody can tell about counts as registered.
+ * of the origin, an origin that cannot be checked counts as registered.
  */
 export function grantOnRefusal(
   scope: GrantScope,

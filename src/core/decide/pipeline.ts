@@ -37,11 +37,11 @@ export interface RequestFacts {
 export interface Rules {
   /** The routes that a restricted key may call. */
   readonly restrictedRoutes: Pick<RouteTable, 'match'>;
-  /** The routes that need no key; `null`: there are none. */
+  /** The routes that need no key; `null`: no route does. */
   readonly publicRoutes: RouteTable | null;
 }
 
-/** What to do with a request before its key is known. */
+/** The next step for a request before its key is known. */
 export type BeforeKey =
   | { readonly step: 'refuse'; readonly rejection: Rejection }
   | { readonly step: 'preflight'; readonly origin: WebOrigin; readonly isPublic: boolean }

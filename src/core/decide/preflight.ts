@@ -1,5 +1,5 @@
 /**
- * What a CORS preflight is, and what it is answered.
+ * Recognises a CORS preflight, and decides its response.
  *
  * A preflight carries no key, so nothing is authorised here. A grant tells an honest browser that it
  * may send the actual request; the boundary is the key's own list on that request. Pure, no I/O.
@@ -23,7 +23,7 @@ const ALWAYS_ALLOWED_HEADERS = ['authorization', 'content-type'];
 const elementPattern = /^[ \t]*([A-Za-z0-9!#$%&'*+\-.^_`|~]*)[ \t]*$/;
 const encoder = new TextEncoder();
 
-/** Whether some live key lists an origin; `unsure` when nobody can say at the moment. */
+/** The registration of an origin: some live key lists it, no live key does, or the stores cannot say. */
 export type Registration = 'registered' | 'unregistered' | 'unsure';
 
 /** The parts of a grant that depend on the request. */
@@ -38,7 +38,7 @@ export type PreflightDecision =
   | ({ readonly granted: true } & PreflightGrant)
   | { readonly granted: false; readonly rejection: Rejection };
 
-/** Whether a request is a preflight. Any other OPTIONS is an ordinary request. */
+/** Returns whether a request is a preflight. Any other OPTIONS is an ordinary request. */
 export function isPreflight(request: {
   readonly method: string;
   readonly origin: unknown;

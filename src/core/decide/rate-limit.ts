@@ -1,5 +1,5 @@
 /**
- * What callers are told about a rate limit. Pure, no I/O.
+ * The information about a rate limit that callers receive. Pure, no I/O.
  *
  * RateLimit header fields, draft-ietf-httpapi-ratelimit-headers-10:
  * https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
@@ -7,7 +7,7 @@
 
 /** A limit: so many requests in so many seconds. */
 export interface RateLimitPolicy {
-  /** What it is called in the headers: `failures`, `key`. */
+  /** The name in the headers: `failures`, `key`. */
   readonly name: string;
   readonly requests: number;
   readonly seconds: number;
@@ -24,8 +24,8 @@ export function readRateLimit(name: string, text: string): RateLimitPolicy | nul
 }
 
 /**
- * The headers of a 429. How many requests are left is known only once there are none, and the end of
- * the window is not told by the limiter: the whole period is the safe answer.
+ * Returns the headers of a 429. The limiter reports neither the requests that are left nor the end of the
+ * window. At a 429 no request is left, and the whole period is the safe answer.
  */
 export function rateLimitHeaders(policy: RateLimitPolicy): Readonly<Record<string, string>> {
   return {
@@ -36,8 +36,8 @@ export function rateLimitHeaders(policy: RateLimitPolicy): Readonly<Record<strin
 }
 
 /**
- * What one client is counted under: its IPv4 address, or the /64 network of its IPv6 address, within
- * which anybody has as many addresses as they like. `null` when it is no address.
+ * Returns the name that one client is counted under: its IPv4 address, or the /64 network of its IPv6
+ * address, because a client has as many addresses as it likes in there. `null` if it is not an address.
  */
 export function clientNetwork(address: string): string | null {
   if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(address)) return address;

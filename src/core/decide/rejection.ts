@@ -9,7 +9,7 @@ import { type RateLimitPolicy, rateLimitHeaders } from './rate-limit.ts';
 
 /**
  * Which origins get a CORS grant on the refusal, so that a page can read it:
- * - `none`: nobody;
+ * - `none`: no page;
  * - `registered`: an origin that some live key lists. Others learn nothing, not even that we refuse;
  * - `key`: the origin that this key has already admitted; where no key is known, as `registered`;
  * - `any`: every well-formed origin, for failures of ours that hold nothing worth hiding.
@@ -94,7 +94,7 @@ export const rejectionKinds = {
 /** A stable code, as callers see it in `code` and `X-Edge-Reason`. */
 export type RejectionCode = keyof typeof rejectionKinds;
 
-/** A refusal as a value: what the caller is told, and what only the log is told. */
+/** A rejection as a value: the part that the caller receives, and the part for the log alone. */
 export interface Rejection {
   readonly code: RejectionCode;
   /** One helpful sentence for the caller. Never holds a token. */

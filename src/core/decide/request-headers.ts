@@ -10,7 +10,7 @@
 import { isIdentifying } from './identifying-headers.ts';
 
 /**
- * What happens to a header:
+ * The treatment of a header:
  * - `listed`: forwarded for everybody;
  * - `unlisted`: forwarded for keys that may call everything, otherwise dropped and reported;
  * - `network`: as `unlisted`, but not reported, since a proxy or a browser sent it by itself;
@@ -165,7 +165,7 @@ export function foldName(name: string): string {
   return name.replace(/[^a-z0-9-]/g, '-');
 }
 
-/** What of a request is forwarded, besides the names themselves. */
+/** The facts that decide which headers of a request are forwarded, besides their names. */
 export interface HeaderScope {
   /** The caller may call everything, and so may send any header that is not dropped for all. */
   readonly isOpen: boolean;

@@ -1,11 +1,11 @@
 /**
- * What becomes of the upstream's response headers, by their names. Pure, no I/O.
+ * The treatment of the upstream's response headers, by their names. Pure, no I/O.
  */
 
 import { foldName } from './request-headers.ts';
 
 /**
- * What happens to a header of the upstream:
+ * The treatment of a header of the upstream:
  * - `kept`: passed on;
  * - `ours`: removed, because only the edge may say it;
  * - `expose`: read, and merged into ours;

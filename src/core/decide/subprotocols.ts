@@ -18,7 +18,7 @@ const tokenPattern = /^[A-Za-z0-9\-._~+]+$/;
 export interface OfferedSubprotocols {
   /** Tokens in the order of the offer. Nearly always none or one. */
   readonly tokens: readonly string[];
-  /** Whether `edge-authorizer` is among them. */
+  /** `true` if `edge-authorizer` is among them. */
   readonly hasEdge: boolean;
   /** Those for the upstream. */
   readonly others: readonly string[];

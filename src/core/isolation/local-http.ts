@@ -2,7 +2,7 @@
  * Plain http on this machine, as `npm run dev` serves it. Pure, no I/O.
  */
 
-/** Returns whether a URL is on this machine over plain http, where nobody is in between. */
+/** Returns whether a URL is on this machine over plain http, with no network in between. */
 export function isLocalHttp(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'http:' && localHostPattern.test(hostname.replace(/\.$/, ''));

@@ -13,7 +13,7 @@ import { HOSTS_IN_MEMORY, HOSTS_IN_MEMORY_BYTES } from '../limits.ts';
  * - `shared`: `MANAGE_HOST` is not set, so each host serves the page and the API;
  * - `manage`: serves the page and the management API, and forwards nothing;
  * - `gateway`: forwards, and serves no page and no management API;
- * - `unreadable`: serves neither, because it cannot be told from the other two.
+ * - `unreadable`: serves neither, because it cannot be distinguished from the other two.
  */
 export type HostRole = 'shared' | 'manage' | 'gateway' | 'unreadable';
 

@@ -1,7 +1,7 @@
 /**
  * The cookies that open the management page, and how they are kept from the API on the same host.
  *
- * The API must not read them (a copy is a session), set them (somebody would work in a session that is
+ * The API must not read them (a copy is a session), set them (a person would work in a session that is
  * not theirs) or delete them. Pure, no I/O.
  *
  * Cookies: https://www.rfc-editor.org/rfc/rfc6265#section-5.2
@@ -21,7 +21,7 @@ const protectedCookies = [
   LOCAL_SESSION_COOKIE,
   // Earlier versions signed in with it.
   '__Secure-edge-session',
-  // Cloudflare Access's sessions: with a JWT of it, somebody manages the keys of its owner.
+  // Cloudflare Access's sessions: with its JWT, a person manages the keys of its owner.
   'CF_Authorization',
   'CF_AppSession',
 ].map((name) => name.toLowerCase());

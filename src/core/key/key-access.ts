@@ -1,5 +1,5 @@
 /**
- * Checks what somebody wants a key to reach, before it is written.
+ * Checks the requested access of a key, before it is written.
  *
  * All problems are found at once, each with its place in the JSON, the value, the reason and the fix.
  * Write-time only: the gateway trusts what was written. Pure, no I/O.
@@ -51,7 +51,7 @@ export interface KeyAccess {
   readonly clientTokens: ClientTokenAccess | null;
 }
 
-/** What checking comes to. Nothing should be stored while there are problems. */
+/** The result of the check. Nothing should be stored while there are problems. */
 export type AccessResult =
   | { readonly ok: true; readonly access: KeyAccess }
   | ({ readonly ok: false } & FoundProblems);

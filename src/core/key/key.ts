@@ -27,7 +27,7 @@ export function ruleText({ methods, resources }: AccessRule): string {
   return `${names.join(', ')} ${resources.join(', ')}`;
 }
 
-/** What of a key decides about requests, as D1 and KV hold it. Validated when it was written. */
+/** The part of a key that decides about requests, as D1 and KV hold it. Validated when it was written. */
 export interface StoredKey {
   readonly id: string;
   readonly owner: string | null;
@@ -45,20 +45,20 @@ export interface StoredKey {
   readonly clientTokensValidFromMs?: number | null;
 }
 
-/** What the client tokens of a backend key may do, at the most. */
+/** The limits of the client tokens of a backend key. */
 export interface ClientTokenAccess {
   /** Canonical patterns; never empty. */
   readonly allowedOrigins: readonly string[];
   /** `null`: the deployment's restricted routes. */
   readonly rules: readonly AccessRule[] | null;
   readonly maxTtlSeconds: number;
-  /** Whether GET and HEAD need no Origin: the media elements of Safari send none. */
+  /** `true` if GET and HEAD need no Origin: the media elements of Safari send none. */
   readonly originOptional: boolean;
-  /** Whether an open WebSocket or event stream ends when its token does. */
+  /** `true` if an open WebSocket or event stream ends when its token does. */
   readonly endConnectionsAtExpiry: boolean;
 }
 
-/** How far a key reaches, as the upstream is told in `X-Edge-Access`. */
+/** The access of a key, as the upstream receives it in `X-Edge-Access`. */
 export type AccessLevel = 'backend' | 'restricted' | 'full' | 'rules' | 'client';
 
 /** A key ready to be asked about a request. */
@@ -73,11 +73,11 @@ export interface Key {
   readonly routes: RouteTable | null;
   readonly enabled: boolean;
   readonly expiresAtMs: number | null;
-  /** What is true of one visitor's client token; `null`: the caller sent the key's own token. */
+  /** The part of one visitor's client token; `null`: the caller sent the key's own token. */
   readonly client: ClientPart | null;
 }
 
-/** What a client token adds to the key that it acts for. */
+/** The members that a client token adds to the key that it acts for. */
 export interface ClientPart {
   /** The visitor; `null`: the token names none. */
   readonly subject: string | null;
@@ -117,7 +117,7 @@ export function accessLevelOf(key: Pick<StoredKey, 'kind' | 'fullAccess' | 'rule
   return key.fullAccess ? 'full' : 'restricted';
 }
 
-/** Whether a key that was found may be used at all, by its own state. */
+/** Returns whether a key that was found may be used at all, by its own state. */
 export function isLive(key: Pick<Key, 'enabled' | 'expiresAtMs'>, nowMs: number): boolean {
   return key.enabled && (key.expiresAtMs === null || nowMs < key.expiresAtMs);
 }
@@ -125,9 +125,9 @@ export function isLive(key: Pick<Key, 'enabled' | 'expiresAtMs'>, nowMs: number)
 /**
  * Turns a key's own rules into a route table.
  *
- * An id in a place where the restricted list has one too takes over its reserved words: whoever
+ * An id in a place where the restricted list has one too takes over its reserved words: a person who
  * writes `PATCH /api/stream/:id` means a stream, not `/api/stream/deactivate-many`, and so does
- * whoever writes `/API/stream/:id` or `/api/:kind/:id`. A rule that names such a word as a literal,
+ * a person who writes `/API/stream/:id` or `/api/:kind/:id`. A rule that names such a word as a literal,
  * or ends in `*`, still reaches it.
  */
 export function compileRules(rules: readonly AccessRule[], restricted: RouteList): RouteTable {
@@ -144,7 +144,7 @@ export function compileRules(rules: readonly AccessRule[], restricted: RouteList
       const kinds = new Set(
         guarded.filter(({ place }) => canMeet(place, template)).map(({ kind }) => kind),
       );
-      // No configured kind has a colon, so that an id elsewhere is guarded by nobody's words.
+      // No configured kind has a colon, so that no words guard an id elsewhere.
       const kind = [...kinds].join(',') || ':id';
       reservedWords[kind] ??= [...kinds].flatMap((kind) => restricted.reservedWords[kind] ?? []);
       template.push(templateIdText({ ...id, kind }));
@@ -157,7 +157,7 @@ export function compileRules(rules: readonly AccessRule[], restricted: RouteList
   return compileRoutes({ routes, reservedWords });
 }
 
-/** An id that has reserved words, and the segments of the template that stand before it. */
+/** An id that has reserved words, and the segments of the template before it. */
 interface GuardedPlace {
   readonly place: readonly string[];
   readonly kind: string;
@@ -185,7 +185,7 @@ function findGuardedPlaces({ routes, reservedWords }: RouteList): readonly Guard
   });
 }
 
-/** Whether one path can fit both templates, for an upstream that ignores case as Express does. */
+/** Returns whether one path can fit both templates, for an upstream that ignores case as Express does. */
 function canMeet(left: readonly string[], right: readonly string[]): boolean {
   return (
     left.length === right.length &&

@@ -35,11 +35,11 @@ const tokenPattern = new RegExp(
   `^([a-z][a-z0-9]{0,15}_(sk|pk)_[0-9A-Za-z]{${RANDOM_LENGTH}})([0-9A-Za-z]{${TAG_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
 
-/** What a prefix may be: lower-case letters and digits, so that a double click takes the whole token. */
+/** The form of a prefix: lower-case letters and digits, so that a double click takes the whole token. */
 export const tokenPrefixPattern = /^[a-z][a-z0-9]{0,15}$/;
 
 /**
- * What can be said about a token from its characters alone:
+ * The facts about a token that its characters alone show:
  * - `ours`: our form and a right checksum; `signed` is what the tag is computed over;
  * - `mistyped`: our form, wrong checksum. It cannot exist;
  * - `foreign`: any other form. It can exist only if tokens were imported.
@@ -115,7 +115,7 @@ export async function makeToken(options: {
   return tagged + checksumOf(tagged);
 }
 
-/** What the edge stores of a token whose holder may mint client tokens. */
+/** The record of a token whose holder may mint client tokens. */
 export interface MintingIdentity {
   /** Names the token in its client tokens. */
   readonly kid: string;
@@ -125,7 +125,7 @@ export interface MintingIdentity {
 
 /**
  * Returns the `kid` and the public key of a backend token of our form with the second kind of tag;
- * `null` for every other token, because its client tokens could not be told from invented ones.
+ * `null` for every other token, because its client tokens could not be distinguished from invented ones.
  */
 export async function mintingIdentityOf(
   token: string,
@@ -148,7 +148,7 @@ export interface MintingToken extends MintingIdentity {
 
 /**
  * Returns what the edge needs to mint for a backend token of our form, of either kind of tag: its `kid`
- * is tagged anew. `null` for every other token.
+ * is tagged again. `null` for every other token.
  */
 export async function mintingTokenOf(
   token: string,
@@ -168,7 +168,7 @@ async function namedPartOf(signed: string): Promise<string> {
   return signed.slice(0, -RANDOM_LENGTH) + (await kidNameOf(signed.slice(-RANDOM_LENGTH)));
 }
 
-/** What is stored and looked up: SHA-256 of the token in lower-case hexadecimal. */
+/** Returns the hash that is stored and looked up: SHA-256 of the token in lower-case hexadecimal. */
 export async function hashToken(token: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', encoder.encode(token));
   return toHex(new Uint8Array(digest));

@@ -8,7 +8,7 @@ import { truncate } from '../text.ts';
 /** Why a value is refused, before its message is put together. */
 export interface Refusal {
   readonly reason: string;
-  /** What was probably meant. Proposed as the fix only where it would be accepted. */
+  /** The value that was probably meant. Proposed as the fix only if it would be accepted. */
   readonly guess?: string;
   /** The fix where there is no guess, or none that would be accepted. */
   readonly advice: string;

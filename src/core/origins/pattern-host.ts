@@ -141,7 +141,7 @@ export function readHost(parts: PatternParts): string | Refusal {
   if (canonicalHost === null) {
     return { reason: `${quote(host)} is no valid domain name`, advice: advice.host };
   }
-  // Fullwidth digits and the like make an address that nobody has typed in earnest.
+  // Fullwidth digits and the like make an address that is not typed in earnest.
   const isDisguisedAddress = !isAscii && endsInNumber(canonicalHost);
   const fault = isDisguisedAddress ? 'numeric' : hostFault(canonicalHost);
   return fault === null ? canonicalHost : refuseHost(fault, { ...parts, host: canonicalHost });

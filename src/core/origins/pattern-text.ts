@@ -1,5 +1,5 @@
 /**
- * What an origin pattern may not hold, whatever its structure: the table of characters, and schemes.
+ * The parts that no origin pattern may hold, whatever its structure: the table of characters, and schemes.
  * Pure, no I/O.
  */
 

@@ -27,7 +27,7 @@ export interface OriginProblem {
   readonly fix: string;
 }
 
-/** What reading one value comes to. */
+/** The result of reading one value. */
 export type OriginPatternResult =
   | { readonly ok: true; readonly pattern: string }
   | { readonly ok: false; readonly problem: OriginProblem };
@@ -37,7 +37,7 @@ export interface OriginListProblem extends OriginProblem {
   readonly index: number;
 }
 
-/** What reading a list of values comes to. Nothing should be stored while there are problems. */
+/** The result of reading a list of values. Nothing should be stored while there are problems. */
 export interface OriginPatternsResult {
   readonly patterns: readonly string[];
   readonly problems: readonly OriginListProblem[];

@@ -12,7 +12,7 @@ import { publicSuffixData } from './public-suffix-data.ts';
 let knownRules: ReadonlySet<string> | null = null;
 
 /**
- * Whether strangers can have names right under this one, which is a canonical host without a dot at
+ * Returns whether strangers can have names right under this one, which is a canonical host without a dot at
  * its end. Also true where every name under it is a public suffix, as under `kawasaki.jp` by the rule
  * `*.kawasaki.jp`, and for every name of one label. Never throws.
  */
@@ -28,7 +28,7 @@ export function isUnderPublicSuffix(name: string): boolean {
 /** The rules as the list writes them, those of one label left out. */
 function readRules(data: string): ReadonlySet<string> {
   const rules = new Set<string>();
-  // What the labels at this place stand before, innermost last.
+  // The names that follow the labels at this place, innermost last.
   const suffixes: string[] = [];
   for (const [, exception = '', label = '', mark, closing = ''] of data.matchAll(
     /(!?)([^\s()+]+)(\+?\(|)(\)*)/g,

@@ -34,19 +34,19 @@ export interface WebOrigin {
   readonly host: string;
   /** Decimal digits; empty for the scheme's default port, and for none. */
   readonly port: string;
-  /** Whether this is `null`, as sandboxed frames and `data:` pages send it, or the `file://` of local files. */
+  /** `true` if this is `null`, as sandboxed frames and `data:` pages send it, or the `file://` of local files. */
   readonly isOpaque: boolean;
 }
 
 /** The origins of one key, ready for matching. */
 export interface OriginSet {
-  /** Whether the list holds `*`, which admits every origin, the opaque one included. */
+  /** `true` if the list holds `*`, which admits every origin, the opaque one included. */
   readonly isAny: boolean;
   /** Canonical patterns as `canonicalizeOriginPattern()` returns them. */
   readonly patterns: ReadonlySet<string>;
-  /** Whether any pattern holds a `*` for a port, an id or subdomains. */
+  /** `true` if any pattern holds a `*` for a port, an id or subdomains. */
   readonly hasWildcards: boolean;
-  /** Whether any pattern holds a `*` inside a label, such as `https://my-app-*.vercel.app`. */
+  /** `true` if any pattern holds a `*` inside a label, such as `https://my-app-*.vercel.app`. */
   readonly hasLabelWildcards: boolean;
 }
 

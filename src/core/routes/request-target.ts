@@ -1,7 +1,7 @@
 /**
- * What a request asks for: its path and query, read from `request.url` as a string.
+ * The target of a request: its path and query, read from `request.url` as a string.
  *
- * The string is taken as it is because bare workerd keeps `%2e%2e`, `\` and `#` in it, and whatever
+ * The string is used as received because bare workerd keeps `%2e%2e`, `\` and `#` in it, and whatever
  * we judged must be what we forward. Pure, no I/O.
  * URL parsing: https://url.spec.whatwg.org/#url-parsing
  */
@@ -17,7 +17,7 @@ export interface RequestTarget {
   /** Host and port as received, or empty when they hold what no authority can. */
   readonly authority: string;
   /**
-   * Whether the path holds only the characters of `path-grammar.ts` and single slashes, and no dot
+   * `true` if the path holds only the characters of `path-grammar.ts` and single slashes, and no dot
    * segment. Every parser of the world reads such a path alike.
    */
   readonly isPlain: boolean;
@@ -44,7 +44,7 @@ export function readTarget(url: string): RequestTarget {
 }
 
 /**
- * Whether the target is in our own namespace, `/_edge/`, by any reading: as received, as `fetch`
+ * Returns whether the target is in our own namespace, `/_edge/`, by any reading: as received, as `fetch`
  * would send it, or as a server would see it that decodes percent signs (once or more, also overlong
  * UTF-8 and `%u005f`), folds case or Unicode, takes `\` for `/`, joins double slashes or drops
  * `;parameters`. Such a target is never forwarded.
@@ -55,7 +55,7 @@ export function isOwnTarget(target: RequestTarget): boolean {
 }
 
 /**
- * Whether some server could read the path as one above the root that it was appended to. Matters
+ * Returns whether some server could read the path as one above the root that it was appended to. Matters
  * where `UPSTREAM_URL` has a path of its own.
  */
 export function climbsAboveRoot(target: RequestTarget): boolean {
@@ -77,7 +77,7 @@ export function queryThatFetchSends(target: RequestTarget): string {
 }
 
 /**
- * Whether a query can be forwarded for a key that may call only certain routes: visible ASCII
+ * Returns whether a query can be forwarded for a key that may call only certain routes: visible ASCII
  * without `#`, and no parameter that a method-override middleware would read as the method.
  */
 export function isRestrictedQuery(query: string): boolean {
@@ -115,7 +115,7 @@ function parameterName(parameter: string): string {
   );
 }
 
-/** What the path comes to as received and, where that differs, as `fetch` sends it. */
+/** The readings of the path as received and, if that differs, as `fetch` sends it. */
 function readingsOf(target: RequestTarget): readonly { isOwn: boolean; climbs: boolean }[] {
   const sent = pathThatFetchSends(target);
   return (sent === target.path ? [sent] : [target.path, sent]).map(readEveryWay);
@@ -160,7 +160,7 @@ function readEveryWay(path: string): { isOwn: boolean; climbs: boolean } {
 
 const cutPattern = /[;?#\0]/;
 
-/** What a segment is called, by those who drop a NUL and by those for whom it ends the name. */
+/** The names of a segment, for servers that drop a NUL and for those that end the name there. */
 function namesOf(segment: string): readonly string[] {
   const texts = segment.includes('\0') ? [segment, segment.replace(/\0.*$/s, '')] : [segment];
   return texts.map((text) =>
@@ -172,7 +172,7 @@ function namesOf(segment: string): readonly string[] {
   );
 }
 
-/** What a text comes to when it is decoded once, twice and so on, until nothing changes. */
+/** Returns a text decoded once, twice and so on, until nothing changes. */
 function decodings(text: string): readonly string[] {
   const found: string[] = [];
   // Five rounds are more than any server does.

@@ -3,7 +3,7 @@
  *
  * Exact in every respect: method and path, case-sensitive, no trailing slash, no empty segment, no
  * HEAD implied by GET. The path that comes back is built from the row's template and the captured
- * ids, so that what is forwarded is the row and not what somebody typed. Pure, no I/O.
+ * ids, so that what is forwarded is the row and not the text of the request. Pure, no I/O.
  */
 
 import { ROUTE_METHODS } from './methods.ts';
@@ -52,14 +52,14 @@ interface RouteNode {
   tails: Map<string, string> | null;
 }
 
-/** What stands in the place of an id, and what follows it. */
+/** The kind of an id, and the branches that follow it. */
 interface IdBranch {
   readonly pattern: RegExp;
   readonly reserved: ReadonlySet<string>;
   readonly next: RouteNode;
 }
 
-// Parts that cannot be dot segments, joined by encoded slashes, whoever decodes them.
+// Parts that cannot be dot segments, joined by encoded slashes, for every decoder.
 const encodedIdPattern = /^(?=.{1,512}$)[A-Za-z0-9_-]+(?:(?:%2[Ff]|\.)[A-Za-z0-9_-]+)*$/;
 
 /**
