@@ -42,7 +42,11 @@ const grownAtNight = [
 /** The folders of a kind, and what it needs. */
 const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfiguration }> = {
   core: {
-    folders: ['test/{core,config,log,leaks}/**/', 'test/keys-model/**/', 'test/'],
+    folders: [
+      'test/{core,config,log,leaks,cli,management-client}/**/',
+      'test/keys-model/**/',
+      'test/',
+    ],
     project: { test: { testTimeout: 60_000 } },
   },
   workers: {

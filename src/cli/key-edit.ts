@@ -1,9 +1,11 @@
 /**
- * What `keys edit` changes: its options, and what the API is sent of them.
+ * Edits of a key: the options of `keys edit`, and the fields that the API is sent for them.
  */
 
+import type { AccessRule } from '../core/key/key.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
-import { CommandError, exitCodes } from './api-client.ts';
+import type { EditKeyRequest, Key } from '../management-client/schema.ts';
+import { usageError } from './failures.ts';
 
 /** The options of `keys edit`, as the parser gives them. */
 export interface KeyEditOptions {
@@ -12,9 +14,11 @@ export interface KeyEditOptions {
   addOrigin?: string[];
   removeOrigin?: string[];
   fullAccess?: boolean;
-  /** A file; `false`: the key shall have none of its own. */
+  /** A file; `false`: the key loses its rules. */
   rules?: string | false;
+  allow?: AccessRule[];
   expiresAt?: string;
+  expiresIn?: number;
   neverExpires?: boolean;
   disable?: boolean;
   enable?: boolean;
@@ -22,59 +26,52 @@ export interface KeyEditOptions {
   unsuspend?: boolean;
 }
 
-/** What commands read of a key. */
-export interface KeyDocument {
-  name: string;
-  expiresAt: string | null;
-  access: {
-    cors?: { allowedOrigins: string[]; fullAccess: boolean };
-    rules?: unknown;
-  } | null;
-}
+type Rules = NonNullable<NonNullable<EditKeyRequest['access']>['rules']>;
 
 /**
- * What PATCH is sent: the fields that options change, and nothing else. Throws a `CommandError` for
- * options that mean nothing for this key. `rules` is what the file of `--rules` holds.
+ * Returns the body of a PATCH: the fields that options change, and nothing else. Throws a `CommandError`
+ * for options that mean nothing for this key. `rules` are those of `--rules` or `--allow`.
  */
 export function editFrom(
-  current: KeyDocument,
+  current: Pick<Key, 'access'>,
   options: KeyEditOptions,
-  rules: unknown,
-): Record<string, unknown> {
-  const edit: Record<string, unknown> = {};
-  if (options.name !== undefined) edit['name'] = options.name;
-  if (options.expiresAt !== undefined) edit['expiresAt'] = options.expiresAt;
-  if (options.neverExpires) edit['expiresAt'] = null;
-  if (options.disable) edit['enabled'] = false;
-  if (options.enable) edit['enabled'] = true;
-  if (options.suspend) edit['suspended'] = true;
-  if (options.unsuspend) edit['suspended'] = false;
+  rules: Rules | undefined,
+): EditKeyRequest {
+  const edit: EditKeyRequest = {};
+  if (options.name !== undefined) edit.name = options.name;
+  if (options.expiresAt !== undefined) edit.expiresAt = options.expiresAt;
+  if (options.neverExpires) edit.expiresAt = null;
+  if (options.disable) edit.enabled = false;
+  if (options.enable) edit.enabled = true;
+  if (options.suspend) edit.suspended = true;
+  if (options.unsuspend) edit.suspended = false;
   const access = accessFrom(current.access, options, rules);
-  if (access !== undefined) edit['access'] = access;
+  if (access !== undefined) edit.access = access;
   return edit;
 }
 
-/** The whole access after the edit, because PATCH replaces it as a whole; `undefined`: it stays. */
+/** The whole access after the edit, with `null` for rules that go; `undefined`: it stays. */
 function accessFrom(
-  current: KeyDocument['access'],
+  current: Key['access'],
   options: KeyEditOptions,
-  rules: unknown,
-): Record<string, unknown> | undefined {
+  rules: Rules | undefined,
+): NonNullable<EditKeyRequest['access']> | undefined {
   const { origin, addOrigin, removeOrigin, fullAccess } = options;
   const changesOrigins = (origin ?? addOrigin ?? removeOrigin) !== undefined;
-  if (!changesOrigins && fullAccess === undefined && options.rules === undefined) return undefined;
+  const changesRules = options.rules === false || rules !== undefined;
+  if (!changesOrigins && fullAccess === undefined && !changesRules) return undefined;
   const isBackend = current?.cors === undefined;
   if (isBackend && !changesOrigins && fullAccess !== undefined) {
     const message = fullAccess
       ? 'Cannot give a backend key full access: it calls everything anyway, unless it has rules, which --no-rules removes'
       : 'Cannot restrict a backend key by --no-full-access: it calls everything, unless --rules says what';
-    throw new CommandError(message, exitCodes.usage);
+    throw usageError(message);
   }
-  const access: Record<string, unknown> = {};
+  const access: NonNullable<EditKeyRequest['access']> = {};
   // A backend key is sent the origins that were asked for too: the API says best why it gets none.
   if (!isBackend || changesOrigins) {
     const cors = current?.cors ?? { allowedOrigins: [], fullAccess: false };
-    access['cors'] = {
+    access.cors = {
       allowedOrigins: [
         ...(origin ?? withoutOrigins(cors.allowedOrigins, removeOrigin ?? [])),
         ...(addOrigin ?? []),
@@ -82,16 +79,15 @@ function accessFrom(
       fullAccess: fullAccess ?? cors.fullAccess,
     };
   }
-  const rulesAfter = options.rules === undefined ? current?.rules : rules;
   // PATCH merges: what is absent would stay.
-  if (options.rules === false) access['rules'] = null;
-  else if (rulesAfter !== undefined) access['rules'] = rulesAfter;
+  if (options.rules === false) access.rules = null;
+  else if ((rules ?? current?.rules) !== undefined) access.rules = rules ?? current?.rules ?? null;
   return access;
 }
 
 /**
- * What is listed, without some. After a typing error, the origin that was meant would go on being
- * allowed, so removing what is not listed is a failure.
+ * Removes origins from a list. Removing one that is not listed is a failure: after a typing error, the
+ * origin that was meant would stay allowed.
  */
 function withoutOrigins(listed: readonly string[], removed: readonly string[]): readonly string[] {
   const patterns = new Set(removed.map((origin) => listedAs(origin, listed)));
@@ -108,8 +104,7 @@ function listedAs(origin: string, listed: readonly string[]): string {
   );
   if (found !== undefined) return found;
   const others = listed.length === 0 ? 'It lists none' : `It lists ${listed.join(', ')}`;
-  throw new CommandError(
+  throw usageError(
     `Cannot remove origin ${JSON.stringify(origin)}: the key does not list it. ${others}`,
-    exitCodes.usage,
   );
 }

@@ -1,113 +1,96 @@
 /**
- * What the command line prints for people: keys, their changes, usage and explanations as text.
+ * Keys, their changes, usage and explanations as text for people.
  */
 
 import Table from 'cli-table3';
-import { type AccessRule, ruleText } from '../core/key/key.ts';
+import { ruleText } from '../core/key/key.ts';
+import type {
+  ExplainRequestAnswer,
+  GetUsageAnswer,
+  Key,
+  KeyWithToken,
+  ListAuditAnswer,
+} from '../management-client/schema.ts';
+import { plain, type Style } from './style.ts';
 
 /** Blanks between two columns. */
 const GAP = 2;
 /** Narrower than this, sentences are harder to read than lines that the terminal breaks. */
 const SENTENCE_MIN_WIDTH = 30;
 
-interface KeyRow {
-  id: string;
-  name: string;
-  owner: string | null;
-  access: {
-    cors?: { allowedOrigins: string[]; fullAccess: boolean };
-    rules?: AccessRule[];
-  } | null;
-  hint: string;
-  createdAt: string;
-  expiresAt: string | null;
-  enabled: boolean;
-  /** Absent in answers of an older edge. */
-  suspended?: boolean;
-  lastUsedAt: string | null;
-  retiringTokens: { endsAt: string }[];
-  token?: string;
-}
+/** A key of any age of the API, with its token if it was just made. */
+type KeyRow = Key & Partial<KeyWithToken>;
 
 /** A list of keys. */
-export function keyTable(keys: readonly unknown[]): string {
+export function keyTable(keys: readonly Key[], style: Style = plain): string {
   if (keys.length === 0) return 'No keys';
-  const table = plainTable(['ID', 'NAME', 'OWNER', 'TOKEN', 'ACCESS', 'STATE', 'LAST USED']);
-  for (const key of keys as KeyRow[]) {
+  const head = ['ID', 'NAME', 'OWNER', 'TOKEN', 'ACCESS', 'STATE', 'LAST USED'];
+  const table = plainTable(head.map((title) => style('bold', title)));
+  for (const key of keys) {
     table.push([
       key.id,
-      clean(key.name),
-      clean(key.owner ?? '-'),
-      `${clean(key.hint)}…`,
+      cleanText(key.name),
+      cleanText(key.owner ?? '-'),
+      `${cleanText(key.hint)}…`,
       accessText(key),
-      stateText(key),
+      stateText(key, style),
       key.lastUsedAt ?? 'never',
     ]);
   }
   return drawn(table);
 }
 
-interface AuditEntry {
-  at: string;
-  actor: string;
-  action: string;
-  keyId: string;
-  before: { name: string } | null;
-  after: { name: string } | null;
-  leakUrl: string | null;
-}
-
-/** Changes of keys. Where a token was found in public is shown where that is known of any. */
-export function auditTable(changes: readonly unknown[]): string {
-  const entries = changes as AuditEntry[];
+/** Changes of keys. The addresses of leaked tokens have a column if one of them is known. */
+export function auditTable(
+  entries: Readonly<ListAuditAnswer['entries']>,
+  style: Style = plain,
+): string {
   if (entries.length === 0) return 'No changes';
   const hasLeaks = entries.some(({ leakUrl }) => leakUrl !== null);
   const head = ['AT', 'CHANGE', 'KEY', 'NAME', 'BY', ...(hasLeaks ? ['FOUND IN PUBLIC AT'] : [])];
-  const table = plainTable(head);
+  const table = plainTable(head.map((title) => style('bold', title)));
   for (const { at, action, keyId, before, after, actor, leakUrl } of entries) {
     const name = after?.name ?? before?.name ?? '-';
-    const leak = hasLeaks ? [clean(leakUrl ?? '')] : [];
-    table.push([at, action, keyId, clean(name), clean(actor), ...leak]);
+    const leak = hasLeaks ? [cleanText(leakUrl ?? '')] : [];
+    table.push([at, action, keyId, cleanText(name), cleanText(actor), ...leak]);
   }
   return drawn(table);
 }
 
-/** One key, with its token where it was just made. */
-export function keyText(key: unknown): string {
-  const row = key as KeyRow;
+/** One key, with its token if it was just made. */
+export function keyText(row: KeyRow, style: Style = plain): string {
   const table = plainTable();
   table.push(
     ['id', row.id],
-    ['name', clean(row.name)],
-    ['owner', clean(row.owner ?? '-')],
+    ['name', cleanText(row.name)],
+    ['owner', cleanText(row.owner ?? '-')],
     ['access', accessText(row)],
     ...(row.access?.cors ? [['origins', row.access.cors.allowedOrigins.join('\n')]] : []),
     ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
-    ['state', stateText(row)],
+    ['state', stateText(row, style)],
     ['created', row.createdAt],
     ['expires', row.expiresAt ?? 'never'],
     ['last used', row.lastUsedAt ?? 'never'],
     ...retiringEnds(row).map((end) => ['older token', `until ${end}`]),
   );
   if (row.token === undefined) return drawn(table);
-  return `${drawn(table)}\n\nThe token, shown this once:\n\n${row.token}`;
+  return `${drawn(table)}\n\nThe token, shown this once:\n\n${style('bold', row.token)}`;
 }
 
-/** A key with its new token, and what became of the token before it. */
-export function rolledKeyText(key: unknown): string {
+/** A key with its new token, and the end of the token before it. */
+export function rolledKeyText(key: KeyWithToken, style: Style = plain): string {
   // None ends later than the one that has just been replaced.
-  const [end] = retiringEnds(key as KeyRow);
-  return `${keyText(key)}\n\nThe token before it ${end === undefined ? 'has ended' : `works until ${end}`}`;
+  const [end] = retiringEnds(key);
+  return `${keyText(key, style)}\n\nThe token before it ${end === undefined ? 'has ended' : `works until ${end}`}`;
 }
 
 /** Requests by day and outcome, newest day first and outcomes by name, with the sums below. */
-export function usageTable(document: unknown): string {
-  const { usage, totals } = document as {
-    usage: { day: string; outcome: string; requests: number }[];
-    totals: Record<string, number>;
-  };
+export function usageTable(
+  { usage, totals }: Pick<GetUsageAnswer, 'usage' | 'totals'>,
+  style: Style = plain,
+): string {
   if (usage.length === 0) return 'Not used in this time';
-  const table = plainTable(['DAY', 'OUTCOME', 'REQUESTS']);
+  const table = plainTable(['DAY', 'OUTCOME', 'REQUESTS'].map((title) => style('bold', title)));
   const rows = usage.toSorted(
     (left, right) => compare(right.day, left.day) || compare(left.outcome, right.outcome),
   );
@@ -117,30 +100,29 @@ export function usageTable(document: unknown): string {
   return drawn(table);
 }
 
-interface Explanation {
-  allowed: boolean;
-  status: number | null;
-  code: string | null;
-  detail: string;
-  steps: { step: string; outcome: 'passed' | 'failed' | 'skipped'; detail: string }[];
-}
-
 const outcomeMarks = { passed: 'ok', failed: 'NO', skipped: '-' } as const;
+const outcomeLooks = { passed: 'green', failed: 'red', skipped: 'dim' } as const;
 
-/** The steps of an explanation within so many columns, and what comes of them. */
-export function explanationText(document: unknown, columns: number): string {
-  const { allowed, status, code, detail, steps } = document as Explanation;
+/** The steps of an explanation within so many columns, and the result. */
+export function explanationText(
+  { allowed, status, code, detail, steps }: ExplainRequestAnswer,
+  columns: number,
+  style: Style = plain,
+): string {
   const markWidth = 2 + GAP;
   const ruleWidth = Math.max(...steps.map(({ step }) => step.length)) + GAP;
   const sentenceWidth = Math.max(columns - markWidth - ruleWidth, SENTENCE_MIN_WIDTH);
   const table = plainTable(['', 'RULE', 'WHAT IT SAYS'], [markWidth, ruleWidth, sentenceWidth]);
   for (const step of steps) {
-    const sentence = breakable(clean(step.detail), sentenceWidth - GAP);
-    table.push([outcomeMarks[step.outcome], step.step, sentence]);
+    const sentence = breakable(cleanText(step.detail), sentenceWidth - GAP);
+    const mark = style(outcomeLooks[step.outcome], outcomeMarks[step.outcome]);
+    table.push([mark, step.step, sentence]);
   }
-  const result = allowed ? 'Allowed: forwarded to the API' : `Refused: ${status} ${code}`;
+  const result = allowed
+    ? style('green', 'Allowed: forwarded to the API')
+    : style('red', `Refused: ${status} ${code}`);
   const isSaid = steps.some((step) => step.detail.includes(detail));
-  return [drawn(table), '', result, ...(isSaid ? [] : [clean(detail)])].join('\n');
+  return [drawn(table), '', result, ...(isSaid ? [] : [cleanText(detail)])].join('\n');
 }
 
 function accessText({ access }: KeyRow): string {
@@ -158,10 +140,11 @@ function retiringEnds({ retiringTokens, expiresAt }: KeyRow): string[] {
   return ends.filter((end) => Date.parse(end) > Date.now());
 }
 
-function stateText(key: KeyRow): string {
-  if (key.suspended) return 'suspended';
-  if (!key.enabled) return 'disabled';
-  return key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now() ? 'expired' : 'live';
+function stateText(key: KeyRow, style: Style): string {
+  if (key.suspended) return style('yellow', 'suspended');
+  if (!key.enabled) return style('yellow', 'disabled');
+  const hasExpired = key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now();
+  return hasExpired ? style('red', 'expired') : style('green', 'live');
 }
 
 function compare(left: string, right: string): number {
@@ -169,13 +152,13 @@ function compare(left: string, right: string): number {
   return left < right ? -1 : 1;
 }
 
-/** The text with a blank in each word that is longer than a line, where the table would cut it off. */
+/** Breaks words that are longer than a line, which the table would cut off. */
 function breakable(text: string, width: number): string {
   return text.replace(new RegExp(`\\S{${width}}(?=\\S)`, 'gu'), '$& ');
 }
 
-/** Names are anybody's text; control characters could move a terminal's cursor. */
-function clean(text: string): string {
+/** Replaces control characters, which could move a terminal's cursor: names are anybody's text. */
+export function cleanText(text: string): string {
   return text.replace(/\p{C}/gu, '\u{fffd}');
 }
 
