@@ -137,6 +137,7 @@ const conversion: NonNullable<Parameters<typeof toJsonSchema>[1]> = {
     const {
       wanted: _,
       isSecret,
+      itemsMax: _items,
       jsonSchema: replacement,
       ...rest
     } = jsonSchema as Readonly<Record<string, unknown>>;
@@ -256,6 +257,13 @@ function describeDescription(): Json {
           description: 'This document.',
           content: { 'application/json': { schema: { type: 'object' } } },
         },
+        // What any path may answer, whatever is there.
+        ...problemResponses([
+          'method_not_allowed',
+          'target_too_long',
+          'not_configured',
+          'schema_missing',
+        ]),
         500: reference('responses', 'InternalError'),
       },
     },
