@@ -1338,7 +1338,10 @@ export interface paths {
       parameters: { query?: never; header?: never; path?: never };
       responses: {
         200: { content: { 'application/json': Record<string, unknown> } };
+        405: { content: { 'application/json': ProblemOf<'method_not_allowed'> } };
+        414: { content: { 'application/json': ProblemOf<'target_too_long'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'not_configured' | 'schema_missing'> } };
       };
     };
   };
