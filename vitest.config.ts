@@ -24,7 +24,6 @@ const grownAtNight = [
   'test/config/env.test.ts',
   'test/core/key/key-access.test.ts',
   'test/core/decide/bearer.test.ts',
-  'test/core/decide/authorize.test.ts',
   'test/core/origins/web-origin.test.ts',
   'test/core/origins/pattern.test.ts',
   'test/core/origins/public-suffixes.test.ts',

@@ -4,6 +4,7 @@
  */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { request } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
 
 const ISOLATES = 3;
@@ -38,11 +39,11 @@ test('many first requests for management at once are all answered', async () => 
     const requests = Array.from({ length: ROUNDS }, () => asked).flat();
     const statuses = await Promise.all(
       requests.map(async ([path, , credentials]) => {
-        const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-          headers: credentials === null ? {} : { Authorization: credentials },
-          redirect: 'manual',
+        // A raw request: Node's fetch says of itself that no person opens a page with it.
+        const response = await request(port, {
+          target: path,
+          headers: credentials === null ? [] : [['Authorization', credentials]],
         });
-        await response.arrayBuffer();
         return `${path} ${response.status}`;
       }),
     );

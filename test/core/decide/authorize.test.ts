@@ -13,7 +13,6 @@ import type { Key } from '../../../src/core/key/key.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 import { compileRoutes } from '../../../src/core/routes/route-table.ts';
-import { runs } from '../../support/runs.ts';
 import { aBackendKey, aKey, anOrigin } from '../fixtures.ts';
 import { allowedRows, isAllowedByTable, reservedWords } from '../routes/route-rows.ts';
 
@@ -741,7 +740,7 @@ describe('properties', () => {
         expect(decision.allowed, `${verb} ${text}`).toBe(isNamed);
         if (decision.allowed) expect(decision.path).toBe(text);
       }),
-      { numRuns: runs(5_000) },
+      { numRuns: 5_000 },
     );
   });
 
@@ -775,7 +774,7 @@ describe('properties', () => {
         expect(decoded).not.toMatch(/\/\.+(?:\/|$)/);
         expect(new URL(`https://api.example${match.path}`).pathname).toBe(text);
       }),
-      { numRuns: runs(5_000) },
+      { numRuns: 5_000 },
     );
     expect(matches).toBeGreaterThan(100);
   });
@@ -789,7 +788,7 @@ describe('properties', () => {
         expect(sent.pathname).toBe(`/v1${decision.path}`);
         expect(sent.hash).toBe('');
       }),
-      { numRuns: runs(5_000) },
+      { numRuns: 5_000 },
     );
   });
 
