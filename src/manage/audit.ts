@@ -21,6 +21,7 @@ const {
   lastUsedAt: _used,
   updatedAt: _updated,
   retiringTokens: _retiring,
+  warnings: _warnings,
   ...auditedEntries
 } = keySchema.entries;
 const auditedKeySchema = v.object({

@@ -11,6 +11,7 @@ import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { checkAccess, type KeyAccess } from '../core/key/key-access.ts';
 import { nameFault } from '../core/key/key-name.ts';
 import { ORIGINS_PER_KEY } from '../core/limits.ts';
+import { originWarnings } from '../core/origins/warnings.ts';
 import { parseTime } from '../core/time.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import {
@@ -201,6 +202,12 @@ export const keySchema = v.object({
       'The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.',
     ),
   ),
+  warnings: v.pipe(
+    v.optional(v.array(v.object({ origin: v.string(), warning: v.string() }))),
+    v.description(
+      'Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent if there are none.',
+    ),
+  ),
 });
 
 /** A key with its token, which is shown this once. */
@@ -216,7 +223,10 @@ export const keyWithTokenSchema = v.object({
 /** See `keySchema`. */
 export type KeyDocument = v.InferOutput<typeof keySchema>;
 /** See `toAuditDocument`. */
-export type AuditedKey = Omit<KeyDocument, 'lastUsedAt' | 'updatedAt' | 'retiringTokens'>;
+export type AuditedKey = Omit<
+  KeyDocument,
+  'lastUsedAt' | 'updatedAt' | 'retiringTokens' | 'warnings'
+>;
 
 /** A checked request for a new key. */
 export interface NewKey {
@@ -373,12 +383,21 @@ export function readRoll(document: unknown): Reading<v.InferOutput<typeof rollKe
 
 /** A key as the API shows it. */
 export function toKeyDocument(key: ShownKey): KeyDocument {
+  const warnings = wildcardWarnings(key.allowedOrigins ?? []);
   return {
     ...toAuditedKey(key),
     updatedAt: toTime(key.updatedAtMs),
     lastUsedAt: key.lastUsedAtMs === null ? null : toTime(key.lastUsedAtMs),
     retiringTokens: key.retiringEndsMs.map((endMs) => ({ endsAt: toTime(endMs) })),
+    ...(warnings.length > 0 ? { warnings } : {}),
   };
+}
+
+/** Warnings about wildcards. The others say what an entry itself says: "*" is any, "http:" is plain. */
+function wildcardWarnings(origins: readonly string[]) {
+  return originWarnings(origins)
+    .filter(({ pattern }) => pattern.includes('*') && pattern !== '*')
+    .map(({ pattern, warning }) => ({ origin: pattern, warning }));
 }
 
 /** A key as the audit keeps it: what people decide about it, without what follows from use and time. */
@@ -449,6 +468,7 @@ const fixedFields = [
   'updatedAt',
   'lastUsedAt',
   'retiringTokens',
+  'warnings',
   'token',
 ];
 

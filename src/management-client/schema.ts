@@ -103,6 +103,13 @@ export interface Key {
   retiringTokens: {
     endsAt: string;
   }[];
+  /**
+   * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent if there are none.
+   */
+  warnings?: {
+    origin: string;
+    warning: string;
+  }[];
 }
 /**
  * A key with its token, which is shown this once.
@@ -161,6 +168,13 @@ export interface KeyWithToken {
    */
   retiringTokens: {
     endsAt: string;
+  }[];
+  /**
+   * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent if there are none.
+   */
+  warnings?: {
+    origin: string;
+    warning: string;
   }[];
   /**
    * Shown this once, and stored nowhere.

@@ -354,6 +354,27 @@ describe('POST /keys', () => {
   });
 });
 
+describe('warnings of a key', () => {
+  it('are shown for allowed origins that strangers can match, and for no others', async () => {
+    const allowedOrigins = ['https://app.example', 'https://my-app-*.vercel.app'];
+    const created = await operator('POST', '/keys', {
+      body: { name: 'previews', access: { cors: { allowedOrigins } } },
+    });
+    expect(created.status, created.text).toBe(201);
+    expect(created.body.warnings).toEqual([
+      {
+        origin: 'https://my-app-*.vercel.app',
+        warning: expect.stringContaining('strangers can register such names'),
+      },
+    ]);
+    const edited = await operator('PATCH', `/keys/${created.body.id}`, {
+      body: { access: { cors: { allowedOrigins: ['https://app.example'] } } },
+    });
+    expect(edited.status, edited.text).toBe(200);
+    expect(edited.body).not.toHaveProperty('warnings');
+  });
+});
+
 describe('GET /keys', () => {
   beforeEach(fresh);
 
