@@ -144,9 +144,11 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
 async function findAndTime(gateway: Gateway, facts: Facts, token: string): Promise<FoundAhead> {
   const startedMs = gateway.now();
   const { found, ahead } = await findKey(gateway, facts, token);
-  // A look-up that found nothing to say asked D1 last.
-  const source = found.outcome === 'unavailable' ? 'd1' : (found.source ?? 'd1');
-  facts.scope.keyTiming = { source, durationMs: gateway.now() - startedMs };
+  const durationMs = gateway.now() - startedMs;
+  const said = found.outcome === 'unavailable' ? 'd1' : found.source;
+  // An answer without a source is about a client token, or refutes a token without any store.
+  const source = said ?? (durationMs === 0 ? 'memory' : 'd1');
+  facts.scope.keyTiming = { source, durationMs };
   return { found, ahead };
 }
 
