@@ -1,11 +1,12 @@
 /**
- * `npm run dev`: the whole thing on this machine, offline. An example upstream, the edge in front
- * of it, a web page on another origin that calls it, and keys to try it with.
+ * `npm run dev`: the whole thing on this machine. The edge in front of an API of your own
+ * (`--upstream`), or of an example with a web page on another origin that calls it; and keys to try.
  *
  * This file reads the command line, prints, and ends with the right exit code; `dev/start.ts` does
  * the rest.
  */
 
+import { createLog } from './dev/log.ts';
 import { parseArguments, USAGE } from './dev/options.ts';
 import { startDev } from './dev/start.ts';
 import { summaryOf } from './dev/summary.ts';
@@ -24,17 +25,20 @@ async function main(): Promise<number> {
     return 2;
   }
 
+  const log = createLog(parsed.options.isVerbose);
+  console.log('Starting. It takes a few seconds');
   const stopSignal = abortedByTheTerminal();
   stopSignal.addEventListener('abort', () => console.log('\nStopping'));
   try {
-    const session = await startDev(parsed.options, stopSignal);
+    const session = await startDev(parsed.options, log, stopSignal);
     console.log(summaryOf(session));
+    log.open();
     await session.ended;
     return 0;
   } catch (error) {
     // Stopped while it was starting: what was wanted, not a failure.
     if (stopSignal.aborted) return 0;
-    console.error(`\n${error instanceof Error ? error.message : error}`);
+    console.error(`${log.kept()}\n\n${error instanceof Error ? error.message : error}`);
     return 1;
   }
 }

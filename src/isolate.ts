@@ -27,6 +27,7 @@ import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
+import type { ClosedBatch } from './usage/batch.ts';
 import { createUsageCounter, type UsageCounter } from './usage/counter.ts';
 import { mergeUsage, readRefusedOrigins, readUsage, readUsageOfKeys } from './usage/d1.ts';
 
@@ -162,11 +163,7 @@ function buildDirectory(env: Env, config: Config, replication: ReplicationOption
 
 function buildUsageCounter(env: Env, config: Config): UsageCounter {
   return createUsageCounter({
-    // Without a Queue, by the same merge, so that a batch sent twice still counts once.
-    deliver: (batch) =>
-      env.USAGE
-        ? env.USAGE.send(batch.text, { contentType: 'text' })
-        : mergeUsage(env.DB, [batch], now()),
+    deliver: (batch) => deliverUsage(env, batch),
     flushMs: config.usageFlushSeconds * 1000,
     now,
     wait: (ms) => scheduler.wait(ms),
@@ -174,6 +171,20 @@ function buildUsageCounter(env: Env, config: Config): UsageCounter {
     newId,
     log,
   });
+}
+
+/**
+ * Hands a batch over: to the Queue, or to D1 without one. A Queue that refuses a message, for example
+ * because its free operations of the day are used up, is passed by in the same way: a batch that arrives
+ * twice counts once, whichever way it came.
+ */
+async function deliverUsage(env: Env, batch: ClosedBatch): Promise<void> {
+  try {
+    if (env.USAGE) return void (await env.USAGE.send(batch.text, { contentType: 'text' }));
+  } catch (error) {
+    log({ event: 'usage_queue_refused', error: String(error) });
+  }
+  await mergeUsage(env.DB, [batch], now());
 }
 
 /** Loads sign-in with the rest of management, on the first request for it. */

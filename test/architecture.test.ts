@@ -54,7 +54,15 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   // The command line is a user of that client. It shares pure rules with the Worker and nothing else.
   cli: {
     areas: ['core', 'management-client'],
-    packages: ['node:', 'commander', 'cli-table3', 'cli-progress', 'jose'],
+    packages: [
+      'node:',
+      'commander',
+      'cli-table3',
+      'cli-progress',
+      'jose',
+      'smol-toml',
+      '@readme/openapi-parser',
+    ],
   },
 };
 

@@ -13,6 +13,10 @@ export interface DevOptions {
   devVarsFile: string;
   /** The file that remembers the tokens of the development keys. */
   keysFile: string;
+  /** The API to put the edge in front of, as it was given here; `null`: see `upstream.ts`. */
+  upstream: string | null;
+  /** Whether everything that wrangler says is printed. */
+  isVerbose: boolean;
 }
 
 export type ParsedArguments =
@@ -47,11 +51,14 @@ export const USAGE = `Usage: npm run dev -- [options]
 
 Starts the edge, an example upstream and an example web page on ${HOST}.
 
+  --upstream <url>      put the edge in front of this API (DEV_UPSTREAM, or UPSTREAM_URL in .dev.vars);
+                        otherwise, an example API and an example page are started
   --port <n>            port of the edge              (DEV_PORT, ${PORTS.edgePort.preset})
   --upstream-port <n>   port of the example upstream  (DEV_UPSTREAM_PORT, ${PORTS.upstreamPort.preset})
   --page-port <n>       port of the example page      (DEV_PAGE_PORT, ${PORTS.pagePort.preset})
   --persist-to <dir>    keep all state in this folder (DEV_PERSIST_TO); otherwise it is in
                         .wrangler/ and .dev.vars
+  --verbose             print everything that wrangler says (DEV_VERBOSE)
   --help                show this`;
 
 /** Reads flags, then environment variables, then presets. Reports every problem, each with its fix. */
@@ -68,6 +75,8 @@ export function parseArguments(
         'upstream-port': { type: 'string' },
         'page-port': { type: 'string' },
         'persist-to': { type: 'string' },
+        upstream: { type: 'string' },
+        verbose: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     }).values;
@@ -77,7 +86,7 @@ export function parseArguments(
   const { help, 'persist-to': persistTo } = flags;
   if (help === true) return { kind: 'help' };
 
-  const { DEV_PERSIST_TO } = environment;
+  const { DEV_PERSIST_TO, DEV_UPSTREAM, DEV_VERBOSE } = environment;
   const problems: string[] = [];
   const port = (name: keyof typeof PORTS): number => {
     const { what, flag, variable, preset } = PORTS[name];
@@ -97,7 +106,15 @@ export function parseArguments(
     upstreamPort: port('upstreamPort'),
     pagePort: port('pagePort'),
     ...filesIn(persistTo ?? DEV_PERSIST_TO),
+    upstream: (flags['upstream'] as string | undefined) ?? (DEV_UPSTREAM || null),
+    isVerbose: flags['verbose'] === true || Boolean(DEV_VERBOSE),
   };
+  if (options.upstream !== null && !isHttpUrl(options.upstream)) {
+    problems.push(
+      `Cannot use ${JSON.stringify(options.upstream)} as the upstream: ` +
+        'an http or https URL is required in --upstream or DEV_UPSTREAM, such as https://api.example.com',
+    );
+  }
   const distinctPorts = new Set([options.edgePort, options.upstreamPort, options.pagePort]);
   if (problems.length === 0 && distinctPorts.size < 3) {
     problems.push(
@@ -129,3 +146,7 @@ function filesIn(
 
 /** Where wrangler looks by itself. */
 export const DEFAULT_DEV_VARS_FILE = join(PROJECT_DIR, '.dev.vars');
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}

@@ -8,9 +8,12 @@ import { type DevOptions, HOST, PORTS } from './options.ts';
  *
  * A port may be taken between this check and its use; then wrangler says so in its own words.
  */
-export async function assertPortsAreFree(options: DevOptions): Promise<void> {
+export async function assertPortsAreFree(
+  options: DevOptions,
+  names: readonly (keyof typeof PORTS)[],
+): Promise<void> {
   const problems: string[] = [];
-  for (const name of ['edgePort', 'upstreamPort', 'pagePort'] as const) {
+  for (const name of names) {
     const { what, flag, variable } = PORTS[name];
     const port = options[name];
     const failure = await failureToListen(port);

@@ -4,17 +4,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureAdminToken } from './admin-token.ts';
 import type { Child } from './child.ts';
 import { type DevKeys, ensureDevKeys } from './keys.ts';
+import type { DevLog } from './log.ts';
 import { ignoredManageHost } from './manage-host.ts';
 import { type DevOptions, HOST } from './options.ts';
 import { servePage } from './page-server.ts';
 import { assertPortsAreFree } from './ports.ts';
+import { type ChosenUpstream, chooseUpstream } from './upstream.ts';
 import { migrate, startEdge, startUpstream } from './wrangler.ts';
 
 export interface DevSession {
   options: DevOptions;
   edgeUrl: string;
-  upstreamUrl: string;
-  pageUrl: string;
+  upstream: ChosenUpstream;
+  /** `null` in front of an API of the user's own, which the example page does not know. */
+  pageUrl: string | null;
   adminToken: string;
   keys: DevKeys;
   /** The `MANAGE_HOST` that is set and not used; `null` if none is. */
@@ -36,12 +39,19 @@ const ANSWER_TIMEOUT_MS = 5 * 1000;
  * Rejects when a port is taken, a process ends, the edge does not get ready or refuses to make keys,
  * or the signal is aborted before it is ready. Nothing is left running then.
  */
-export async function startDev(options: DevOptions, stopSignal: AbortSignal): Promise<DevSession> {
-  await assertPortsAreFree(options);
+export async function startDev(
+  options: DevOptions,
+  log: DevLog,
+  stopSignal: AbortSignal,
+): Promise<DevSession> {
+  const upstream = await chooseUpstream(options);
+  const isExample = upstream.source === 'example';
+  await assertPortsAreFree(
+    options,
+    isExample ? ['edgePort', 'upstreamPort', 'pagePort'] : ['edgePort'],
+  );
   const adminToken = await ensureAdminToken(options.devVarsFile);
   const edgeUrl = `http://${HOST}:${options.edgePort}`;
-  const upstreamUrl = `http://${HOST}:${options.upstreamPort}`;
-  const pagePort = options.pagePort;
 
   const cleanups: (() => Promise<void>)[] = [];
   const stopEverything = async () => {
@@ -53,7 +63,7 @@ export async function startDev(options: DevOptions, stopSignal: AbortSignal): Pr
   };
 
   try {
-    const upstream = tracked(startUpstream(options));
+    const children = isExample ? [tracked(startUpstream(options, log.line))] : [];
     // D1 first: the edge's runtime must not have the database open meanwhile.
     const migration = migrate(options);
     const { code } = await Promise.race([
@@ -61,25 +71,32 @@ export async function startDev(options: DevOptions, stopSignal: AbortSignal): Pr
       rejectedWhenAborted(stopSignal),
     ]);
     if (code !== 0) throw new Error(`Cannot migrate D1:\n${migration.output.join('\n')}`);
-    const edge = tracked(startEdge(options));
-    await answers(`${upstreamUrl}/echo`, upstream, stopSignal);
-    await answers(`${edgeUrl}/_edge/health`, edge, stopSignal);
+    const edge = tracked(startEdge(options, upstream, log.line));
+    for (const child of children) await answers(`${upstream.url}/echo`, child, stopSignal);
+    await answers(`${edgeUrl}/_edge/health/ready`, edge, stopSignal);
 
-    const pageOrigins = [`http://${HOST}:${pagePort}`, `http://localhost:${pagePort}`];
-    const keys = await ensureDevKeys(options.keysFile, { edgeUrl, adminToken }, pageOrigins);
-    const page = await servePage(pagePort, {
-      edgeUrl,
-      restrictedToken: keys.restricted.token,
-      backendToken: keys.backend.token,
-    });
-    cleanups.push(page.close);
+    const keys = await ensureDevKeys(
+      options.keysFile,
+      { edgeUrl, adminToken },
+      isExample
+        ? [`http://${HOST}:${options.pagePort}`, `http://localhost:${options.pagePort}`]
+        : ['http://localhost:*', `http://${HOST}:*`],
+    );
+    const page = isExample
+      ? await servePage(options.pagePort, {
+          edgeUrl,
+          restrictedToken: keys.restricted.token,
+          backendToken: keys.backend.token,
+        })
+      : null;
+    if (page !== null) cleanups.push(page.close);
 
-    const ended = untilStopped([upstream, edge], stopSignal).finally(stopEverything);
+    const ended = untilStopped([...children, edge], stopSignal).finally(stopEverything);
     return {
       options,
       edgeUrl,
-      upstreamUrl,
-      pageUrl: page.url,
+      upstream,
+      pageUrl: page?.url ?? null,
       adminToken,
       keys,
       ignoredManageHost: await ignoredManageHost(options.devVarsFile),

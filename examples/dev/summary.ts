@@ -4,40 +4,64 @@ import { relative } from 'node:path';
 import { styleText } from 'node:util';
 import type { DevSession } from './start.ts';
 
-/** Returns the text, with colours only where the terminal wants them. */
+/** Returns the text, with colours only if the terminal wants them. */
 export function summaryOf(session: DevSession): string {
-  const { edgeUrl, upstreamUrl, pageUrl, adminToken, keys, options } = session;
-  const heading = (text: string) => styleText('bold', text);
+  const { edgeUrl, upstream, pageUrl, adminToken, keys, options } = session;
   const fileName = (path: string) => {
     const fromHere = relative(process.cwd(), path);
     return fromHere.startsWith('..') ? path : fromHere;
   };
-  const authorization = (token: string) => `-H 'Authorization: Bearer ${token}'`;
-  const origin = `-H 'Origin: ${pageUrl}'`;
-  const aStream = `-H 'Content-Type: application/json' -d '{"name":"hello"}'`;
-
+  const notes =
+    upstream.overridden === null
+      ? ''
+      : `                 ${upstream.from} overrides ${upstream.overridden} in this session\n`;
+  const pages = pageUrl ?? 'http://localhost, any port';
+  const page = pageUrl === null ? '' : `  ${heading('Example page')}   ${pageUrl}/\n`;
+  const api =
+    upstream.source === 'example' ? `the example upstream, ${upstream.url}` : upstream.url;
+  const from = upstream.source === 'example' ? '' : `  (from ${upstream.from})`;
   const manageHost =
     session.ignoredManageHost === null
       ? ''
       : `
   MANAGE_HOST (${session.ignoredManageHost}) is not used here: this host serves the page and the API.
 `;
-
   return `
 ${heading('edge-authorizer is running.')} Ctrl-C ends it.
 ${manageHost}
-  ${heading('Example page')}   ${pageUrl}/
-  ${heading('Dashboard')}      ${edgeUrl}/_edge/
+${page}  ${heading('Dashboard')}      ${edgeUrl}/_edge/
   ${heading('Admin token')}    ${adminToken}
-  ${heading('Edge')}           ${edgeUrl}  in front of the example upstream, ${upstreamUrl}
-
+  ${heading('Edge')}           ${edgeUrl}  in front of ${api}${from}
+${notes}
 ${heading('Keys')}  for trying things out, kept in ${fileName(options.keysFile)}
   backend       ${keys.backend.token}
-  restricted    ${keys.restricted.token}  for pages on ${pageUrl}
-  full access   ${keys.fullAccess.token}  for pages on ${pageUrl}
+  restricted    ${keys.restricted.token}  for pages on ${pages}
+  full access   ${keys.fullAccess.token}  for pages on ${pages}
 
 ${heading('Try')}
-  A backend creates a stream: 201.
+${pageUrl === null ? ownCalls(session) : exampleCalls(session, pageUrl)}`;
+}
+
+const heading = (text: string) => styleText('bold', text);
+const authorization = (token: string) => `-H 'Authorization: Bearer ${token}'`;
+
+/** Calls that any API answers somehow. */
+function ownCalls({ edgeUrl, keys }: DevSession): string {
+  const origin = `-H 'Origin: http://localhost:5173'`;
+  return `  A backend calls your API: replace / by one of its paths.
+    curl -i ${edgeUrl}/ ${authorization(keys.backend.token)}
+
+  A page calls it, with the key that may call everything.
+    curl -i ${edgeUrl}/ ${authorization(keys.fullAccess.token)} ${origin}
+
+  Endpoints that restricted keys may call: npx --no-install edge-authorizer init
+`;
+}
+
+function exampleCalls({ edgeUrl, keys }: DevSession, pageUrl: string): string {
+  const origin = `-H 'Origin: ${pageUrl}'`;
+  const aStream = `-H 'Content-Type: application/json' -d '{"name":"hello"}'`;
+  return `  A backend creates a stream: 201.
     curl -i ${edgeUrl}/api/stream ${authorization(keys.backend.token)} ${aStream}
 
   A browser asks first whether its page may (a preflight): 204 with a grant.
@@ -48,8 +72,5 @@ ${heading('Try')}
 
   The same key may not list everybody's streams: 403, X-Edge-Reason: route_not_allowed.
     curl -i ${edgeUrl}/api/stream ${authorization(keys.restricted.token)} ${origin}
-
-  On a machine without a browser, the packaged Chromium opens the example page and takes a picture.
-    npm run browser -- ${pageUrl}/ page.png
 `;
 }

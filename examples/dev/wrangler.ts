@@ -2,8 +2,10 @@
 
 import { join } from 'node:path';
 import { type Child, startChild } from './child.ts';
-import { printLog } from './log.ts';
 import { DEFAULT_DEV_VARS_FILE, type DevOptions, HOST, PROJECT_DIR } from './options.ts';
+import type { ChosenUpstream } from './upstream.ts';
+
+type OnLine = (name: string, line: string) => void;
 
 // Not bin/wrangler.js, which only starts this one in another process and does not pass signals on.
 const WRANGLER = join(PROJECT_DIR, 'node_modules/wrangler/wrangler-dist/cli.js');
@@ -27,29 +29,32 @@ export function migrate(options: DevOptions): { child: Child; output: string[] }
 }
 
 /** Starts the example upstream. Ready when it answers. */
-export function startUpstream(options: DevOptions): Child {
-  return wrangler('upstream', [
+export function startUpstream(options: DevOptions, onLine: OnLine): Child {
+  const args = [
     ...['dev', '--config', join(PROJECT_DIR, 'examples/upstream/wrangler.toml')],
     ...listenOn(options.upstreamPort),
     // Apart from the edge's: two runtimes must not open the same SQLite files.
     ...['--persist-to', join(options.stateDir, 'upstream')],
-  ]);
+  ];
+  return wrangler('upstream', args, (line) => onLine('upstream', line));
 }
 
-/** Starts the edge in front of the example upstream. Ready when `/_edge/health` answers 200. */
-export function startEdge(options: DevOptions): Child {
+/** Starts the edge in front of an API. Ready when `/_edge/health/ready` answers 200. */
+export function startEdge(options: DevOptions, upstream: ChosenUpstream, onLine: OnLine): Child {
   // Elsewhere than usual, the file must be named. Wrangler then reads it as a `.env` file, which
   // makes no difference to what we write into it.
   const elsewhere = options.devVarsFile !== DEFAULT_DEV_VARS_FILE;
-  return wrangler('edge', [
+  const args = [
     ...['dev', '--config', join(PROJECT_DIR, 'wrangler.toml')],
     ...listenOn(options.edgePort),
     ...['--persist-to', options.stateDir],
-    ...['--var', `UPSTREAM_URL:http://${HOST}:${options.upstreamPort}`],
+    // What is in a file is left to it: this would override it.
+    ...(upstream.source === 'file' ? [] : ['--var', `UPSTREAM_URL:${upstream.url}`]),
     // One host serves the page and the API here: `manage-host.ts` tells those who set another.
     ...['--var', 'MANAGE_HOST:'],
     ...(elsewhere ? ['--env-file', options.devVarsFile] : []),
-  ]);
+  ];
+  return wrangler('edge', args, (line) => onLine('edge', line));
 }
 
 function listenOn(port: number): string[] {
@@ -57,11 +62,7 @@ function listenOn(port: number): string[] {
   return ['--ip', HOST, '--port', String(port), '--inspector-port', '0'];
 }
 
-function wrangler(
-  name: string,
-  args: string[],
-  onLine = (line: string): void => printLog(name, line),
-): Child {
+function wrangler(name: string, args: string[], onLine: (line: string) => void): Child {
   return startChild(name, ['--no-warnings', WRANGLER, ...args], {
     cwd: PROJECT_DIR,
     env: {

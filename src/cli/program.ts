@@ -10,9 +10,11 @@ import { addCreate } from './commands/create.ts';
 import { addEdit } from './commands/edit.ts';
 import { addExplain } from './commands/explain.ts';
 import { addImport } from './commands/import.ts';
+import { addInit } from './commands/init.ts';
 import { addRevoke, addRoll, addShow, addUsage } from './commands/keys.ts';
 import { addAudit, addList } from './commands/lists.ts';
 import { addLogin, addLogout } from './commands/login.ts';
+import { addRoutes } from './commands/routes.ts';
 import { environmentHelp } from './connection.ts';
 import { refuseEmpty } from './options.ts';
 import { styleFor } from './style.ts';
@@ -47,7 +49,8 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   withExamples(keys, ['keys list --owner acct_1', 'keys create --name "Nightly job"']);
   for (const add of [addCreate, addList, addShow, addEdit, addRoll, addRevoke]) add(keys, cli);
   for (const add of [addUsage, addImport, addExplain]) add(keys, cli);
-  for (const add of [addAudit, addLogin, addLogout, addAssertionKeys]) add(program, cli);
+  for (const add of [addAudit, addInit, addRoutes, addLogin, addLogout, addAssertionKeys])
+    add(program, cli);
   addCompletion(program, cli);
   return program;
 }

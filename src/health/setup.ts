@@ -18,7 +18,7 @@ export const schemaMissing: SetupProblem = {
   code: 'schema_missing',
   ...sharedProblemKinds.schema_missing,
   detail:
-    'Cannot look keys up: the database has no tables yet. Run "npm run deploy", or locally "npm run dev"',
+    'Cannot look keys up: the database has no tables yet. Run "npm run deploy", or for wrangler dev "npx wrangler d1 migrations apply DB --local"',
   commands: [
     'npm run deploy   # applies the migrations, then deploys',
     'npx wrangler d1 migrations apply DB --local   # for wrangler dev',
@@ -29,7 +29,7 @@ export const schemaMissing: SetupProblem = {
 export function notConfigured(names: readonly string[]): SetupProblem {
   const list = names.join(', ');
   const fix = names.includes('UPSTREAM_URL')
-    ? 'Set UPSTREAM_URL in wrangler.toml to the address of your API, then run "npm run deploy", or locally "npm run dev -- --upstream <URL>"'
+    ? 'Set UPSTREAM_URL in wrangler.toml to the address of your API, then run "npm run deploy", or locally in .dev.vars'
     : `Add ${list} to wrangler.toml, then run "npm run deploy"`;
   return {
     code: 'not_configured',

@@ -87,6 +87,10 @@ export const eventDescriptions: {
     when: 'usage did not reach the Queue; the isolate keeps it and sends it again',
     fields: { error: '', waitingBatches: '' },
   },
+  usage_queue_refused: {
+    when: 'the Queue refused usage, for example because its free operations are used up; it went to D1 directly',
+    fields: { error: '' },
+  },
   usage_overflow: {
     when: 'too many keys or origins at once: some usage is kept as totals only',
     fields: { unattributedRequests: '', droppedOrigins: '' },

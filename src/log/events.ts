@@ -25,6 +25,7 @@ export interface LogEvents {
   readonly replica_repaired: { readonly due: number; readonly failed: number };
 
   readonly usage_hand_over_failed: Failure & { readonly waitingBatches: number };
+  readonly usage_queue_refused: Failure;
   readonly usage_overflow: {
     readonly unattributedRequests: number;
     readonly droppedOrigins: number;

@@ -51,7 +51,7 @@ const brokenConfigurations: readonly (readonly [
     {
       code: 'not_configured',
       detail:
-        'Cannot answer requests: UPSTREAM_URL is not set. Set UPSTREAM_URL in wrangler.toml to the address of your API, then run "npm run deploy", or locally "npm run dev -- --upstream <URL>"',
+        'Cannot answer requests: UPSTREAM_URL is not set. Set UPSTREAM_URL in wrangler.toml to the address of your API, then run "npm run deploy", or locally in .dev.vars',
     },
   ],
   [

@@ -1,0 +1,149 @@
+/**
+ * `init`: writes what a deployment in front of one's own API needs. It can be run again: what was set
+ * before stays, unless an option says otherwise.
+ */
+
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { AccessRule } from '../../core/key/key.ts';
+import type { RouteList } from '../../core/routes/route-table.ts';
+import { addCommand, type Cli } from '../command.ts';
+import { checkUrl } from '../connection.ts';
+import { usageError } from '../failures.ts';
+import { ensureAdminToken } from '../init/dev-vars.ts';
+import { setRoutes, setVars, varsIn } from '../init/wrangler-toml.ts';
+import { ruleOption } from '../options.ts';
+import { ask } from '../questions.ts';
+import { idKind } from '../routes/id-kind.ts';
+import { checked, ROUTES_FILE, readRoutesFile, writeRoutesFile } from '../routes/routes-file.ts';
+
+interface InitOptions {
+  readonly upstream?: string;
+  readonly allow?: AccessRule[];
+  readonly routes: string;
+  readonly manageHost?: string;
+  readonly dir: string;
+}
+
+/** Adds `init`. */
+export function addInit(program: Command, cli: Cli): void {
+  addCommand(
+    program,
+    'init',
+    'Writes wrangler.toml, a routes file and .dev.vars for your own API',
+    [
+      'init',
+      'init --upstream https://api.example.com --allow "GET /assets/:id" --allow "POST /assets"',
+      'init --routes routes.json --manage-host keys.example.com',
+    ],
+  )
+    .option('--upstream <url>', 'the address of your API')
+    .option(
+      '--allow <rule>',
+      'an endpoint that restricted keys may call, such as "GET /assets/:id"; may be repeated',
+      ruleOption,
+    )
+    .option('--routes <file>', 'the routes file, for example of "routes import"', ROUTES_FILE)
+    .option('--manage-host <host>', 'the only host that serves the page and the management API')
+    .option('--dir <folder>', 'the folder to write to', '.')
+    .action(async (given: InitOptions) => {
+      const options = { ...given, routes: resolve(given.dir, given.routes) };
+      const file = resolve(given.dir, 'wrangler.toml');
+      const toml = await readToml(file);
+      const vars = varsIn(toml, 'wrangler.toml');
+      const upstream = await upstreamFrom(options, vars['UPSTREAM_URL'], cli);
+      const { list, isNew: areNewRoutes } = await routesFrom(options, cli);
+      const { manageHost } = options;
+      const settings = {
+        UPSTREAM_URL: upstream,
+        ...(manageHost ? { MANAGE_HOST: manageHost } : {}),
+      };
+      const withVars = setVars(toml, settings);
+      const changed = list === null ? withVars : setRoutes(withVars, list);
+      // Read back, because a table that was written in another way may be in the way.
+      varsIn(changed, 'the changed wrangler.toml');
+      await writeFile(file, changed);
+      if (list !== null && areNewRoutes) await writeRoutesFile(options.routes, list);
+      const isNew = await ensureAdminToken(resolve(given.dir, '.dev.vars'));
+      cli.print({}, null, () => summaryOf(upstream, list, given.routes, isNew));
+    });
+}
+
+/** The file of this folder, or else that of the package, whose parts are then found below node_modules. */
+async function readToml(file: string): Promise<string> {
+  const present = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (present !== null) return present;
+  const own = new URL('../../../wrangler.toml', import.meta.url);
+  const installed = 'node_modules/edge-authorizer';
+  return (await readFile(own, 'utf8'))
+    .replace('main = "src/index.ts"', `main = "${installed}/src/index.ts"`)
+    .replace(/^database_name = .*$/m, `$&\nmigrations_dir = "${installed}/migrations"`);
+}
+
+async function upstreamFrom(options: InitOptions, present: unknown, cli: Cli): Promise<string> {
+  const isSet = typeof present === 'string' && present !== '';
+  const { stdin } = cli.surroundings;
+  const upstream =
+    options.upstream ??
+    (isSet ? present : undefined) ??
+    (stdin.isTTY ? (await ask('The address of your API: ', cli.surroundings)).trim() : undefined);
+  if (!upstream) throw usageError('Cannot tell where your API is: give --upstream <url>');
+  checkUrl(upstream);
+  return upstream;
+}
+
+/** The routes of `--allow`, or else of the routes file; `null`: the built-in table stays. */
+async function routesFrom(
+  { allow, routes }: InitOptions,
+  cli: Cli,
+): Promise<{ list: RouteList | null; isNew: boolean }> {
+  const rules = allow ?? (await askedRules(routes, cli));
+  if (rules.length > 0) {
+    return { list: checked({ routes: rules.map(toRow) }, '--allow'), isNew: true };
+  }
+  const isThere = await access(routes).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere && basename(routes) === ROUTES_FILE) return { list: null, isNew: false };
+  return { list: await readRoutesFile(routes), isNew: false };
+}
+
+/** Asks a person for endpoints, one a line, unless there is a routes file already. */
+async function askedRules(routes: string, cli: Cli): Promise<AccessRule[]> {
+  const { stdin } = cli.surroundings;
+  if (!stdin.isTTY || (await readFile(routes).catch(() => null)) !== null) return [];
+  const question =
+    'Endpoints that pages may call, such as GET /assets/:id, POST /assets; empty for none: ';
+  const answer = await ask(question, cli.surroundings);
+  const parts = answer.split(/,(?=\s*[A-Za-z*]+\s+\/)/).filter((part) => part.trim() !== '');
+  return parts.reduce<AccessRule[]>((rules, part) => ruleOption(part, rules), []);
+}
+
+function toRow({ methods, resources }: AccessRule): RouteList['routes'][number] {
+  const [resource = ''] = resources;
+  return {
+    methods: methods.map((method) => method.toUpperCase()),
+    path: resource.replace(
+      /(?<=\/):(\w+)((?:\([^)]*\))?)(?=\/|$)/g,
+      (_, name, more) => `{${idKind(name)}${more}}`,
+    ),
+  };
+}
+
+function summaryOf(upstream: string, list: RouteList | null, file: string, isNew: boolean): string {
+  const table =
+    list === null
+      ? 'the built-in table, see docs/routes.md'
+      : `${list.routes.length} routes, in ${file}`;
+  return [
+    `wrangler.toml   in front of ${upstream}; restricted keys may call ${table}`,
+    `.dev.vars       ${isNew ? 'a new admin token for local development' : 'left as it is'}`,
+    '',
+    'Next: npm run dev, and npm run deploy to put it into service',
+  ].join('\n');
+}

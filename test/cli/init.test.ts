@@ -1,0 +1,95 @@
+/** `init`: the files that it writes, read by wrangler, and what stays when it is run again. */
+
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { unstable_readConfig as readConfig } from 'wrangler';
+import { projectRoot } from '../support/node/build-bundle.ts';
+import { type CliProcess, runCli } from '../support/node/run-cli.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-init-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const init = (args: string[], given?: CliProcess) =>
+  runCli(['init', '--dir', folder, ...args], given);
+const textOf = (name: string) => readFile(join(folder, name), 'utf8');
+const varsNow = () =>
+  readConfig({ config: join(folder, 'wrangler.toml') }, { hideWarnings: true }).vars;
+const asset = { routes: [{ methods: ['GET'], path: '/assets/{id}' }] };
+
+test('writes everything from options, in a folder with nothing in it', async () => {
+  const allow = ['--allow', 'GET /assets/:id', '--manage-host', 'keys.example.com'];
+  const { exitCode, stdout, stderr } = await init([
+    '--upstream',
+    'https://api.example.com',
+    ...allow,
+  ]);
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('in front of https://api.example.com');
+  expect(varsNow()).toMatchObject({
+    UPSTREAM_URL: 'https://api.example.com',
+    MANAGE_HOST: 'keys.example.com',
+    RESTRICTED_ROUTES: asset,
+  });
+  expect(JSON.parse(await textOf('routes.json'))).toMatchObject(asset);
+  expect(await textOf('wrangler.toml')).toContain(
+    'main = "node_modules/edge-authorizer/src/index.ts"',
+  );
+  expect(await textOf('.dev.vars')).toMatch(/^ADMIN_TOKEN=[\w-]{43}$/m);
+  expect((await stat(join(folder, '.dev.vars'))).mode & 0o777).toBe(0o600);
+});
+
+test('keeps what is there when it is run again', async () => {
+  await copyFile(join(projectRoot, 'wrangler.toml'), join(folder, 'wrangler.toml'));
+  await writeFile(join(folder, '.dev.vars'), 'ADMIN_TOKEN=mine\nOTHER=1');
+  await init(['--upstream', 'https://api.example.com', '--allow', 'GET /assets/:id']);
+  const first = await Promise.all(['wrangler.toml', 'routes.json', '.dev.vars'].map(textOf));
+  expect((await init([])).exitCode).toBe(0);
+  expect(await Promise.all(['wrangler.toml', 'routes.json', '.dev.vars'].map(textOf))).toEqual(
+    first,
+  );
+  expect(first[2]).toBe('ADMIN_TOKEN=mine\nOTHER=1');
+  // Everything that the repository's file says is still said, comments included.
+  const kept = (await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')).split('\n');
+  const lines = new Set(first[0]?.split('\n'));
+  expect(kept.filter((line) => !lines.has(line))).toEqual(['UPSTREAM_URL = ""']);
+
+  await init(['--upstream', 'https://other.example', '--allow', 'POST /assets']);
+  expect(varsNow()).toMatchObject({
+    UPSTREAM_URL: 'https://other.example',
+    RESTRICTED_ROUTES: { routes: [{ methods: ['POST'], path: '/assets' }] },
+  });
+});
+
+test('puts a routes file into service that was edited by hand', async () => {
+  await init(['--upstream', 'https://api.example.com', '--allow', 'GET /assets/:id']);
+  const edited = { ...asset, reservedWords: { id: ['all'] } };
+  await writeFile(join(folder, 'routes.json'), JSON.stringify(edited));
+  expect((await init([])).exitCode).toBe(0);
+  expect(varsNow()['RESTRICTED_ROUTES']).toMatchObject(edited);
+});
+
+test('asks on a terminal for the address of the API', async () => {
+  await writeFile(join(folder, 'routes.json'), JSON.stringify(asset));
+  const answered = await init([], { isTerminal: true, stdin: 'https://api.example.com\n' });
+  expect(answered.stderr).toContain('The address of your API');
+  expect(varsNow()['UPSTREAM_URL']).toBe('https://api.example.com');
+});
+
+test.each([
+  ['no address', [], 'give --upstream'],
+  ['an address that is none', ['--upstream', 'api.example.com'], 'as the URL'],
+  [
+    'a rule that no route can be',
+    ['--upstream', 'https://a.example', '--allow', 'GET /a//b'],
+    '--allow',
+  ],
+])('refuses %s, and writes nothing', async (_name, args, words) => {
+  const { exitCode, stderr } = await init(args);
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(words)]);
+  await expect(stat(join(folder, 'wrangler.toml'))).rejects.toThrow('ENOENT');
+});

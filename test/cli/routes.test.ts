@@ -1,0 +1,200 @@
+/** `routes import` and `routes check`: from an OpenAPI document to a table, and what a change means. */
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compareRoutes } from '../../src/cli/routes/compare.ts';
+import { routesOf, type Selection } from '../../src/cli/routes/openapi.ts';
+import { runCli } from '../support/node/run-cli.ts';
+import { answerJson, type StandInEdge, standInEdge } from '../support/node/stand-in-edge.ts';
+
+const operation = (...tags: string[]) => ({ tags, responses: { 200: { description: 'ok' } } });
+const api = {
+  openapi: '3.1.0',
+  info: { title: 'Streams', version: '1' },
+  paths: {
+    '/stream': { post: operation('public'), get: operation('admin') },
+    '/stream/{streamId}': { get: operation('public'), patch: { ...operation(), 'x-public': true } },
+    '/stream/{streamId}/sessions': { get: operation('public') },
+    '/stream/Deactivate-Many': { patch: operation('admin') },
+    '/stream/user/{userId}': { get: operation('admin') },
+    '/streams': { get: operation('public') },
+    '/files/{name}.json': { get: operation('public') },
+  },
+};
+
+let folder: string;
+let document: string;
+let edge: StandInEdge;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-routes-'));
+  document = await fileOf('openapi.json', api);
+  const cors = { allowedOrigins: ['https://a.example'], fullAccess: false };
+  const key = { enabled: true, expiresAt: null };
+  const keys = [
+    { ...key, access: { cors } },
+    { ...key, access: { cors } },
+    { ...key, access: { cors }, enabled: false },
+    { ...key, access: { cors }, expiresAt: '2020-01-31T12:00:00Z' },
+    { ...key, access: { cors: { ...cors, fullAccess: true } } },
+    { ...key, access: { cors, rules: [{ methods: ['get'], resources: ['/x'] }] } },
+    { ...key, access: null },
+  ];
+  edge = await standInEdge((response) => answerJson(response, 200, { keys, nextCursor: null }));
+});
+afterAll(async () => {
+  await edge.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function fileOf(name: string, json: unknown): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, JSON.stringify(json));
+  return file;
+}
+
+describe('routesOf()', () => {
+  const streamWords = ['deactivate-many', 'user'];
+  const byId = { methods: ['GET'], path: '/stream/{stream-id}' };
+  const sessions = { methods: ['GET'], path: '/stream/{stream-id}/sessions' };
+  test.each<[string, Selection, object]>([
+    [
+      'a tag',
+      { tag: ['public'] },
+      {
+        routes: [
+          { methods: ['POST'], path: '/stream' },
+          byId,
+          sessions,
+          { methods: ['GET'], path: '/streams' },
+        ],
+        reservedWords: { 'stream-id': streamWords },
+      },
+    ],
+    [
+      'an extension',
+      { extension: 'x-public' },
+      {
+        routes: [{ methods: ['PATCH'], path: '/stream/{stream-id}' }],
+        reservedWords: { 'stream-id': streamWords },
+      },
+    ],
+    [
+      'a path, which is not the beginning of another word',
+      { path: ['/stream'], tag: ['public'] },
+      {
+        routes: [{ methods: ['POST'], path: '/stream' }, byId, sessions],
+        reservedWords: { 'stream-id': streamWords },
+      },
+    ],
+    [
+      'a prefix',
+      { path: ['/streams'], prefix: '/v1' },
+      { routes: [{ methods: ['GET'], path: '/v1/streams' }], reservedWords: {} },
+    ],
+  ])('selects by %s', (_name, selection, list) => {
+    expect(routesOf(api, selection).list).toEqual(list);
+  });
+
+  test('reports paths that no route can stand for', () => {
+    expect(routesOf(api, { tag: ['public'] }).skipped).toEqual(['/files/{name}.json']);
+  });
+});
+
+describe('compareRoutes()', () => {
+  const before = {
+    routes: [{ methods: ['GET'], path: '/a/{id}' }],
+    reservedWords: { id: ['all'] },
+  };
+  test('does not mind the names of ids', () => {
+    const renamed = {
+      routes: [{ methods: ['get'], path: '/a/{x}' }],
+      reservedWords: { x: ['all'] },
+    };
+    expect(compareRoutes(before, renamed)).toEqual({
+      added: [],
+      removed: [],
+      freedWords: [],
+      newWords: [],
+    });
+  });
+
+  test('counts a word that becomes an id as a widening', () => {
+    const after = { routes: [{ methods: ['GET', 'PATCH'], path: '/a/{id}' }], reservedWords: {} };
+    expect(compareRoutes(before, after)).toEqual({
+      added: ['PATCH /a/{id}'],
+      removed: [],
+      freedWords: ['"all" at {id} in /a/{id}'],
+      newWords: [],
+    });
+  });
+});
+
+describe('routes import', () => {
+  test('writes a file that the edge accepts, from JSON and from YAML', async () => {
+    const out = join(folder, 'imported.json');
+    const result = await runCli(['routes', 'import', document, '--tag', 'public', '--out', out]);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stderr).toContain('Left out /files/{name}.json');
+    expect(JSON.parse(await readFile(out, 'utf8')).routes).toHaveLength(4);
+    const yaml = join(folder, 'openapi.yaml');
+    await writeFile(
+      yaml,
+      'openapi: 3.0.3\ninfo: {title: x, version: "1"}\npaths:\n  /a:\n    get: {responses: {}}\n',
+    );
+    expect(await runCli(['routes', 'import', yaml, '--out', out])).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(await readFile(out, 'utf8')).routes).toEqual([
+      { methods: ['GET'], path: '/a' },
+    ]);
+  });
+
+  test.each([
+    ['nothing that matches', api, ['--tag', 'nothing'], 5],
+    ['no OpenAPI document', { hello: 1 }, [], 2],
+  ])('refuses %s, and writes nothing', async (name, json, options, exitCode) => {
+    const out = join(folder, `${name}.out.json`);
+    const file = await fileOf(`${name}.json`, json);
+    const result = await runCli(['routes', 'import', file, '--out', out, ...options]);
+    expect(result.exitCode).toBe(exitCode);
+    await expect(readFile(out)).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('routes check', () => {
+  const { list } = routesOf(api, { tag: ['public'] });
+  const check = (routes: string, ...options: string[]) =>
+    runCli(['routes', 'check', document, '--tag', 'public', '--routes', routes, ...options], {
+      env: { EDGE_AUTHORIZER_URL: edge.url, EDGE_AUTHORIZER_TOKEN: 'x' },
+    });
+
+  test('is content with a file that is what the document says, and asks no edge', async () => {
+    const result = await check(await fileOf('same.json', list));
+    expect(result).toMatchObject({ exitCode: 0, stdout: 'No difference\n' });
+    expect(edge.asked).toEqual([]);
+  });
+
+  test('reports drift in both directions', async () => {
+    const [first, ...others] = list.routes;
+    const drifted = [...others, { methods: ['GET'], path: '/gone' }];
+    const file = await fileOf('drifted.json', { ...list, routes: drifted });
+    const result = await check(file);
+    expect(result.exitCode).toBe(5);
+    expect(result.stdout).toContain(`POST ${first?.path}`);
+    expect(result.stdout).toContain('GET /gone');
+    const json = JSON.parse((await check(file, '--json')).stdout);
+    expect(json.drift).toMatchObject({ added: ['POST /stream'], removed: ['GET /gone'] });
+  });
+
+  test('says how many published keys a change would widen', async () => {
+    const now = await fileOf('now.json', list);
+    const before = await fileOf('before.json', { ...list, routes: list.routes.slice(1) });
+    const result = await check(now, '--before', before);
+    expect(result.exitCode).toBe(5);
+    expect(result.stdout).toContain('Endpoints that 2 published keys would gain:\n  POST /stream');
+    expect(result.stderr).toContain('2 published keys would be able to call more');
+    expect((await check(now, '--before', before, '--allow-widening')).exitCode).toBe(0);
+    // Narrower is never a widening.
+    expect((await check(now, '--before', await fileOf('wide.json', list))).exitCode).toBe(0);
+  });
+});

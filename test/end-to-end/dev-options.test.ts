@@ -1,0 +1,74 @@
+/** `npm run dev` before it starts anything: which API it chooses, and what it prints of wrangler. */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createLog } from '../../examples/dev/log.ts';
+import { parseArguments } from '../../examples/dev/options.ts';
+import { chooseUpstream } from '../../examples/dev/upstream.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-dev-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('the API that it is in front of', () => {
+  const own = 'https://api.example.com';
+  const other = 'https://other.example';
+
+  test.each<[string, string[], Record<string, string>, string, object]>([
+    ['the example', [], {}, '', { source: 'example', url: 'http://127.0.0.1:8788' }],
+    ['an option', ['--upstream', own], {}, '', { source: 'option', url: own, overridden: null }],
+    ['the environment', [], { DEV_UPSTREAM: own }, '', { source: 'option', url: own }],
+    ['.dev.vars', [], {}, own, { source: 'file', from: '.dev.vars', url: own }],
+    [
+      'an option, which says what it overrides',
+      ['--upstream', own],
+      {},
+      other,
+      { source: 'option', url: own, overridden: `UPSTREAM_URL = ${other} in .dev.vars` },
+    ],
+  ])('comes from %s', async (_name, args, environment, devVars, expected) => {
+    await writeFile(join(folder, '.dev.vars'), devVars && `UPSTREAM_URL="${devVars}"\n`);
+    const parsed = parseArguments(['--persist-to', folder, ...args], environment);
+    if (parsed.kind !== 'options') throw new Error(JSON.stringify(parsed));
+    expect(await chooseUpstream(parsed.options)).toMatchObject(expected);
+  });
+
+  test.each(['api.example.com', 'ftp://api.example.com', 'nonsense'])('is not %j', (upstream) => {
+    expect(parseArguments(['--upstream', upstream], {})).toMatchObject({
+      kind: 'problems',
+      problems: [expect.stringContaining(`Cannot use "${upstream}" as the upstream`)],
+    });
+  });
+});
+
+describe('the log', () => {
+  const noise = '⎔ Starting local server...';
+  const request = '[wrangler:info] GET /api/stream 200 OK (5ms)';
+  const failure = '✘ [ERROR] Uncaught Error: broken';
+
+  test.each([
+    [false, [], [request, failure]],
+    [true, [noise], [noise, request, failure]],
+  ])('of a session that is verbose: %s', (isVerbose, before, all) => {
+    const printed: string[] = [];
+    const log = createLog(isVerbose, (text) => printed.push(text));
+    log.line('edge', noise);
+    expect(printed).toHaveLength(before.length);
+    log.line('edge', request);
+    log.open();
+    log.line('edge', noise);
+    log.line('edge', failure);
+    for (const line of all) expect(printed.some((text) => text.includes(line))).toBe(true);
+    expect(printed.some((text) => text.includes(noise))).toBe(isVerbose);
+  });
+
+  test('keeps what was said for when nothing gets ready', () => {
+    const log = createLog(false, () => undefined);
+    log.line('edge', noise);
+    expect(log.kept()).toContain(noise);
+  });
+});
