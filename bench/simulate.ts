@@ -2,6 +2,8 @@
  * What finding keys costs at a given size, and how long a revoked key goes on:
  *
  *     npm run simulate
+ *     npm run simulate -- --latency          how long requests wait, with the alternatives
+ *     npm run simulate -- --json --rtt 250 --isolates 8
  *     npm run simulate -- --data-centres 300 --isolates 10000 --requests 1000000 --keys 1000000
  *
  * How the figures come about is in `simulation/estimate.ts`; `test/keys-model/simulation.nightly.test.ts` holds
@@ -10,6 +12,8 @@
 
 import { parseArgs } from 'node:util';
 import { type Deployment, estimate } from './simulation/estimate.ts';
+import { alternatives } from './simulation/latency.ts';
+import { type LatencyRow, latencyRows, toTableRow } from './simulation/latency-report.ts';
 import {
   DATABASE_READS_PER_SECOND,
   dollarsPerMillion,
@@ -48,6 +52,10 @@ const { values: flags } = parseArgs({
     'no-cache': { type: 'boolean' },
     'life-minutes': { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
+    json: { type: 'boolean' },
+    latency: { type: 'boolean' },
+    rtt: { type: 'string' },
+    samples: { type: 'string', default: '2000' },
   },
 });
 /** Requests of isolates' lives that are simulated for one line of the table, about. */
@@ -58,6 +66,10 @@ const seed = Number(flags.seed);
 const lifeSeconds = Number(flags['life-minutes']) * 60;
 
 hashAtOnce();
+if (flags.latency || flags.json || flags.rtt) {
+  await reportLatency();
+  process.exit();
+}
 console.log(`Seed ${seed}; isolates live for ${lifeSeconds / 60} minutes on average. Prices of ${PRICES_AS_OF}, beyond what
 the Workers Paid plan includes; a million requests cost $${dollarsPerMillion.requests.toFixed(2)} themselves.
 "delay": from the commit of a revocation to the last request that an isolate allowed.
@@ -71,6 +83,34 @@ console.log(`| ${columns.join(' | ')} |\n|${columns.map(() => '---:|').join('')}
 const notes: string[] = [];
 for (const size of sizesWanted()) await simulate(size);
 for (const note of notes) console.log(`\n${note}`);
+
+/** How long requests wait for their key. */
+async function reportLatency(): Promise<void> {
+  const numbers = (text: string | undefined, all: readonly number[]) =>
+    text === undefined ? all : text.split(',').map(Number);
+  const options = {
+    seed,
+    rtts: numbers(flags.rtt, [5, 80, 250]),
+    isolates: numbers(flags.isolates, [1, 2, 8]),
+    changes: numbers(flags.changes, [0, 0.1, 1]),
+    requests: Number(flags.samples),
+  };
+  const rows: LatencyRow[] = [];
+  if (!flags.json) {
+    const names = Object.entries(alternatives).map(
+      ([name, bound]) => `${name} (revoked: ${bound})`,
+    );
+    const heads = ['what', 'to D1', 'isolates', 'keys', 'requests', 'changes/s', 'wait'];
+    const columns = [...heads, 'ours p50 / p95 / p99 ms (revoked: 10 s)', 'at most', ...names];
+    console.log(`Seed ${seed}, ${flags.samples} requests each.\n`);
+    console.log(`| ${columns.join(' | ')} |\n|${columns.map(() => '---:|').join('')}`);
+  }
+  for await (const row of latencyRows(options)) {
+    if (flags.json) rows.push(row);
+    else console.log(toTableRow(row));
+  }
+  if (flags.json) console.log(JSON.stringify({ seed, requests: options.requests, rows }, null, 2));
+}
 
 async function simulate(size: Size): Promise<void> {
   const { dataCentres, isolates, requestsPerSecond, keys, changesPerSecond, hasCache } = size;

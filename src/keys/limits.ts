@@ -69,7 +69,7 @@ export const SHARED_POLL_HEAD_START_MS = 10;
  * that looks up more than that is busy: KV is warm near it, and D1 would not bear all of them.
  */
 export const NEAR_READS_IN_A_ROW = 4;
-export const NEAR_READ_EVERY_MS = 5 * 1000;
+export const NEAR_READ_EVERY_MS = 1_000;
 
 /** How long no read replica is asked after the primary answered in its place: replication is off. */
 export const NEAR_READS_OFF_MS = 10 * 60 * 1000;

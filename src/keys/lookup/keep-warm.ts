@@ -38,6 +38,8 @@ const EARLIEST_MS = 500;
 const SPREAD_MS = 2_000;
 /** How long before the lease's end a poll has to start. */
 const BEFORE_END_MS = 1_500;
+/** A younger lease needs no last poll. */
+const LAST_POLL_AGE_MS = 2_000;
 /** The shortest pause between two polls, for a D1 that fails. */
 const PAUSE_MS = 1_000;
 
@@ -52,9 +54,14 @@ export function createKeepWarm(options: KeepWarmOptions): KeepWarm {
   async function keepPolling(own: number, untilMs: number, runInBackground: RunInBackground) {
     for (;;) {
       const dueMs = Math.max(PAUSE_MS, (await pollAgeMs()) - feed.ageMs(now()));
-      if (now() + dueMs > untilMs) return;
-      await wait(dueMs);
+      const leftMs = untilMs - now();
+      await wait(Math.max(0, Math.min(dueMs, leftMs)));
       if (generation !== own) return;
+      if (dueMs >= leftMs) {
+        // The last poll is as late as it may be, so that its lease lasts.
+        if (feed.ageMs(now()) >= LAST_POLL_AGE_MS) await reader.poll(runInBackground, true);
+        return;
+      }
       // A request may have polled in the meantime.
       if (feed.ageMs(now()) >= refreshMs) await reader.poll(runInBackground);
     }

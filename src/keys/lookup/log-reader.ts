@@ -66,8 +66,8 @@ export interface LogReader {
    * D1 accepts an older one.
    */
   readShared(): Promise<void>;
-  /** Polls the log now, unless a read of it is under way or a neighbour's poll will do. */
-  poll(runInBackground: RunInBackground): Promise<void>;
+  /** Polls the log now, unless a read of it is under way. A neighbour's poll will do if `isLast` is not set. */
+  poll(runInBackground: RunInBackground, isLast?: boolean): Promise<void>;
   /**
    * Returns whether the Cache API stores anything, which it does not on workers.dev. It is asked for
    * what this isolate has just put there.
@@ -266,10 +266,11 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     return hasCache !== false;
   }
 
-  async function poll(runInBackground: RunInBackground): Promise<void> {
+  async function poll(runInBackground: RunInBackground, isLast = false): Promise<void> {
     if (isWithin(now(), pollBeginMs, timeoutMs)) return;
     pollBeginMs = now();
-    await pollNow(runInBackground);
+    if (isLast) await read({}, runInBackground);
+    else await pollNow(runInBackground);
   }
 
   async function pollNow(runInBackground: RunInBackground): Promise<void> {
