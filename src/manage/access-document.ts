@@ -146,24 +146,59 @@ export const patchAccessSchema = v.pipe(
 );
 
 const shownRulesSchema = v.array(
-  v.object({ methods: v.array(v.string()), resources: v.array(v.string()) }),
+  v.object({
+    methods: v.pipe(v.array(v.string()), v.description('Methods in lower case, or `*`.')),
+    resources: v.pipe(v.array(v.string()), v.description('Paths.')),
+  }),
 );
 
 /** The member `access` in answers; `null`: a backend key with nothing of its own. */
-export const shownAccessSchema = v.nullable(
-  v.object({
-    cors: v.optional(v.object({ allowedOrigins: v.array(v.string()), fullAccess: v.boolean() })),
-    rules: v.optional(shownRulesSchema),
-    clientTokens: v.optional(
-      v.object({
-        allowedOrigins: v.array(v.string()),
-        rules: v.nullable(shownRulesSchema),
-        maxTtlSeconds: v.number(),
-        originOptional: v.boolean(),
-        endConnectionsAtExpiry: v.boolean(),
-      }),
-    ),
-  }),
+export const shownAccessSchema = v.pipe(
+  v.nullable(
+    v.object({
+      cors: v.pipe(
+        v.optional(
+          v.object({
+            allowedOrigins: v.pipe(
+              v.array(v.string()),
+              v.description('The allowed origins in their canonical form.'),
+            ),
+            fullAccess: v.pipe(
+              v.boolean(),
+              v.description(
+                'Whether pages may call everything, and not the restricted routes alone.',
+              ),
+            ),
+          }),
+        ),
+        v.description('Present on keys for pages.'),
+      ),
+      rules: v.pipe(v.optional(shownRulesSchema), v.description("The key's own list of routes.")),
+      clientTokens: v.optional(
+        v.object({
+          allowedOrigins: v.pipe(
+            v.array(v.string()),
+            v.description('Origins of the pages that hold client tokens.'),
+          ),
+          rules: v.pipe(
+            v.nullable(shownRulesSchema),
+            v.description('What they may call; null: the restricted routes of the deployment.'),
+          ),
+          maxTtlSeconds: v.pipe(v.number(), v.description('Their longest lifetime, in seconds.')),
+          originOptional: v.pipe(
+            v.boolean(),
+            v.description('Whether GET and HEAD need no Origin.'),
+          ),
+          endConnectionsAtExpiry: v.pipe(
+            v.boolean(),
+            v.description('Whether their connections end when they expire.'),
+          ),
+        }),
+      ),
+    }),
+  ),
+  v.description('What the key reaches; null: a backend key with nothing of its own.'),
+  v.examples([{ cors: { allowedOrigins: ['https://app.example.com'], fullAccess: false } }]),
 );
 
 /** See `shownAccessSchema`. */

@@ -31,7 +31,7 @@ const auditedKeySchema = v.object({
 });
 
 const auditLineSchema = v.object({
-  id: v.string(),
+  id: v.pipe(v.string(), v.description('The number of the line, as a cursor.')),
   at: v.pipe(v.string(), v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } })),
   actor: v.pipe(
     v.string(),
@@ -44,7 +44,7 @@ const auditLineSchema = v.object({
     v.picklist(['create', 'import', 'edit', 'roll', 'revoke', 'leak']),
     v.description('"leak": a token was found in public, and the key was left as it is.'),
   ),
-  keyId: v.string(),
+  keyId: v.pipe(v.string(), v.description('The key that was changed.')),
   before: v.pipe(
     v.nullable(auditedKeySchema),
     v.description('The key before the change; null: it did not exist.'),
@@ -53,7 +53,7 @@ const auditLineSchema = v.object({
     v.nullable(auditedKeySchema),
     v.description('The key after the change; null: it was revoked.'),
   ),
-  requestId: v.string(),
+  requestId: v.pipe(v.string(), v.description('Finds the request in the logs.')),
   leakUrl: v.pipe(
     v.nullable(v.string()),
     v.description('Where a token of the key was found in public; null: nowhere, or not known.'),

@@ -168,18 +168,34 @@ const outgoingTime = v.pipe(
 
 /** A key as the API shows it. */
 export const keySchema = v.object({
-  id: v.pipe(v.string(), v.examples(['key_0A1b2C3d4E5f6G7h8I9j0K'])),
-  name: v.string(),
-  owner: v.nullable(v.string()),
+  id: v.pipe(
+    v.string(),
+    v.description('Never used again for another key.'),
+    v.examples(['key_0A1b2C3d4E5f6G7h8I9j0K']),
+  ),
+  name: v.pipe(
+    v.string(),
+    v.description('What its owner calls the key.'),
+    v.examples(['Production web player']),
+  ),
+  owner: v.pipe(
+    v.nullable(v.string()),
+    v.description('The account that the key acts for; null: none.'),
+    v.examples(['acct_1']),
+  ),
   access: shownAccessSchema,
   hint: v.pipe(
     v.string(),
     v.description('The beginning of the token, to recognise it by.'),
     v.examples(['ea_pk_Ab3d']),
   ),
-  createdAt: outgoingTime,
-  expiresAt: v.nullable(outgoingTime),
-  enabled: v.boolean(),
+  createdAt: v.pipe(outgoingTime, v.description('When the key was made.')),
+  expiresAt: v.pipe(v.nullable(outgoingTime), v.description('When the key expires; null: never.')),
+  enabled: v.pipe(
+    v.boolean(),
+    v.description('false: the key does not work until it is enabled again.'),
+    v.examples([true]),
+  ),
   clientTokensValidFrom: v.pipe(
     v.optional(v.nullable(outgoingTime)),
     v.description('On keys with client tokens: those that were issued earlier are void.'),
@@ -197,7 +213,7 @@ export const keySchema = v.object({
     v.description('The last allowed request, a few seconds late.'),
   ),
   retiringTokens: v.pipe(
-    v.array(v.object({ endsAt: outgoingTime })),
+    v.array(v.object({ endsAt: v.pipe(outgoingTime, v.description('When the token ends.')) })),
     v.description(
       'The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.',
     ),

@@ -9,6 +9,7 @@ import { rejectionKinds } from '../core/decide/rejection.ts';
 import { problemType } from '../problem.ts';
 import { keySchema, keyWithTokenSchema } from './documents.ts';
 import { securitySchemes, sharedHeaders, sharedParameters } from './openapi-components.ts';
+import { exampleOf } from './openapi-examples.ts';
 import type { Operation } from './operation.ts';
 import { type ProblemCode, problemKinds } from './problems.ts';
 import type { Schema } from './read-document.ts';
@@ -229,7 +230,16 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
         },
         ...(answer.schema === undefined
           ? {}
-          : { content: { 'application/json': { schema: referenceTo(answer.schema, schemas) } } }),
+          : {
+              content: {
+                'application/json': {
+                  schema: referenceTo(answer.schema, schemas),
+                  examples: {
+                    example: { value: exampleOf(toJsonSchema(answer.schema, conversion) as Json) },
+                  },
+                },
+              },
+            }),
       },
       ...(operation.isCacheable
         ? {

@@ -43,14 +43,14 @@ export const usageOperations: readonly Operation[] = [
       status: 200,
       description: 'Requests by day and outcome. Days without requests are not listed.',
       schema: v.object({
-        keyId: v.string(),
+        keyId: v.pipe(v.string(), v.description('The key.')),
         from: v.pipe(daySchema, v.description('The first day that was asked for.')),
         to: v.pipe(daySchema, v.description('Today.')),
         usage: v.array(
           v.object({
-            day: daySchema,
+            day: v.pipe(daySchema, v.description('The day, in UTC.')),
             outcome: v.pipe(v.string(), v.description(outcomeDescription)),
-            requests: v.pipe(v.number(), v.integer()),
+            requests: v.pipe(v.number(), v.integer(), v.description('How many there were.')),
           }),
         ),
         totals: v.pipe(
@@ -74,7 +74,11 @@ export const usageOperations: readonly Operation[] = [
       schema: v.object({
         origins: v.array(
           v.object({
-            origin: v.pipe(v.string(), v.examples(['https://preview-7.example.com'])),
+            origin: v.pipe(
+              v.string(),
+              v.description('The origin as the browser sent it.'),
+              v.examples(['https://preview-7.example.com']),
+            ),
             code: v.pipe(
               v.string(),
               v.description('Why: "origin_not_allowed" or "cors_not_enabled".'),
@@ -83,7 +87,7 @@ export const usageOperations: readonly Operation[] = [
               v.string(),
               v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
             ),
-            count: v.pipe(v.number(), v.integer()),
+            count: v.pipe(v.number(), v.integer(), v.description('How many refusals there were.')),
           }),
         ),
       }),

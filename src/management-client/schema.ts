@@ -49,28 +49,79 @@ export type ReportLeaksAnswer = {
  * A key, without its token.
  */
 export interface Key {
+  /**
+   * Never used again for another key.
+   */
   id: string;
+  /**
+   * What its owner calls the key.
+   */
   name: string;
+  /**
+   * The account that the key acts for; null: none.
+   */
   owner: string | null;
+  /**
+   * What the key reaches; null: a backend key with nothing of its own.
+   */
   access: {
+    /**
+     * Present on keys for pages.
+     */
     cors?: {
+      /**
+       * The allowed origins in their canonical form.
+       */
       allowedOrigins: string[];
+      /**
+       * Whether pages may call everything, and not the restricted routes alone.
+       */
       fullAccess: boolean;
     };
+    /**
+     * The key's own list of routes.
+     */
     rules?: {
+      /**
+       * Methods in lower case, or `*`.
+       */
       methods: string[];
+      /**
+       * Paths.
+       */
       resources: string[];
     }[];
     clientTokens?: {
+      /**
+       * Origins of the pages that hold client tokens.
+       */
       allowedOrigins: string[];
+      /**
+       * What they may call; null: the restricted routes of the deployment.
+       */
       rules:
         | {
+            /**
+             * Methods in lower case, or `*`.
+             */
             methods: string[];
+            /**
+             * Paths.
+             */
             resources: string[];
           }[]
         | null;
+      /**
+       * Their longest lifetime, in seconds.
+       */
       maxTtlSeconds: number;
+      /**
+       * Whether GET and HEAD need no Origin.
+       */
       originOptional: boolean;
+      /**
+       * Whether their connections end when they expire.
+       */
       endConnectionsAtExpiry: boolean;
     };
   } | null;
@@ -78,8 +129,17 @@ export interface Key {
    * The beginning of the token, to recognise it by.
    */
   hint: string;
+  /**
+   * When the key was made.
+   */
   createdAt: string;
+  /**
+   * When the key expires; null: never.
+   */
   expiresAt: string | null;
+  /**
+   * false: the key does not work until it is enabled again.
+   */
   enabled: boolean;
   /**
    * On keys with client tokens: those that were issued earlier are void.
@@ -101,6 +161,9 @@ export interface Key {
    * The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.
    */
   retiringTokens: {
+    /**
+     * When the token ends.
+     */
     endsAt: string;
   }[];
   /**
@@ -115,28 +178,79 @@ export interface Key {
  * A key with its token, which is shown this once.
  */
 export interface KeyWithToken {
+  /**
+   * Never used again for another key.
+   */
   id: string;
+  /**
+   * What its owner calls the key.
+   */
   name: string;
+  /**
+   * The account that the key acts for; null: none.
+   */
   owner: string | null;
+  /**
+   * What the key reaches; null: a backend key with nothing of its own.
+   */
   access: {
+    /**
+     * Present on keys for pages.
+     */
     cors?: {
+      /**
+       * The allowed origins in their canonical form.
+       */
       allowedOrigins: string[];
+      /**
+       * Whether pages may call everything, and not the restricted routes alone.
+       */
       fullAccess: boolean;
     };
+    /**
+     * The key's own list of routes.
+     */
     rules?: {
+      /**
+       * Methods in lower case, or `*`.
+       */
       methods: string[];
+      /**
+       * Paths.
+       */
       resources: string[];
     }[];
     clientTokens?: {
+      /**
+       * Origins of the pages that hold client tokens.
+       */
       allowedOrigins: string[];
+      /**
+       * What they may call; null: the restricted routes of the deployment.
+       */
       rules:
         | {
+            /**
+             * Methods in lower case, or `*`.
+             */
             methods: string[];
+            /**
+             * Paths.
+             */
             resources: string[];
           }[]
         | null;
+      /**
+       * Their longest lifetime, in seconds.
+       */
       maxTtlSeconds: number;
+      /**
+       * Whether GET and HEAD need no Origin.
+       */
       originOptional: boolean;
+      /**
+       * Whether their connections end when they expire.
+       */
       endConnectionsAtExpiry: boolean;
     };
   } | null;
@@ -144,8 +258,17 @@ export interface KeyWithToken {
    * The beginning of the token, to recognise it by.
    */
   hint: string;
+  /**
+   * When the key was made.
+   */
   createdAt: string;
+  /**
+   * When the key expires; null: never.
+   */
   expiresAt: string | null;
+  /**
+   * false: the key does not work until it is enabled again.
+   */
   enabled: boolean;
   /**
    * On keys with client tokens: those that were issued earlier are void.
@@ -167,6 +290,9 @@ export interface KeyWithToken {
    * The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.
    */
   retiringTokens: {
+    /**
+     * When the token ends.
+     */
     endsAt: string;
   }[];
   /**
@@ -597,6 +723,9 @@ export interface ImportKeysAnswer {
  * What `getUsage` answers.
  */
 export interface GetUsageAnswer {
+  /**
+   * The key.
+   */
   keyId: string;
   /**
    * The first day that was asked for.
@@ -607,11 +736,17 @@ export interface GetUsageAnswer {
    */
   to: string;
   usage: {
+    /**
+     * The day, in UTC.
+     */
     day: string;
     /**
      * "allowed", "denied:<code>" for a refusal, "upstream_error:<code>" where the API did not answer.
      */
     outcome: string;
+    /**
+     * How many there were.
+     */
     requests: number;
   }[];
   /**
@@ -626,12 +761,18 @@ export interface GetUsageAnswer {
  */
 export interface ListRefusedOriginsAnswer {
   origins: {
+    /**
+     * The origin as the browser sent it.
+     */
     origin: string;
     /**
      * Why: "origin_not_allowed" or "cors_not_enabled".
      */
     code: string;
     lastAt: string;
+    /**
+     * How many refusals there were.
+     */
     count: number;
   }[];
 }
@@ -640,6 +781,9 @@ export interface ListRefusedOriginsAnswer {
  */
 export interface ListAuditAnswer {
   entries: {
+    /**
+     * The number of the line, as a cursor.
+     */
     id: string;
     at: string;
     /**
@@ -650,33 +794,87 @@ export interface ListAuditAnswer {
      * "leak": a token was found in public, and the key was left as it is.
      */
     action: 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
+    /**
+     * The key that was changed.
+     */
     keyId: string;
     /**
      * The key before the change; null: it did not exist.
      */
     before: {
+      /**
+       * Never used again for another key.
+       */
       id: string;
+      /**
+       * What its owner calls the key.
+       */
       name: string;
+      /**
+       * The account that the key acts for; null: none.
+       */
       owner: string | null;
+      /**
+       * What the key reaches; null: a backend key with nothing of its own.
+       */
       access: {
+        /**
+         * Present on keys for pages.
+         */
         cors?: {
+          /**
+           * The allowed origins in their canonical form.
+           */
           allowedOrigins: string[];
+          /**
+           * Whether pages may call everything, and not the restricted routes alone.
+           */
           fullAccess: boolean;
         };
+        /**
+         * The key's own list of routes.
+         */
         rules?: {
+          /**
+           * Methods in lower case, or `*`.
+           */
           methods: string[];
+          /**
+           * Paths.
+           */
           resources: string[];
         }[];
         clientTokens?: {
+          /**
+           * Origins of the pages that hold client tokens.
+           */
           allowedOrigins: string[];
+          /**
+           * What they may call; null: the restricted routes of the deployment.
+           */
           rules:
             | {
+                /**
+                 * Methods in lower case, or `*`.
+                 */
                 methods: string[];
+                /**
+                 * Paths.
+                 */
                 resources: string[];
               }[]
             | null;
+          /**
+           * Their longest lifetime, in seconds.
+           */
           maxTtlSeconds: number;
+          /**
+           * Whether GET and HEAD need no Origin.
+           */
           originOptional: boolean;
+          /**
+           * Whether their connections end when they expire.
+           */
           endConnectionsAtExpiry: boolean;
         };
       } | null;
@@ -684,8 +882,17 @@ export interface ListAuditAnswer {
        * The beginning of the token, to recognise it by.
        */
       hint: string;
+      /**
+       * When the key was made.
+       */
       createdAt: string;
+      /**
+       * When the key expires; null: never.
+       */
       expiresAt: string | null;
+      /**
+       * false: the key does not work until it is enabled again.
+       */
       enabled: boolean;
       /**
        * On keys with client tokens: those that were issued earlier are void.
@@ -700,28 +907,79 @@ export interface ListAuditAnswer {
      * The key after the change; null: it was revoked.
      */
     after: {
+      /**
+       * Never used again for another key.
+       */
       id: string;
+      /**
+       * What its owner calls the key.
+       */
       name: string;
+      /**
+       * The account that the key acts for; null: none.
+       */
       owner: string | null;
+      /**
+       * What the key reaches; null: a backend key with nothing of its own.
+       */
       access: {
+        /**
+         * Present on keys for pages.
+         */
         cors?: {
+          /**
+           * The allowed origins in their canonical form.
+           */
           allowedOrigins: string[];
+          /**
+           * Whether pages may call everything, and not the restricted routes alone.
+           */
           fullAccess: boolean;
         };
+        /**
+         * The key's own list of routes.
+         */
         rules?: {
+          /**
+           * Methods in lower case, or `*`.
+           */
           methods: string[];
+          /**
+           * Paths.
+           */
           resources: string[];
         }[];
         clientTokens?: {
+          /**
+           * Origins of the pages that hold client tokens.
+           */
           allowedOrigins: string[];
+          /**
+           * What they may call; null: the restricted routes of the deployment.
+           */
           rules:
             | {
+                /**
+                 * Methods in lower case, or `*`.
+                 */
                 methods: string[];
+                /**
+                 * Paths.
+                 */
                 resources: string[];
               }[]
             | null;
+          /**
+           * Their longest lifetime, in seconds.
+           */
           maxTtlSeconds: number;
+          /**
+           * Whether GET and HEAD need no Origin.
+           */
           originOptional: boolean;
+          /**
+           * Whether their connections end when they expire.
+           */
           endConnectionsAtExpiry: boolean;
         };
       } | null;
@@ -729,8 +987,17 @@ export interface ListAuditAnswer {
        * The beginning of the token, to recognise it by.
        */
       hint: string;
+      /**
+       * When the key was made.
+       */
       createdAt: string;
+      /**
+       * When the key expires; null: never.
+       */
       expiresAt: string | null;
+      /**
+       * false: the key does not work until it is enabled again.
+       */
       enabled: boolean;
       /**
        * On keys with client tokens: those that were issued earlier are void.
@@ -741,6 +1008,9 @@ export interface ListAuditAnswer {
        */
       suspended?: boolean;
     } | null;
+    /**
+     * Finds the request in the logs.
+     */
     requestId: string;
     /**
      * Where a token of the key was found in public; null: nowhere, or not known.
