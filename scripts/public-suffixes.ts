@@ -57,7 +57,7 @@ export function suffixDataModule(rules: readonly string[]): string {
 
 /**
  * A line for each top-level domain. \`a(b c(d))\` holds the rules \`b.a\` and \`d.c.a\`, and with \`c+\`
- * for \`c\` also \`c.a\`. A \`!\` stands before a label whose rule is an exception.
+ * for \`c\` also \`c.a\`. A \`!\` precedes a label whose rule is an exception.
  */
 export const publicSuffixData = \`${encodeSuffixes(rules)}\`;
 `;
