@@ -282,7 +282,9 @@ export class World {
     const { place } = isolate;
     place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
     // Lines that are missing before the answer's may name anything, so it tells nothing of the rest.
-    const hasGap = request.fromSeq !== null && answer.feed.after.seq > request.fromSeq;
+    // Another read may have told it of the log since this one was asked.
+    const known = isolate.told.length > 0 ? this.truth.versions[isolate.knownVersion] : undefined;
+    const hasGap = known !== undefined && answer.feed.after.seq > (known.lines.at(-1)?.seq ?? 0);
     if (!hasGap) {
       isolate.caughtUpMs = this.time.nowMs;
       this.#tell(isolate, { version, isShared: false, beginMs, endMs: this.time.nowMs });
