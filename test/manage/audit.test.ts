@@ -31,7 +31,8 @@ describe('GET /audit', () => {
     const created = await operator('POST', '/keys', {
       body: { name: 'a', owner: 'acct_1', access: { cors: { allowedOrigins: [origin] } } },
     });
-    const { id, token, lastUsedAt: _, retiringTokens: __, ...document } = created.body;
+    const { lastUsedAt, retiringTokens, updatedAt, ...audited } = created.body;
+    const { id, token, ...document } = audited;
     const path = `/keys/${id}`;
     const edited = await operator('PATCH', path, { body: { name: 'b', enabled: false } });
     const rolled = await operator('POST', `${path}/roll`, { body: { graceSeconds: 60 } });

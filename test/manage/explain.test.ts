@@ -34,13 +34,15 @@ beforeAll(async () => {
     full: { access: { cors: { allowedOrigins: [ORIGIN], fullAccess: true } } },
     any: { access: { cors: { allowedOrigins: ['*'] } } },
     'page with rules': { access: { cors: { allowedOrigins: [ORIGIN] }, rules: [rule] } },
-    expired: { expiresAt: '2020-01-01T00:00:00Z' },
+    expired: {},
     disabled: { access: { cors: { allowedOrigins: ['https://disabled.example'] } } },
     revoked: {},
   };
   for (const [name, document] of Object.entries(documents)) {
     keys[name] = (await operator('POST', '/keys', { body: { name, ...document } })).body;
   }
+  const past = { expiresAt: '2020-01-01T00:00:00Z' };
+  await operator('PATCH', `/keys/${keys['expired'].id}`, { body: past });
   await operator('PATCH', `/keys/${keys['disabled'].id}`, { body: { enabled: false } });
   await operator('DELETE', `/keys/${keys['revoked'].id}`);
   const old = (await operator('POST', '/keys', { body: { name: 'rolled' } })).body;

@@ -436,7 +436,7 @@ describe('a report', () => {
 
     expect(answer.body.map(({ label }: Document) => label)).toEqual(Array(4).fill('true_positive'));
     expect(await tryToken(edge, key.token, { origin: ORIGIN })).toBe('200');
-    const { token: _, lastUsedAt: __, retiringTokens: ___, ...document } = key;
+    const { token, lastUsedAt, retiringTokens, updatedAt, ...document } = key;
     const lines = (await auditOf(key.id)).filter(({ action }) => action === 'leak');
     expect(lines.map(({ leakUrl }) => leakUrl).sort()).toEqual([URL_FOUND, elsewhere, null].sort());
     expect(lines[0]).toMatchObject({ before: document, after: document });
