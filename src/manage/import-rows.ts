@@ -130,6 +130,16 @@ function bodyOf<Row extends Schema>(row: Row) {
         wanted(`a list of 1 to ${IMPORT_KEYS_MAX} keys`),
         secret(),
       ),
+      onConflict: v.optional(
+        v.pipe(
+          v.picklist(['fail', 'skip']),
+          v.description(
+            'What happens to a row whose token is known: "fail" refuses the import, "skip" leaves the row out.',
+          ),
+          wanted('"fail" or "skip"'),
+        ),
+        'fail',
+      ),
     }),
     wanted('an object, such as {"keys": [{"name": "...", "token": "..."}]}'),
     secret(),
@@ -149,14 +159,18 @@ export interface Row extends NewKey {
   readonly field: 'token' | 'tokenHash';
 }
 
+/** An import that was checked. */
+export interface ReadImport {
+  readonly rows: readonly Row[];
+  /** Rows whose token is known are left out. */
+  readonly skipsKnown: boolean;
+}
+
 /**
  * Reads all rows, and finds what is wrong with any of them. Pauses between slices of them, so that the
  * isolate also answers other requests.
  */
-export async function readRows(
-  context: Context,
-  document: unknown,
-): Promise<Reading<readonly Row[]>> {
+export async function readRows(context: Context, document: unknown): Promise<Reading<ReadImport>> {
   const body = readDocument(bodyOf(v.unknown()), document);
   if (!body.ok) return body;
   const { management } = context;
@@ -176,7 +190,8 @@ export async function readRows(
     if (row.ok) rows.push(row.value);
     else found.addAll(row, (problem) => inRow(index, problem));
   }
-  return found.isEmpty ? { ok: true, value: rows } : failed(found);
+  const skipsKnown = body.value.onConflict === 'skip';
+  return found.isEmpty ? { ok: true, value: { rows, skipsKnown } } : failed(found);
 }
 
 /** What rows are checked against. */

@@ -58,6 +58,11 @@ export const importOperations: readonly Operation[] = [
       description: 'The keys, in the order of the rows.',
       schema: v.object({
         imported: v.pipe(v.number(), v.integer()),
+        skipped: v.pipe(
+          v.number(),
+          v.integer(),
+          v.description('Rows that were left out because their token is known.'),
+        ),
         keys: v.array(
           v.object({
             id: v.string(),
@@ -81,8 +86,9 @@ async function importKeys(call: Call): Promise<OperationResult> {
   return once(call, body.text, async (keep) => {
     const reading = await readRows(call, body.document);
     if (!reading.ok) return refusal(invalidFields(reading));
-    const rows = reading.value;
-    const duplicates = await findDuplicates(call, rows);
+    const { skipsKnown } = reading.value;
+    const rows = skipsKnown ? await withoutKnown(call, reading.value.rows) : reading.value.rows;
+    const duplicates = skipsKnown ? null : await findDuplicates(call, rows);
     if (duplicates) return refusal(duplicates);
 
     const nowMs = management.now();
@@ -106,11 +112,15 @@ async function importKeys(call: Call): Promise<OperationResult> {
     });
     const imported = answer(201, {
       imported: keys.length,
+      skipped: reading.value.rows.length - keys.length,
       keys: keys.map(({ key: { id, name, owner, hint } }) => ({ id, name, owner, hint })),
     });
     try {
       const note = { ...noteOf(call, nowMs), answer: await keep(imported) };
-      await management.store.keys.insertImported(keys, note, management.pause);
+      // An empty batch is an error to D1.
+      if (keys.length > 0 || note.answer !== null) {
+        await management.store.keys.insertImported(keys, note, management.pause);
+      }
     } catch (error) {
       // Somebody else may have imported one of the tokens in between.
       const late = await findDuplicates(call, rows);
@@ -128,6 +138,20 @@ function operatorOnly(): Problem {
     'operator_only',
     'Cannot import keys: import is for the operator of this deployment. Create keys instead',
   );
+}
+
+/** The rows whose token no key has or had, the first of each token. */
+async function withoutKnown(
+  { management }: Context,
+  rows: readonly Row[],
+): Promise<readonly Row[]> {
+  const hashes = rows.map(({ tokenHash }) => tokenHash);
+  const seen = new Set((await management.store.keys.findByTokens(hashes)).keys());
+  return rows.filter(({ tokenHash }) => {
+    const isNew = !seen.has(tokenHash);
+    seen.add(tokenHash);
+    return isNew;
+  });
 }
 
 /** The 409 for rows whose token is another row's or another key's; `null` when there are none. */

@@ -178,6 +178,37 @@ describe('POST /keys/import refuses', () => {
     expect(answer.text).not.toContain(edge.adminToken);
   });
 
+  it('another policy for conflicts', async () => {
+    const body = { keys: [{ name: 'a', token: UUID }], onConflict: 'replace' };
+    const answer = await operator('POST', '/keys/import', { body });
+    expectProblem(answer, 422, 'invalid_fields');
+    expect(Object.keys(problemsOf(answer))).toEqual(['onConflict']);
+  });
+
+  it('no row of a known token if it shall skip those, and imports the others', async () => {
+    const { token, id } = (await operator('POST', '/keys', { body: { name: 'a' } })).body;
+    await operator('DELETE', `/keys/${id}`);
+    const keys = [
+      { name: 'first', token: 'skipped-legacy-token-1' },
+      { name: 'again', token: 'skipped-legacy-token-1' },
+      { name: 'of a revoked key', token },
+      { name: 'second', token: 'skipped-legacy-token-2' },
+    ];
+    const skipping = { body: { keys, onConflict: 'skip' } };
+    const answer = await operator('POST', '/keys/import', skipping);
+    expect(answer.status, answer.text).toBe(201);
+    expect(answer.body).toMatchObject({
+      imported: 2,
+      skipped: 2,
+      keys: [{ name: 'first' }, { name: 'second' }],
+    });
+    expect(await tryToken(edge, token)).toBe('401 invalid_key');
+    const repeated = await operator('POST', '/keys/import', skipping);
+    expect(repeated.status, repeated.text).toBe(201);
+    expect(repeated.body).toEqual({ imported: 0, skipped: 4, keys: [] });
+    expect(await tryToken(edge, 'skipped-legacy-token-1')).toBe('200');
+  });
+
   it('tokens that are known or come twice, with every such row', async () => {
     const { token, id } = (await operator('POST', '/keys', { body: { name: 'a' } })).body;
     await importKeys([{ name: 'old', token: UUID }]);
@@ -248,6 +279,7 @@ describe('POST /keys/import', () => {
     expect(answer.status, answer.text).toBe(201);
     expect(answer.body).toEqual({
       imported: 3,
+      skipped: 0,
       keys: [
         { id: expect.stringMatching(/^key_/), name: 'Web player', owner: 'acct_1', hint: '4f8a' },
         { id: expect.stringMatching(/^key_/), name: 'Backend', owner: null, hint: 'some' },
