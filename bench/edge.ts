@@ -27,9 +27,9 @@ export type EdgeKeys = {
   full: string;
   /** Restricted, lists 200 origins; the last one is `listedOrigin`. */
   manyOrigins: string;
-  /** Keys with rules of their own, of 16 and of 500 routes. */
+  /** Keys with rules of their own, of 16 and of 120 routes. */
   rules16: string;
-  rules500: string;
+  rules120: string;
   /** A token of our form with a wrong checksum, and one with a right checksum that was made up. */
   mistyped: string;
   invented: string;
@@ -110,14 +110,14 @@ async function fill(
     cors: { allowedOrigins: [...otherOrigins, listedOrigin] },
   });
   const rules16 = await create('rules 16', { ...cors(), rules: rulesOf(16) });
-  const rules500 = await create('rules 500', { ...cors(), rules: rulesOf(500) });
+  const rules120 = await create('rules 120', { ...cors(), rules: rulesOf(120) });
 
   return {
     restricted: restricted.token,
     full: full.token,
     manyOrigins: manyOrigins.token,
     rules16: rules16.token,
-    rules500: rules500.token,
+    rules120: rules120.token,
     mistyped: restricted.token.slice(0, -1) + (restricted.token.endsWith('a') ? 'b' : 'a'),
     invented: await makeToken({
       prefix: 'ea',

@@ -57,7 +57,7 @@ type EdgeTokens = {
   full: string;
   manyOrigins: string;
   rules16: string;
-  rules500: string;
+  rules120: string;
   mistyped: string;
   invented: string;
 };
@@ -69,7 +69,7 @@ export const noCredentials: Credentials = {
     full: '',
     manyOrigins: '',
     rules16: '',
-    rules500: '',
+    rules120: '',
     mistyped: '',
     invented: '',
   },
@@ -223,9 +223,9 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
           'edge',
           get(withToken(edge.manyOrigins, crossOrigin)),
         ]),
-        grow('500 routes in the table, to 16', 'edge', get(withToken(edge.rules16, crossOrigin)), [
+        grow('120 routes in the table, to 16', 'edge', get(withToken(edge.rules16, crossOrigin)), [
           'edge',
-          get(withToken(edge.rules500, crossOrigin)),
+          get(withToken(edge.rules120, crossOrigin)),
         ]),
         grow(
           'preflight with 100,000 registered origins, 1,000 in rotation, to 1',

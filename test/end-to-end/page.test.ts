@@ -765,7 +765,7 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
   const keys: CreatedKey[] = [];
   for (const document of [
     { name: 'Nightly export', owner: 'acct_1' },
-    { name: 'Old embed', owner: 'acct_2', ...cors(['*']), expiresAt: '2026-01-01T00:00:00Z' },
+    { name: 'Old embed', owner: 'acct_2', ...cors(['*']) },
     {
       name: 'Thumbnails',
       owner: 'acct_1',
@@ -786,9 +786,11 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
   }
   const player = keys.at(-1);
   const development = keys.at(-2);
-  if (!player || !development) throw new Error('Cannot fill the world: it has no keys');
+  const embed = keys[1];
+  if (!player || !development || !embed) throw new Error('Cannot fill the world: it has no keys');
   const gone = await world.createKey({ name: 'Trial', owner: 'acct_2' });
   await world.manage('DELETE', `/keys/${gone.id}`);
+  await world.manage('PATCH', `/keys/${embed.id}`, { expiresAt: '2026-01-01T00:00:00Z' });
   await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
   await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
   await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 24 * 60 * 60 });

@@ -619,7 +619,7 @@ async function sharedPoll({ edge, cached, send }: Watched, text: string): Promis
 async function dumpCache({ caches, storageFolder }: Edge): Promise<string[]> {
   const files = await dumpFolder(join(storageFolder, 'cache'));
   const addresses = files.flatMap(
-    (file) => file.match(/https:\/\/feed\.[\w.-]+\/v2\/[\da-f-]{36}/g) ?? [],
+    (file) => file.match(/https:\/\/feed\.[\w.-]+\/v2\/[\da-f-]{36}\/(?:short|long)/g) ?? [],
   );
   const cache = await caches.open('edge-authorizer');
   const entries = await Promise.all(
