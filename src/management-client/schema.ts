@@ -706,12 +706,20 @@ export interface ImportKeysRequest {
      */
     createdAt?: string | null;
   }[];
+  /**
+   * What happens to a row whose token is known: "fail" refuses the import, "skip" leaves the row out.
+   */
+  onConflict?: 'fail' | 'skip';
 }
 /**
  * What `importKeys` answers.
  */
 export interface ImportKeysAnswer {
   imported: number;
+  /**
+   * Rows that were left out because their token is known.
+   */
+  skipped: number;
   keys: {
     id: string;
     name: string;
