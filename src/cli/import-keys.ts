@@ -77,7 +77,7 @@ async function sendBatch(
 ): Promise<ImportKeysAnswer> {
   // Unchecked: the API says best what is wrong with a row.
   const keys = rows as ImportKeysRequest['keys'];
-  const body = { keys, ...(skipExisting ? { onConflict: 'skip' } : {}) };
+  const body = { keys, ...(skipExisting ? { onConflict: 'skip' as const } : {}) };
   try {
     return (await answerOf(client.POST('/keys/import', { body }), 'keys')).data;
   } catch (error) {

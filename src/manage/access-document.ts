@@ -111,7 +111,7 @@ export const accessSchema = v.pipe(
     clientTokens: v.pipe(
       v.nullish(clientTokensSchema),
       v.description(
-        'What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.',
+        'What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.',
       ),
     ),
   }),

@@ -103,7 +103,7 @@ const editKeyEntries = {
   clientTokensValidFrom: v.pipe(
     v.nullish(timeSchema),
     v.description(
-      'Voids every client token that was issued earlier. At most 60 seconds ahead; null: none is void.',
+      'Voids every client token that was issued earlier. At most 60 seconds ahead; null: no token is void.',
     ),
   ),
   enabled: v.optional(
@@ -221,7 +221,7 @@ export const keySchema = v.object({
   warnings: v.pipe(
     v.optional(v.array(v.object({ origin: v.string(), warning: v.string() }))),
     v.description(
-      'Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent if there are none.',
+      'Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent without any.',
     ),
   ),
 });

@@ -167,7 +167,7 @@ export interface Key {
     endsAt: string;
   }[];
   /**
-   * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent if there are none.
+   * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent without any.
    */
   warnings?: {
     origin: string;
@@ -296,7 +296,7 @@ export interface KeyWithToken {
     endsAt: string;
   }[];
   /**
-   * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent if there are none.
+   * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent without any.
    */
   warnings?: {
     origin: string;
@@ -440,7 +440,7 @@ export interface CreateKeyRequest {
         }[]
       | null;
     /**
-     * What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.
+     * What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.
      */
     clientTokens?: {
       /**
@@ -579,7 +579,7 @@ export interface EditKeyRequest {
    */
   expiresAt?: string | null;
   /**
-   * Voids every client token that was issued earlier. At most 60 seconds ahead; null: none is void.
+   * Voids every client token that was issued earlier. At most 60 seconds ahead; null: no token is void.
    */
   clientTokensValidFrom?: string | null;
   /**
@@ -645,7 +645,7 @@ export interface ImportKeysRequest {
           }[]
         | null;
       /**
-       * What the client tokens of a backend key may do; null: it gives none. A key that opts in later mints after its next roll.
+       * What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.
        */
       clientTokens?: {
         /**
