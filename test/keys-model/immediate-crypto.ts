@@ -41,6 +41,23 @@ export function rememberCrypto(): void {
   });
 }
 
+/** Returns whether `crypto.subtle` remembers. */
+export function isCryptoRemembered(): boolean {
+  return Object.hasOwn(crypto.subtle, 'digest');
+}
+
+/**
+ * Gives `crypto.subtle` its own methods back. Files in workerd share a runtime, so the memory of one file
+ * would answer the next one, which may import keys of other kinds.
+ */
+export function forgetCrypto(): void {
+  const subtle: Partial<SubtleCrypto> = crypto.subtle;
+  // They hide the methods of the prototype.
+  delete subtle.digest;
+  delete subtle.importKey;
+  delete subtle.sign;
+}
+
 function textOf(data: ArrayBuffer | ArrayBufferView): string {
   return String(ArrayBuffer.isView(data) ? data : new Uint8Array(data));
 }

@@ -18,7 +18,7 @@ import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import type { NearReplica, SharedPoll, Versioned } from '../../src/keys/types.ts';
 import type { LogEvent } from '../../src/log/events.ts';
-import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
+import { isCryptoRemembered, rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { createRandom } from '../keys-model/random.ts';
 import { MODEL_TAG_KEY_HEX, readLines, readVersion, Truth } from '../keys-model/truth.ts';
 import { VirtualTime } from '../keys-model/virtual-time.ts';
@@ -68,7 +68,7 @@ let tokens: readonly ModelToken[] | undefined;
 
 /** Tokens of our form with a right tag. To be called before the first edge is made. */
 export async function prepareTokens(): Promise<void> {
-  if (tokens) return;
+  if (tokens && isCryptoRemembered()) return;
   rememberCrypto();
   const random = createRandom(7);
   const tagKey = await importTagKey(MODEL_TAG_KEY_HEX);

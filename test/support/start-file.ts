@@ -5,10 +5,12 @@
  */
 
 import { beforeAll, vi } from 'vitest';
+import { forgetCrypto } from '../keys-model/immediate-crypto.ts';
 import { emptyStorage } from './empty-storage.ts';
 
 beforeAll(async () => {
   vi.restoreAllMocks();
   vi.useRealTimers();
+  forgetCrypto();
   await emptyStorage();
 });
