@@ -213,7 +213,8 @@ it('without a Queue, isolates merge into D1 by themselves', async () => {
   await send('/x', { headers });
   await send('/y', { headers });
   await send('/z', {});
-  expect(await countedInD1()).toEqual({
+  // Files share D1, and the background work of an earlier one may still merge rows of its own keys.
+  expect(await countedInD1()).toMatchObject({
     [`${backend.id} ${today()} allowed`]: 2,
     [`none ${today()} denied:missing_credentials`]: 1,
   });
