@@ -52,7 +52,8 @@ const ruleSchema = v.pipe(
   wanted('an object, such as {"methods": ["get"], "resources": ["/api/asset/:id"]}'),
 );
 
-const rulesSchema = (description: string) =>
+/** A list of rules as it comes in, with the given description. */
+export const rulesSchema = (description: string) =>
   v.pipe(
     v.array(ruleSchema),
     itemsBoundedByRule(RULES_PER_KEY),

@@ -7,13 +7,14 @@
  */
 
 import * as v from 'valibot';
+import { CLIENT_ORIGINS_MAX } from '../core/client-token/claims.ts';
 import { CLIENT_TOKEN_MAX_LENGTH, isClientToken } from '../core/client-token/client-token.ts';
 import { claimsOf } from '../core/client-token/mint-request.ts';
 import { compileParent } from '../core/client-token/rights.ts';
 import { signClientToken } from '../core/client-token/signature.ts';
 import { ProblemList } from '../core/field-problem.ts';
 import { hashToken, importTagKey, mintingTokenOf } from '../core/key/token.ts';
-import { ENTRIES_PER_RULE, RULES_PER_KEY } from '../core/limits.ts';
+import { rulesSchema } from './access-document.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findHolder } from './holder.ts';
@@ -52,36 +53,13 @@ const mintSchema = v.pipe(
     origins: v.optional(
       v.pipe(
         v.array(v.pipe(v.string(), wanted('an origin as a string'))),
-        itemsBoundedByRule(5),
+        itemsBoundedByRule(CLIENT_ORIGINS_MAX),
         v.description('1 to 5 exact origins that the client tokens of the key may be used from.'),
         wanted('a list of origins, such as ["https://app.example.com"]'),
       ),
     ),
     rules: v.optional(
-      v.pipe(
-        v.array(
-          v.pipe(
-            v.strictObject({
-              methods: v.pipe(
-                v.array(v.pipe(v.string(), wanted('a method as a string'))),
-                itemsBoundedByRule(ENTRIES_PER_RULE),
-                wanted('a list of methods, such as ["get"]'),
-              ),
-              resources: v.pipe(
-                v.array(v.pipe(v.string(), wanted('a path as a string'))),
-                itemsBoundedByRule(ENTRIES_PER_RULE),
-                wanted('a list of paths, such as ["/api/asset/:id"]'),
-              ),
-            }),
-            wanted('an object, such as {"methods": ["get"], "resources": ["/api/asset/:id"]}'),
-          ),
-        ),
-        itemsBoundedByRule(RULES_PER_KEY),
-        v.description(
-          'What the token may call, within what the client tokens of the key may call.',
-        ),
-        wanted('a list of rules'),
-      ),
+      rulesSchema('What the token may call, within what the client tokens of the key may call.'),
     ),
     meta: v.optional(
       v.pipe(

@@ -1146,6 +1146,8 @@ export interface MintClientTokenRequest {
      */
     methods: string[];
     /**
+     * Paths, with ":name" for one id and "*" as the last segment for what follows.
+     *
      * @minItems 1
      * @maxItems 100
      */
