@@ -105,6 +105,10 @@ export function buildIsolate(env: Env, config: Config): Isolate {
         liveKeys: config.keysPerOwner,
         changesPerMinute: config.ownerChangesPerMinute,
       },
+      ownerBounds: {
+        originsPerKey: config.ownerOriginsPerKey,
+        ruleBytesPerKey: config.ownerRuleBytesPerKey,
+      },
       peopleMayImport: config.peopleMayImport,
       leaks: config.leaks,
       tokenPrefix: config.tokenPrefix,

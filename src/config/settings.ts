@@ -6,6 +6,7 @@
  * `config.upstreamTimeoutMs`. A rule between two settings belongs in `cross-checks.ts`.
  */
 
+import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { restrictedRoutes } from '../core/routes/restricted-routes.ts';
 import {
   checkAdminToken,
@@ -134,6 +135,20 @@ export const settings = {
     default: 60,
     min: 1,
     max: 10_000,
+  }),
+  OWNER_ORIGINS_PER_KEY: wholeNumber({
+    about:
+      'How many allowed origins an owner who signs in may give one key. The operator may give 500.',
+    default: 50,
+    min: 1,
+    max: ORIGINS_PER_KEY,
+  }),
+  OWNER_RULE_BYTES_PER_KEY: wholeNumber({
+    about:
+      'How many bytes the rules that an owner who signs in writes into one key may have as JSON, those of its client tokens included. The operator is not bound.',
+    default: 8 * 1024,
+    min: 100,
+    max: 64 * 1024,
   }),
   PEOPLE_MAY_IMPORT: flag({
     about:

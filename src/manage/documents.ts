@@ -8,9 +8,13 @@
 
 import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
-import { checkAccess, type KeyAccess } from '../core/key/key-access.ts';
+import {
+  type AccessBounds,
+  checkAccess,
+  type KeyAccess,
+  operatorBounds,
+} from '../core/key/key-access.ts';
 import { nameFault } from '../core/key/key-name.ts';
-import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { originWarnings } from '../core/origins/warnings.ts';
 import { parseTime } from '../core/time.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
@@ -263,10 +267,9 @@ export interface KeyEdit {
 }
 
 /** What a caller may write into keys. */
-export interface KeyBounds {
+export interface KeyBounds extends AccessBounds {
   /** The owner whose keys alone the caller may write; `null`: the operator writes. */
   readonly owner: string | null;
-  readonly originsPerKey: number;
   readonly nowMs: number;
 }
 
@@ -298,7 +301,7 @@ export function readNewKeyAs<
   build: (document: v.InferOutput<Target>, access: KeyAccess) => Value,
 ): Reading<Value> {
   const reading = readDocument(schema, document);
-  const access = checkAccess(findAccess(document), bounds.originsPerKey);
+  const access = checkAccess(findAccess(document), bounds);
   const isOfOther = isOfOtherOwner(document, bounds);
   if (reading.ok && access.ok && !isOfOther)
     return { ok: true, value: build(reading.value, access.access) };
@@ -345,11 +348,15 @@ export function readKeyEdit(
   const reading = readDocument(editKeySchema, merged);
   const hasAccess = isObject(merged) && merged['access'] !== undefined;
   const requested = findAccess(merged);
-  // Origins that stay as they are may be more than an owner could write.
-  const access = checkAccess(
-    requested,
-    namesOrigins(document) ? bounds.originsPerKey : ORIGINS_PER_KEY,
-  );
+  // Origins and rules that stay as they are may be more than an owner could write.
+  const access = checkAccess(requested, {
+    originsPerKey: changesMember(document, key, 'allowedOrigins')
+      ? bounds.originsPerKey
+      : operatorBounds.originsPerKey,
+    ruleBytesPerKey: changesMember(document, key, 'rules')
+      ? bounds.ruleBytesPerKey
+      : operatorBounds.ruleBytesPerKey,
+  });
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading, namingFixedFields);
   if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', key.kind, found);
@@ -384,12 +391,27 @@ function mergeAccess(document: unknown, key: ManagedKey): unknown {
   return { ...document, access: applyMergePatch(toAccessDocument(key), document['access']) };
 }
 
-/** Whether a patch changes a list of origins. */
-function namesOrigins(document: unknown): boolean {
-  const access = isObject(document) && isObject(document['access']) ? document['access'] : {};
-  return [access['cors'], access['clientTokens']].some(
-    (part) => isObject(part) && Object.hasOwn(part, 'allowedOrigins'),
+/** Whether a patch gives some part of the access another list of this name than the key has. */
+function changesMember(
+  document: unknown,
+  key: ManagedKey,
+  name: 'allowedOrigins' | 'rules',
+): boolean {
+  const patch = isObject(document) ? document['access'] : undefined;
+  const stored: unknown = toAccessDocument(key);
+  return [
+    [patch, stored],
+    ...['cors', 'clientTokens'].map((part) => [memberOf(patch, part), memberOf(stored, part)]),
+  ].some(
+    ([part, before]) =>
+      isObject(part) &&
+      part[name] != null &&
+      JSON.stringify(part[name]) !== JSON.stringify(memberOf(before, name)),
   );
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return isObject(value) ? value[name] : undefined;
 }
 
 /** Checks a document that rolls a key. */

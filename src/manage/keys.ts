@@ -5,6 +5,7 @@
  */
 
 import * as v from 'valibot';
+import { operatorBounds } from '../core/key/key-access.ts';
 import {
   hashToken,
   hintOf,
@@ -13,7 +14,6 @@ import {
   mintingIdentityOf,
   randomBase62,
 } from '../core/key/token.ts';
-import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { truncate } from '../core/text.ts';
 import type { ChangeNote, ListCursor, NewToken, ShownKey } from '../keys/admin/types.ts';
 import {
@@ -38,7 +38,6 @@ import {
   EDIT_WAIT_MAX_MS,
   EDIT_WAIT_MS,
   MANAGEMENT_BODY_MAX_BYTES,
-  ORIGINS_PER_KEY_OF_OWNER,
   PAGE_LIMIT_DEFAULT,
   SEARCH_MAX_LENGTH,
   TOKENS_PER_KEY,
@@ -417,8 +416,9 @@ export function newKeyId({ management }: Context): string {
 
 /** The bounds of keys that a caller writes. */
 export function boundsOf({ management, caller: { owner } }: Context): KeyBounds {
-  const originsPerKey = owner === null ? ORIGINS_PER_KEY : ORIGINS_PER_KEY_OF_OWNER;
-  return { owner, originsPerKey, nowMs: management.now() };
+  const { originsPerKey, ruleBytesPerKey } =
+    owner === null ? operatorBounds : management.ownerBounds;
+  return { owner, originsPerKey, ruleBytesPerKey, nowMs: management.now() };
 }
 
 /** What the audit says of a change beside the change. */

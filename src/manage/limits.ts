@@ -36,8 +36,6 @@ export const SEARCH_MAX_LENGTH = 200;
 
 /** Longest time that a rolled token goes on, in seconds. */
 export const GRACE_MAX_SECONDS = 30 * 24 * 60 * 60;
-/** Most origins that an owner who signs in may give one key; the operator may give `ORIGINS_PER_KEY`. */
-export const ORIGINS_PER_KEY_OF_OWNER = 50;
 /** Shortest token that an owner may import, in characters: 128 random bits in base64url. */
 export const OWNER_TOKEN_MIN_LENGTH = 22;
 

@@ -7,6 +7,7 @@
 
 import type { LeakConfig } from '../config/config.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
+import type { AccessBounds } from '../core/key/key-access.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore, OwnerQuota } from '../keys/admin/types.ts';
 import type { KeyDatabase } from '../keys/types.ts';
@@ -33,6 +34,8 @@ export interface Management {
   readonly guesses: GuessLimit;
   /** What an owner who signs in may do. The operator is not bound. */
   readonly ownerLimits: Omit<OwnerQuota, 'owner'>;
+  /** What an owner who signs in may write into a key. */
+  readonly ownerBounds: AccessBounds;
   readonly peopleMayImport: boolean;
   /** `null`: reports of leaked tokens are answered 404. */
   readonly leaks: LeakConfig | null;

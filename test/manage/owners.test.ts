@@ -179,7 +179,117 @@ describe('the origins of a key', () => {
     });
     const edited = await ann('PATCH', path, { body: { access: access(origins(51)) } });
     expectProblem(edited, 422, 'invalid_fields');
+    // A client may send back all of what it has read.
+    const again = { name: 'c', access: made.body.access };
+    expect((await ann('PATCH', path, { body: again })).body).toMatchObject(again);
     expectProblem(await create(operator, { access: access(origins(501)) }), 422, 'invalid_fields');
+  });
+
+  it('are as many as OWNER_ORIGINS_PER_KEY says', async () => {
+    await open({ OWNER_ORIGINS_PER_KEY: '2' });
+    const ann = await person('ann');
+    const clientTokens = { allowedOrigins: origins(3) };
+    for (const more of [access(origins(3)), { clientTokens }]) {
+      const refused = await create(ann, { access: more });
+      expectProblem(refused, 422, 'invalid_fields');
+      expect(refused.body.problems).toMatchObject([
+        { value: '3 origins', reason: 'a key may list at most 2 origins' },
+      ]);
+    }
+    expect((await create(ann, { access: access(origins(2)) })).status).toBe(201);
+  });
+});
+
+describe('OWNER_RULE_BYTES_PER_KEY', () => {
+  beforeEach(() => open({ OWNER_RULE_BYTES_PER_KEY: '200', PEOPLE_MAY_IMPORT: 'true' }));
+
+  const rules = (count: number) => [
+    { methods: ['get'], resources: Array.from({ length: count }, (_, at) => `/files/${at + 10}`) },
+  ];
+  const bytesOf = (value: unknown) => JSON.stringify(value).length;
+  const little = rules(6);
+  const tooMuch = rules(16);
+  const clientTokens = { allowedOrigins: ['https://a.example'] };
+
+  it('bounds the rules that an owner writes, on every way to write them', async () => {
+    expect([bytesOf(little) * 2 > 200, bytesOf(little) < 200, bytesOf(tooMuch) > 200]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    const ann = await person('ann');
+    const { id } = (await create(ann, { access: { rules: little } })).body;
+    const before = await state();
+    const refusals = [
+      ['access.rules', bytesOf(tooMuch), await create(ann, { access: { rules: tooMuch } })],
+      [
+        'access.clientTokens.rules',
+        bytesOf(tooMuch),
+        await create(ann, { access: { clientTokens: { ...clientTokens, rules: tooMuch } } }),
+      ],
+      [
+        'access.rules',
+        2 * bytesOf(little),
+        await create(ann, {
+          access: { rules: little, clientTokens: { ...clientTokens, rules: little } },
+        }),
+      ],
+      [
+        'access.rules',
+        bytesOf(tooMuch),
+        await ann('PATCH', `/keys/${id}`, { body: { access: { rules: tooMuch } } }),
+      ],
+      [
+        'access.rules',
+        2 * bytesOf(little),
+        await ann('PATCH', `/keys/${id}`, {
+          body: { access: { clientTokens: { ...clientTokens, rules: little } } },
+        }),
+      ],
+      [
+        'keys[0].access.rules',
+        bytesOf(tooMuch),
+        await ann('POST', '/keys/import', {
+          body: {
+            keys: [{ name: 'a', token: 'legacy-token-of-22-chars', access: { rules: tooMuch } }],
+          },
+        }),
+      ],
+    ] as const;
+    for (const [path, bytes, refused] of refusals) {
+      expectProblem(refused, 422, 'invalid_fields');
+      expect(refused.body.problems).toEqual([
+        {
+          path,
+          value: `${bytes} bytes`,
+          reason:
+            'the rules that your account writes into a key may have at most 200 bytes as JSON',
+          fix: 'Cover several paths with one, such as "/files/*", use several keys, or ask the operator',
+        },
+      ]);
+    }
+    expect(await state()).toEqual(before);
+  });
+
+  it('does not bind the operator, whose rules an owner may keep', async () => {
+    const made = await create(operator, { owner: 'ann', access: { rules: tooMuch } });
+    expect(made.status).toBe(201);
+    const ann = await person('ann');
+    const path = `/keys/${made.body.id}`;
+    for (const body of [
+      { name: 'b' },
+      { name: 'c', access: made.body.access },
+      { access: { clientTokens } },
+      { access: { rules: little } },
+    ]) {
+      const edited = await ann('PATCH', path, { body });
+      expect(edited.status, edited.text).toBe(200);
+    }
+    expectProblem(
+      await ann('PATCH', path, { body: { access: { rules: tooMuch } } }),
+      422,
+      'invalid_fields',
+    );
   });
 });
 

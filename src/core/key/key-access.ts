@@ -56,6 +56,19 @@ export type AccessResult =
   | { readonly ok: true; readonly access: KeyAccess }
   | ({ readonly ok: false } & FoundProblems);
 
+/** How much of a key's access its writer may fill. */
+export interface AccessBounds {
+  readonly originsPerKey: number;
+  /** Bytes of the JSON of a key's rules, those of its client tokens included. */
+  readonly ruleBytesPerKey: number;
+}
+
+/** The bounds of the operator: those of every key, and none of an owner's. */
+export const operatorBounds: AccessBounds = {
+  originsPerKey: ORIGINS_PER_KEY,
+  ruleBytesPerKey: Number.POSITIVE_INFINITY,
+};
+
 // Values are quoted back, but never so much that an answer grows with the request.
 const QUOTE_MAX_LENGTH = 200;
 const RESOURCE_MAX_LENGTH = 512;
@@ -69,7 +82,7 @@ const methods = ['*', ...ROUTE_METHODS.map((method) => method.toLowerCase())];
  */
 export function checkAccess(
   requested: RequestedAccess | null | undefined,
-  originsPerKey = ORIGINS_PER_KEY,
+  { originsPerKey, ruleBytesPerKey }: AccessBounds = operatorBounds,
 ): AccessResult {
   const problems = new ProblemList();
   const cors = requested?.cors ?? null;
@@ -88,6 +101,7 @@ export function checkAccess(
       fix: 'Remove access.clientTokens, or create a backend key for them',
     }));
   }
+  checkRuleBytes(rules, clientTokens?.rules ?? null, ruleBytesPerKey, problems);
   const fullAccess = cors?.fullAccess === true;
   if (fullAccess && rules) {
     problems.add(() => ({
@@ -201,20 +215,42 @@ export function checkRules(
       resources: [...new Set(resources)],
     };
   });
-  checkSegments(checked, problems);
+  checkSegments(checked, place, problems);
   return checked;
 }
 
 /** Bounds the work of compiling a key's rules, which a request may have to wait for. */
-function checkSegments(rules: readonly AccessRule[], problems: ProblemList): void {
+function checkSegments(rules: readonly AccessRule[], path: string, problems: ProblemList): void {
   const resources = rules.flatMap((rule) => rule.resources);
-  const segments = resources.reduce((sum, path) => sum + path.split('/').length - 1, 0);
+  const segments = resources.reduce((sum, resource) => sum + resource.split('/').length - 1, 0);
   if (segments <= RULE_SEGMENTS_PER_KEY) return;
   problems.add(() => ({
-    path: 'access.rules',
+    path,
     value: `${segments} segments`,
     reason: `the paths of a key's rules may have at most ${RULE_SEGMENTS_PER_KEY} segments together`,
     fix: 'Cover several paths with one, such as "/files/*" or "/api/asset/:id", or use several keys',
+  }));
+}
+
+/**
+ * Bounds what the rules of a key take together in D1, in KV, in the audit and in memory. The problem is at
+ * the longer list.
+ */
+function checkRuleBytes(
+  rules: readonly AccessRule[] | null,
+  clientRules: readonly AccessRule[] | null,
+  most: number,
+  problems: ProblemList,
+): void {
+  // Valid rules are ASCII, so that characters are bytes.
+  const bytesOf = (list: readonly AccessRule[] | null) => (list ? JSON.stringify(list).length : 0);
+  const bytes = bytesOf(rules) + bytesOf(clientRules);
+  if (bytes <= most) return;
+  problems.add(() => ({
+    path: bytesOf(rules) >= bytesOf(clientRules) ? 'access.rules' : 'access.clientTokens.rules',
+    value: `${bytes} bytes`,
+    reason: `the rules that your account writes into a key may have at most ${most} bytes as JSON`,
+    fix: 'Cover several paths with one, such as "/files/*", use several keys, or ask the operator',
   }));
 }
 

@@ -8,8 +8,8 @@
 import type { Context } from 'hono';
 import type { HonoBase } from 'hono/hono-base';
 import type { FieldProblem } from '../../../core/field-problem.ts';
+import { operatorBounds } from '../../../core/key/key-access.ts';
 import { shownName } from '../../../core/key/key-name.ts';
-import { ORIGINS_PER_KEY } from '../../../core/limits.ts';
 import { type KeyDocument, readNewKey } from '../../documents.ts';
 import type { Guards } from '../access/guards.tsx';
 import { NoticePage } from '../access/sign-in.tsx';
@@ -359,7 +359,7 @@ function otherProblems(
   mistakes: readonly FieldProblem[],
   nowMs: number,
 ): readonly FieldProblem[] {
-  const reading = readNewKey(document, { owner: null, originsPerKey: ORIGINS_PER_KEY, nowMs });
+  const reading = readNewKey(document, { owner: null, ...operatorBounds, nowMs });
   if (reading.ok) return [];
   return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
 }
