@@ -1,5 +1,5 @@
 /**
- * The JSON documents of the key-management API: what comes in, checked, and what goes out.
+ * The JSON documents of the key-management API: requests, which are checked, and answers.
  *
  * The schemas say what the structure is, for reading and for the OpenAPI document alike;
  * `core/key/key-access.ts` says what an access may hold. Both are reported together, so that one answer
@@ -86,7 +86,7 @@ const expiresAtSchema = v.pipe(
   ),
 );
 
-/** What is asked of a key when it is made, by creating or importing it. */
+/** The members of a new key, created or imported. */
 export const newKeyEntries = {
   name: nameSchema,
   owner: v.nullish(ownerSchema),
@@ -266,7 +266,7 @@ export interface KeyEdit {
   readonly suspended?: boolean;
 }
 
-/** What a caller may write into keys. */
+/** The bounds of a caller who writes keys. */
 export interface KeyBounds extends AccessBounds {
   /** The owner whose keys alone the caller may write; `null`: the operator writes. */
   readonly owner: string | null;
@@ -312,7 +312,7 @@ export function readNewKeyAs<
   return failed(found);
 }
 
-/** Whether a document names another owner than the one whose keys the caller may write. */
+/** Tells whether a document names another owner than the one whose keys the caller may write. */
 function isOfOtherOwner(document: unknown, bounds: KeyBounds): boolean {
   const owner = isObject(document) ? document['owner'] : null;
   return bounds.owner !== null && typeof owner === 'string' && owner !== bounds.owner;
@@ -391,7 +391,7 @@ function mergeAccess(document: unknown, key: ManagedKey): unknown {
   return { ...document, access: applyMergePatch(toAccessDocument(key), document['access']) };
 }
 
-/** Whether a patch gives some part of the access another list of this name than the key has. */
+/** Tells whether a patch gives some part of the access another list of this name than the key has. */
 function changesMember(
   document: unknown,
   key: ManagedKey,
@@ -491,12 +491,12 @@ export function toMs(time: string | null | undefined): number | null {
   return time == null ? null : parseTime(time);
 }
 
-/** Whether a text can be an owner. */
+/** Tells whether a text can be an owner. */
 export function isOwner(text: string): boolean {
   return text.length <= OWNER_MAX_LENGTH && ownerPattern.test(text);
 }
 
-/** Fields of a key that nobody can change, so that they are no misspelling. */
+/** Fields of a key that no caller can change, so that they are no misspelling. */
 const fixedFields = [
   'id',
   'owner',
@@ -546,7 +546,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether a time can be written with a year of four digits in UTC, as all of ours are. */
+/** Tells whether a time can be written with a year of four digits in UTC, as all of ours are. */
 function isInFourDigits(time: string): boolean {
   const ms = parseTime(time);
   return ms !== null && /^\d{4}-/.test(new Date(ms).toISOString());

@@ -234,7 +234,7 @@ async function listKeys({ management, caller, query }: Call): Promise<OperationR
   const reading = readQuery(listQuerySchema, query);
   if (!reading.ok) return refusal(invalidFields(reading));
   const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
-  // Nobody else's key is there for a person, so no other owner has any.
+  // A person sees their own keys alone, so that no other owner has any.
   if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
   // One more than asked for tells whether there is a next page.
   const keys = await management.store.keys.list({
@@ -385,7 +385,7 @@ export async function changeKey(
   );
 }
 
-/** The key of an id that the caller may see; `null` when there is none. */
+/** Returns the key of an id if the caller may see it, and `null` otherwise. */
 export async function findKey(
   { management, caller }: Context,
   id: string,
@@ -396,12 +396,12 @@ export async function findKey(
   return key !== null && isVisible(key, caller) ? key : null;
 }
 
-/** Whether a caller may know that there is this key. */
+/** Tells whether a caller may know that there is this key. */
 export function isVisible(key: Pick<ShownKey, 'owner'>, caller: Context['caller']): boolean {
   return caller.owner === null || key.owner === caller.owner;
 }
 
-/** The one answer for ids of nobody, of others, and of revoked keys. */
+/** The one answer for ids that are unknown, of other owners, or of revoked keys. */
 export function noSuchKey(id: string) {
   return problem(
     'not_found',
@@ -421,7 +421,7 @@ export function boundsOf({ management, caller: { owner } }: Context): KeyBounds 
   return { owner, originsPerKey, ruleBytesPerKey, nowMs: management.now() };
 }
 
-/** What the audit says of a change beside the change. */
+/** Returns the note for the audit that accompanies a change. */
 export function noteOf(
   { management, caller, requestId }: Context,
   atMs: number,
@@ -471,7 +471,7 @@ function applyEdit(key: ShownKey, { access, ...rest }: KeyEdit, nowMs: number): 
   return { ...key, ...access, ...rest, updatedAtMs: nowMs, version: key.version + 1 };
 }
 
-/** Whether an edit changes nothing, so that there is nothing to write. */
+/** Tells whether an edit changes nothing, so that there is nothing to write. */
 function isSameState(left: ShownKey, right: ShownKey): boolean {
   return toAuditDocument(left) === toAuditDocument(right);
 }

@@ -34,7 +34,7 @@ export const NAME_MAX_LENGTH = 200;
 /** Longest text that is searched for in names, in characters. */
 export const SEARCH_MAX_LENGTH = 200;
 
-/** Longest time that a rolled token goes on, in seconds. */
+/** Longest time for which a rolled token remains valid, in seconds. */
 export const GRACE_MAX_SECONDS = 30 * 24 * 60 * 60;
 /** Shortest token that an owner may import, in characters: 128 random bits in base64url. */
 export const OWNER_TOKEN_MIN_LENGTH = 22;

@@ -1,5 +1,5 @@
 /**
- * What an endpoint of the management API is: its place, its documents, and what it does.
+ * The type of an endpoint of the management API: its place, its documents, and its handler.
  *
  * The router and the OpenAPI document are made from the same list of these, so that neither knows an
  * endpoint that the other does not.
@@ -20,7 +20,7 @@ import type { People } from './people.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Schema } from './read-document.ts';
 
-/** What management is made of. */
+/** The parts of management. */
 export interface Management {
   readonly store: AdminStore;
   /** For what the gateway would find; look-ups are explained, not made. */
@@ -32,9 +32,9 @@ export interface Management {
   readonly people: People | null;
   /** Counts wrong admin tokens. */
   readonly guesses: GuessLimit;
-  /** What an owner who signs in may do. The operator is not bound. */
+  /** The quotas of an owner who signs in. The operator is not bound. */
   readonly ownerLimits: Omit<OwnerQuota, 'owner'>;
-  /** What an owner who signs in may write into a key. */
+  /** The bounds of a key that such an owner writes. */
   readonly ownerBounds: AccessBounds;
   readonly peopleMayImport: boolean;
   /** `null`: reports of leaked tokens are answered 404. */
@@ -43,7 +43,7 @@ export interface Management {
   /** The deployment's restricted routes, as a list and ready to be asked. */
   readonly restrictedRoutes: RouteList;
   readonly restrictedTable: RouteTable;
-  /** Routes that need no key; `null`: there are none. */
+  /** Routes that need no key; `null`: no route does without. */
   readonly publicTable: RouteTable | null;
   /** The value of `Access-Control-Expose-Headers`. */
   readonly exposed: string;
@@ -69,7 +69,7 @@ export interface Management {
   ) => Promise<void>;
 }
 
-/** What was counted. Rejects when D1 cannot be reached. */
+/** Reads the counts. Rejects when D1 cannot be reached. */
 export interface UsageReader {
   /** From a day on, YYYY-MM-DD, oldest first. */
   usageOf(keyId: string, sinceDay: string): Promise<readonly DailyUsage[]>;
@@ -82,7 +82,7 @@ export interface RequestParts {
   readonly requestId: string;
   /** Continues work after the response, as `waitUntil` does. */
   readonly runInBackground: (work: Promise<unknown>) => void;
-  /** Whether the page asks, in the name of somebody whom it has let in itself. Default: false. */
+  /** The page asks, in the name of a person whom it has signed in. Default: false. */
   readonly isFromPage?: boolean;
 }
 
@@ -111,7 +111,7 @@ export interface Answer<Body = AnswerDocument | readonly AnswerDocument[] | null
   readonly body: Body;
 }
 
-/** What an endpoint comes to: an answer, or the problem. It throws only when something of ours fails. */
+/** The result of an endpoint: an answer, or the problem. A handler throws only if a part of ours fails. */
 export type OperationResult = Answer | Refusal;
 
 /** A refusal as a value. */
@@ -140,14 +140,14 @@ export interface Operation {
     readonly maxBytes: number;
     /** Default: `application/json`. */
     readonly mediaTypes?: readonly string[];
-    /** Whether the body may be absent. */
+    /** The body may be absent. */
     readonly isOptional?: boolean;
   };
-  /** Whether the request may carry an Idempotency-Key. */
+  /** The request may carry an Idempotency-Key. */
   readonly isIdempotent?: boolean;
-  /** Whether the request may carry If-None-Match, and is then answered 304. */
+  /** The request may carry If-None-Match, and is then answered 304. */
   readonly isCacheable?: boolean;
-  /** Whether the request may carry If-Match and If-None-Match. */
+  /** The request may carry If-Match and If-None-Match. */
   readonly isConditional?: boolean;
   readonly answer: {
     readonly status: Answer['status'];

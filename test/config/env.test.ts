@@ -72,7 +72,7 @@ const refused: readonly RefusedRow[] = [
     { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /not a JSON object/ },
   ],
   [
-    'keys of GitHub of which there are none',
+    'an empty list of keys of GitHub',
     { GITHUB_SECRET_SCANNING_KEYS: { public_keys: [] } },
     { name: 'GITHUB_SECRET_SCANNING_KEYS', value: null, reason: /holds no key/ },
   ],
@@ -536,13 +536,13 @@ describe('readConfig()', () => {
   test.each([
     ['request', {}],
     ['key', { ASSERTION: 'key' }],
-  ])('signs once a %s where it is told so', (mode, more) => {
+  ])('signs once a %s if it is set so', (mode, more) => {
     const config = configOf({ ASSERTION_KEYS: assertionKeys, ...more });
     expect(config.assertion?.mode).toBe(mode);
     expect(config.assertion?.keys).toHaveLength(1);
   });
 
-  test('signs nothing where it is told so, whatever the keys', () => {
+  test('signs nothing if it is set so, whatever the keys', () => {
     expect(configOf({ ASSERTION: 'off', ASSERTION_KEYS: 'anything' }).assertion).toBeNull();
   });
 
@@ -638,7 +638,7 @@ describe('readConfig()', () => {
   });
 });
 
-/** What has the shape of a list of routes, with anything in it. */
+/** Values in the shape of a list of routes, with anything in it. */
 function aRouteList(): fc.Arbitrary<unknown> {
   const row = fc.record({ methods: fc.anything(), path: fc.anything() }, { requiredKeys: [] });
   return fc.record({

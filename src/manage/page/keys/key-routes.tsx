@@ -1,5 +1,5 @@
 /**
- * What can be done with a key: making it, and everything on its own page.
+ * The actions on a key: making it, and everything on its own page.
  *
  * Each action is one request to the management API, which checks, guards against a stale view, writes
  * and audits. What it refuses is shown where it was asked for.
@@ -40,7 +40,7 @@ import { curlFor, exampleEndpoint, TokenPanel } from './token-panel.tsx';
 
 type KeyWithToken = KeyDocument & { readonly token: string };
 
-/** What is said after an action, by the name that stands in the address. */
+/** The message after an action, by its name in the address. */
 const notices: Readonly<Record<string, string>> = {
   saved: 'The changes are saved. They hold everywhere within seconds.',
   unchanged: 'There was nothing to change.',
@@ -269,7 +269,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
     more: Pick<KeyPageState, 'notice' | 'failure' | 'problems' | 'confirmation'> & {
       /** The key as it was when the form was shown, where it has changed since. */
       readonly outdated?: Editable;
-      /** What the fields show instead of what the key says. */
+      /** Values of the fields in place of those of the key. */
       readonly editValues?: (key: KeyDocument) => KeyPageState['values'];
     },
     status = 200,
@@ -353,7 +353,7 @@ export function mountKeyRoutes(page: HonoBase, guards: Guards, dashboard: Dashbo
   }
 }
 
-/** What the API would say of a form with mistakes, in other places than theirs. */
+/** Returns the problems that the API would report for a form with mistakes, in other places than theirs. */
 function otherProblems(
   document: unknown,
   mistakes: readonly FieldProblem[],
@@ -405,7 +405,7 @@ function apiPathOf(context: Context): string {
   return `/keys/${encodeURIComponent(context.req.param('id') ?? '')}`;
 }
 
-/** What the explain form asks about; `null` when it was not sent. */
+/** Reads the question of the explain form; `null` if it was not sent. */
 function explainQueryOf(context: Context): ExplainQuery | null {
   const query = new URL(context.req.url).searchParams;
   const path = query.get('path');
