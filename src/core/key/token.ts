@@ -131,13 +131,11 @@ export async function mintingIdentityOf(
   token: string,
   tagKey: CryptoKey,
 ): Promise<MintingIdentity | null> {
-  const form = readTokenForm(token);
-  if (form.form !== 'ours' || form.kind !== 'backend') return null;
-  const randomPart = form.signed.slice(-RANDOM_LENGTH);
-  const kid = (await kidNameOf(randomPart)) + form.tag;
-  const prefix = form.signed.slice(0, form.signed.indexOf('_'));
-  if (!(await hasValidKidTag({ prefix, kid }, tagKey))) return null;
-  return { kid, publicKey: await publicKeyOf(randomPart) };
+  const backend = readBackendToken(token);
+  if (backend === null) return null;
+  const kid = await kidOf(backend.signed, tagKey);
+  if (!isSameTag(kid.slice(KID_NAME_LENGTH), backend.tag)) return null;
+  return { kid, publicKey: await publicKeyOf(backend.randomPart) };
 }
 
 /** A backend token of our form, ready to mint by itself. */
@@ -154,13 +152,26 @@ export async function mintingTokenOf(
   token: string,
   tagKey: CryptoKey,
 ): Promise<MintingToken | null> {
+  const backend = readBackendToken(token);
+  if (backend === null) return null;
+  const { prefix, randomPart, signed } = backend;
+  const kid = await kidOf(signed, tagKey);
+  return { prefix, randomPart, kid, publicKey: await publicKeyOf(randomPart) };
+}
+
+/** The parts of a backend token of our form; `null` for every other token. */
+function readBackendToken(token: string) {
   const form = readTokenForm(token);
   if (form.form !== 'ours' || form.kind !== 'backend') return null;
-  const randomPart = form.signed.slice(-RANDOM_LENGTH);
-  const named = await namedPartOf(form.signed);
-  const kid = named.slice(-KID_NAME_LENGTH) + (await tagOf(named, tagKey));
-  const prefix = form.signed.slice(0, form.signed.indexOf('_'));
-  return { prefix, randomPart, kid, publicKey: await publicKeyOf(randomPart) };
+  const { signed, tag } = form;
+  const prefix = signed.slice(0, signed.indexOf('_'));
+  return { prefix, randomPart: signed.slice(-RANDOM_LENGTH), signed, tag };
+}
+
+/** The name of a token in its client tokens, and the tag over it. */
+async function kidOf(signed: string, tagKey: CryptoKey): Promise<string> {
+  const named = await namedPartOf(signed);
+  return named.slice(-KID_NAME_LENGTH) + (await tagOf(named, tagKey));
 }
 
 /** The tagged part with the name of its client tokens in place of its random part. */
