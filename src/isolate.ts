@@ -58,8 +58,8 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       config,
       directory,
       usage: buildUsageCounter(env, config),
-      restrictedRoutes: restrictedTable,
-      publicRoutes: publicTable,
+      restrictedTable,
+      publicTable,
       assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
       limits: {
         failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),

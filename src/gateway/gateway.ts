@@ -21,9 +21,9 @@ export interface Gateway {
   readonly config: Config;
   readonly directory: KeyDirectory;
   readonly usage: UsageCounter;
-  readonly restrictedRoutes: RouteTable;
+  readonly restrictedTable: RouteTable;
   /** What may be called without a key; `null`: nothing. */
-  readonly publicRoutes: RouteTable | null;
+  readonly publicTable: RouteTable | null;
   /** `null`: the upstream gets no assertion. */
   readonly assertions: AssertionSigner | null;
   /** The rate limits; `null`: what it counts is not limited. */

@@ -206,8 +206,8 @@ async function explainRequest(call: Call): Promise<OperationResult> {
     exposed: management.exposed,
     additionalHeaders: management.additionalHeaders,
     forwardToken: management.forwardToken,
-    restrictedRoutes: management.restrictedTable,
-    publicRoutes: management.publicTable,
+    restrictedTable: management.restrictedTable,
+    publicTable: management.publicTable,
     nowMs: management.now(),
   });
   return answer(200, { keyId: subject.keyId, ...explanation });

@@ -38,7 +38,7 @@ function askWhenDirectorySays(recalled: KeyLookup | undefined, looked: KeyLookup
   let asked: StillAllowed | null = null;
   const gateway = {
     now: () => nowMs,
-    restrictedRoutes: anyRoute,
+    restrictedTable: anyRoute,
     directory: { recall: () => recalled, find: async () => looked },
     openConnections: {
       open: () => ({

@@ -26,7 +26,7 @@ export interface AuthorizationRequest {
   readonly method: string;
   readonly target: RequestTarget;
   /** The routes that a restricted key may call. */
-  readonly restrictedRoutes: Routes;
+  readonly restrictedTable: Routes;
   /** `null` when the request carries no Origin. */
   readonly origin: WebOrigin | null;
   readonly nowMs: number;
@@ -103,7 +103,7 @@ function decideRoute(request: AuthorizationRequest): Decision {
       route: null,
     };
   }
-  const route = matchRoute(key.routes ?? request.restrictedRoutes, method, target);
+  const route = matchRoute(key.routes ?? request.restrictedTable, method, target);
   if (!route || !isRestrictedQuery(target.query)) return deny(routeNotAllowed(request));
   if (key.client !== null && !matchRoute(key.client.bounds, method, target)) {
     return deny(routeNotAllowed(request));

@@ -63,9 +63,9 @@ export interface ExplainedRequest {
   readonly additionalHeaders: AdditionalHeaders;
   /** The setting `FORWARD_TOKEN`. */
   readonly forwardToken: boolean;
-  readonly restrictedRoutes: RouteTable;
+  readonly restrictedTable: RouteTable;
   /** Routes that need no key; `null`: no route does. */
-  readonly publicRoutes: RouteTable | null;
+  readonly publicTable: RouteTable | null;
   readonly nowMs: number;
 }
 

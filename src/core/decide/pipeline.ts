@@ -36,9 +36,9 @@ export interface RequestFacts {
 /** The route tables of a deployment. */
 export interface Rules {
   /** The routes that a restricted key may call. */
-  readonly restrictedRoutes: Pick<RouteTable, 'match'>;
+  readonly restrictedTable: Pick<RouteTable, 'match'>;
   /** The routes that need no key; `null`: no route does. */
-  readonly publicRoutes: RouteTable | null;
+  readonly publicTable: RouteTable | null;
 }
 
 /** The next step for a request before its key is known. */
@@ -54,11 +54,11 @@ export function decideBeforeKey(request: RequestFacts, rules: Rules): BeforeKey 
   // Before any look-up: a malformed origin is never echoed, logged or searched for.
   if (origin === 'malformed') return { step: 'refuse', rejection: invalidOrigin() };
   if (origin !== null && isPreflight({ method, origin, requestedMethod })) {
-    const route = matchPublicRoute(rules.publicRoutes, requestedMethod ?? '', target);
+    const route = matchPublicRoute(rules.publicTable, requestedMethod ?? '', target);
     return { step: 'preflight', origin, isPublic: route !== null };
   }
   // Before the key: a public route answers alike with, without and in spite of any credentials.
-  const route = matchPublicRoute(rules.publicRoutes, method, target);
+  const route = matchPublicRoute(rules.publicTable, method, target);
   if (route !== null) return { step: 'forward', route };
   return origin === null ? findKey : { step: 'find-key', origin };
 }
@@ -70,7 +70,7 @@ const findKey: BeforeKey = { step: 'find-key', origin: null };
 export function decideWithKey(
   key: Key,
   request: Pick<RequestFacts, 'method' | 'target'> & { readonly origin: WebOrigin | null },
-  rules: Pick<Rules, 'restrictedRoutes'>,
+  rules: Pick<Rules, 'restrictedTable'>,
   nowMs: number,
 ): Decision {
   const { method, target, origin } = request;
@@ -78,7 +78,7 @@ export function decideWithKey(
     key,
     method,
     target,
-    restrictedRoutes: rules.restrictedRoutes,
+    restrictedTable: rules.restrictedTable,
     origin,
     nowMs,
   });

@@ -37,7 +37,7 @@ function requestFor(asked: Asked): AuthorizationRequest {
     key,
     method,
     target: read,
-    restrictedRoutes: table,
+    restrictedTable: table,
     origin: origin === null ? null : anOrigin(origin),
     nowMs,
   };
@@ -518,7 +518,7 @@ describe('matchRoute()', () => {
     const request = requestFor({ target: '/api/stream/1' });
     const decision = authorize({
       ...request,
-      restrictedRoutes: { match: () => ({ template: '/api/task/{task}', path: '/api/task/2' }) },
+      restrictedTable: { match: () => ({ template: '/api/task/{task}', path: '/api/task/2' }) },
     });
     expect(decision).toMatchObject({ path: '/api/task/2', route: '/api/task/{task}' });
   });

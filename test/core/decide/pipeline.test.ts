@@ -7,8 +7,8 @@ import { compileRoutes } from '../../../src/core/routes/route-table.ts';
 import { anOrigin } from '../fixtures.ts';
 
 const aList = (path: string) => ({ routes: [{ methods: ['GET'], path }], reservedWords: {} });
-const publicRoutes = compileRoutes(aList('/public/{id}'));
-const restrictedRoutes = compileRoutes(aList('/api/asset/{id}'));
+const publicTable = compileRoutes(aList('/public/{id}'));
+const restrictedTable = compileRoutes(aList('/api/asset/{id}'));
 const app = anOrigin('https://app.example');
 
 const cases: [
@@ -56,7 +56,7 @@ const cases: [
 describe('decideBeforeKey()', () => {
   test.each(cases)('%s', (_name, { path, ...request }, step) => {
     const target = readTarget(`https://edge.example${path}`);
-    const next = decideBeforeKey({ ...request, target }, { publicRoutes, restrictedRoutes });
+    const next = decideBeforeKey({ ...request, target }, { publicTable, restrictedTable });
     const detail =
       next.step === 'refuse'
         ? ` ${next.rejection.code}`
