@@ -26,7 +26,15 @@ export interface KeyEditOptions {
   unsuspend?: boolean;
 }
 
-type Rules = NonNullable<NonNullable<EditKeyRequest['access']>['rules']>;
+type Access = NonNullable<EditKeyRequest['access']>;
+type Rules = NonNullable<Access['rules']>;
+/** The member `cors` of an access, whole. */
+interface Cors {
+  readonly allowedOrigins: string[];
+  readonly fullAccess: boolean;
+}
+
+const noOrigins: Cors = { allowedOrigins: [], fullAccess: false };
 
 /**
  * Returns the body of a PATCH: the fields that options change, and nothing else. Throws a `CommandError`
@@ -50,39 +58,46 @@ export function editFrom(
   return edit;
 }
 
-/** The whole access after the edit, with `null` for rules that go; `undefined`: it stays. */
+/** The whole access after the edit, with `null` for rules that are removed; `undefined`: no change. */
 function accessFrom(
   current: Key['access'],
   options: KeyEditOptions,
   rules: Rules | undefined,
-): NonNullable<EditKeyRequest['access']> | undefined {
-  const { origin, addOrigin, removeOrigin, fullAccess } = options;
-  const changesOrigins = (origin ?? addOrigin ?? removeOrigin) !== undefined;
-  const changesRules = options.rules === false || rules !== undefined;
-  if (!changesOrigins && fullAccess === undefined && !changesRules) return undefined;
+): Access | undefined {
+  const hasOrigins = changesOrigins(options);
+  const hasRules = options.rules === false || rules !== undefined;
+  if (!hasOrigins && !hasRules && options.fullAccess === undefined) return undefined;
   const isBackend = current?.cors === undefined;
-  if (isBackend && !changesOrigins && fullAccess !== undefined) {
-    const message = fullAccess
-      ? 'Cannot give a backend key full access: it calls everything anyway, unless it has rules, which --no-rules removes'
-      : 'Cannot restrict a backend key by --no-full-access: it calls everything, unless --rules says what';
-    throw usageError(message);
-  }
-  const access: NonNullable<EditKeyRequest['access']> = {};
-  // A backend key is sent the origins that were asked for too: the API says best why it gets none.
-  if (!isBackend || changesOrigins) {
-    const cors = current?.cors ?? { allowedOrigins: [], fullAccess: false };
-    access.cors = {
-      allowedOrigins: [
-        ...(origin ?? withoutOrigins(cors.allowedOrigins, removeOrigin ?? [])),
-        ...(addOrigin ?? []),
-      ],
-      fullAccess: fullAccess ?? cors.fullAccess,
-    };
-  }
-  // PATCH merges: what is absent would stay.
-  if (options.rules === false) access.rules = null;
-  else if ((rules ?? current?.rules) !== undefined) access.rules = rules ?? current?.rules ?? null;
+  if (isBackend && !hasOrigins) refuseFullAccess(options.fullAccess);
+  const access: Access = {};
+  // Origins are also sent for a backend key: the API explains best why it gets none.
+  if (!isBackend || hasOrigins) access.cors = corsFrom(current?.cors ?? noOrigins, options);
+  // PATCH merges, so rules that remain are sent too.
+  const remaining = options.rules === false ? null : (rules ?? current?.rules);
+  if (remaining !== undefined) access.rules = remaining;
   return access;
+}
+
+function changesOrigins({ origin, addOrigin, removeOrigin }: KeyEditOptions): boolean {
+  return (origin ?? addOrigin ?? removeOrigin) !== undefined;
+}
+
+/** Refuses `--full-access` and `--no-full-access`, which mean nothing for a backend key. */
+function refuseFullAccess(fullAccess: boolean | undefined): void {
+  if (fullAccess === undefined) return;
+  const message = fullAccess
+    ? 'Cannot give a backend key full access: it calls everything anyway, unless it has rules, which --no-rules removes'
+    : 'Cannot restrict a backend key by --no-full-access: it calls everything, unless --rules says what';
+  throw usageError(message);
+}
+
+/** The origins and the level of access after the edit. */
+function corsFrom(
+  current: Cors,
+  { origin, addOrigin = [], removeOrigin = [], fullAccess = current.fullAccess }: KeyEditOptions,
+): Cors {
+  const kept = origin ?? withoutOrigins(current.allowedOrigins, removeOrigin);
+  return { allowedOrigins: [...kept, ...addOrigin], fullAccess };
 }
 
 /**

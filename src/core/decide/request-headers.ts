@@ -152,8 +152,7 @@ export function fateOfHeader(name: string, additional: AdditionalHeaders): Heade
   if (name.includes('_') || isIdentifying(folded)) return 'dropped';
   if (isCredential(folded)) return folded === name ? 'credential' : 'dropped';
   if (folded !== name && (vouchedNames.has(folded) || folded.startsWith('cf-'))) return 'dropped';
-  if (listedNames.has(name) || startsWithOneOf(name, listedPrefixes)) return 'listed';
-  if (additional.names.has(name) || startsWithOneOf(name, additional.prefixes)) return 'listed';
+  if (isListed(name) || isAdditional(name, additional)) return 'listed';
   return networkNames.has(name) || startsWithOneOf(name, networkPrefixes) ? 'network' : 'unlisted';
 }
 
@@ -187,6 +186,14 @@ export function isReported(fate: HeaderFate): boolean {
 
 function isCredential(folded: string): boolean {
   return credentialNames.has(folded) || folded.startsWith(credentialPrefix);
+}
+
+function isListed(name: string): boolean {
+  return listedNames.has(name) || startsWithOneOf(name, listedPrefixes);
+}
+
+function isAdditional(name: string, { names, prefixes }: AdditionalHeaders): boolean {
+  return names.has(name) || startsWithOneOf(name, prefixes);
 }
 
 function startsWithOneOf(name: string, prefixes: readonly string[]): boolean {
