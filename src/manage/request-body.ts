@@ -9,55 +9,66 @@ import { problem } from './problems.ts';
 /** The body as text and as what it holds, or why it cannot be read. */
 export type BodyReading =
   | { readonly ok: true; readonly text: string; readonly document: unknown }
-  | {
-      readonly ok: false;
-      readonly problem: Problem;
-      readonly headers?: Readonly<Record<string, string>>;
-    };
+  | Unread;
+
+/** Why a body cannot be read, with the headers that the response gets for it. */
+interface Unread {
+  readonly ok: false;
+  readonly problem: Problem;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 const JSON_TYPE = 'application/json';
 
+/** The bounds and the form of the body of an endpoint. */
+interface BodyOptions {
+  readonly maxBytes: number;
+  /** Replaces a body that is absent; without it, a body is required. */
+  readonly absent?: unknown;
+  readonly mediaTypes?: readonly string[];
+}
+
 /**
- * Reads a body. `absent` stands in for a body that is not there at all; without it, one has to be.
- * Answers 415, 413 or 400 when there is none that can be read. Nothing of the body is quoted, since
+ * Reads a body. Returns the 415, 413 or 400 if it cannot be read. Nothing of the body is quoted, because
  * it may hold a token.
  */
-export async function readBody(
-  request: Request,
-  options: {
-    readonly maxBytes: number;
-    readonly absent?: unknown;
-    readonly mediaTypes?: readonly string[];
-  },
-): Promise<BodyReading> {
-  const { maxBytes, mediaTypes = [JSON_TYPE] } = options;
-  const [essence = '', ...parameters] = (request.headers.get('content-type') ?? '').split(';');
-  const mediaType = essence.trim().toLowerCase();
-  const isDeclared = mediaTypes.includes(mediaType);
-  const mayBeAbsent = options.absent !== undefined && mediaType === '';
-  if (!isDeclared && !mayBeAbsent) return unread(unsupported(mediaType));
-  const charset = charsetIn(parameters);
-  if (charset !== null && !/^utf-?8$/.test(charset)) return unread(unsupportedCharset(charset));
-  const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
-  const isCompressed = coding === 'gzip' || coding === 'x-gzip';
-  if (!isCompressed && coding !== '' && coding !== 'identity') {
-    // https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
-    return { ...unread(unsupportedCoding(coding)), headers: { 'Accept-Encoding': 'gzip' } };
-  }
+export async function readBody(request: Request, options: BodyOptions): Promise<BodyReading> {
+  const { maxBytes, absent } = options;
+  const declared = readDeclaration(request.headers, options);
+  if (!declared.ok) return declared;
 
   const received = await readBytes(request, maxBytes);
   if (received === null) return unread(bodyTooLarge(maxBytes));
-  const inflated = isCompressed ? await inflate(received, maxBytes) : received;
-  if (inflated === 'malformed') {
+  const bytes = declared.isCompressed ? await inflate(received, maxBytes) : received;
+  if (bytes === 'malformed') {
     return unread(problem('malformed_json', 'Cannot read the body: it is not gzip'));
   }
-  const bytes = inflated;
   if (bytes === null) return unread(bodyTooLarge(maxBytes));
-  if (bytes.length === 0 && options.absent !== undefined) {
-    return { ok: true, text: '', document: options.absent };
-  }
-  if (!isDeclared) return unread(unsupported(mediaType));
+  if (bytes.length === 0 && absent !== undefined) return { ok: true, text: '', document: absent };
+  if (!declared.hasType) return unread(unsupported(''));
   return readJson(bytes);
+}
+
+/** Reads what the headers say of the body: its type, its charset and its coding. */
+function readDeclaration(
+  headers: Headers,
+  { absent, mediaTypes = [JSON_TYPE] }: BodyOptions,
+): { readonly ok: true; readonly hasType: boolean; readonly isCompressed: boolean } | Unread {
+  const [essence = '', ...parameters] = (headers.get('content-type') ?? '').split(';');
+  const mediaType = essence.trim().toLowerCase();
+  const hasType = mediaTypes.includes(mediaType);
+  // A body that is absent has no type either.
+  const mayBeAbsent = absent !== undefined && mediaType === '';
+  if (!hasType && !mayBeAbsent) return unread(unsupported(mediaType));
+  const charset = charsetIn(parameters);
+  if (charset !== null && !/^utf-?8$/.test(charset)) return unread(unsupportedCharset(charset));
+  const coding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  const isCompressed = coding === 'gzip' || coding === 'x-gzip';
+  if (isCompressed || coding === '' || coding === 'identity') {
+    return { ok: true, hasType, isCompressed };
+  }
+  // https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
+  return { ...unread(unsupportedCoding(coding)), headers: { 'Accept-Encoding': 'gzip' } };
 }
 
 /** The JSON in the bytes of a body, or the 400 for bytes that hold none. Nothing of them is quoted. */
@@ -128,7 +139,7 @@ export function bodyTooLarge(maxBytes: number): Problem {
   );
 }
 
-function unread(refusal: Problem): Extract<BodyReading, { ok: false }> {
+function unread(refusal: Problem): Unread {
   return { ok: false, problem: refusal };
 }
 
