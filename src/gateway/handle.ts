@@ -14,7 +14,7 @@ import { clientTokenExpired, invalidKey } from '../core/decide/authorize.ts';
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
-import { clientNetwork, type RateLimitPolicy } from '../core/decide/rate-limit.ts';
+import { clientNetwork } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import {
   EDGE_SUBPROTOCOL,
@@ -25,9 +25,10 @@ import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
+import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
-import type { Facts, Gateway } from './gateway.ts';
+import type { Facts, Gateway, Limit } from './gateway.ts';
 import { holdToKey, isLongLived } from './hold-to-key.ts';
 import { edgeOrigin, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
@@ -38,7 +39,7 @@ import {
   respondWithRejection,
 } from './refuse.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
-import { discardAhead, type FoundAhead, findKey, isConfirmed } from './speculate.ts';
+import { type Ahead, discardAhead, type FoundAhead, findKey, isConfirmed } from './speculate.ts';
 import { rejectTransport } from './transport.ts';
 import { rewriteResponseHeaders } from './upstream-response.ts';
 
@@ -96,48 +97,65 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   if (known !== undefined) scope.keyTiming = fromMemory;
   if (found.outcome !== 'found') {
     discardAhead(ahead, facts);
-    if (found.outcome === 'unavailable') {
-      return respondWithRejection(gateway, facts, unavailable(), null);
-    }
-    const rejection = found.code ? clientTokenExpired() : invalidKey(found.cause);
-    return respondToBadCredentials(gateway, facts, rejection);
+    return respondWithoutKey(gateway, facts, found);
   }
 
-  const { method } = request;
-  const asked = { method, target: facts.target, origin };
+  const { key, isStale } = found;
+  const caller: KeyHolder = { key, isStale, token: bearer.token };
+  const asked = { method: request.method, target: facts.target, origin };
   // After a look-up, time has passed: the key may have expired meanwhile.
   const nowMs = known === undefined ? gateway.now() : scope.nowMs;
-  const decision = decideWithKey(found.key, asked, gateway, nowMs);
-  const caller: KeyHolder = {
-    key: found.key,
-    isStale: found.isStale,
-    token: bearer.token,
-  };
+  const decision = decideWithKey(key, asked, gateway, nowMs);
   if (!decision.allowed) {
     discardAhead(ahead, facts);
     return respondWithRejection(gateway, facts, decision.rejection, caller);
   }
-  if (isConfirmed(ahead, found)) {
-    const sent = await ahead.sent;
-    if (sent === 'limited') return respondTooMany(gateway, facts, caller);
-    scope.startDeferredWrites();
-    if (origin !== null) gateway.directory.writeWaitingCopies(origin, scope);
-    return deliver(gateway, facts, caller, ahead.allowed, sent);
-  }
-  discardAhead(ahead, facts);
-  // A request counts once, also if it is forwarded again.
-  const limit = ahead === null ? gateway.limits.keys : null;
-  if (limit !== null && !(await limit.take(found.key.id))) {
-    return respondTooMany(gateway, facts, caller);
-  }
-  const perVisitor = found.key.client === null ? null : gateway.limits.clients;
-  if (perVisitor !== null && !(await perVisitor.take(visitorOf(facts, found.key)))) {
-    return respondWithRejection(gateway, facts, tooManyRequests(perVisitor.policy), caller);
-  }
+  if (isConfirmed(ahead, found)) return deliver(gateway, facts, caller, ahead);
 
+  discardAhead(ahead, facts);
+  // Without limits, no request waits here.
+  for (const { limit, name } of limitsFor(gateway, facts, key, ahead !== null)) {
+    if (!(await limit.take(name))) return respondTooMany(gateway, facts, caller, limit);
+  }
+  startWrites(gateway, facts);
+  return forwardFor(gateway, facts, caller, decision);
+}
+
+/** Refuses a request whose token has no live key, or whose key cannot be looked up. */
+function respondWithoutKey(
+  gateway: Gateway,
+  facts: Facts,
+  found: Exclude<KeyLookup, FoundKey>,
+): Promise<Response> {
+  if (found.outcome === 'unavailable') {
+    return respondWithRejection(gateway, facts, unavailable(), null);
+  }
+  const rejection = found.code ? clientTokenExpired() : invalidKey(found.cause);
+  return respondToBadCredentials(gateway, facts, rejection);
+}
+
+/**
+ * The limits that a request counts against, in the order in which they are asked. A request counts once
+ * for its key, also if it is forwarded again: `isCounted`.
+ */
+function limitsFor(
+  { limits: { keys, clients } }: Gateway,
+  facts: Facts,
+  key: Key,
+  isCounted: boolean,
+): readonly { readonly limit: Limit; readonly name: string }[] {
+  const asked = [];
+  if (keys !== null && !isCounted) asked.push({ limit: keys, name: key.id });
+  if (clients !== null && key.client !== null) {
+    asked.push({ limit: clients, name: visitorOf(facts, key) });
+  }
+  return asked;
+}
+
+/** Starts the writes to KV that wait until the request is allowed. */
+function startWrites(gateway: Gateway, { origin, scope }: Facts): void {
   scope.startDeferredWrites();
   if (origin !== null) gateway.directory.writeWaitingCopies(origin, scope);
-  return forwardFor(gateway, facts, caller, decision);
 }
 
 /** Looks a key up, and takes the time of it. */
@@ -164,15 +182,20 @@ async function forwardFor(
 }
 
 /** Delivers the response to a request that was forwarded before its key was confirmed. */
-function deliver(
+async function deliver(
   gateway: Gateway,
   facts: Facts,
   caller: KeyHolder,
-  allowed: AllowedRequest,
-  sent: Sent,
+  ahead: Ahead,
 ): Promise<Response> {
+  const sent = await ahead.sent;
+  if (sent === 'limited') {
+    // Only the limit of the key ends it.
+    return respondTooMany(gateway, facts, caller, gateway.limits.keys!);
+  }
+  startWrites(gateway, facts);
   gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
-  return respond(gateway, facts, caller, allowed, sent);
+  return respond(gateway, facts, caller, ahead.allowed, sent);
 }
 
 async function respond(
@@ -287,15 +310,14 @@ function unavailable(): Rejection {
   });
 }
 
-function respondTooMany(gateway: Gateway, facts: Facts, caller: KeyHolder): Promise<Response> {
-  // Only a limit refuses for too many requests.
-  return respondWithRejection(gateway, facts, tooManyRequests(gateway.limits.keys!.policy), caller);
-}
-
-function tooManyRequests(policy: RateLimitPolicy): Rejection {
-  return reject(
-    'rate_limited',
-    'Cannot forward another request with this API key: its rate limit is reached. Wait, then send requests more slowly',
-    { limit: policy },
-  );
+function respondTooMany(
+  gateway: Gateway,
+  facts: Facts,
+  caller: KeyHolder,
+  { policy }: Limit,
+): Promise<Response> {
+  const detail =
+    'Cannot forward another request with this API key: its rate limit is reached. Wait, then send requests more slowly';
+  const rejection = reject('rate_limited', detail, { limit: policy });
+  return respondWithRejection(gateway, facts, rejection, caller);
 }
