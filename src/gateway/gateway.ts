@@ -1,5 +1,5 @@
 /**
- * What the gateway is made of, and what it reads off a request. Types alone.
+ * The parts of the gateway, and the facts that it reads from a request. Only types.
  */
 
 import type { Config } from '../config/config.ts';
@@ -16,13 +16,13 @@ import type { AssertionSigner } from './assertion.ts';
 import type { OpenConnections } from './open-connections.ts';
 import type { HeaderFilter } from './request-headers.ts';
 
-/** What the gateway is made of. One isolate has one. */
+/** The parts of the gateway. Each isolate has one. */
 export interface Gateway {
   readonly config: Config;
   readonly directory: KeyDirectory;
   readonly usage: UsageCounter;
   readonly restrictedTable: RouteTable;
-  /** What may be called without a key; `null`: nothing. */
+  /** The routes that need no key; `null`: every route needs one. */
   readonly publicTable: RouteTable | null;
   /** `null`: the upstream gets no assertion. */
   readonly assertions: AssertionSigner | null;
@@ -35,9 +35,9 @@ export interface Gateway {
     /** Requests with client tokens, by key and visitor. */
     readonly clients: Limit | null;
   };
-  /** Whether the management page is on the hosts that the gateway serves. */
+  /** `true` if the management page is on the hosts that the gateway serves. */
   readonly sharesPageHost: boolean;
-  /** Whether `UPSTREAM_URL` has a path. */
+  /** `true` if `UPSTREAM_URL` has a path. */
   readonly hasBasePath: boolean;
   /** The value of `Access-Control-Expose-Headers`. */
   readonly exposed: string;
@@ -46,7 +46,7 @@ export interface Gateway {
   /** Connections that end with their key; `null`: they are passed through. */
   readonly openConnections: OpenConnections | null;
   readonly fetch: typeof fetch;
-  /** Whether what `fetch` asks goes on until its signal says stop: code of this Worker does. */
+  /** `true` if a request of `fetch` continues until its signal aborts, as code of this Worker does. */
   readonly needsSignal: boolean;
   readonly now: () => number;
   readonly newRequestId: () => string;
@@ -63,11 +63,11 @@ export interface Limit {
 
 /** A rate limit that remembers for a short time which names it has refused. */
 export interface FailureLimit extends Limit {
-  /** Returns whether it refused this name lately. Counts nothing. */
+  /** Returns whether it refused this name recently. Counts nothing. */
   hasRefused(name: string): boolean;
 }
 
-/** What is read off a request once, before any decision. */
+/** The facts that are read from a request once, before any decision. */
 export interface Facts {
   readonly request: Request;
   readonly requestId: string;

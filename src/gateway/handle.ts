@@ -256,7 +256,7 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
   return `${key ?? ''}edge;dur=${sentAtMs - nowMs}, upstream;dur=${answeredAtMs - sentAtMs}`;
 }
 
-/** What a visitor is counted under: the key and the `sub` of the client token, or else the network. */
+/** The name under which a visitor is counted: the key with the `sub` of the client token, or with the network. */
 function visitorOf({ request }: Facts, { id, client }: Key): string {
   const subject = client?.subject ?? null;
   if (subject !== null) return `${id} sub ${subject}`;
@@ -265,7 +265,7 @@ function visitorOf({ request }: Facts, { id, client }: Key): string {
 
 const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';
 
-/** The subprotocols of a request for a WebSocket that are for the edge; `null`: there are none. */
+/** The subprotocols of a request for a WebSocket; `null` for other requests. */
 function offeredBy({ headers }: Request) {
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket') return null;
   return readSubprotocols(headers.get(SUBPROTOCOL_HEADER));

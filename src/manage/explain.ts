@@ -30,7 +30,7 @@ import { readBody } from './request-body.ts';
 const PATH_MAX_LENGTH = 8 * 1024;
 const ORIGIN_MAX_LENGTH = 1024;
 const HEADERS_MAX = 100;
-/** What a page with a key and a JSON body sends. */
+/** The headers that a page sends with a key and a JSON body. */
 const USUAL_HEADERS = ['authorization', 'content-type'];
 
 const explainSchema = v.pipe(
@@ -194,7 +194,7 @@ async function explainRequest(call: Call): Promise<OperationResult> {
     keyId === undefined ? await findByToken(call, token) : await findById(call, keyId);
   if (subject === null) return refusal(noSuchKey(keyId ?? ''));
 
-  // The runtime drops blanks around it, and an empty one cannot be told from none.
+  // The runtime drops blanks around it, and does not distinguish an empty one from an absent one.
   const originHeader = origin?.replace(/^[ \t]+|[ \t]+$/g, '') || null;
   const explanation = explain({
     method,
@@ -248,7 +248,7 @@ async function findById(call: Call, id: string): Promise<Found | null> {
   return key && { keyId: key.id, key: compile(call, key) };
 }
 
-/** What the gateway would find for a token, and, where it would find none, why. */
+/** Finds the key that the gateway would find for a token, or the reason if it would find no key. */
 async function findByToken(call: Call, token: string): Promise<Found> {
   const { store } = call.management;
   const form = readTokenForm(token);
@@ -287,7 +287,7 @@ function compile({ management }: Context, key: ManagedKey): Key {
   return compileKey(key, management.restrictedRoutes);
 }
 
-/** Whether some live key lists the origin, by D1's primary, and whether by name or by "*" alone. */
+/** Asks D1's primary whether some live key lists the origin, and if so, by name or only by "*". */
 async function registrationOf(
   { management }: Context,
   originHeader: string | null,

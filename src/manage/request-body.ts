@@ -90,7 +90,7 @@ function parse(text: string): BodyReading {
   }
 }
 
-/** Where parsing stopped, without the surroundings that the engine's message quotes. */
+/** The place at which parsing stopped, without the text around it that the engine's message quotes. */
 function placeOf(error: unknown, text: string): string {
   const message = String(error);
   if (message.includes('end of JSON')) return 'it ends too early';
@@ -100,7 +100,7 @@ function placeOf(error: unknown, text: string): string {
   return `it is malformed at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
 }
 
-/** The charset among the parameters of a media type; `null`: there is none. */
+/** Returns the charset among the parameters of a media type; `null` if it is absent. */
 function charsetIn(parameters: readonly string[]): string | null {
   for (const parameter of parameters) {
     const [, charset] = /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(parameter) ?? [];
@@ -143,7 +143,7 @@ function unread(refusal: Problem): Unread {
   return { ok: false, problem: refusal };
 }
 
-/** What gzip made smaller; `null` when it is longer than allowed. */
+/** Decompresses a body; `null` if it is longer than allowed. */
 async function inflate(
   compressed: Uint8Array<ArrayBuffer>,
   maxBytes: number,
@@ -161,7 +161,7 @@ export async function readBytes(
   request: Request,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  // What is left is not cancelled, but read away by whoever sends the refusal.
+  // The rest is not cancelled: the sender of the refusal reads and discards it.
   return collect(request.body?.values({ preventCancel: true }) ?? [], maxBytes);
 }
 

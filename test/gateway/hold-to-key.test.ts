@@ -1,4 +1,4 @@
-/** What an open connection asks the directory, and what it makes of the answer. */
+/** The questions that an open connection asks the directory, and the consequences of each answer. */
 
 import { describe, expect, test } from 'vitest';
 import { readTarget } from '../../src/core/routes/request-target.ts';

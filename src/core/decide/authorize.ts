@@ -132,9 +132,9 @@ export interface PublicRoute {
 }
 
 /**
- * The public route that a request fits; `null` for none, and where there are none at all. Its path is
- * compared as received: rows hold plain segments and ids, so that nothing fits which a server could
- * read in another way.
+ * Returns the public route that a request fits; `null` if it fits no row, or if there is no table. The
+ * path is compared as received. Rows consist of plain segments and ids, so no path fits that a server
+ * could read in another way.
  */
 export function matchPublicRoute(
   table: RouteTable | null,

@@ -328,7 +328,7 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
 function explainAllowedOrigins({ request, origin }: Case): ExplainedStep {
   const step = 'allowed_origins';
   if (origin === null) {
-    return { step, outcome: 'skipped', detail: 'without an Origin there is none to check' };
+    return { step, outcome: 'skipped', detail: 'without an Origin there is nothing to check' };
   }
   const { key } = request;
   const patterns = 'missing' in key ? null : key.origins?.patterns;

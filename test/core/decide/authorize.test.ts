@@ -568,7 +568,7 @@ describe('matchPublicRoute()', () => {
     expect(match).toEqual({ path, query, route });
   });
 
-  test('takes none where there are none', () => {
+  test('allows no request without a table', () => {
     expect(matchPublicRoute(null, 'GET', targetOf('/api/playback/1'))).toBeNull();
   });
 });
