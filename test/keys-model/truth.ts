@@ -90,9 +90,13 @@ export class Truth {
     const before = keys.get(id);
     if (!before || before.isRevoked) return;
     const after = { ...before, ...edit };
+    const forgotten = new Map(tokens);
+    for (const hash of after.isRevoked ? this.hashesOf(id) : []) {
+      forgotten.set(hash, { ...(tokens.get(hash) as TrueToken), isImported: false });
+    }
     this.#commit({
       keys: new Map(keys).set(id, after),
-      tokens,
+      tokens: forgotten,
       subjects: [
         ...patternsOf(before.allowedOrigins),
         ...patternsOf(after.allowedOrigins),
@@ -109,7 +113,8 @@ export class Truth {
     for (const hash of this.hashesOf(id)) {
       const token = tokens.get(hash) as TrueToken;
       const expiresAtMs = Math.min(token.expiresAtMs ?? Infinity, oldTokensEndAtMs);
-      rolled.set(hash, { ...token, expiresAtMs });
+      const isImported = token.isImported && expiresAtMs > this.#now();
+      rolled.set(hash, { ...token, expiresAtMs, isImported });
     }
     rolled.set(tokenHash, { keyId: id, expiresAtMs: null, isImported: false });
     const hashes = [...this.hashesOf(id), tokenHash];
@@ -188,7 +193,7 @@ export function registeredIn({ keys }: Version, patterns: readonly string[]): Re
   return longest;
 }
 
-/** Whether tokens of other forms than ours exist. */
+/** Whether tokens of other forms than ours exist; one that was revoked or rolled away does not count. */
 export function hasImported({ tokens }: Version): boolean {
   return [...tokens.values()].some(({ isImported }) => isImported);
 }

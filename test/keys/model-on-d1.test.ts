@@ -117,7 +117,10 @@ function createMirror(world: World, work: RealWork): Mirror {
             hasImportedTokens: feed.hasImportedTokens,
           }));
           // The directory takes an error for an outage, so it is not thrown here.
-          if (!equals(told, wanted)) world.failures.push(`D1 told ${JSON.stringify(told)}`);
+          if (!equals(told, wanted)) {
+            const [asTold, asWanted] = [told, wanted].map((value) => JSON.stringify(sorted(value)));
+            world.failures.push(`D1 answered ${asTold}, and the model ${asWanted}`);
+          }
           return answer;
         }),
       ),
