@@ -50,6 +50,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
   const directory = buildDirectory(env, config, replication);
   const restrictedTable = compileRoutes(restrictedRoutes);
   const keyLimit = limitOf(env.KEY_LIMITER, config.keyLimit);
+  const failures = rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now);
   const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
   // One count for the page's form and for the API.
   const signInLimiter = env.SIGN_IN_LIMITER ?? createIsolateLimiter(now);
@@ -62,7 +63,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       publicTable,
       assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
       limits: {
-        failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
+        failures,
         keys: keyLimit,
         clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
       },
@@ -94,6 +95,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
     async () => ({
       store: createAdminStore(env.DB),
       database: store,
+      directory,
       usage: {
         usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
         refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
@@ -116,6 +118,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       restrictedTable,
       publicTable,
       keyLimit,
+      failures,
       exposed: exposedHeaders(config.exposeHeaders),
       additionalHeaders: config.forwardRequestHeaders,
       forwardToken: config.forwardToken,

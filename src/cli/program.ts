@@ -15,6 +15,7 @@ import { addRevoke, addRoll, addShow, addUsage } from './commands/keys.ts';
 import { addAudit, addList } from './commands/lists.ts';
 import { addLogin, addLogout } from './commands/login.ts';
 import { addRoutes } from './commands/routes.ts';
+import { addSelf } from './commands/self.ts';
 import { environmentHelp } from './connection.ts';
 import { refuseEmpty } from './options.ts';
 import { styleFor } from './style.ts';
@@ -49,7 +50,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   withExamples(keys, ['keys list --owner acct_1', 'keys create --name "Nightly job"']);
   for (const add of [addCreate, addList, addShow, addEdit, addRoll, addRevoke]) add(keys, cli);
   for (const add of [addUsage, addImport, addExplain]) add(keys, cli);
-  for (const add of [addAudit, addInit, addRoutes, addLogin, addLogout, addAssertionKeys])
+  for (const add of [addAudit, addSelf, addInit, addRoutes, addLogin, addLogout, addAssertionKeys])
     add(program, cli);
   addCompletion(program, cli);
   return program;

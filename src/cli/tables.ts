@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import { ruleText } from '../core/key/key.ts';
 import type {
   ExplainRequestAnswer,
+  GetSelfAnswer,
   GetUsageAnswer,
   Key,
   KeyWithToken,
@@ -82,6 +83,24 @@ export function rolledKeyText(key: KeyWithToken, style: Style = plain): string {
   // None ends later than the one that has just been replaced.
   const [end] = retiringEnds(key);
   return `${keyText(key, style)}\n\nThe token before it ${end === undefined ? 'has ended' : `works until ${end}`}`;
+}
+
+/** A key as its holder sees it. */
+export function selfText(self: GetSelfAnswer, style: Style = plain): string {
+  const table = plainTable();
+  const { name, owner, access, routes } = self;
+  const calls = routes?.map(({ methods, path }) => `${methods.join(', ')} ${path}`);
+  table.push(
+    ['id', self.id],
+    ...(name === undefined ? [] : [['name', cleanText(name)]]),
+    ...(owner === undefined ? [] : [['owner', cleanText(owner ?? '-')]]),
+    ['access', style('bold', self.level)],
+    ...(access?.cors ? [['origins', access.cors.allowedOrigins.join('\n')]] : []),
+    ['may call', calls?.join('\n') ?? 'everything'],
+    ['expires', self.expiresAt ?? 'never'],
+    ...(self.subject ? [['visitor', cleanText(self.subject)]] : []),
+  );
+  return drawn(table);
 }
 
 /** Requests by day and outcome, newest day first and outcomes by name, with the sums below. */

@@ -20,6 +20,7 @@ import { explainOperations } from './explain.ts';
 import { invalidFields } from './field-problems.ts';
 import { isGuess } from './guess-limit.ts';
 import { holder } from './holder.ts';
+import { answerPreflight, isPreflightOf } from './holder-access.ts';
 import { importOperations } from './import.ts';
 import { keyOperations } from './keys.ts';
 import { gitHubSecretScanning, leakOperations } from './leaks.ts';
@@ -37,6 +38,7 @@ import { SIGN_IN_RETRY_SECONDS } from './page/access/sign-in-limit.ts';
 import { problem } from './problems.ts';
 import { noQuerySchema, readQuery } from './query.ts';
 import { createRouter } from './router.ts';
+import { selfOperations } from './self.ts';
 import { usageOperations } from './usage.ts';
 
 /** The types of Hono's context: `Bindings` is what `fetch` is called with. */
@@ -54,6 +56,7 @@ export const operations: readonly Operation[] = [
   ...explainOperations,
   ...leakOperations,
   ...clientTokenOperations,
+  ...selfOperations,
 ];
 
 /** Where the description of the API is, below `/_edge/v1`. It needs no credentials. */
@@ -141,9 +144,15 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
         return toResponse(call, await withinOwnerLimits(call, operation));
       });
     }
-    api.all(routeOf(path), (context) =>
-      methodNotAllowedResponse(context.req.raw, context.env.requestId, methods),
-    );
+    const forPages = operations
+      .filter((operation) => operation.path === path && operation.isForPages)
+      .flatMap(methodsOf);
+    api.all(routeOf(path), (context) => {
+      const request = context.req.raw;
+      return forPages.length > 0 && isPreflightOf(request)
+        ? answerPreflight(management, request, context.env, forPages)
+        : methodNotAllowedResponse(request, context.env.requestId, methods);
+    });
   }
 }
 
@@ -194,11 +203,15 @@ function allowedMethods(
   if (door === 'management') methods.set(OPENAPI_PATH, ['GET', 'HEAD']);
   const hasId = ({ path }: Operation) => Number(path.includes('{'));
   const behind = operations.filter((operation) => (operation.door ?? 'management') === door);
-  for (const { method, path } of behind.toSorted((left, right) => hasId(left) - hasId(right))) {
-    const known = methods.get(path) ?? [];
-    methods.set(path, [...known, ...(method === 'GET' ? ['GET', 'HEAD'] : [method])]);
+  for (const operation of behind.toSorted((left, right) => hasId(left) - hasId(right))) {
+    methods.set(operation.path, [...(methods.get(operation.path) ?? []), ...methodsOf(operation)]);
   }
   return methods;
+}
+
+/** The methods that reach an endpoint. */
+function methodsOf({ method }: Operation): readonly string[] {
+  return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
 /** A path as the router wants it. */

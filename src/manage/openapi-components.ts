@@ -84,6 +84,11 @@ export const securitySchemes: Json = {
     bearerFormat: 'JWT',
     description: 'A token of the issuer that MANAGE_JWT_ISSUER names.',
   },
+  apiKey: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The token of an API key, or a client token of one.',
+  },
   gitHubSignature: {
     type: 'apiKey',
     in: 'header',

@@ -197,7 +197,7 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
     summary,
     tags: [tagOf(operation)],
     ...(description === undefined ? {} : { description }),
-    ...(door === 'github' ? { security: [{ gitHubSignature: [] }] } : {}),
+    ...securityOf(door),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -255,6 +255,12 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
   };
 }
 
+/** The credentials of an endpoint, if they are not those of the document. */
+function securityOf(door: Operation['door']): Json {
+  if (door === 'github') return { security: [{ gitHubSignature: [] }] };
+  return door === 'holder' ? { security: [{ apiKey: [] }] } : {};
+}
+
 /** The endpoint that answers this document. */
 function describeDescription(): Json {
   return {
@@ -286,6 +292,21 @@ export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
   // Nobody signs in there, and the signature stands for the media type.
   if (operation.door === 'github') {
     return ['malformed_json', 'body_too_large', 'invalid_fields', ...operation.problems];
+  }
+  // Holders are no managers: what they send is an API key.
+  if (operation.door === 'holder') {
+    return [
+      ...([
+        'missing_credentials',
+        'malformed_credentials',
+        'rate_limited',
+        'invalid_fields',
+      ] as const),
+      ...(operation.body
+        ? (['malformed_json', 'body_too_large', 'unsupported_media_type'] as const)
+        : []),
+      ...operation.problems,
+    ];
   }
   const showsToken = operation.answer.schema === keyWithTokenSchema;
   const codes: ProblemCode[] = [

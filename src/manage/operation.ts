@@ -6,10 +6,12 @@
  */
 
 import type { LeakConfig } from '../config/config.ts';
+import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore, OwnerQuota } from '../keys/admin/types.ts';
+import type { KeyDirectory } from '../keys/lookup/directory.ts';
 import type { KeyDatabase } from '../keys/types.ts';
 import type { Log } from '../log/events.ts';
 import type { Problem } from '../problem.ts';
@@ -25,6 +27,8 @@ export interface Management {
   readonly store: AdminStore;
   /** For what the gateway would find; look-ups are explained, not made. */
   readonly database: KeyDatabase;
+  /** Finds the keys of holders as the gateway does. */
+  readonly directory: Pick<KeyDirectory, 'recall' | 'find' | 'recallOrigin' | 'findOrigin'>;
   readonly usage: UsageReader;
   /** `null`: the operator has no token. Without people either, management answers 404. */
   readonly adminToken: string | null;
@@ -50,7 +54,9 @@ export interface Management {
   readonly additionalHeaders: AdditionalHeaders;
   readonly forwardToken: boolean;
   /** Counts requests by key; `null`: they are not limited. */
-  readonly keyLimit: { readonly take: (keyId: string) => Promise<boolean> } | null;
+  readonly keyLimit: Limit | null;
+  /** Counts wrong API keys by client network; `null`: they are not limited. */
+  readonly failures: (Limit & { readonly hasRefused: (network: string) => boolean }) | null;
   readonly now: () => number;
   /** Resolves once other events of the isolate had their turn. */
   readonly pause: () => Promise<void>;
@@ -67,6 +73,13 @@ export interface Management {
     tokenHashes: readonly string[],
     runInBackground: RequestParts['runInBackground'],
   ) => Promise<void>;
+}
+
+/** A limit on how often something of a name may happen. */
+export interface Limit {
+  readonly policy: RateLimitPolicy;
+  /** Counts once more. Returns whether that is within the limit. */
+  readonly take: (name: string) => Promise<boolean>;
 }
 
 /** Reads the counts. Rejects when D1 cannot be reached. */
@@ -132,6 +145,8 @@ export interface Operation {
   readonly description?: string;
   /** The callers: managers of keys by default; GitHub, which signs its reports; holders of an API key. */
   readonly door?: 'github' | 'holder';
+  /** Whether pages call it, so that their preflights are answered. The endpoint sets the CORS headers. */
+  readonly isForPages?: boolean;
   /** An object schema of strings. */
   readonly query?: Schema;
   readonly body?: {

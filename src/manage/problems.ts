@@ -65,6 +65,17 @@ export const problemKinds = {
   },
   invalid_key: sharedKind('invalid_key'),
   cors_not_enabled: sharedKind('cors_not_enabled'),
+  client_token_expired: sharedKind('client_token_expired'),
+  invalid_origin: sharedKind('invalid_origin'),
+  origin_not_allowed: sharedKind('origin_not_allowed'),
+  origin_required: sharedKind('origin_required'),
+  backend_key_required: {
+    status: 403,
+    title: 'For backend keys',
+    meaning:
+      'The request asks to revoke the key that it carries, which is a CORS key or a client token. Anyone can copy these from a page, so they revoke nothing.',
+    remedy: 'Revoke the key on the page of the edge, or with its management API.',
+  },
   client_tokens_not_enabled: {
     status: 403,
     title: 'Client tokens not enabled',

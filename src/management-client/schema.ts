@@ -339,6 +339,11 @@ export interface Problem {
     | 'invalid_signature'
     | 'invalid_key'
     | 'cors_not_enabled'
+    | 'client_token_expired'
+    | 'invalid_origin'
+    | 'origin_not_allowed'
+    | 'origin_required'
+    | 'backend_key_required'
     | 'client_tokens_not_enabled'
     | 'not_found'
     | 'method_not_allowed'
@@ -795,7 +800,7 @@ export interface ListAuditAnswer {
     id: string;
     at: string;
     /**
-     * "operator", "person:" and the subject of their token, or "github secret scanning".
+     * "operator", "person:" and the subject of their token, "holder" (with the token of the key itself), or "github secret scanning".
      */
     actor: string;
     /**
@@ -1166,6 +1171,115 @@ export interface MintClientTokenRequest {
 export interface MintClientTokenAnswer {
   token: string;
   expiresAt: string;
+}
+/**
+ * What `getSelf` answers.
+ */
+export interface GetSelfAnswer {
+  /**
+   * The id of the key, also for a client token of it.
+   */
+  id: string;
+  /**
+   * What its owner calls the key. Only with the token of a backend key.
+   */
+  name?: string;
+  /**
+   * The account of the key. Only with the token of a backend key.
+   */
+  owner?: string | null;
+  /**
+   * A key for servers, a key for pages, or a client token.
+   */
+  kind: 'backend' | 'cors' | 'client';
+  /**
+   * What the upstream receives as X-Edge-Access.
+   */
+  level: 'backend' | 'restricted' | 'full' | 'rules' | 'client';
+  /**
+   * What the key reaches; null: a backend key with nothing of its own.
+   */
+  access: {
+    /**
+     * Present on keys for pages.
+     */
+    cors?: {
+      /**
+       * The allowed origins in their canonical form.
+       */
+      allowedOrigins: string[];
+      /**
+       * Whether pages may call everything, and not the restricted routes alone.
+       */
+      fullAccess: boolean;
+    };
+    /**
+     * The key's own list of routes.
+     */
+    rules?: {
+      /**
+       * Methods in lower case, or `*`.
+       */
+      methods: string[];
+      /**
+       * Paths.
+       */
+      resources: string[];
+    }[];
+    clientTokens?: {
+      /**
+       * Origins of the pages that hold client tokens.
+       */
+      allowedOrigins: string[];
+      /**
+       * What they may call; null: the restricted routes of the deployment.
+       */
+      rules:
+        | {
+            /**
+             * Methods in lower case, or `*`.
+             */
+            methods: string[];
+            /**
+             * Paths.
+             */
+            resources: string[];
+          }[]
+        | null;
+      /**
+       * Their longest lifetime, in seconds.
+       */
+      maxTtlSeconds: number;
+      /**
+       * Whether GET and HEAD need no Origin.
+       */
+      originOptional: boolean;
+      /**
+       * Whether their connections end when they expire.
+       */
+      endConnectionsAtExpiry: boolean;
+    };
+  } | null;
+  /**
+   * The routes that may be called; null: all of the API.
+   */
+  routes:
+    | {
+        /**
+         * Methods in upper case, or `*`.
+         */
+        methods: string[];
+        path: string;
+      }[]
+    | null;
+  /**
+   * When the token expires, with its key or before it; null: never.
+   */
+  expiresAt: string | null;
+  /**
+   * The visitor that a client token names; null: none.
+   */
+  subject?: string | null;
 }
 
 /** A refusal with one of these codes. */
@@ -1600,21 +1714,13 @@ export interface paths {
         401: {
           content: {
             'application/json': ProblemOf<
-              | 'missing_credentials'
-              | 'malformed_credentials'
-              | 'invalid_credentials'
-              | 'invalid_key'
+              'missing_credentials' | 'malformed_credentials' | 'invalid_key'
             >;
           };
         };
         403: {
           content: {
-            'application/json': ProblemOf<
-              | 'account_unknown'
-              | 'cross_site_request'
-              | 'cors_not_enabled'
-              | 'client_tokens_not_enabled'
-            >;
+            'application/json': ProblemOf<'cors_not_enabled' | 'client_tokens_not_enabled'>;
           };
         };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
@@ -1622,7 +1728,57 @@ export interface paths {
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+      };
+    };
+  };
+  '/self': {
+    /** Read what a key may do. */
+    get: {
+      parameters: { query?: never; header?: never; path?: never };
+      responses: {
+        200: { content: { 'application/json': GetSelfAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              | 'missing_credentials'
+              | 'malformed_credentials'
+              | 'invalid_key'
+              | 'client_token_expired'
+            >;
+          };
+        };
+        403: {
+          content: {
+            'application/json': ProblemOf<
+              'invalid_origin' | 'cors_not_enabled' | 'origin_not_allowed' | 'origin_required'
+            >;
+          };
+        };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+    /** Revoke the key that the request carries, for good. */
+    delete: {
+      parameters: { query?: never; header?: never; path?: never };
+      responses: {
+        204: { content?: never };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_key'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'cors_not_enabled' | 'backend_key_required'> };
+        };
+        409: { content: { 'application/json': ProblemOf<'conflict'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
       };
     };
   };

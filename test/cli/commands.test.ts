@@ -348,3 +348,49 @@ describe('keys import', () => {
     expect(stderr).toContain(`Cannot read ${file}`);
   });
 });
+
+describe('self', () => {
+  const self = {
+    id: 'key_1',
+    name: 'Nightly job',
+    owner: 'acct_1',
+    kind: 'backend',
+    level: 'backend',
+    access: null,
+    routes: null,
+    expiresAt: null,
+  };
+
+  test('prints what a key may do', async () => {
+    const { stdout } = await runAgainst(
+      (response) => answerJson(response, 200, self),
+      ['self', 'show'],
+    );
+    expect(stdout).toMatch(/access +backend\nmay call +everything\n/);
+    const page = { ...self, name: undefined, routes: [{ methods: ['GET'], path: '/api/x' }] };
+    const asPage = await runAgainst(
+      (response) => answerJson(response, 200, page),
+      ['self', 'show'],
+    );
+    expect(asPage.stdout).not.toContain('name');
+    expect(asPage.stdout).toMatch(/may call +GET \/api\/x\n/);
+  });
+
+  test('revokes only if the caller is sure, and only what the edge lets it', async () => {
+    const revoked: Answerer = (response, { method }) =>
+      method === 'GET' ? answerJson(response, 200, self) : response.writeHead(204).end();
+    const unsure = await runAgainst(revoked, ['self', 'revoke']);
+    expect([unsure.exitCode, unsure.asked]).toEqual([2, []]);
+    const sure = await runAgainst(revoked, ['self', 'revoke', '--yes']);
+    expect([sure.exitCode, sure.stdout]).toEqual([0, 'Revoked key_1\n']);
+    expect(sure.asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /_edge/v1/self',
+      'DELETE /_edge/v1/self',
+    ]);
+    const refused: Answerer = (response, { method }) =>
+      method === 'GET'
+        ? answerJson(response, 200, self)
+        : answerJson(response, 403, problem(403, 'backend_key_required'));
+    expect((await runAgainst(refused, ['self', 'revoke', '--yes'])).exitCode).toBe(3);
+  });
+});

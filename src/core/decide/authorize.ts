@@ -49,20 +49,32 @@ export type Decision =
  * `cors_not_enabled`, `origin_not_allowed`, `origin_required` and `route_not_allowed`, in this order.
  */
 export function authorize(request: AuthorizationRequest): Decision {
-  const { key, origin } = request;
-  if (!isLive(key, request.nowMs)) return deny(invalidKey(key.enabled ? 'expired' : 'disabled'));
-  const { client } = key;
-  if (client !== null && request.nowMs >= client.expiresAtMs) return deny(clientTokenExpired());
   // The origin comes before the route, because the refusal of a route is readable by the origins of
   // this key and must not be handed to any other.
+  const refused = refuseCaller(request);
+  return refused === null ? decideRoute(request) : deny(refused);
+}
+
+/**
+ * Decides whether a key may be used at all, at this time and from this origin; `null`: it may. Every
+ * endpoint that accepts API keys asks this, whatever it serves.
+ */
+export function refuseCaller({
+  key,
+  origin,
+  method,
+  nowMs,
+}: Pick<AuthorizationRequest, 'key' | 'origin' | 'method' | 'nowMs'>): Rejection | null {
+  if (!isLive(key, nowMs)) return invalidKey(key.enabled ? 'expired' : 'disabled');
+  const { client } = key;
+  if (client !== null && nowMs >= client.expiresAtMs) return clientTokenExpired();
   if (origin !== null) {
-    if (key.origins === null) return deny(corsNotEnabled(origin));
-    if (!admitsOrigin(key.origins, origin)) return deny(originNotAllowed(origin));
-  } else if (client !== null && !(client.isOriginOptional && isRead(request.method))) {
-    // A page cannot leave its origin out, so a copied token is not used from elsewhere by accident.
-    return deny(originRequired());
+    if (key.origins === null) return corsNotEnabled(origin);
+    return admitsOrigin(key.origins, origin) ? null : originNotAllowed(origin);
   }
-  return decideRoute(request);
+  if (client === null || (client.isOriginOptional && isRead(method))) return null;
+  // A page cannot leave its origin out, so a copied token is not used from elsewhere by accident.
+  return originRequired();
 }
 
 /** The one answer for every token that does not work. The cause is for the log alone. */

@@ -1,0 +1,222 @@
+/**
+ * Access of holders from wherever they use their key: a backend, or a page with an API key or a client
+ * token.
+ *
+ * The rules are the gateway's (`core/decide`). A preflight is granted if some live key lists the origin,
+ * and the request itself is decided by the key's own list. The look-up is the gateway's too, so an
+ * invented token costs no storage call, and a revoked key is refused within the same bound.
+ */
+
+import {
+  clientTokenExpired,
+  invalidKey,
+  invalidOrigin,
+  refuseCaller,
+} from '../core/decide/authorize.ts';
+import { readBearer } from '../core/decide/bearer.ts';
+import {
+  type Grant,
+  grantHeaders,
+  grantOnRefusal,
+  grantTo,
+  PREFLIGHT_VARY,
+  preflightHeaders,
+} from '../core/decide/grant.ts';
+import { decidePreflight, type Registration } from '../core/decide/preflight.ts';
+import { clientNetwork } from '../core/decide/rate-limit.ts';
+import {
+  type Rejection,
+  reject,
+  rejectionHeaders,
+  rejectionKinds,
+} from '../core/decide/rejection.ts';
+import type { Key } from '../core/key/key.ts';
+import { parseOrigin, type WebOrigin } from '../core/origins/web-origin.ts';
+import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
+import { RequestScope } from '../keys/lookup/request-scope.ts';
+import { problemResponse } from '../problem.ts';
+import type { Call, Management, OperationResult, Refusal, RequestParts } from './operation.ts';
+
+/** A caller whose key may be used, from this origin and at this time. */
+export interface Holder {
+  readonly ok: true;
+  readonly token: string;
+  readonly key: Key;
+  /** The permission of the page that asks; `null`: no page does. */
+  readonly grant: Grant;
+}
+
+/** Finds who asks, and decides about the origin. A refusal is readable by whom the gateway lets read it. */
+export async function identifyHolder(call: Call): Promise<Holder | Refusal> {
+  const { management, request, runInBackground } = call;
+  const origin = readOrigin(request);
+  const visit: Visit = {
+    management,
+    request,
+    origin: origin === 'malformed' ? null : origin,
+    scope: new RequestScope(management.now(), runInBackground),
+  };
+  if (origin === 'malformed') return refuse(visit, invalidOrigin(), null);
+  const bearer = readBearer(request.headers.get('authorization'));
+  if (!bearer.ok) return refuseCredentials(visit, bearer.rejection);
+
+  const { directory, now } = management;
+  const known = directory.recall(bearer.token, visit.scope);
+  if (known === undefined && isRefusedNetwork(visit))
+    return refuse(visit, tooManyWrong(visit), null);
+  const found = known ?? (await directory.find(bearer.token, origin, visit.scope));
+  if (found.outcome === 'unavailable') return refuse(visit, unavailable(), null);
+  if (found.outcome === 'unknown') {
+    return refuseCredentials(visit, found.code ? clientTokenExpired() : invalidKey(found.cause));
+  }
+  const { key } = found;
+  const refused = refuseCaller({ key, origin, method: request.method, nowMs: now() });
+  if (refused !== null) return refuse(visit, refused, key);
+  const { keyLimit } = management;
+  if (keyLimit !== null && !(await keyLimit.take(key.id))) {
+    return refuse(visit, tooManyRequests(visit), key);
+  }
+  visit.scope.startDeferredWrites();
+  return { ok: true, token: bearer.token, key, grant: grantTo(origin) };
+}
+
+/** Lets the page that asks read a result. Nothing of it may be cached for another origin. */
+export function readableBy(
+  { grant }: Pick<Holder, 'grant'>,
+  result: OperationResult,
+  { exposed }: Pick<Management, 'exposed'>,
+): OperationResult {
+  return { ...result, headers: { ...result.headers, ...corsHeaders(grant, exposed) } };
+}
+
+/** Returns whether a request is the preflight of a page. */
+export function isPreflightOf(request: Request): boolean {
+  const { headers, method } = request;
+  return (
+    method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method')
+  );
+}
+
+/** Answers a preflight. `methods` are those of the endpoint that pages may use. */
+export async function answerPreflight(
+  management: Management,
+  request: Request,
+  { requestId, runInBackground }: RequestParts,
+  methods: readonly string[],
+): Promise<Response> {
+  const origin = readOrigin(request);
+  const refused = (rejection: Rejection) => {
+    const { code, detail } = rejection;
+    const { status, title } = rejectionKinds[code];
+    const accept = request.headers.get('accept');
+    const response = problemResponse({ code, status, title, detail }, { requestId, accept });
+    response.headers.set('Vary', PREFLIGHT_VARY);
+    return response;
+  };
+  if (origin === null || origin === 'malformed') return refused(invalidOrigin());
+  const scope = new RequestScope(management.now(), runInBackground);
+  const visit: Visit = { management, request, origin, scope };
+  const decision = decidePreflight({
+    origin,
+    registration: await registrationOf(visit, origin, 'preflight'),
+    requestedMethod: request.headers.get('access-control-request-method') ?? '',
+    requestedHeaders: request.headers.get('access-control-request-headers'),
+  });
+  if (!decision.granted) return refused(decision.rejection);
+  const headers = preflightHeaders(grantTo(origin), {
+    ...decision,
+    // Another method is still granted the rest, so that the browser's console names the culprit.
+    allowMethods: methods.join(', '),
+  });
+  return new Response(null, { status: 204, headers });
+}
+
+/** One request of a holder, or of a caller that may be one. */
+interface Visit {
+  readonly management: Management;
+  readonly request: Request;
+  readonly origin: WebOrigin | null;
+  readonly scope: RequestScope;
+}
+
+async function refuse(visit: Visit, rejection: Rejection, key: Key | null): Promise<Refusal> {
+  const { management, origin } = visit;
+  const { status, title, grantScope } = rejectionKinds[rejection.code];
+  // Without a key, no key has admitted the origin.
+  const scope = grantScope === 'key' && key === null ? 'registered' : grantScope;
+  const registration =
+    scope === 'registered' && origin !== null
+      ? await registrationOf(visit, origin, 'refusal')
+      : null;
+  const grant = grantOnRefusal(scope, origin, registration);
+  const { code, detail } = rejection;
+  return {
+    ok: false,
+    problem: { code, status, title, detail },
+    headers: { ...rejectionHeaders(rejection), ...corsHeaders(grant, management.exposed) },
+  };
+}
+
+/** Refuses credentials that do not work. A client network that keeps failing has to wait. */
+async function refuseCredentials(visit: Visit, rejection: Rejection): Promise<Refusal> {
+  const { failures } = visit.management;
+  const network = networkOf(visit.request);
+  const isWithinLimit =
+    failures === null ||
+    network === null ||
+    (!failures.hasRefused(network) && (await failures.take(network)));
+  return refuse(visit, isWithinLimit ? rejection : tooManyWrong(visit), null);
+}
+
+function isRefusedNetwork({ management: { failures }, request }: Visit): boolean {
+  const network = networkOf(request);
+  return failures !== null && network !== null && failures.hasRefused(network);
+}
+
+function networkOf(request: Request): string | null {
+  return clientNetwork(request.headers.get('cf-connecting-ip') ?? '');
+}
+
+function registrationOf(
+  visit: Visit,
+  origin: WebOrigin,
+  purpose: 'preflight' | 'refusal',
+): Registration | Promise<Registration> {
+  const { directory } = visit.management;
+  return (
+    directory.recallOrigin(origin, visit.scope) ??
+    (isRefusedNetwork(visit) ? 'unsure' : directory.findOrigin(origin, visit.scope, purpose))
+  );
+}
+
+function corsHeaders(grant: Grant, exposed: string): Readonly<Record<string, string>> {
+  return { ...grantHeaders(grant, exposed), Vary: 'Origin' };
+}
+
+/** The origin of a request; `null` without one, and if the header is empty. */
+function readOrigin({ headers }: Request): WebOrigin | 'malformed' | null {
+  const value = (headers.get('origin') ?? '').replace(/^[ \t]+|[ \t]+$/g, '');
+  return value === '' ? null : (parseOrigin(value) ?? 'malformed');
+}
+
+function tooManyWrong({ management: { failures } }: Visit): Rejection {
+  return reject(
+    'rate_limited',
+    'Cannot check another API key from this address: too many were wrong. Wait, then send the right one',
+    failures === null ? {} : { limit: failures.policy },
+  );
+}
+
+function tooManyRequests({ management: { keyLimit } }: Visit): Rejection {
+  return reject(
+    'rate_limited',
+    'Cannot answer so many requests with this API key. Wait, then send requests more slowly',
+    keyLimit === null ? {} : { limit: keyLimit.policy },
+  );
+}
+
+function unavailable(): Rejection {
+  return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
+}
