@@ -49,7 +49,7 @@ export async function connect(
   const source = options.url === undefined ? ` (${URL_VARIABLE})` : '';
   if (given !== undefined) checkUrl(given, source);
   const present = env[TOKEN_VARIABLE];
-  // The file is not even read if it is not needed, so that a broken one stops nobody.
+  // The file is not even read if it is not needed, so that a broken file does not matter then.
   const login = given === undefined || !present ? await readLogin(loginFile(env)) : null;
   const url = given ?? login?.url;
   if (url === undefined) {
@@ -91,7 +91,7 @@ export function checkUrl(url: string, source = ''): void {
   }
 }
 
-/** Whether a kept token may be sent to a URL: to the origin that it was kept for, and no other. */
+/** Returns whether a stored token may be sent to a URL: only to the origin that it was stored for. */
 function isFor(login: Login | null, url: string): boolean {
   return login !== null && new URL(login.url).origin === new URL(url).origin;
 }

@@ -1,5 +1,5 @@
 /**
- * Lists of the API up to as many entries as somebody wants, with the cursor of what follows.
+ * Reads lists of the API up to a wanted number of entries, and returns the cursor of the next entry.
  */
 
 import { Option } from 'commander';

@@ -39,7 +39,7 @@ export async function readLogin(file: string): Promise<Login | null> {
   throw usageError(`Cannot use ${file}: it is not a file of "edge-authorizer login". Remove it`);
 }
 
-/** Writes the file anew, so that it never has looser rights, not even those of a file before it. */
+/** Replaces the file, so that it never has looser rights, not even those of an older file. */
 export async function writeLogin(file: string, login: Login): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}`;

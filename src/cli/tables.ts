@@ -186,7 +186,7 @@ function drawn(table: Table.Table): string {
   return table.toString().replace(/ +$/gm, '');
 }
 
-/** A table without lines; text that is longer than the width of its column goes on in the next line. */
+/** A table without lines; text that is wider than its column continues on the next line. */
 function plainTable(head: string[] = [], widths: number[] = []): Table.Table {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' };
   return new Table({

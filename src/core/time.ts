@@ -10,8 +10,8 @@ const timePattern =
 const MINUTE_MS = 60 * 1000;
 
 /**
- * Reads a time. Returns milliseconds since 1970 in UTC, without the fractions of one; `null` if the text is
- * no time. A leap second, which no clock of the runtime has, is none.
+ * Reads a time. Returns whole milliseconds since 1970 in UTC; `null` if the text is no time. A leap
+ * second is no time, because no clock of the runtime has it.
  */
 export function parseTime(text: string): number | null {
   const match = timePattern.exec(text);

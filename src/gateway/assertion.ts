@@ -13,8 +13,8 @@ import type { Key } from '../core/key/key.ts';
 import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from './limits.ts';
 
 /**
- * How assertions are made: bound to each request, or signed once per key and lifetime, which is
- * cheaper and can be replayed against another endpoint by whoever sees it.
+ * How assertions are made: bound to each request, or signed once per key and lifetime. The second is
+ * cheaper, but a server that sees such an assertion can replay it against another endpoint.
  */
 export type AssertionMode = 'request' | 'key';
 
@@ -28,12 +28,12 @@ export interface AssertionOptions {
   readonly newId: () => string;
 }
 
-/** What an assertion says of one request. */
+/** The facts of one request that an assertion states. */
 export interface AssertedRequest {
   /** `null` on a public route: the assertion then says only that the edge sent the request. */
   readonly key: Key | null;
   readonly isStale: boolean;
-  /** Whether the request is forwarded before its key was confirmed. */
+  /** `true` if the request is forwarded before its key was confirmed. */
   readonly isUnconfirmed?: boolean;
   readonly method: string;
   /** The upstream's URL as it is fetched; the query is not part of the binding. */
@@ -107,7 +107,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
   };
 }
 
-/** What the upstream learns of a client token; `undefined`: the caller sent none. */
+/** The claim about a client token; `undefined` if the caller sent another kind of token. */
 function clientClaim(key: Key | null): object | undefined {
   const client = key?.client;
   if (!client) return undefined;

@@ -4,7 +4,7 @@
  * A server that answers and closes while the client is still writing resets the connection, and with
  * it the answer (https://www.rfc-editor.org/rfc/rfc9112#section-9.6): a page would see a network
  * error where it should read a refusal. Cloudflare's network reads the rest by itself; a bare workerd
- * does so for the first 64 KiB only, and the runtime lets nobody read after the response.
+ * does so for the first 64 KiB only, and no code can read a body after the response.
  */
 
 import { REFUSED_BODY_MAX_BYTES, REFUSED_BODY_MAX_MS } from './limits.ts';

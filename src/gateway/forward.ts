@@ -10,9 +10,9 @@ import { type Rejection, reject } from '../core/decide/rejection.ts';
 import { dropNominated } from './header-names.ts';
 import { LONGEST_UPLOAD_MS, SLOWEST_UPLOAD_BYTES_PER_MS } from './limits.ts';
 
-/** What to forward, and what to tell the upstream about it. */
+/** A request to forward, and the facts that decide how. */
 export interface Forwarding {
-  /** The request as it came: its method, headers and body are taken from it. */
+  /** The request as received. Its method and body are forwarded. */
   readonly request: Request;
   /** The upstream's URL for it. */
   readonly url: string;
@@ -21,17 +21,17 @@ export interface Forwarding {
   /** The request asks for a WebSocket, which may have to be given up later. */
   readonly isUpgrade: boolean;
   readonly timeoutMs: number;
-  /** Whether the upstream goes on until it is told to stop, as code of this Worker does. */
+  /** `true` if the upstream continues until its signal aborts, as code of this Worker does. */
   readonly needsSignal: boolean;
   readonly fetch: typeof fetch;
 }
 
-/** The upstream's response, or why there is none: for the caller, and for the log. */
+/** The upstream's response, or the reason for its absence: for the caller, and for the log. */
 export type ForwardResult =
   | {
       readonly ok: true;
       readonly response: Response;
-      /** Drops the connection to the upstream without a word; `null` if nobody needs to. */
+      /** Drops the connection to the upstream without a message; `null` if that is never necessary. */
       readonly giveUp: (() => void) | null;
     }
   | { readonly ok: false; readonly rejection: Rejection; readonly error: string };
@@ -84,8 +84,8 @@ async function send(forwarding: Forwarding): Promise<Response | null> {
 }
 
 /**
- * The same for a request that somebody has to be told to stop: the client's body on its way, or a
- * handler of ours. An upload takes as long as its client and the upstream need.
+ * Does the same for a request that a signal has to stop: one whose body is still being uploaded, or one
+ * to a handler of this Worker. An upload takes as long as its client and the upstream need.
  */
 async function sendWithSignal(
   forwarding: Forwarding,
@@ -154,9 +154,9 @@ function createDeadline() {
 }
 
 /**
- * The request's body on its way to the upstream, with word of when the last byte has left or the
- * client has gone away before it; `null` where there is none, or it cannot be had apart from its
- * request. The runtime moves the bytes by itself, and a body of known length stays one.
+ * Returns the request's body as a stream that reports when the last byte has left, or when the client
+ * has disconnected before that. Returns `null` if the request has no body, or if the body cannot be
+ * separated from its request. The runtime moves the bytes, and a body of known length keeps its length.
  */
 function followUpload(
   request: Request,
@@ -181,7 +181,7 @@ function editable(response: Response): Response {
   try {
     return new Response(response.body, response);
   } catch (error) {
-    // 1xx or above 599. Its body may be the real response, as text; nobody should wait for it.
+    // 1xx or above 599. Its body may be the real response, as text; no request waits for it.
     response.body?.cancel().catch(() => undefined);
     throw error;
   }

@@ -2,18 +2,19 @@
  * An upstream that is code rather than a URL: a handler of the same Worker, or a service binding.
  *
  * It takes the place of `fetch` below the gateway, so that everything which holds for a URL holds for
- * it: the request is the one that was authorised, it is given up in time, a redirect is handed back
- * (there is nobody who would follow it), and bodies are streamed both ways.
+ * it: the request is the one that was authorised, it is abandoned in time, a redirect is returned (a
+ * handler follows none), and bodies are streamed both ways.
  */
 
 /** Answers the requests that were allowed. May throw, which is an unreachable upstream. */
 export type Handler = (request: Request) => Response | Promise<Response>;
 
 /**
- * A `fetch` that asks `handler`. Rejects where the handler throws, answers with what is no response,
- * or does not answer before the signal aborts: nobody waits for a handler that ignores it.
+ * Returns a `fetch` that calls `handler`. It rejects if the handler throws, returns something that is
+ * no response, or does not answer before the signal aborts: the edge does not wait for a handler that
+ * ignores the signal.
  *
- * `received` is the request as it came, whose `cf` the handler sees.
+ * `received` is the request as received, whose `cf` the handler sees.
  */
 export function fetchFromHandler(handler: Handler, received: Request): typeof fetch {
   return async (input, init) => {
@@ -24,7 +25,7 @@ export function fetchFromHandler(handler: Handler, received: Request): typeof fe
     signal.throwIfAborted();
     const work = ask(handler, request);
     const response = await Promise.race([work, whenAborted(signal)]).catch((error: unknown) => {
-      // Should it answer after all, what it holds is let go.
+      // If it answers after all, its body is released.
       work.then((late) => late.body?.cancel()).catch(() => undefined);
       throw error;
     });

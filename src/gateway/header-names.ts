@@ -20,7 +20,7 @@ const droppedAnyway = [
 /** These frame the message, so `Connection` cannot remove them. */
 const framing = ['content-length', 'host'];
 
-/** Whether a `Connection` header names a header, whose name comes in lower case. */
+/** Returns whether a `Connection` header names this header. The name is in lower case. */
 type IsNominated = (name: string) => boolean;
 
 // Nearly all of them say "keep-alive" or "close".

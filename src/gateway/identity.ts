@@ -1,5 +1,5 @@
 /**
- * What the upstream may trust about a request: the headers that only the edge can have written.
+ * The facts about a request that the upstream may trust: the headers that only the edge can have written.
  */
 
 import type { Key } from '../core/key/key.ts';
@@ -8,9 +8,9 @@ import type { Facts, Gateway } from './gateway.ts';
 /** The caller as the key identifies it. `key` is `null` on a public route. */
 export interface KeyHolder {
   readonly key: Key | null;
-  /** Whether the key was let in on what was last known, while D1 is out of reach. */
+  /** `true` if the key was accepted by its last known record, while D1 is out of reach. */
   readonly isStale: boolean;
-  /** Whether the request is forwarded before its key was confirmed. */
+  /** `true` if the request is forwarded before its key was confirmed. */
   readonly isUnconfirmed?: boolean;
   /** The token that the caller sent. Absent on a public route. */
   readonly token?: string;

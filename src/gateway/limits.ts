@@ -23,7 +23,7 @@ export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;
 export const ORIGIN_HEADERS_IN_MEMORY = 1_000;
 export const ORIGIN_HEADERS_IN_MEMORY_BYTES = 64 * 1024;
 
-/** A longer one is read anew each time. Nearly all names of hosts are far shorter. */
+/** A longer one is parsed each time. Nearly all host names are far shorter. */
 export const ORIGIN_HEADER_MAX_REMEMBERED = 128;
 
 /** Assertions that one isolate remembers where they are signed once per key. */
@@ -35,7 +35,7 @@ export const REFUSED_BODY_MAX_BYTES = 8 * 1024 * 1024;
 /** How long that may delay the refusal. */
 export const REFUSED_BODY_MAX_MS = 2 * 1_000;
 
-/** How long a rate limiter may take before the request goes on without its word. */
+/** How long a rate limiter may take before the request continues without its answer. */
 export const LIMITER_TIMEOUT_MS = 100;
 /**
  * How long an isolate answers an address by itself after the failure limiter refused it, and how many

@@ -39,7 +39,7 @@ export interface OpenConnectionOptions {
   readonly now: () => number;
 }
 
-/** What an isolate knows of one key. */
+/** The open connections of one key in this isolate. */
 interface OfKey {
   /** When each of its connections was last heard of. */
   readonly heardMs: Map<symbol, number>;
@@ -78,7 +78,7 @@ export function createOpenConnections(options: OpenConnectionOptions): OpenConne
         isClosed = true;
         clearTimeout(timer);
         ofKey.heardMs.delete(id);
-        // Its bytes of this minute count on, or a key could have them anew with each connection.
+        // Its bytes of this minute still count. Otherwise each new connection would start at zero.
         if (ofKey.heardMs.size === 0 && isMinuteOver(ofKey, now())) keys.delete(keyId);
       }
 

@@ -10,7 +10,7 @@ import {
   ORIGIN_HEADERS_IN_MEMORY_BYTES,
 } from './limits.ts';
 
-// By the header as it came: a shorter text would be a part of it, and V8 keeps the whole for a part.
+// By the header as received: V8 keeps a whole text in memory as long as any part of it is in use.
 const known = new BoundedMap<WebOrigin>(ORIGIN_HEADERS_IN_MEMORY, ORIGIN_HEADERS_IN_MEMORY_BYTES);
 
 /** The origin of a request; `null` without one, and where the header is empty. */

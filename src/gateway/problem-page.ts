@@ -5,7 +5,7 @@
 
 import { escapeHtml } from '../core/text.ts';
 
-/** Where a page leads on to. */
+/** A link from a page to another one. */
 export interface Link {
   readonly href: string;
   readonly label: string;

@@ -6,7 +6,7 @@
 import type { Log, LogEvent } from '../log/events.ts';
 import type { RequestRecord } from './gateway.ts';
 
-/** Where outcomes go. */
+/** The destinations of outcomes, and how many of them are logged. */
 export interface RecorderOptions {
   readonly log: Log;
   /** Counts outcomes for dashboards, where it is bound. */

@@ -67,8 +67,8 @@ export async function respondToBadCredentials(
 
 /**
  * Returns the rejection of a request that would need a look-up, if its client network was refused
- * lately; `null` otherwise. What memory can answer is answered: it costs nothing, and others may share
- * the address.
+ * recently; `null` otherwise. Requests that memory can answer are answered: they cost nothing, and other
+ * clients may share the address.
  */
 export function rejectRefusedNetwork(gateway: Gateway, facts: Facts): Rejection | null {
   const { failures } = gateway.limits;
@@ -96,8 +96,8 @@ function tooManyFailures(policy: RateLimitPolicy, cause: string): Rejection {
 }
 
 /**
- * Whether some live key lists an origin. For a client network that was refused lately, only memory is
- * asked: nobody can tell about the others, as while the index is out of reach. Never rejects.
+ * Returns whether some live key lists an origin. For a client network that was refused recently, only
+ * memory is asked, and other origins are unknown, as while the index is out of reach. Never rejects.
  */
 export function registrationOf(
   gateway: Gateway,

@@ -14,7 +14,7 @@ export type AllowedRequest = Pick<
   'path' | 'query' | 'route'
 >;
 
-/** What came of sending a request. */
+/** The result of sending a request. */
 export interface Sent {
   readonly forwarded: ForwardResult;
   /** The names of the request headers that were not forwarded; `null`: none. */

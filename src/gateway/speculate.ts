@@ -4,8 +4,8 @@
  * If a key is known and only the lease is over, the request is forwarded at once and the change log is
  * read beside it. The response is let go only if the very copy of the key that was forwarded has been
  * confirmed. Otherwise it is discarded, so nothing that a revoked key asked for leaves the edge. The
- * upstream may still receive such a request: it is told by `X-Edge-Unconfirmed: 1` and by the claim
- * `unconfirmed` of the assertion.
+ * upstream may still receive such a request, which carries `X-Edge-Unconfirmed: 1` and the claim
+ * `unconfirmed` in its assertion.
  */
 
 import { decideWithKey } from '../core/decide/pipeline.ts';
@@ -74,7 +74,7 @@ function forwardAhead(gateway: Gateway, facts: Facts, { key }: FoundKey): Ahead 
   const decision = decideWithKey(key, asked, gateway, scope.nowMs);
   if (!decision.allowed) return null;
   const sent = limitAndSend(gateway, facts, key, decision);
-  // A failure is thrown where the response is wanted; a discarded one is nobody's.
+  // A failure is thrown where the response is awaited. That of a discarded response has no reader.
   sent.catch(() => {});
   return { key, allowed: decision, sent };
 }

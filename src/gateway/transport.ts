@@ -8,7 +8,7 @@ import type { Gateway } from './gateway.ts';
 
 /**
  * Returns whether Cloudflare reports that the client used plain http. Elsewhere (workerd on one's own
- * machine, tunnels) nobody reports it, and a URL says little: false.
+ * machine, tunnels) there is no such report, and a URL says little: false.
  * https://developers.cloudflare.com/fundamentals/reference/http-headers/#cf-visitor
  */
 export function isPlainHttp({ url, headers }: Request): boolean {

@@ -20,11 +20,11 @@ export interface ResponseContext {
   /** The value of `Access-Control-Expose-Headers` for this deployment. */
   readonly exposed: string;
   readonly requestId: string;
-  /** Whether it answers one key, and so must not reach another from a cache that both pass through. */
+  /** `true` if it answers one key, and so must not reach another one through a cache that both share. */
   readonly isPrivate: boolean;
-  /** Whether the management page is on the host that the response comes from. */
+  /** `true` if the management page is on the host that the response comes from. */
   readonly isOnPageHost: boolean;
-  /** Whether there may be a document in it: a WebSocket has none. */
+  /** `true` if it may contain a document, which a WebSocket does not. */
   readonly isDocument: boolean;
   /** The request headers that were dropped; `null` without any. */
   readonly dropped: readonly string[] | null;

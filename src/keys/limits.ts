@@ -53,8 +53,8 @@ export const DATABASE_TIMEOUT_MS = 1_500;
 export const RETRY_AFTER_SECONDS = 5;
 
 /**
- * After D1 failed to answer in time, how long known keys go on without waiting for it again. A read
- * that failed is forgotten by the time its caller was told to come back.
+ * After D1 failed to answer in time, how long known keys are accepted without waiting for it again. A
+ * failed read is forgotten by the time at which its caller may retry.
  */
 export const DATABASE_BACKOFF_MS = RETRY_AFTER_SECONDS * 1000 - DATABASE_TIMEOUT_MS;
 
@@ -93,7 +93,10 @@ export const FEED_CACHE_LONG_SECONDS = 6;
 /** The slowest poll that may be shared. */
 export const FEED_CACHE_SLOWEST_POLL_MS = 1_000;
 
-/** What caches may err by, which count in seconds. A shared poll is as old as all three can make it. */
+/**
+ * Rounding error of caches that measure age in whole seconds. A shared poll is at most as old as its
+ * lifetime, the slowest poll and this error add up to.
+ */
 export const FEED_CACHE_MARGIN_MS = 1_000;
 
 /** Longest grace for known keys that a restricted key may have while D1 is out of reach. */

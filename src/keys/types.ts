@@ -1,5 +1,5 @@
 /**
- * What the parts of the key storage say to one another.
+ * The ports between the parts of the key storage, and the records that pass through them.
  *
  * D1 is the truth (`KeyDatabase`), KV carries values near the reader (`KeyReplica`), the Cache API
  * shares one poll of the change log among a data centre's isolates (`FeedCache`), and each isolate
@@ -22,7 +22,7 @@ export interface LogPosition {
 export const LOG_START: LogPosition = { seq: 0, mark: 0 };
 
 /**
- * What a change log line, and a copy, is about: a token, by the beginning of its hash, or an origin
+ * The subject of a change log line, and of a copy: a token, by the beginning of its hash, or an origin
  * pattern.
  */
 export type Subject = `token:${string}` | `pattern:${string}`;
@@ -49,7 +49,7 @@ export interface FeedSnapshot {
   /** In order. */
   readonly lines: readonly ChangeLine[];
   readonly tagKeyHex: string;
-  /** Whether tokens of other forms than ours may exist. */
+  /** `true` if tokens of other forms than ours may exist. */
   readonly hasImportedTokens: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface Versioned<Value> {
   readonly at: LogPosition;
 }
 
-/** What one round trip to D1 is asked. */
+/** The question of one round trip to D1. */
 export interface DatabaseRequest {
   /** The log from this seq on is wanted; `null`: its newest lines, for an isolate that has none. */
   readonly fromSeq: number | null;
@@ -85,7 +85,7 @@ export interface Registered {
   readonly untilMs: number;
 }
 
-/** What one round trip to D1 answers: all of it true at `feed.head`. */
+/** The answer of one round trip to D1: all of it true at `feed.head`. */
 export interface DatabaseAnswer {
   readonly feed: FeedSnapshot;
   /** Present when a token was asked for: `revoked` when its key was, `null` when no key has it. */
@@ -109,8 +109,8 @@ export interface KeyDatabase {
 }
 
 /**
- * Copies near the reader. What comes back may be stale by any amount, or resurrected, or missing:
- * callers check `at` against the log. Rejects when KV cannot be reached.
+ * Copies near the reader. A copy may be stale by any amount, or resurrected, or missing: callers check
+ * `at` against the log. Rejects if KV cannot be reached.
  */
 export interface KeyReplica {
   getKey(tokenHash: string): Promise<Versioned<StoredKey> | null>;
@@ -122,20 +122,20 @@ export interface KeyReplica {
   putOrigin(copy: Versioned<Registered>): Promise<void>;
 }
 
-/** What a read replica of D1 is asked. */
+/** A question to a read replica of D1. */
 export interface NearRequest extends Omit<DatabaseRequest, 'fromSeq'> {
   /** The line that the isolate's window ends with. */
   readonly head: LogPosition;
 }
 
-/** What a read replica answers. It may be behind by any amount. */
+/** An answer of a read replica. It may be behind by any amount. */
 export interface NearAnswer extends Pick<DatabaseAnswer, 'key' | 'registered' | 'parent'> {
   /**
    * The line at which this is true. It is the isolate's head if the replica has that line and no later
    * one about what was asked; otherwise the replica's newest line.
    */
   readonly at: LogPosition;
-  /** Whether the primary answered, because replication is off. */
+  /** `true` if the primary answered, because replication is off. */
   readonly isFromPrimary: boolean;
 }
 
@@ -155,7 +155,7 @@ export interface FeedCache {
   put(poll: SharedPoll): Promise<void>;
 }
 
-/** What is shared: the whole window, so that a fresh isolate has all it needs. */
+/** A shared poll: the whole window, so that a fresh isolate has all that it needs. */
 export interface SharedPoll {
   readonly feed: FeedSnapshot;
   /** When the poll started, by the clock of the isolate that made it. */

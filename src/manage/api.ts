@@ -59,7 +59,7 @@ export const operations: readonly Operation[] = [
   ...selfOperations,
 ];
 
-/** Where the description of the API is, below `/_edge/v1`. It needs no credentials. */
+/** The path of the API's description, below `/_edge/v1`. It needs no credentials. */
 export const OPENAPI_PATH = '/openapi.json';
 
 const NO_STORE = { 'Cache-Control': 'no-store' } as const;
@@ -72,7 +72,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   // Holders show a key of their own, and need no management to be there either.
   for (const [path, methods] of allowedMethods('holder')) serve(path, methods, () => holder);
 
-  // Before everything else: GitHub is nobody who signs in, and needs no management to be there.
+  // Before everything else: GitHub does not sign in, and its reports also arrive without management.
   for (const [path, methods] of allowedMethods('github')) {
     serve(path, methods, () => gitHubSecretScanning);
   }
@@ -107,7 +107,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   }
   return api;
 
-  /** Who asks, or the refusal; a client that guesses at the admin token is told to wait. */
+  /** Returns the caller, or the refusal. A client that guesses at the admin token has to wait. */
   async function judge(request: Request, isFromPage: boolean): Promise<AuthenticationResult> {
     if (isOfAnotherSite(request)) return crossSiteRefusal;
     const { adminToken, people, guesses } = management;

@@ -11,7 +11,7 @@ import type { Problem } from '../problem.ts';
 import type { People } from './people.ts';
 import { problem } from './problems.ts';
 
-/** Somebody who may manage keys. */
+/** A caller that may manage keys. */
 export interface Manager {
   /** As the audit calls them: `operator`, or `person:` and their subject. */
   readonly actor: string;
@@ -29,7 +29,7 @@ export type AuthenticationResult =
       readonly cause?: string;
     };
 
-/** Who is let in. Where both are `null`, nobody is, and management answers 404. */
+/** The callers that are accepted. If both are `null`, management answers 404. */
 export interface Credentials {
   readonly adminToken: string | null;
   readonly people: People | null;
@@ -44,10 +44,10 @@ export const ACCESS_HEADER = 'cf-access-jwt-assertion';
 const encoder = new TextEncoder();
 
 /**
- * Tells who asks, from `Authorization` or, where that is absent, from `Cf-Access-Jwt-Assertion`. An
- * Authorization that is no good is refused, whatever else the request carries: what somebody says
- * outright must not be outdone by what a proxy adds. Refuses with 401 and a challenge, with 403 a
- * person without an account, with 503 while the issuer's keys cannot be had.
+ * Identifies the caller by `Authorization` or, if that is absent, by `Cf-Access-Jwt-Assertion`. An invalid
+ * Authorization is refused, whatever else the request carries: a header that a proxy adds must not
+ * override what the caller sends. Refuses with 401 and a challenge, with 403 a person without an account,
+ * and with 503 while the issuer's keys cannot be read.
  */
 export async function authenticate(
   headers: Headers,
@@ -117,7 +117,7 @@ function refuseToken(cause: string): AuthenticationResult {
   );
 }
 
-/** Whether two secrets are the same, in a time that says nothing of how much of them agrees. */
+/** Returns whether two secrets are the same, in a time that does not depend on how much of them agrees. */
 export async function isSameSecret(left: string, right: string): Promise<boolean> {
   const [leftHash, rightHash] = await Promise.all(
     [left, right].map((secret) => crypto.subtle.digest('SHA-256', encoder.encode(secret))),

@@ -24,7 +24,7 @@ export function EndpointList({ summary, table }: { summary: string; table: Route
   );
 }
 
-/** A row's path as people write it: an id is named in the table by its kind, which nobody outside knows. */
+/** A row's path as people write it: the table names an id by its kind, which callers do not know. */
 export function pathOf({ path }: RouteRow): string {
   return path.replaceAll(/\{[^}]*\}/g, '{id}');
 }

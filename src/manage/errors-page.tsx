@@ -1,8 +1,8 @@
 /**
  * The page that explains every code, at `/_edge/errors`: the `type` of a problem leads to its section.
  *
- * Public, since whoever reads a refusal may need it. One document, without scripts or anything that
- * would have to be loaded. Problem types: https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1
+ * Public, because any reader of a refusal may need it. One document, without scripts or anything else
+ * that would have to be loaded. Problem types: https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1
  */
 
 import { raw } from 'hono/html';

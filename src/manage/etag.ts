@@ -1,18 +1,18 @@
 /**
  * ETags of keys and the conditions that name them, so that an edit that was made on an old view of a key
- * is refused instead of undoing somebody else's change.
+ * is refused instead of undoing another change.
  * Conditional requests: https://www.rfc-editor.org/rfc/rfc9110#section-13
  *
  * A tag is strong: it covers everything that is shown. Its first part is the version of the key, which each
  * edit, roll and revocation counts up; the others tell the last use and how many tokens are in their
- * grace. `If-Match` compares the version alone: a use of the key, or the end of a grace, is nobody's edit.
+ * grace. `If-Match` compares the version alone: a use of the key, or the end of a grace, is no edit.
  */
 
 import type { ShownKey } from '../keys/admin/types.ts';
 import type { Problem } from '../problem.ts';
 import { problem } from './problems.ts';
 
-/** What a tag is made of. */
+/** The parts of a key that a tag is made of. */
 type Tagged = Pick<ShownKey, 'version' | 'lastUsedAtMs' | 'retiringEndsMs'>;
 
 /** The ETag of a key as it is shown. */
@@ -21,7 +21,8 @@ export function etagOf({ version, lastUsedAtMs, retiringEndsMs }: Tagged): strin
 }
 
 /**
- * The 412 for a change whose conditions the key does not meet; `null` when it does, or when there are none.
+ * Returns the 412 for a change whose conditions the key does not meet; `null` if it meets them, or without
+ * conditions.
  *
  * `If-Match` also accepts a weak tag, where the RFC wants a strong comparison: compressing proxies weaken
  * the tags that pass through them, and a version is compared and not bytes. A header that cannot be read
@@ -45,7 +46,7 @@ export function failedPrecondition(headers: Headers, key: Tagged): Problem | nul
   return null;
 }
 
-/** Whether `If-None-Match` names the key as it is shown, so that a GET is answered 304. */
+/** Returns whether `If-None-Match` names the key as it is shown, so that a GET is answered 304. */
 export function isNotModified(headers: Headers, key: Tagged): boolean {
   const ifNoneMatch = headers.get('if-none-match');
   return ifNoneMatch !== null && isNamedBy(ifNoneMatch, key);

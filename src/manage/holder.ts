@@ -24,7 +24,7 @@ export type HolderResult =
   | Refusal;
 
 /**
- * Finds the live key whose token a request carries. Refuses with 401 if there is none. D1's primary is
+ * Finds the live key whose token a request carries. Refuses with 401 if no key has it. D1's primary is
  * asked, so a key that was revoked is refused at once.
  */
 export async function findHolder({ management, request }: Call): Promise<HolderResult> {

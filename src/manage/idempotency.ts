@@ -7,9 +7,9 @@
  *
  * A token is shown once and stored nowhere, so its place in a kept answer needs care. It is kept
  * encrypted, under a key that is derived from the Idempotency-Key, which only the caller has, and from
- * the admin token, which only the Worker has: D1 alone, or a backup of it, does not give it away. Where
- * there is no admin token, an Idempotency-Key that is short enough to be guessed would protect nothing,
- * so the token is not kept, and the repeated request is told so, with the key's id (409).
+ * the admin token, which only the Worker has: D1 alone, or a backup of it, does not give it away. Without
+ * an admin token, an Idempotency-Key that is short enough to be guessed would protect nothing. So the token
+ * is not kept then, and the repeated request receives a 409 that says so, with the key's id.
  */
 
 import { base64url } from 'jose';
@@ -144,7 +144,7 @@ async function replay(call: Call, name: Name, kept: KeptAnswer): Promise<Operati
   return { ok: true, status, headers: again, body: { ...body, token } };
 }
 
-/** Whether the answer was that of a request that makes a token: those alone are about one key. */
+/** Returns whether an answer shows a token. Only those answers are about one key. */
 function showsToken(body: AnswerDocument): boolean {
   return typeof body['id'] === 'string';
 }

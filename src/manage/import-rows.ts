@@ -62,7 +62,7 @@ const rowSchema = v.pipe(
         v.regex(
           /^[A-Za-z0-9\-._~+/]+=*$/,
           ruleMessage(
-            'it holds a character that no Bearer token may have, so that nobody could send it',
+            'it holds a character that no Bearer token may have, so that no client could send it',
             'Check that it was copied whole and without quotes or blanks',
           ),
         ),
@@ -112,7 +112,7 @@ const rowSchema = v.pipe(
     ),
   }),
   wanted('an object with at least a name, and a token or tokenHash'),
-  // In its place somebody may have put a token, as in that of the list and of the hint.
+  // A caller may have put a token in its place, as in that of the list and of the hint.
   secret(),
 );
 
@@ -155,7 +155,7 @@ export interface Row extends NewKey {
   readonly isForeign: boolean;
   readonly hint: string;
   readonly createdAtMs: number | null;
-  /** Where the token was in the row. */
+  /** The member of the row that held the token. */
   readonly field: 'token' | 'tokenHash';
 }
 
@@ -194,7 +194,7 @@ export async function readRows(context: Context, document: unknown): Promise<Rea
   return found.isEmpty ? { ok: true, value: { rows, skipsKnown } } : failed(found);
 }
 
-/** What rows are checked against. */
+/** The facts that rows are checked against. */
 interface Surroundings {
   readonly tagKey: CryptoKey;
   /** The operator's token must not become that of a key. */
@@ -251,7 +251,7 @@ async function readRow(item: unknown, surroundings: Surroundings): Promise<Readi
   const row: Row = {
     ...key,
     tokenHash: tokenHash.toLowerCase(),
-    // Nobody can tell from a hash. Looked up in any case, it works in any case.
+    // A hash does not show the form of its token. If it is looked up in any case, it works in any case.
     isForeign: true,
     hint: document.hint ?? '',
     createdAtMs,

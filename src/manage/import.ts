@@ -122,7 +122,7 @@ async function importKeys(call: Call): Promise<OperationResult> {
         await management.store.keys.insertImported(keys, note, management.pause);
       }
     } catch (error) {
-      // Somebody else may have imported one of the tokens in between.
+      // Another import may have added one of the tokens in between.
       const late = await findDuplicates(call, rows);
       if (late) return refusal(late);
       throw error;
@@ -154,7 +154,7 @@ async function withoutKnown(
   });
 }
 
-/** The 409 for rows whose token is another row's or another key's; `null` when there are none. */
+/** Returns the 409 if the token of a row is also another row's or another key's; otherwise `null`. */
 async function findDuplicates(
   { management, caller }: Context,
   rows: readonly Row[],
@@ -177,7 +177,7 @@ async function findDuplicates(
   return duplicates.isEmpty ? null : problemOfFields('duplicate_tokens', duplicates);
 }
 
-/** What is said of a token that a key has or had. How another account's key fares is not told. */
+/** The fault of a token that a key has or had. The state of another account's key is not revealed. */
 function knownToken(
   found: KeyOfToken,
   caller: Context['caller'],

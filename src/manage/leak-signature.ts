@@ -1,5 +1,5 @@
 /**
- * Whether a report of leaked tokens comes from GitHub: its signature, over the body as it was received.
+ * Verifies that a report of leaked tokens comes from GitHub: its signature, over the body as received.
  *
  * https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program#implement-signature-verification-in-your-secret-alert-service
  */
@@ -28,7 +28,7 @@ export function readSignature(headers: Headers, keys: readonly ScanningKey[]): S
   return { ok: true, key, signature };
 }
 
-/** Whether the key signed these bytes: ECDSA over P-256 with SHA-256. */
+/** Returns whether the key signed these bytes: ECDSA over P-256 with SHA-256. */
 export async function isSignedBy(
   { spki }: ScanningKey,
   signature: Uint8Array<ArrayBuffer>,

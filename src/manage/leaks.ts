@@ -1,13 +1,13 @@
 /**
  * Reports of tokens that were found in public, as GitHub's secret scanning sends them to its partners.
  *
- * A report is believed for its signature alone, which is checked before any of it is parsed. What it
- * leads to is what an operator would do: the key is revoked as by DELETE, or the leak is noted in the
- * audit, whichever is configured for the kind of key. The token is hashed and forgotten.
+ * A report is believed for its signature alone, which is checked before any of it is parsed. It has the
+ * effect that the operator configured for the kind of key: the key is revoked as by DELETE, or the leak is
+ * noted in the audit. The token is hashed and forgotten.
  *
- * Rates are not limited here. A signature cannot be guessed, so that a limit would protect no secret;
- * a refused report costs one hash of a bounded body and one verification; and GitHub's come in bursts
- * from few addresses, where a report that is put off is a leaked key that goes on working.
+ * Rates are not limited here. A signature cannot be guessed, so a limit would protect no secret. A refused
+ * report costs one hash of a bounded body and one verification. GitHub's reports come in bursts from few
+ * addresses, and a leaked key remains valid while its report waits.
  */
 
 import * as v from 'valibot';
@@ -34,13 +34,12 @@ import { problem } from './problems.ts';
 import { pathOf } from './read-document.ts';
 import { bodyTooLarge, readBytes, readJson } from './request-body.ts';
 
-/** As the audit calls whoever reported a leak. */
+/** The name that the audit has for the reporter of a leak. */
 export const gitHubSecretScanning: Manager = { actor: 'github secret scanning', owner: null };
 
 const TYPE_MAX_LENGTH = 200;
 
-// Whatever else GitHub comes to say about a leak is let through: a member that is not known is no
-// reason to let a leaked key go on.
+// Members that GitHub adds later are accepted: an unknown member is no reason to leave a leaked key valid.
 const reportsSchema = v.pipe(
   v.array(
     v.object({
@@ -114,7 +113,7 @@ interface LeakReport {
   readonly source: string;
 }
 
-/** What becomes of a leak; the log says it. */
+/** The result of a leak, as it is logged. */
 type Fate =
   | 'revoked'
   /** Noted in the audit. */
@@ -182,7 +181,7 @@ async function readReports(
 ): Promise<{ readonly ok: true; readonly reports: readonly LeakReport[] } | Refusal> {
   const unsigned = (cause: string): Refusal => {
     management.log({ event: 'management_refused', requestId, code: 'invalid_signature', cause });
-    // The log tells what was wrong with it; the caller is not told.
+    // The log says what was wrong with it; the caller does not learn it.
     const detail =
       'Cannot accept the report: GitHub has not signed it with a key that this deployment knows';
     return refusal(problem('invalid_signature', detail));
@@ -191,7 +190,7 @@ async function readReports(
   if (!signed.ok) return unsigned(signed.cause);
   const bytes = await readBytes(request, LEAK_BODY_MAX_BYTES);
   if (bytes === null) return refusal(bodyTooLarge(LEAK_BODY_MAX_BYTES));
-  // Before it is parsed, so that nobody else's text reaches a parser.
+  // Before it is parsed, so that only GitHub's text reaches a parser.
   if (!(await isSignedBy(signed.key, signed.signature, bytes))) {
     return unsigned('the signature is not that of the body');
   }
@@ -219,7 +218,7 @@ async function toReport({
   return {
     tokenHash: await hashToken(token),
     type,
-    // A longer text is nobody's token, so that it is not looked for.
+    // A longer text is no token of a key, so it is not searched for.
     url: readLeakUrl(url, token.length <= TOKEN_MAX_LENGTH ? token : ''),
     source: /^[a-z_]{1,40}$/i.test(source) ? source : '',
   };
@@ -291,7 +290,7 @@ async function revokeLeaked(
     return answer(204, null);
   });
   if (outcome.ok) return 'revoked';
-  // Somebody else revoked it in between, or others change it all the time.
+  // Another caller revoked it in between, or others change it all the time.
   return outcome.problem.code === 'not_found' ? 'revoked_before' : 'left';
 }
 

@@ -289,7 +289,7 @@ function describeDescription(): Json {
 
 /** Every problem that an endpoint may answer: common ones, its own, and what follows from its members. */
 export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
-  // Nobody signs in there, and the signature stands for the media type.
+  // It needs no sign-in, and its signature replaces the media type.
   if (operation.door === 'github') {
     return ['malformed_json', 'body_too_large', 'invalid_fields', ...operation.problems];
   }

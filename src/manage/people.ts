@@ -11,7 +11,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } f
 import type { PeopleConfig } from '../config/config.ts';
 import { isOwner } from './documents.ts';
 
-/** What a token says. `cause` is for the log. */
+/** The person that a token identifies, or why it identifies no person. `cause` is for the log. */
 export type Identification =
   | { readonly outcome: 'known'; readonly subject: string; readonly owner: string }
   | { readonly outcome: 'invalid'; readonly cause: string }
@@ -27,7 +27,7 @@ export interface People {
   identify(token: string): Promise<Identification>;
 }
 
-/** Key pairs only: with HS256, whoever knows the issuer's public key could sign. */
+/** Key pairs only: with HS256, anybody who knows the issuer's public key could sign. */
 const ALGORITHMS = [
   'RS256',
   'RS384',
@@ -89,21 +89,21 @@ export function createPeople(
   };
 }
 
-/** What the tolerance of jose leaves to check: it also holds for `exp`, and not for `iat`. */
+/** Checks what jose's tolerance does not: it applies to `exp` too, and does not apply to `iat`. */
 function clockFault({ exp = 0, iat }: JWTPayload, nowSeconds: number): string | null {
   if (exp <= nowSeconds) return errors.JWTExpired.code;
   const isAhead = iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS;
   return isAhead ? 'issued in the future' : null;
 }
 
-/** Who it was, for the audit: visible and short. Tokens of services may have no subject. */
+/** The name of the person for the audit: visible and short. Tokens of services may have no subject. */
 function subjectOf(subject: unknown, owner: string): string {
   return typeof subject === 'string' && /^[\x20-\x7e]+$/.test(subject)
     ? subject.slice(0, SUBJECT_MAX_LENGTH)
     : owner;
 }
 
-/** Whether another token might do better; otherwise it is the issuer's keys that cannot be had. */
+/** Returns whether the token is at fault. Otherwise the issuer's keys cannot be read. */
 function isTokenAtFault(error: unknown): boolean {
   return (
     error instanceof errors.JWTExpired ||

@@ -207,7 +207,7 @@ function mayBe(schema: Schema, absence: null | undefined): boolean {
   );
 }
 
-/** What is inside of `optional`, `nullish` and their kin. */
+/** Returns the schema inside `optional`, `nullish` and similar ones. */
 function unwrap(schema: Schema): Schema {
   return 'wrapped' in schema ? unwrap(schema.wrapped as Schema) : schema;
 }

@@ -12,7 +12,7 @@ import type { Management, RequestParts } from './operation.ts';
 import type { DashboardParts } from './page/dashboard.ts';
 import { createRouter } from './router.ts';
 
-/** What the routes of an isolate are made of. */
+/** The parts of the routes of an isolate. */
 export interface ManagementRoutesOptions {
   readonly management: Management;
   readonly dashboard: DashboardParts;

@@ -1,6 +1,6 @@
 /**
- * What a key was used for, and from which origins it was refused, as the API shows it. Both are counted
- * by the gateway and merged by the usage consumer.
+ * The usage of a key, and the origins from which it was refused, as the API shows them. The gateway counts
+ * both, and the usage consumer merges them.
  */
 
 import * as v from 'valibot';

@@ -3,13 +3,13 @@
  * sign-in page, another API.
  */
 
-/** Whether a 2xx answer can be an edge's: JSON, or no content at all. */
+/** Returns whether a 2xx answer can be an edge's: JSON, or no content at all. */
 export function isAnswer({ status }: Pick<Response, 'status'>, text: string): boolean {
   const json = status === 204 ? null : parse(text);
   return status === 204 ? text === '' : typeof json === 'object' && json !== null;
 }
 
-/** Whether a refusal is one of the edge's problems (RFC 9457 with the members that all of them have). */
+/** Returns whether a refusal is one of the edge's problems: RFC 9457, with the members that all have. */
 export function isProblem(text: string): boolean {
   const json = parse(text);
   if (typeof json !== 'object' || json === null) return false;
@@ -22,7 +22,7 @@ export function isProblem(text: string): boolean {
   );
 }
 
-/** Whether a problem lasts until somebody mends the deployment, so that a repeat would fail as well. */
+/** Returns whether a problem lasts until the operator mends the deployment, so that a repeat fails too. */
 export function isLasting(text: string): boolean {
   return isProblem(text) && lastingCodes.has((parse(text) as { code: string }).code);
 }

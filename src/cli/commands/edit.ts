@@ -1,5 +1,5 @@
 /**
- * `keys edit`: changes some fields of a key, and only if nobody else has changed it meanwhile.
+ * `keys edit`: changes some fields of a key, provided that the key has not changed meanwhile.
  */
 
 import { type Command, Option } from 'commander';
@@ -17,7 +17,7 @@ import {
   rulesOption,
 } from './create.ts';
 
-/** How often an edit is made again, from the key as it is then, when somebody else was faster. */
+/** How often an edit is made, each time from the current key, when another change was faster. */
 const ATTEMPTS = 3;
 
 /** Adds `edit` to the commands for keys. */

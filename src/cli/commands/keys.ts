@@ -10,7 +10,7 @@ import { between, wholeNumber } from '../options.ts';
 import { ask } from '../questions.ts';
 import { cleanText, keyText, rolledKeyText, usageTable } from '../tables.ts';
 
-/** What the page proposes, too. At once would be an outage for everyone without the new token. */
+/** The page proposes the same. Without a grace, every client without the new token would fail. */
 const GRACE_SECONDS = 24 * 60 * 60;
 
 /** Adds `show` to the commands for keys. */

@@ -27,12 +27,12 @@ export function compareRoutes(before: Compared, after: Compared): RouteChange {
   };
 }
 
-/** Whether nothing differs. */
+/** Returns whether nothing differs. */
 export function isSame({ added, removed, freedWords, newWords }: RouteChange): boolean {
   return [added, removed, freedWords, newWords].every((list) => list.length === 0);
 }
 
-/** What is in the second and not in the first, as it is written there. */
+/** Returns the entries of the second that the first does not have, as they are written there. */
 function missingIn(
   first: ReadonlyMap<string, string>,
   second: ReadonlyMap<string, string>,

@@ -84,7 +84,7 @@ function isRoutePath(path: string): boolean {
 }
 
 /**
- * Words that stand at the place of an id in other paths of the document. Without this, a route for
+ * Words that other paths of the document have in the place of an id. Without this, a route for
  * `/stream/{id}` would let pages call `/stream/deactivate-many`.
  */
 function reservedWordsIn(

@@ -1,5 +1,5 @@
 /**
- * Request headers by which a server, a proxy or a framework is told who asks and for what: the mount
+ * Request headers that tell a server, a proxy or a framework who sends a request, and for what: the mount
  * point, the path, the method, the host, the scheme, the client's address, the user, or the TLS client.
  *
  * Only the proxy in front of an upstream may set them, and that proxy is the edge. Each group names the

@@ -33,8 +33,8 @@ export function nameFault(name: string): string | null {
 }
 
 /**
- * What people see of a name, and therefore type: without what does not show, each run of white space
- * as one blank, and none at the ends.
+ * Returns a name as people see it, and therefore type it: without invisible characters, with each run of
+ * white space as one blank, and without white space at the ends.
  */
 export function shownName(name: string): string {
   return name

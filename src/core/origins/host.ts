@@ -49,8 +49,8 @@ const ipv4Pattern = new RegExp(`^${octet}(?:\\.${octet}){3}$`);
 
 /**
  * Finds the fault of a host name under http or https in lower case, which may end in one dot, or of a
- * canonical IPv4 address. Returns `null` if there is none. An empty host is an `empty_label`, an
- * upper-case letter or a bracket a `character` fault. Never throws.
+ * canonical IPv4 address. Returns `null` for a host without a fault. An empty host is an `empty_label`,
+ * an upper-case letter or a bracket a `character` fault. Never throws.
  *
  * Underscores and hyphens at the ends of labels are accepted, as browsers accept them.
  */
@@ -67,7 +67,7 @@ export function hostFault(host: string): HostFault | null {
 }
 
 /**
- * Finds the fault of a host under an app scheme. Returns `null` if there is none. Never throws.
+ * Finds the fault of a host under an app scheme. Returns `null` for a host without one. Never throws.
  *
  * The URL Standard leaves such a host as it is: case, empty labels, long labels and numbers have no
  * meaning there. Refused beyond the standard: an empty host, which names no app, and `*`, which reads as a wildcard.
@@ -95,8 +95,8 @@ export function endsInNumber(host: string): boolean {
 }
 
 /**
- * Finds the fault of a port, which is 1 to 65535 in decimal. Returns `null` if there is none. The caller
- * checks for the scheme's default port. Never throws.
+ * Finds the fault of a port, which is 1 to 65535 in decimal. Returns `null` for a port without one. The
+ * caller checks for the scheme's default port. Never throws.
  */
 export function portFault(port: string): PortFault | null {
   if (port === '') return 'empty';

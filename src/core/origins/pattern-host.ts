@@ -59,7 +59,7 @@ export function splitPattern(value: string): PatternParts | Refusal {
   }
   if (/^[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*$/.test(authority)) {
     const guess = `${scheme}://[${authority}]`;
-    return { ...notIpv6, reason: 'an IPv6 address stands in brackets', guess };
+    return { ...notIpv6, reason: 'an IPv6 address needs brackets', guess };
   }
   const [host, colonAndPort] = splitBefore(authority, /:/);
   return readPort(scheme, host, colonAndPort);

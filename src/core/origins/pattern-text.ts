@@ -122,7 +122,7 @@ export function refuseScheme(value: string): Refusal | null {
   return null;
 }
 
-/** The scheme in lower case, the slashes behind its colon, and what follows; empty where there is none. */
+/** The scheme in lower case, the slashes behind its colon, and the rest; empty if it is absent. */
 function splitScheme(value: string) {
   const [start = '', scheme = '', slashes = ''] =
     /^([A-Za-z][A-Za-z0-9+.-]*):(\/*)/.exec(value) ?? [];

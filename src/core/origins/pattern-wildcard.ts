@@ -124,7 +124,7 @@ function refuseNames(head: string, tail: string, { scheme, host, portSuffix }: P
   }
   if (head.startsWith(PUNYCODE_PREFIX)) {
     return {
-      reason: 'a wildcard cannot stand in an international name, which is encoded as a whole',
+      reason: 'a wildcard cannot be part of an international name, which is encoded as a whole',
       advice: `Write each origin in full, or use a name in plain ASCII, ${example}`,
     };
   }

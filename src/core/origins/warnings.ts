@@ -16,7 +16,7 @@ export interface OriginWarning {
 /**
  * Lists the canonical patterns that are allowed but deserve a second look, in the order given: `*`,
  * wildcards that strangers can match, plain http to another machine, the user's own machine beside
- * public web origins, and capital letters in the host of an app. Empty if there are none. Never throws.
+ * public web origins, and capital letters in the host of an app. Never throws.
  */
 export function originWarnings(patterns: readonly string[]): readonly OriginWarning[] {
   const hasPublic = patterns.some((pattern) => /^https?:/.test(pattern) && !isLoopback(pattern));

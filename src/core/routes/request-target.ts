@@ -122,9 +122,9 @@ function readingsOf(target: RequestTarget): readonly { isOwn: boolean; climbs: b
 }
 
 /**
- * Reads a path in every way at once that some server is known to, and says what the worst of them
- * comes to. Servers disagree on where a segment ends and on which are none, so what counts is the
- * least depth below the root at which any of them can be.
+ * Reads a path at once in every way that some server is known to read it, and returns the worst result.
+ * Servers disagree on where a segment ends and on which segments count. So the result is the least depth
+ * below the root that any of them can reach.
  */
 function readEveryWay(path: string): { isOwn: boolean; climbs: boolean } {
   let leastDepth = 0;

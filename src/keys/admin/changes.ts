@@ -220,7 +220,7 @@ export function createKeyChanges(db: D1Database): KeyChanges {
   };
 }
 
-/** What the index holds of a key: its patterns, with the time that stands beside them. */
+/** The entries of a key in the index of origins: its patterns, each with its expiry. */
 function indexedPatterns(key: ManagedKey | null): ReadonlyMap<string, number> {
   if (!key?.enabled || key.suspended) return new Map();
   const expiresAtMs = key.expiresAtMs ?? NEVER_MS;

@@ -1,5 +1,5 @@
 /**
- * What an owner who signs in may change: so many changes a minute, and so many live keys.
+ * The limits of an owner who signs in: a number of changes per minute, and a number of live keys.
  *
  * Both are counted in D1, in the batch of the change itself, so that requests that arrive together cannot
  * pass together. A change beyond a limit violates a constraint of `owner_changes`, which undoes the batch.
@@ -71,7 +71,7 @@ export function createOwnerLimits(db: D1Database): OwnerLimits {
 }
 
 /**
- * Counts a change against the limits of its owner. Stands before the statements that change the key.
+ * Counts a change against the limits of its owner. Has to precede the statements that change the key.
  * `key`: the key that is changed; `null`: new ones are added. `lines`: how many lines of the log it writes,
  * except for tokens that the key has already. `adds`: how many keys come alive by it.
  */

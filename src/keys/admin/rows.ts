@@ -9,7 +9,7 @@ import type { KeyOfToken, ManagedKey, ShownKey } from './types.ts';
 
 /** A key that never expires sorts after every other. */
 export const NEVER_MS = Number.MAX_SAFE_INTEGER;
-/** A token that ended so lately that an isolate with a slow clock may still accept it counts as live. */
+/** A token that ended so recently that an isolate with a slow clock may still accept it counts as live. */
 export const CLOCK_MARGIN_MS = 60 * 1000;
 /** A bound text may have 2,000,000 bytes. https://developers.cloudflare.com/d1/platform/limits/ */
 const TEXT_MAX_BYTES = 1_000_000;

@@ -1,6 +1,6 @@
 /**
- * What management knows of keys, the audit and kept answers, and the ports through which it reads and
- * changes them. `store.ts` builds their adapters over D1; each has a file of its own.
+ * The records that management has of keys, the audit and kept answers, and the ports through which it
+ * reads and changes them. `store.ts` builds their adapters over D1; each has a file of its own.
  */
 
 import type { StoredKey } from '../../core/key/key.ts';
@@ -33,26 +33,26 @@ export interface ListCursor {
   readonly id: string;
 }
 
-/** What was done to a key. */
+/** A kind of change to a key. */
 export type AuditAction = 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
 
-/** What is noted of a change beside the change. */
+/** The facts that are noted with a change. */
 export interface ChangeNote {
   readonly atMs: number;
   readonly actor: string;
   readonly requestId: string;
-  /** The key as JSON without secrets; `null` where there is none. */
+  /** The key as JSON without secrets; `null` if it did not exist. */
   readonly before: string | null;
   readonly after: string | null;
   /** Kept for the same request coming again; `null` when it carried no Idempotency-Key. */
   readonly answer: KeptAnswer | null;
-  /** Where a token of the key was found in public; absent when that is not why it changes. */
+  /** The place where a token of the key was found in public; absent if that is not why it changes. */
   readonly leakUrl?: string | null;
   /** The limits of the owner who makes the change; absent: the operator does. */
   readonly quota?: OwnerQuota | undefined;
 }
 
-/** What an owner may do. */
+/** The limits of an owner. */
 export interface OwnerQuota {
   readonly owner: string;
   readonly changesPerMinute: number;
@@ -85,7 +85,7 @@ export interface AuditLine {
   readonly before: string | null;
   readonly after: string | null;
   readonly requestId: string;
-  /** Where a token of the key was found in public; `null`: nowhere, or nobody knows where. */
+  /** The place where a token of the key was found in public; `null` if it was not found or is unknown. */
   readonly leakUrl: string | null;
 }
 
@@ -110,7 +110,7 @@ export interface KeyOfToken {
 export interface ImportedKey {
   readonly key: ManagedKey;
   readonly tokenHash: string;
-  /** Whether the token is of another form than ours, so that such tokens have to be looked up. */
+  /** `true` if the token has another form than ours, so that such tokens have to be looked up. */
   readonly isForeign: boolean;
   /** The key as JSON for the audit. */
   readonly after: string;
@@ -175,7 +175,7 @@ export interface KeyReads {
     readonly limit: number;
     readonly nowMs: number;
   }): Promise<readonly ShownKey[]>;
-  /** The keys among these that exist and are not revoked, whoever owns them. */
+  /** The keys among these that exist and are not revoked, of any owner. */
   livingAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** How many tokens of a key work, or will when it is enabled. */
   countTokens(id: string, nowMs: number): Promise<number>;

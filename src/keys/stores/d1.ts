@@ -35,7 +35,7 @@ export interface KeyCopies {
 
 /** Look-ups, and the copies that KV is due. All reject when D1 cannot be reached. */
 export interface KeyStore extends KeyDatabase {
-  /** What KV should hold of these tokens, at one line of the log. */
+  /** Reads the copies that KV has to hold of these tokens, at one line of the log. */
   readCopies(tokenHashes: readonly string[]): Promise<KeyCopies>;
   /** KV copies that became due before a time and were not confirmed. */
   dueReplicaWrites(dueBeforeMs: number, limit: number): Promise<readonly DueReplicaWrite[]>;
@@ -182,7 +182,7 @@ export function createKeyStore(db: D1Database): KeyStore {
   };
 }
 
-/** What is asked beside the log: a token's key, an origin's registration, a client token's parent. */
+/** The records to read with the log: a token's key, an origin's registration, a client token's parent. */
 type RecordRequest = Omit<DatabaseRequest, 'fromSeq'>;
 type Records = Omit<DatabaseAnswer, 'feed' | 'rowsRead'>;
 

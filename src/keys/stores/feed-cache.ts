@@ -11,10 +11,10 @@
 import { FEED_CACHE_LONG_SECONDS, FEED_CACHE_SECONDS } from '../limits.ts';
 import type { ChangeLine, FeedCache, LogPosition, SharedEntry, Subject } from '../types.ts';
 
-// A host that no request can name, so that nobody outside can ask the cache for it.
+// A host that no request can name, so that no caller can read this entry of the cache.
 const ENTRIES_URL = 'https://feed.edge-authorizer.internal/v2/';
 
-/** A poll as JSON. The lines stand in three rows, because a thousand small objects parse slowly. */
+/** A poll as JSON. The lines are three columns, because a thousand small objects parse slowly. */
 interface Entry {
   readonly startedAtMs: number;
   readonly after: LogPosition;
@@ -28,8 +28,8 @@ interface Entry {
 /**
  * The shared poll in a named cache. Reads and writes reject when the Cache API does.
  *
- * All Workers of a zone may see the same cache, so `deployment` has to tell this one, with this D1,
- * from all others. Where it is `null`, because nobody knows, nothing is shared.
+ * All Workers of a zone may see the same cache, so `deployment` has to distinguish this one, with this
+ * D1, from all others. If it is `null`, because it is unknown, nothing is shared.
  */
 export function createFeedCache(open: () => Promise<Cache>, deployment: string | null): FeedCache {
   if (deployment === null) return { get: async () => null, put: async () => {} };

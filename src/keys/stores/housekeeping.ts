@@ -36,10 +36,10 @@ const sql = {
     DELETE FROM tokens WHERE token_hash IN (
       SELECT token_hash FROM tokens WHERE expires_at_ms < ?1 ORDER BY expires_at_ms LIMIT ?2)`,
 
-  // Always a beginning of the log, up to the first line that stays: whoever polls from a line that is
-  // there misses none after it, and whoever polls from one that is gone sees so. Clocks differ, so an
-  // old line may stand behind a young one; it waits for it. Whether there is anything
-  // to do at all, the first line tells: in LIMIT, because in WHERE it would be asked of every line.
+  // Always a beginning of the log, up to the first line that stays. A poll from a line that is still
+  // there misses no later line, and a poll from a removed line notices that. Clocks differ, so an old line
+  // may follow a young one, and then waits for it. The first line alone decides if there is anything to
+  // do: in LIMIT, because in WHERE every line would be asked.
   dropOldChanges: `
     WITH oldest AS MATERIALIZED (
       SELECT seq, changed_at_ms FROM changes

@@ -17,7 +17,7 @@ const WRITE_TIMEOUT_MS = 10 * 1000;
 /** Copies in flight at once; a Worker may have six connections open. */
 const CONCURRENCY = 6;
 
-/** What copies are made from, and where to. */
+/** The source and the destination of copies. */
 export interface ReplicationOptions {
   readonly store: KeyStore;
   readonly replica: KeyReplica;

@@ -1,5 +1,5 @@
 /**
- * Whether the database has the schema: the one question that is asked before there are any tables.
+ * Checks that the database has the schema: the one question that is asked before there are any tables.
  */
 
 /** Returns whether the database was ever migrated. Rejects if D1 does not answer. */
