@@ -3,6 +3,7 @@
  * the request that the edge authorised, and nothing else.
  */
 
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server, connect as tcpConnect } from 'node:net';
 import { importJWK, type JWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,6 +27,7 @@ interface World {
   edge: Edge;
   key: CreatedKey;
   example: ExampleUpstream;
+  audience: string;
   /** Where the example looks for the key set; may be another edge's from some moment on. */
   relay: Relay;
   dispose(): Promise<void>;
@@ -37,10 +39,15 @@ async function serveWorld(
 ): Promise<World> {
   const relay = await startRelay();
   const jwksUrl = `http://127.0.0.1:${relay.port}/_edge/jwks.json`;
-  const example = await serveExampleUpstream({ EDGE_JWKS_URL: jwksUrl, ...bindings });
+  const audience = `https://${randomUUID()}.example`;
+  const example = await serveExampleUpstream({
+    EDGE_JWKS_URL: jwksUrl,
+    EDGE_AUDIENCE: audience,
+    ...bindings,
+  });
   const edge = await serveEdge({
     upstreamUrl: example.url,
-    vars: { ASSERTION_KEYS: JSON.stringify(keys), ...vars },
+    vars: { ASSERTION_KEYS: JSON.stringify(keys), ASSERTION_AUDIENCE: audience, ...vars },
   });
   relay.target = edge.port;
   const key = await edge.createKey({ name: 'backend', owner: 'acct_1' });
@@ -49,7 +56,7 @@ async function serveWorld(
     await example.dispose();
     await relay.dispose();
   };
-  return { edge, key, example, relay, dispose };
+  return { edge, key, example, audience, relay, dispose };
 }
 
 /** What the edge sends to the example for a request, as the example's echo tells it. */
@@ -183,7 +190,7 @@ describe('a forged assertion', () => {
     const signingKey = await importJWK(jwk ?? edgeKey ?? {}, 'EdDSA');
     return new SignJWT({
       iss: 'edge-authorizer',
-      aud: world.example.url,
+      aud: world.audience,
       sub: 'acct_1',
       key_id: world.key.id,
       access: 'backend',
@@ -244,6 +251,21 @@ describe('a forged assertion', () => {
   test('is refused for what is wrong with it: made in full, it passes', async () => {
     expect(await goPast(world.example, await sign({}))).toBe('200');
   });
+});
+
+test.each([
+  ['EDGE_JWKS_URL', { EDGE_AUDIENCE: 'https://api.example' }],
+  ['EDGE_AUDIENCE', { EDGE_JWKS_URL: 'https://edge.example/_edge/jwks.json' }],
+  ['EDGE_JWKS_URL', {}],
+  ['EDGE_AUDIENCE', { EDGE_JWKS_URL: 'https://edge.example/_edge/jwks.json', EDGE_AUDIENCE: '' }],
+])('an upstream without %s is closed to everybody', async (name, bindings) => {
+  const example = await serveExampleUpstream(bindings);
+  for (const assertion of [null, 'x.y.z']) {
+    expect(await goPast(example, assertion)).toBe(
+      `503 cannot verify assertions: ${name} is not set`,
+    );
+  }
+  await example.dispose();
 });
 
 describe('with ASSERTION=key', () => {

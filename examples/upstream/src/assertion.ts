@@ -1,23 +1,27 @@
 /**
- * Lets in only what came through the edge, and only as the edge authorised it: an example of how an
- * upstream verifies `X-Edge-Assertion`. Switched on by `EDGE_JWKS_URL`, the edge's key set.
+ * Lets in only requests that came through the edge, and only as the edge authorised them: an example of how
+ * an upstream verifies `X-Edge-Assertion`. A setting that is absent closes the API rather than the check.
  */
 
 import type { Context, MiddlewareHandler } from 'hono';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 
 export interface AssertionBindings {
-  /** For example `https://edge.example/_edge/jwks.json`. Absent: nothing is verified. */
+  /** The edge's key set, for example `https://edge.example/_edge/jwks.json`. */
   EDGE_JWKS_URL?: string;
   /** The edge's `ASSERTION_ISSUER`. */
   EDGE_ISSUER?: string;
-  /** The edge's `ASSERTION_AUDIENCE`: by default, the origin under which it calls this API. */
+  /**
+   * The edge's `ASSERTION_AUDIENCE`; if it has none, the origin under which it calls this API. Not derived
+   * from the request: its `Host` is the client's.
+   */
   EDGE_AUDIENCE?: string;
   /**
-   * The edge's `ASSERTION`. `key` takes assertions that are bound to no request, which hold for every
-   * endpoint while they live; by default such are refused.
+   * The edge's `ASSERTION`. `key` accepts assertions that are bound to no request, which hold for every
+   * endpoint while they live; by default such are refused. `off` verifies nothing: for an API that only the
+   * edge can reach.
    */
-  EDGE_ASSERTION?: 'request' | 'key';
+  EDGE_ASSERTION?: 'request' | 'key' | 'off';
 }
 
 /**
@@ -31,21 +35,27 @@ let keySet: { url: string; get: ReturnType<typeof createRemoteJWKSet> } | null =
 
 /**
  * Answers 401 to a request without a valid assertion, and to one whose method or path is not the one
- * that the edge signed. The query and the body are no part of what is signed. Sets nothing: the claims
- * are for logs and for decisions of your own.
+ * that the edge signed; 503 to every request if a setting is absent. The query and the body are not signed.
+ * Sets nothing: the claims are for logs and for decisions of your own.
  */
 export const requireAssertion: MiddlewareHandler<{ Bindings: AssertionBindings }> = async (
   c,
   next,
 ) => {
-  if (!c.env?.EDGE_JWKS_URL) return next();
-  const reason = await faultOf(c, c.env.EDGE_JWKS_URL);
+  const { EDGE_ASSERTION, EDGE_JWKS_URL, EDGE_AUDIENCE } = c.env ?? {};
+  if (EDGE_ASSERTION === 'off') return next();
+  if (!EDGE_JWKS_URL || !EDGE_AUDIENCE) {
+    const absent = EDGE_JWKS_URL ? 'EDGE_AUDIENCE' : 'EDGE_JWKS_URL';
+    return c.json({ errors: [`cannot verify assertions: ${absent} is not set`] }, 503);
+  }
+  const reason = await faultOf(c, EDGE_JWKS_URL, EDGE_AUDIENCE);
   return reason === null ? next() : c.json({ errors: [`not from the edge: ${reason}`] }, 401);
 };
 
 async function faultOf(
   c: Context<{ Bindings: AssertionBindings }>,
   jwksUrl: string,
+  audience: string,
 ): Promise<string | null> {
   const assertion = c.req.header('X-Edge-Assertion');
   if (assertion === undefined) return 'there is no assertion';
@@ -57,7 +67,7 @@ async function faultOf(
     const { payload } = await jwtVerify(assertion, keySet.get, {
       algorithms: ['EdDSA'],
       issuer: c.env.EDGE_ISSUER ?? 'edge-authorizer',
-      audience: c.env.EDGE_AUDIENCE ?? new URL(c.req.url).origin,
+      audience,
       requiredClaims: ['access', 'exp', 'jti'],
       clockTolerance: 5,
     });

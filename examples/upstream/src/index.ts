@@ -1,8 +1,9 @@
 /**
  * An API shaped like Livepeer Studio's, to put behind the edge while developing and testing.
  *
- * It checks no key: it believes what the edge tells it in `X-Edge-*`, as an upstream may that only
- * the edge can reach, or, with `EDGE_JWKS_URL` set, that verifies the edge's signed assertion. Everything lives in the memory of one isolate and is gone when it restarts.
+ * It checks no key. It believes `X-Edge-*`, because it verifies the edge's signed assertion, or because only
+ * the edge can reach it and `EDGE_ASSERTION=off` says so. Everything lives in the memory of one isolate and
+ * is gone when it restarts.
  */
 
 import { Hono } from 'hono';

@@ -8,9 +8,9 @@ export type ExampleUpstream = ServedModule & {
   seenRequests(): Promise<{ method: string; url: string; trap: string | null; status: number }[]>;
 };
 
-/** Builds and serves the example. It starts empty. `bindings`: its `EDGE_*` settings. */
+/** Builds and serves the example. It starts empty. `bindings`: its `EDGE_*` settings; without any, it verifies nothing. */
 export async function serveExampleUpstream(
-  bindings: Record<string, string> = {},
+  bindings: Record<string, string> = { EDGE_ASSERTION: 'off' },
 ): Promise<ExampleUpstream> {
   const script = await bundleWorker('examples/upstream/src/index.ts');
   const served = await serveModule(script, { bindings });
