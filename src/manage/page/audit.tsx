@@ -5,7 +5,7 @@
 import type { AuditedKey } from '../documents.ts';
 import type { Visitor } from './access/visitor.ts';
 import type { AuditDocument } from './api-client.ts';
-import { changesBetween } from './keys/key-values.ts';
+import { changesBetween } from './keys/editable.ts';
 import { Layout } from './parts/layout.tsx';
 import { accessOf, Time } from './parts/words.tsx';
 

@@ -5,9 +5,9 @@
 import type { Explanation } from '../../core/decide/explain.ts';
 import type { KeyDocument } from '../documents.ts';
 import type { ApiAnswer, ApiClient, ApiProblem, RefusedOriginDocument } from './api-client.ts';
-import type { ExplainQuery } from './keys/explain-panel.tsx';
-import { KEY_CHART_DAYS, type KeyPageState } from './keys/key-page.tsx';
-import { toKeyValues } from './keys/key-values.ts';
+import { toKeyValues } from './keys/edit-values.ts';
+import type { ExplainQuery } from './keys/explain.tsx';
+import { KEY_CHART_DAYS, type KeyPageState } from './keys/show.tsx';
 import type { DailyUsage } from './parts/usage-chart.tsx';
 
 const emptyExplain: KeyPageState['explain'] = {

@@ -23,9 +23,9 @@ import type { AuditDocument } from './api-client.ts';
 import { AuditPage } from './audit.tsx';
 import type { Dashboard } from './dashboard.ts';
 import { mountKeyRoutes, newFormState } from './keys/key-routes.tsx';
-import { linesOf, textOf } from './keys/key-values.ts';
 import { LIST_CHART_DAYS, ListPage } from './keys/list.tsx';
 import { ASSETS_PATH, assetResponse } from './parts/assets.ts';
+import { linesOf, textOf } from './parts/form-data.ts';
 import { toHtml } from './parts/layout.tsx';
 
 const KEYS_PER_PAGE = 25;

@@ -4,14 +4,16 @@ import { describe, expect, it } from 'vitest';
 import type { KeyDocument } from '../../../src/manage/documents.ts';
 import { addressOf } from '../../../src/manage/page/access/sign-in-limit.ts';
 import {
-  changesBetween,
   type KeyValues,
   mergeValues,
-  readEditable,
   toKeyValues,
   toPatch,
+} from '../../../src/manage/page/keys/edit-values.ts';
+import {
+  changesBetween,
+  readEditable,
   writeEditable,
-} from '../../../src/manage/page/keys/key-values.ts';
+} from '../../../src/manage/page/keys/editable.ts';
 import { inUtc, sayRelative, stateOf } from '../../../src/manage/page/parts/words.tsx';
 
 const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({

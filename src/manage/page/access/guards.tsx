@@ -6,7 +6,7 @@ import type { Context, Handler } from 'hono';
 import { authenticate, isSameSecret } from '../../authenticate.ts';
 import { readBytes } from '../../request-body.ts';
 import type { Dashboard } from '../dashboard.ts';
-import { textOf } from '../keys/key-values.ts';
+import { textOf } from '../parts/form-data.ts';
 import { toHtml } from '../parts/layout.tsx';
 import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation } from './csrf.ts';
 import { createSessions } from './session.ts';

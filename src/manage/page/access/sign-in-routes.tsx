@@ -6,7 +6,7 @@ import type { Context } from 'hono';
 import type { HonoBase } from 'hono/hono-base';
 import { isSameSecret } from '../../authenticate.ts';
 import type { Dashboard } from '../dashboard.ts';
-import { textOf } from '../keys/key-values.ts';
+import { textOf } from '../parts/form-data.ts';
 import { toHtml } from '../parts/layout.tsx';
 import { isFromOwnPage } from './csrf.ts';
 import { type Guards, readForm, refuseForgery } from './guards.tsx';

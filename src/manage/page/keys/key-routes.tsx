@@ -17,25 +17,15 @@ import type { Visit } from '../access/visitor.ts';
 import type { ApiAnswer, ApiProblem } from '../api-client.ts';
 import type { Dashboard } from '../dashboard.ts';
 import { loadKeyPage } from '../load.ts';
+import { textOf } from '../parts/form-data.ts';
 import { Layout, toHtml } from '../parts/layout.tsx';
 import { ExactTime } from '../parts/words.tsx';
-import type { ExplainQuery } from './explain-panel.tsx';
-import { CreateForm, type KeyFormState } from './key-form.tsx';
-import { KeyPage, type KeyPageState } from './key-page.tsx';
-import {
-  changesBetween,
-  type Editable,
-  emptyCreateValues,
-  findMistakes,
-  type KeyPatch,
-  mergeValues,
-  readCreateValues,
-  readEditable,
-  readKeyValues,
-  textOf,
-  toNewKey,
-  toPatch,
-} from './key-values.ts';
+import { CreateForm, type KeyFormState } from './create.tsx';
+import { emptyCreateValues, findMistakes, readCreateValues, toNewKey } from './create-values.ts';
+import { type KeyPatch, mergeValues, readKeyValues, toPatch } from './edit-values.ts';
+import { changesBetween, type Editable, readEditable } from './editable.ts';
+import type { ExplainQuery } from './explain.tsx';
+import { KeyPage, type KeyPageState } from './show.tsx';
 import { curlFor, exampleEndpoint, TokenPanel } from './token-panel.tsx';
 
 type KeyWithToken = KeyDocument & { readonly token: string };

@@ -10,7 +10,7 @@ import { iconUrl } from '../parts/assets.ts';
 import { Layout } from '../parts/layout.tsx';
 import { type DailyUsage, Spark, totalOf } from '../parts/usage-chart.tsx';
 import { Access, count, countOf, State, Time } from '../parts/words.tsx';
-import { CreateForm, type KeyFormState } from './key-form.tsx';
+import { CreateForm, type KeyFormState } from './create.tsx';
 
 /** What was asked of the list. */
 export interface ListQuery {

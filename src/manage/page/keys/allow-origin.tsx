@@ -1,0 +1,53 @@
+/**
+ * Allowing an origin that the key refused.
+ */
+
+import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
+import type { RefusedOriginDocument } from '../api-client.ts';
+import { count, Time } from '../parts/words.tsx';
+import { ActionForm, type Subject } from './subject.tsx';
+
+/** The origins that a key refused, each with a form that allows it. */
+export function RefusedOrigins(props: {
+  readonly subject: Subject;
+  readonly refusedOrigins: readonly RefusedOriginDocument[];
+  readonly nowMs: number;
+}) {
+  const { subject, refusedOrigins, nowMs } = props;
+  const listed = new Set(subject.key.access?.cors?.allowedOrigins ?? []);
+  return (
+    <section class="panel padded stack" aria-labelledby="refused-heading">
+      <h2 id="refused-heading">Recently refused origins</h2>
+      {refusedOrigins.length === 0 ? (
+        <p class="quiet">None. An origin that is refused with this key shows up here.</p>
+      ) : (
+        <ul class="origin-list">
+          {refusedOrigins.map(({ origin, count: times, lastAt }) => (
+            <li>
+              <span>
+                <code>{origin}</code>
+                <span class="help">
+                  {' '}
+                  {count(times)}×, <Time value={lastAt} nowMs={nowMs} />
+                </span>
+              </span>
+              {listed.has(origin) ? (
+                <span class="badge live">Allowed now</span>
+              ) : (
+                // An opaque origin, "null", can be refused and never be listed.
+                canonicalizeOriginPattern(origin).ok && (
+                  <ActionForm subject={subject} name="allow-origin">
+                    <input type="hidden" name="origin" value={origin} />
+                    <button type="submit" class="plain">
+                      Allow this origin<span class="unseen"> {origin}</span>
+                    </button>
+                  </ActionForm>
+                )
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

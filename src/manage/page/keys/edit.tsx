@@ -1,0 +1,106 @@
+/**
+ * Editing a key: the form with its settings.
+ */
+
+import type { FieldProblem } from '../../../core/field-problem.ts';
+import { ruleText } from '../../../core/key/key.ts';
+import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { RuleDocument } from '../api-client.ts';
+import type { KeyValues } from './edit-values.ts';
+import {
+  ExpiryField,
+  FullAccessField,
+  NameField,
+  OriginsField,
+  OtherProblems,
+  sortProblems,
+} from './fields.tsx';
+import { HiddenFields, type Subject } from './subject.tsx';
+
+/** The form that edits a key. */
+export function EditForm(props: {
+  readonly subject: Subject;
+  readonly values: KeyValues;
+  readonly problems: readonly FieldProblem[];
+  readonly restrictedRoutes: RouteList;
+}) {
+  const { key } = props.subject;
+  return (
+    <section class="panel padded" aria-labelledby="settings-heading">
+      <form method="post" action={`/_edge/keys/${key.id}`} class="stack" id="settings">
+        <h2 id="settings-heading">Settings</h2>
+        <HiddenFields subject={props.subject} />
+        <EditFields
+          values={props.values}
+          problems={props.problems}
+          rules={key.access?.rules ?? null}
+          restrictedRoutes={props.restrictedRoutes}
+        />
+        <div class="actions">
+          <button type="submit" class="primary">
+            Save changes
+          </button>
+        </div>
+      </form>
+    </section>
+  );
+}
+
+/** The fields of a key that exists. Its kind is fixed, so a backend key has no origins to edit. */
+function EditFields(props: {
+  readonly values: KeyValues;
+  readonly problems: readonly FieldProblem[];
+  readonly rules: readonly RuleDocument[] | null;
+  readonly restrictedRoutes: RouteList;
+}) {
+  const { values } = props;
+  const problems = sortProblems(props.problems);
+  return (
+    <>
+      <OtherProblems problems={problems.others} />
+      <NameField id="edit-name" value={values.name} problems={problems.name} />
+      {values.origins === null ? (
+        <p class="help">
+          This is a backend key: any request with an <code>Origin</code> is refused. A secret that
+          was made for a backend never becomes a browser key; create a key with CORS access for
+          that.
+        </p>
+      ) : (
+        <>
+          <OriginsField id="edit-origins" value={values.origins} problems={problems.origins} />
+          {props.rules === null && (
+            <FullAccessField
+              id="edit-full"
+              isChecked={values.fullAccess}
+              restrictedRoutes={props.restrictedRoutes}
+            />
+          )}
+        </>
+      )}
+      {props.rules !== null && <Rules rules={props.rules} />}
+      <ExpiryField
+        id="edit-expires-at"
+        label="Expires"
+        value={values.expiresAt}
+        problems={problems.expiry}
+        help="Leave it empty for a key that never expires."
+      />
+    </>
+  );
+}
+
+function Rules({ rules }: { rules: readonly RuleDocument[] }) {
+  return (
+    <div class="field">
+      <span class="label">Access rules</span>
+      <p class="help">The key may call these endpoints alone. Rules are edited with the API.</p>
+      <ul class="origin-list">
+        {rules.map((rule) => (
+          <li>
+            <code>{ruleText(rule)}</code>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,207 @@
+/**
+ * The fields that the form for a new key and the form for one that exists have in common.
+ *
+ * The wording follows the pages that taught people what a key with CORS access is. What a field says
+ * is checked by the API; problems come back with their place in the document and are shown at the
+ * field they are about.
+ */
+
+import type { FieldProblem } from '../../../core/field-problem.ts';
+import type { RouteList } from '../../../core/routes/route-table.ts';
+import { EndpointList } from '../../endpoint-list.tsx';
+import { NAME_MAX_LENGTH } from '../../limits.ts';
+import { Field, sayProblem } from '../parts/field.tsx';
+
+// Browsers count code units, of which one character may take two. The API counts characters.
+const NAME_MAX_CODE_UNITS = 2 * NAME_MAX_LENGTH;
+
+/** The name of a key. */
+export function NameField(props: {
+  readonly id: string;
+  readonly value: string;
+  readonly problems: readonly FieldProblem[];
+  readonly help?: string;
+  /** Whether the page opens with this field. Default: if it is wrong. */
+  readonly isFirst?: boolean;
+}) {
+  const { help, isFirst } = props;
+  return (
+    <Field
+      id={props.id}
+      label="Name"
+      problems={props.problems}
+      {...(help === undefined ? {} : { help })}
+    >
+      {(attributes) => (
+        <input
+          {...attributes}
+          type="text"
+          name="name"
+          value={props.value}
+          required
+          maxlength={NAME_MAX_CODE_UNITS}
+          autocomplete="off"
+          {...(isFirst === undefined ? {} : { autofocus: isFirst })}
+        />
+      )}
+    </Field>
+  );
+}
+
+/** The origins that a key may be used from, one on each line. The script makes it a list. */
+export function OriginsField(props: {
+  readonly id: string;
+  readonly value: string;
+  readonly problems: readonly FieldProblem[];
+}) {
+  return (
+    <Field
+      id={props.id}
+      label="Allowed origins"
+      problems={props.problems}
+      help={
+        <>
+          An origin is just a combination of a scheme, like <code>https</code>, with a domain, and a
+          port if it is not the standard one: <code>http://localhost:8080</code> when developing
+          locally or <code>https://my.app.io</code> after deploying. Write{' '}
+          <code>https://*.app.io</code> for every subdomain, or <code>*</code> for any origin. We
+          recommend a minimal list, and separate keys for development and production.
+        </>
+      }
+    >
+      {(attributes) => (
+        <>
+          <p class="help" data-plain>
+            One on each line.
+          </p>
+          <textarea
+            {...attributes}
+            name="origins"
+            class="mono-input"
+            rows={4}
+            data-origins
+            autocapitalize="off"
+            spellcheck={false}
+            placeholder="https://app.example.com"
+          >
+            {props.value}
+          </textarea>
+        </>
+      )}
+    </Field>
+  );
+}
+
+/** Whether a key may call every endpoint, with what that means. */
+export function FullAccessField(props: {
+  readonly id: string;
+  readonly isChecked: boolean;
+  readonly restrictedRoutes: RouteList;
+}) {
+  const { id, isChecked } = props;
+  return (
+    <div class="reveals">
+      <div class="check">
+        <input
+          id={id}
+          type="checkbox"
+          name="full_access"
+          checked={isChecked}
+          aria-describedby={`${id}-help`}
+        />
+        <label for={id}>Full API access</label>
+        <p class="help" id={`${id}-help`}>
+          CORS-enabled API keys have restricted access to the API by default: they are only allowed
+          to call some specific endpoints.
+        </p>
+        <div class="help">
+          <EndpointList summary="Which endpoints?" table={props.restrictedRoutes} />
+        </div>
+      </div>
+      <div class="revealed notice warn" role="note">
+        <p>
+          An API key with Full API access will be able to access and manage every information in
+          your account. That includes:
+        </p>
+        <ul>
+          <li>all your contact info provided on registration</li>
+          <li>changing your billing plan</li>
+          <li>listing and deleting all the streams and assets stored in your account</li>
+        </ul>
+        <p>Whoever reads the source of your page can do all of that, too.</p>
+      </div>
+    </div>
+  );
+}
+
+/** The time when a key expires. */
+export function ExpiryField(props: {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly problems: readonly FieldProblem[];
+  readonly help?: string;
+}) {
+  return (
+    <Field
+      id={props.id}
+      label={
+        <>
+          {props.label} <span class="optional">(UTC)</span>
+        </>
+      }
+      problems={props.problems}
+      {...(props.help === undefined ? {} : { help: props.help })}
+    >
+      {(attributes) => (
+        <input
+          {...attributes}
+          type="datetime-local"
+          name="expires_at"
+          value={props.value}
+          step={1}
+        />
+      )}
+    </Field>
+  );
+}
+
+/** Problems of no field of the form. */
+export function OtherProblems({ problems }: { problems: readonly FieldProblem[] }) {
+  if (problems.length === 0) return null;
+  return (
+    <ul class="error">
+      {problems.map((problem) => (
+        <li>
+          {problem.path}: {sayProblem(problem)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Problems by the field of the form that they are about. */
+export type SortedProblems = Record<
+  'name' | 'owner' | 'cors' | 'origins' | 'expiry' | 'others',
+  readonly FieldProblem[]
+>;
+
+/** Sorts what the API found by the field that shows it. */
+export function sortProblems(problems: readonly FieldProblem[]): SortedProblems {
+  const fieldOf = ({ path }: FieldProblem): keyof SortedProblems => {
+    if (path === 'name' || path === 'owner' || path === 'cors') return path;
+    if (path === 'expiresAt') return 'expiry';
+    return path.startsWith('access.cors.allowedOrigins') ? 'origins' : 'others';
+  };
+  const sorted = Object.groupBy(problems, fieldOf);
+  const none: readonly FieldProblem[] = [];
+  return {
+    name: none,
+    owner: none,
+    cors: none,
+    origins: none,
+    expiry: none,
+    others: none,
+    ...sorted,
+  };
+}

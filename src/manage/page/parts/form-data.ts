@@ -1,0 +1,18 @@
+/**
+ * Fields of a form as text.
+ */
+
+/** A field of a form; empty when it is missing, or a file. */
+export function textOf(form: FormData, name: string): string {
+  const value = form.get(name);
+  // Browsers send lines with CRLF: https://html.spec.whatwg.org/#constructing-the-form-data-set
+  return typeof value === 'string' ? value.replaceAll('\r\n', '\n') : '';
+}
+
+/** The lines of a text that are not blank. */
+export function linesOf(text: string): readonly string[] {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
