@@ -1,8 +1,8 @@
 /**
  * The router of management: Hono, with the simplest of its ways to find a route.
  *
- * The usual one compiles all routes into one expression, which pays only after many requests. The API's
- * routes are built once per isolate; those of the page are built for each request.
+ * The usual one compiles all routes into one expression, which pays only after many requests. The routes
+ * of the API and of the page are built once per isolate.
  */
 
 import type { Env } from 'hono';

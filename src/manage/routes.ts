@@ -44,7 +44,7 @@ export function createManagementRoutes(options: ManagementRoutesOptions): Manage
     const handleApi = async (request: Request) =>
       routes.fetch(request, { ...context.env, isFromPage: true });
     const { requestId } = context.env;
-    const page = { ...dashboard, management, handleApi, requestId, url: context.req.url };
+    const page = { ...dashboard, management, handleApi, requestId };
     return (await servePage(page, context.req.raw)) ?? context.notFound();
   });
   routes.notFound((context) => notFound(context.req.raw, context.env.requestId));

@@ -3,10 +3,12 @@
  */
 
 import type { AuditedKey } from '../documents.ts';
+import type { View } from './access/guards.tsx';
 import type { Visitor } from './access/visitor.ts';
 import type { AuditDocument } from './api-client.ts';
 import { changesBetween } from './keys/editable.ts';
 import { Layout } from './parts/layout.tsx';
+import { pageResponse } from './parts/respond.ts';
 import { accessOf, Time } from './parts/words.tsx';
 
 const actions: Readonly<Record<string, string>> = {
@@ -18,8 +20,35 @@ const actions: Readonly<Record<string, string>> = {
   leak: 'Found in public',
 };
 
-/** The page of what was changed, by whom and when. */
-export function AuditPage(props: {
+const LINES_PER_PAGE = 50;
+
+/** Shows the changes, of one key if that was asked for. */
+export const showAudit: View = async ({ visitor, api }, context) => {
+  const { management } = context.env;
+  const query = new URL(context.req.url).searchParams;
+  const keyId = query.get('keyId') || null;
+  const audit = await api<{ entries: readonly AuditDocument[]; nextCursor: string | null }>({
+    path: '/audit',
+    query: { keyId, cursor: query.get('cursor'), limit: String(LINES_PER_PAGE) },
+  });
+  const entries = audit.ok ? audit.document.entries : [];
+  const keyIds = [...new Set(entries.map((entry) => entry.keyId))];
+  return pageResponse(
+    <AuditPage
+      visitor={visitor}
+      entries={entries}
+      livingKeys={await management.store.keys.livingAmong(keyIds)}
+      nextCursor={audit.ok ? audit.document.nextCursor : null}
+      keyId={keyId}
+      failure={audit.ok ? null : audit.problem.detail}
+      nowMs={management.now()}
+    />,
+    audit.ok ? 200 : 422,
+  );
+};
+
+/** What the page shows. */
+interface AuditPageProps {
   readonly visitor: Visitor;
   readonly entries: readonly AuditDocument[];
   /** Those of their keys that have a page. */
@@ -29,8 +58,11 @@ export function AuditPage(props: {
   /** Why there is nothing to see; `null`: there is nothing in the way. */
   readonly failure: string | null;
   readonly nowMs: number;
-}) {
-  const { entries, nowMs, keyId } = props;
+}
+
+/** The page of what was changed, by whom and when. */
+function AuditPage(props: AuditPageProps) {
+  const { entries, keyId } = props;
   return (
     <Layout title="Audit" section="audit" visitor={props.visitor}>
       <div class="head">
@@ -52,41 +84,7 @@ export function AuditPage(props: {
         <p class="panel padded quiet">There is nothing here.</p>
       ) : (
         <div class="panel">
-          <table class="listing">
-            <caption class="unseen">Changes to keys, newest first</caption>
-            <thead>
-              <tr>
-                <th scope="col">What</th>
-                <th scope="col">Key</th>
-                <th scope="col">Changes</th>
-                <th scope="col">Who</th>
-                <th scope="col">When</th>
-              </tr>
-            </thead>
-            <tbody>
-              {entries.map((entry) => (
-                <tr>
-                  <th scope="row">
-                    <strong>{actions[entry.action] ?? entry.action}</strong>
-                  </th>
-                  <td data-label="Key">
-                    <KeyOf
-                      entry={entry}
-                      isGone={!props.livingKeys.has(entry.keyId)}
-                      isAlone={keyId !== null}
-                    />
-                  </td>
-                  <td data-label="Changes">
-                    <Changes {...entry} />
-                  </td>
-                  <td data-label="Who">{entry.actor}</td>
-                  <td data-label="When">
-                    <Time value={entry.at} nowMs={nowMs} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <EntryTable {...props} />
         </div>
       )}
       {props.nextCursor !== null && (
@@ -102,6 +100,42 @@ export function AuditPage(props: {
         </nav>
       )}
     </Layout>
+  );
+}
+
+function EntryTable({ entries, livingKeys, keyId, nowMs }: AuditPageProps) {
+  return (
+    <table class="listing">
+      <caption class="unseen">Changes to keys, newest first</caption>
+      <thead>
+        <tr>
+          <th scope="col">What</th>
+          <th scope="col">Key</th>
+          <th scope="col">Changes</th>
+          <th scope="col">Who</th>
+          <th scope="col">When</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr>
+            <th scope="row">
+              <strong>{actions[entry.action] ?? entry.action}</strong>
+            </th>
+            <td data-label="Key">
+              <KeyOf entry={entry} isGone={!livingKeys.has(entry.keyId)} isAlone={keyId !== null} />
+            </td>
+            <td data-label="Changes">
+              <Changes {...entry} />
+            </td>
+            <td data-label="Who">{entry.actor}</td>
+            <td data-label="When">
+              <Time value={entry.at} nowMs={nowMs} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

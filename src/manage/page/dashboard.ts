@@ -2,10 +2,11 @@
  * What the page is made of.
  */
 
+import type { Context } from 'hono';
+import type { DailyUsage } from '../../usage/d1.ts';
 import type { Management } from '../operation.ts';
 import type { EndedSessions } from './access/ended-sessions.ts';
 import type { SignInLimiter } from './access/sign-in-limit.ts';
-import type { DailyUsage } from './parts/usage-chart.tsx';
 
 /** The parts of the page beside management itself. One isolate has one. */
 export interface DashboardParts {
@@ -18,12 +19,13 @@ export interface DashboardParts {
   ) => Promise<ReadonlyMap<string, readonly DailyUsage[]>>;
 }
 
-/** What the page is made of, for one request. */
+/** What the page is made of, with the parts of one request. */
 export interface Dashboard extends DashboardParts {
   readonly management: Management;
   /** Handles a request to the management API, in this isolate. */
   readonly handleApi: (request: Request) => Promise<Response>;
   readonly requestId: string;
-  /** The URL of the request. */
-  readonly url: string;
 }
+
+/** One request for a page, as its handlers see it. `env` is the dashboard. */
+export type PageContext = Context<{ Bindings: Dashboard }>;

@@ -2,71 +2,69 @@
  * Who gets in: views are for those who are signed in, and actions only for forms that we showed them.
  */
 
-import type { Context, Handler } from 'hono';
-import { authenticate, isSameSecret } from '../../authenticate.ts';
+import type { Handler } from 'hono';
+import { ACCESS_HEADER, authenticate, isSameSecret } from '../../authenticate.ts';
+import type { People } from '../../people.ts';
 import { readBytes } from '../../request-body.ts';
-import type { Dashboard } from '../dashboard.ts';
+import type { Dashboard, PageContext } from '../dashboard.ts';
 import { textOf } from '../parts/form-data.ts';
-import { toHtml } from '../parts/layout.tsx';
+import { NoticePage } from '../parts/notice-page.tsx';
+import { pageResponse } from '../parts/respond.ts';
 import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation } from './csrf.ts';
-import { createSessions } from './session.ts';
-import { NoticePage } from './sign-in.tsx';
-import { ACCESS_HEADER, type IdentifyOptions, identify, type Visit } from './visitor.ts';
+import { createSessions, type Sessions } from './session.ts';
+import { identify, type Person, type Visit } from './visitor.ts';
 
 /** Answers somebody who is signed in. */
-export type View = (visit: Visit, context: Context) => Promise<Response> | Response;
+export type View = (visit: Visit, context: PageContext) => Promise<Response> | Response;
 /** Does what a form of somebody who is signed in asks for. */
 export type Action = (
   visit: Visit,
   form: FormData,
-  context: Context,
+  context: PageContext,
 ) => Promise<Response> | Response;
 
-/** Makes handlers that let only the right people in. */
-export interface Guards {
-  view(view: View): Handler;
-  action(action: Action): Handler;
-}
+/** A handler of the router. */
+export type PageHandler = Handler<{ Bindings: Dashboard }>;
 
 /** Far above a form with the most origins that a key may have. */
 const FORM_MAX_BYTES = 256 * 1024;
 
-/** The guards of a dashboard. */
-export function createGuards(dashboard: Dashboard): Guards {
-  const options = identifyOptions(dashboard);
-  return {
-    view: (view) => async (context) => {
-      const request = context.req.raw;
-      const isNavigation = isWindowNavigation(request);
-      const sentToken = request.headers.get(FORM_TOKEN_HEADER);
-      // Before anything else, as below: content of the API may be of the same origin as the page.
-      if (!isNavigation && sentToken === null) return refuseForgery(context, dashboard);
-      const visit = await identify(options, request);
-      if (typeof visit === 'string') return refuseView(context, visit, options);
-      if (!isNavigation && !(await isSameSecret(sentToken ?? '', visit.visitor.formToken))) {
-        return refuseForgery(context, dashboard);
-      }
-      return withCookie(await view(visit, context), visit);
-    },
+/** A handler that shows a view to those who are signed in. */
+export function view(show: View): PageHandler {
+  return async (context) => {
+    const request = context.req.raw;
+    const isNavigation = isWindowNavigation(request);
+    const sentToken = request.headers.get(FORM_TOKEN_HEADER);
+    // Before anything else, as below: content of the API may be of the same origin as the page.
+    if (!isNavigation && sentToken === null) return refuseForgery(context);
+    const visit = await visitOf(context);
+    if (typeof visit === 'string') return refuseView(context, visit);
+    if (!isNavigation && !(await isSameSecret(sentToken ?? '', visit.visitor.formToken))) {
+      return refuseForgery(context);
+    }
+    return withCookie(await show(visit, context), visit);
+  };
+}
 
-    action: (action) => async (context) => {
-      const request = context.req.raw;
-      // Before anything else is looked at: what another site sends gets no further.
-      if (!isFromOwnPage(request)) return refuseForgery(context, dashboard);
-      const visit = await identify(options, request);
-      if (typeof visit === 'string') return context.redirect('/_edge/sign-in?ended', 303);
-      const form = await readForm(request);
-      if (form === null) {
-        return context.html(
-          toHtml(<NoticePage title="Form not understood">It is too large, or no form.</NoticePage>),
-          413,
-        );
-      }
-      if (!(await isSameSecret(textOf(form, FORM_TOKEN_FIELD), visit.visitor.formToken))) {
-        return refuseForgery(context, dashboard);
-      }
-      return withCookie(await action(visit, form, context), visit);
-    },
+/** A handler that does what a form asks for, if we showed the form to whoever sends it. */
+export function action(act: Action): PageHandler {
+  return async (context) => {
+    const request = context.req.raw;
+    // Before anything else is looked at: what another site sends gets no further.
+    if (!isFromOwnPage(request)) return refuseForgery(context);
+    const visit = await visitOf(context);
+    if (typeof visit === 'string') return context.redirect('/_edge/sign-in?ended', 303);
+    const form = await readForm(request);
+    if (form === null) {
+      return pageResponse(
+        <NoticePage title="Form not understood">It is too large, or no form.</NoticePage>,
+        413,
+      );
+    }
+    if (!(await isSameSecret(textOf(form, FORM_TOKEN_FIELD), visit.visitor.formToken))) {
+      return refuseForgery(context);
+    }
+    return withCookie(await act(visit, form, context), visit);
   };
 }
 
@@ -79,70 +77,80 @@ export async function readForm(request: Request): Promise<FormData | null> {
 }
 
 /** Answers a request that no page of ours made. */
-export function refuseForgery(context: Context, { management, requestId }: Dashboard): Response {
+export function refuseForgery(context: PageContext): Response {
+  const { management, requestId } = context.env;
   management.log({
     event: 'page_forgery_refused',
     requestId,
     path: context.req.path.slice(0, 200),
     site: context.req.header('Sec-Fetch-Site')?.slice(0, 20),
   });
-  return context.html(
-    toHtml(
-      <NoticePage title="Not from this page">
-        The request was refused, and nothing was changed: it did not come from a form that this page
-        showed you, or the form is from an earlier session. Open the page again and repeat what you
-        did.
-      </NoticePage>,
-    ),
+  return pageResponse(
+    <NoticePage title="Not from this page">
+      The request was refused, and nothing was changed: it did not come from a form that this page
+      showed you, or the form is from an earlier session. Open the page again and repeat what you
+      did.
+    </NoticePage>,
     403,
-  ) as unknown as Response;
+  );
 }
 
-function identifyOptions(dashboard: Dashboard): IdentifyOptions {
-  const { management, handleApi, endedSessions, url } = dashboard;
+/** The operator's sessions, as the browser of this request keeps them; `null` without an admin token. */
+export function sessionsOf(context: PageContext): Sessions | null {
+  const { management } = context.env;
+  const { adminToken } = management;
+  return adminToken === null
+    ? null
+    : createSessions({ ...management, adminToken, url: context.req.url });
+}
+
+/** The response, which sets this cookie as well. */
+export function withSetCookie(response: Response, cookie: string): Response {
+  response.headers.append('Set-Cookie', cookie);
+  return response;
+}
+
+function visitOf(context: PageContext): Promise<Visit | 'ended' | 'unknown'> {
+  const { management, handleApi, endedSessions } = context.env;
   const { adminToken, people } = management;
-  return {
-    adminToken,
-    handleApi,
-    endedSessions,
-    sessions: adminToken === null ? null : createSessions({ ...management, adminToken, url }),
-    async identifyPerson(assertion) {
-      if (people === null) return null;
-      // As the API itself will see it. The admin token has no place in this header.
-      const headers = new Headers({ [ACCESS_HEADER]: assertion });
-      const result = await authenticate(headers, { adminToken: null, people });
-      if (!result.ok) return null;
-      const { actor, owner } = result.caller;
-      return { name: actor.replace(/^person:/, ''), owner };
+  return identify(
+    {
+      adminToken,
+      handleApi,
+      endedSessions,
+      sessions: sessionsOf(context),
+      identifyPerson: async (assertion) => people && identifyPerson(people, assertion),
     },
-  };
+    context.req.raw,
+  );
 }
 
-function refuseView(
-  context: Context,
-  outcome: 'ended' | 'unknown',
-  { sessions }: IdentifyOptions,
-): Response {
-  if (sessions === null) {
-    return context.html(
-      toHtml(
-        <NoticePage title="Not signed in">
-          This page is for people whom Cloudflare Access has signed in, to an account that may have
-          keys. Your request came without that.
-        </NoticePage>,
-      ),
+/** The person of a JWT, as the API itself will see them. The admin token has no place in this header. */
+async function identifyPerson(people: People, assertion: string): Promise<Person | null> {
+  const headers = new Headers({ [ACCESS_HEADER]: assertion });
+  const result = await authenticate(headers, { adminToken: null, people });
+  if (!result.ok) return null;
+  const { actor, owner } = result.caller;
+  return { name: actor.replace(/^person:/, ''), owner };
+}
+
+function refuseView(context: PageContext, outcome: 'ended' | 'unknown'): Response {
+  if (context.env.management.adminToken === null) {
+    return pageResponse(
+      <NoticePage title="Not signed in">
+        This page is for people whom Cloudflare Access has signed in, to an account that may have
+        keys. Your request came without that.
+      </NoticePage>,
       403,
     );
   }
   // A strict cookie stays at home when a link of another site leads here. Once we have answered, the
   // next request is our own, and brings it.
   if (outcome === 'unknown' && context.req.header('Sec-Fetch-Site') === 'cross-site') {
-    return context.html(
-      toHtml(
-        <NoticePage title="One moment" refreshTo={destinationOf(context)}>
-          You are being taken to the page.
-        </NoticePage>,
-      ),
+    return pageResponse(
+      <NoticePage title="One moment" refreshTo={destinationOf(context)}>
+        You are being taken to the page.
+      </NoticePage>,
     );
   }
   const query = new URLSearchParams({ to: destinationOf(context) });
@@ -150,14 +158,13 @@ function refuseView(
   return context.redirect(`/_edge/sign-in?${query}`, 303);
 }
 
-function destinationOf(context: Context): string {
+function destinationOf(context: PageContext): string {
   const { pathname, search } = new URL(context.req.url);
   return pathname + search;
 }
 
 function withCookie(response: Response, { cookie }: Visit): Response {
-  if (cookie !== null && !response.headers.has('Set-Cookie')) {
-    response.headers.append('Set-Cookie', cookie);
-  }
-  return response;
+  return cookie === null || response.headers.has('Set-Cookie')
+    ? response
+    : withSetCookie(response, cookie);
 }

@@ -1,13 +1,71 @@
 /**
- * The sign-in page, and the pages for when something is in the way.
+ * Signing in with the admin token.
  */
 
-import type { Child } from 'hono/jsx';
-import { BareLayout, Brand, Layout } from '../parts/layout.tsx';
-import type { Visitor } from './visitor.ts';
+import { isSameSecret } from '../../authenticate.ts';
+import type { PageContext } from '../dashboard.ts';
+import { textOf } from '../parts/form-data.ts';
+import { BareLayout, Brand } from '../parts/layout.tsx';
+import { pageResponse } from '../parts/respond.ts';
+import { isFromOwnPage } from './csrf.ts';
+import { readForm, refuseForgery, withSetCookie } from './guards.tsx';
+import { createSessions } from './session.ts';
+import { addressOf, SIGN_IN_RETRY_SECONDS } from './sign-in-limit.ts';
+
+/** Shows the form. */
+export function showSignIn(context: PageContext): Response {
+  const query = new URL(context.req.url).searchParams;
+  return pageResponse(
+    <SignInPage
+      to={safeDestination(query.get('to'))}
+      notice={
+        query.has('ended')
+          ? 'Your session has ended. Sign in again; what you sent last was not carried out.'
+          : query.has('signed-out')
+            ? 'You are signed out.'
+            : null
+      }
+    />,
+  );
+}
+
+/** Opens a session for the operator. */
+export async function signIn(context: PageContext): Promise<Response> {
+  const { management, signInLimiter, requestId } = context.env;
+  const { adminToken, log } = management;
+  const request = context.req.raw;
+  if (!isFromOwnPage(request)) return refuseForgery(context);
+  const address = addressOf(request);
+  // Counted before the token is looked at, so that a refused guess says nothing about it.
+  if (!(await signInLimiter.limit({ key: address })).success) {
+    log({ event: 'sign_in_limited', requestId, address });
+    const failure = 'Too many attempts to sign in. Wait a minute and try again.';
+    return pageResponse(<SignInPage to={safeDestination(null)} failure={failure} />, 429, {
+      'Retry-After': String(SIGN_IN_RETRY_SECONDS),
+    });
+  }
+  const form = await readForm(request);
+  const token = form === null ? '' : textOf(form, 'token').trim();
+  if (form === null || adminToken === null || !(await isSameSecret(token, adminToken))) {
+    log({ event: 'sign_in_refused', requestId, address });
+    return pageResponse(
+      <SignInPage
+        to={safeDestination(form && textOf(form, 'to'))}
+        failure="This is not the admin token. Check that it was copied whole."
+      />,
+      403,
+    );
+  }
+  log({ event: 'signed_in', requestId, address });
+  const sessions = createSessions({ ...management, adminToken, url: context.req.url });
+  return withSetCookie(
+    context.redirect(safeDestination(textOf(form, 'to')), 303),
+    await sessions.open(),
+  );
+}
 
 /** Asks for the admin token. `to` is where to go afterwards: a path below `/_edge/`. */
-export function SignInPage(props: {
+function SignInPage(props: {
   readonly to: string;
   /** What happened before. */
   readonly notice?: string | null;
@@ -66,48 +124,11 @@ export function SignInPage(props: {
   );
 }
 
-/** Tells what is in the way, and where to go from here. */
-export function NoticePage(props: {
-  readonly title: string;
-  readonly children: Child;
-  readonly back?: { readonly href: string; readonly label: string };
-  /** Where the browser goes by itself. */
-  readonly refreshTo?: string;
-  /** Somebody who is signed in, and gets the frame of every other page. */
-  readonly visitor?: Visitor;
-}) {
-  const { title, back = { href: '/_edge/', label: 'Go to the API keys' }, refreshTo } = props;
-  const notice = (
-    <div class="panel padded stack">
-      <h1>{title}</h1>
-      <p>{props.children}</p>
-      <p>
-        <a class="button" href={refreshTo ?? back.href}>
-          {back.label}
-        </a>
-      </p>
-    </div>
-  );
-  if (props.visitor !== undefined) {
-    return (
-      <Layout title={title} section={null} visitor={props.visitor}>
-        {notice}
-      </Layout>
-    );
-  }
-  return (
-    <BareLayout title={title} {...(refreshTo === undefined ? {} : { refreshTo })}>
-      <Brand />
-      {notice}
-    </BareLayout>
-  );
-}
-
 /**
  * Where to go after signing in. Only a path of the page itself is taken from the request, so that
  * nobody is led elsewhere by a link to the sign-in page.
  */
-export function safeDestination(path: string | null): string {
+function safeDestination(path: string | null): string {
   return path !== null &&
     /^\/_edge\/(?:[A-Za-z0-9_\-./?=&%+:~]*)$/.test(path) &&
     !path.includes('..')

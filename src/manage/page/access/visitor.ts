@@ -5,6 +5,7 @@
  * with the same credentials that a program would send.
  */
 
+import { ACCESS_HEADER } from '../../authenticate.ts';
 import { type ApiClient, createApiClient } from '../api-client.ts';
 import { formTokenFor } from './csrf.ts';
 import type { EndedSessions } from './ended-sessions.ts';
@@ -50,9 +51,6 @@ export interface IdentifyOptions {
   /** Whom a JWT of Cloudflare Access names; `null`: nobody, or it is not valid. */
   readonly identifyPerson: (assertion: string) => Promise<Person | null>;
 }
-
-/** The header in which Cloudflare Access says who somebody is. */
-export const ACCESS_HEADER = 'Cf-Access-Jwt-Assertion';
 
 /**
  * Tells who made a request. `ended`: somebody whose session is over; `unknown`: anybody. A session

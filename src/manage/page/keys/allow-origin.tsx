@@ -4,8 +4,25 @@
 
 import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
 import type { RefusedOriginDocument } from '../api-client.ts';
+import { textOf } from '../parts/form-data.ts';
 import { count, Time } from '../parts/words.tsx';
+import { readEditable } from './editable.ts';
+import { changeKey, done, type KeyAction, refusedBy, refuseForm } from './key-action.tsx';
 import { ActionForm, type Subject } from './subject.tsx';
+
+/** Adds an origin to those of the key. */
+export const allowOrigin: KeyAction = async (visit, form, context) => {
+  const was = readEditable(textOf(form, 'was'));
+  if (!was?.access?.cors) return refuseForm(visit);
+  const { allowedOrigins, fullAccess } = was.access.cors;
+  const edited = await changeKey(visit, form, context, {
+    access: {
+      ...was.access,
+      cors: { allowedOrigins: [...allowedOrigins, textOf(form, 'origin')], fullAccess },
+    },
+  });
+  return edited.ok ? done(context, 'allowed') : refusedBy(edited.problem, form);
+};
 
 /** The origins that a key refused, each with a form that allows it. */
 export function RefusedOrigins(props: {

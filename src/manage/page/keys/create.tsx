@@ -3,11 +3,24 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
+import { operatorBounds } from '../../../core/key/key-access.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
-import type { Visitor } from '../access/visitor.ts';
+import { readNewKey } from '../../documents.ts';
+import type { Action, View } from '../access/guards.tsx';
+import type { Visit, Visitor } from '../access/visitor.ts';
+import type { PageContext } from '../dashboard.ts';
 import { Field, sayProblem } from '../parts/field.tsx';
-import { FormToken } from '../parts/layout.tsx';
-import { type CreateValues, expiryChoices } from './create-values.ts';
+import { textOf } from '../parts/form-data.ts';
+import { FormToken, Layout } from '../parts/layout.tsx';
+import { pageResponse } from '../parts/respond.ts';
+import {
+  type CreateValues,
+  emptyCreateValues,
+  expiryChoices,
+  findMistakes,
+  readCreateValues,
+  toNewKey,
+} from './create-values.ts';
 import {
   ExpiryField,
   FullAccessField,
@@ -17,6 +30,7 @@ import {
   type SortedProblems,
   sortProblems,
 } from './fields.tsx';
+import { type KeyWithToken, tokenResponse } from './token-panel.tsx';
 
 /** A form for a new key: what is in its fields, and what was wrong with it. */
 export interface KeyFormState {
@@ -26,6 +40,87 @@ export interface KeyFormState {
   readonly failure: string | null;
   /** The same for every sending of this form, so that it makes one key. */
   readonly idempotencyKey: string;
+}
+
+/** A form for a new key, before anything is typed. */
+export function newFormState(): KeyFormState {
+  return {
+    values: emptyCreateValues,
+    problems: [],
+    failure: null,
+    idempotencyKey: crypto.randomUUID(),
+  };
+}
+
+/** Shows the form as a page. */
+export const showCreateForm: View = (visit, context) =>
+  createFormResponse(visit, context, newFormState());
+
+/** Makes a key, and shows its token. */
+export const create: Action = async (visit, form, context) => {
+  const values = readCreateValues(form);
+  const nowMs = context.env.management.now();
+  const document = toNewKey(values, nowMs);
+  // A refused request may be sent again with other fields, and is then another request.
+  const again = { values, failure: null, idempotencyKey: crypto.randomUUID() };
+  const mistakes = findMistakes(values);
+  if (mistakes.length > 0) {
+    const problems = [...mistakes, ...otherProblems(document, mistakes, nowMs)];
+    return createFormResponse(visit, context, { ...again, problems }, 422);
+  }
+  const created = await visit.api<KeyWithToken>({
+    method: 'POST',
+    path: '/keys',
+    body: document,
+    headers: { 'Idempotency-Key': textOf(form, 'idempotency_key') },
+  });
+  if (!created.ok) {
+    const { problems = [], detail, status } = created.problem;
+    const failure = problems.length > 0 ? null : detail;
+    return createFormResponse(visit, context, { ...again, problems, failure }, status);
+  }
+  const key = created.document;
+  return tokenResponse(visit, form, context, {
+    key,
+    title: 'API key created',
+    status: 201,
+    message: (
+      <>
+        <strong>{key.name}</strong> is ready to be used.
+      </>
+    ),
+  });
+};
+
+/** Returns the problems that the API would report for a form with mistakes, in other places than theirs. */
+function otherProblems(
+  document: unknown,
+  mistakes: readonly FieldProblem[],
+  nowMs: number,
+): readonly FieldProblem[] {
+  const reading = readNewKey(document, { owner: null, ...operatorBounds, nowMs });
+  if (reading.ok) return [];
+  return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
+}
+
+function createFormResponse(
+  { visitor }: Visit,
+  context: PageContext,
+  state: KeyFormState,
+  status = 200,
+): Response {
+  return pageResponse(
+    <Layout title="Create API key" section="keys" visitor={visitor}>
+      <div class="panel padded narrow">
+        <CreateForm
+          visitor={visitor}
+          state={state}
+          restrictedRoutes={context.env.management.restrictedRoutes}
+        />
+      </div>
+    </Layout>,
+    status,
+  );
 }
 
 /** The form that makes a key, in the dialog and as a page. */

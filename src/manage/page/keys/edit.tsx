@@ -6,7 +6,9 @@ import type { FieldProblem } from '../../../core/field-problem.ts';
 import { ruleText } from '../../../core/key/key.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { RuleDocument } from '../api-client.ts';
-import type { KeyValues } from './edit-values.ts';
+import { textOf } from '../parts/form-data.ts';
+import { type KeyValues, mergeValues, readKeyValues, toPatch } from './edit-values.ts';
+import { readEditable } from './editable.ts';
 import {
   ExpiryField,
   FullAccessField,
@@ -15,7 +17,24 @@ import {
   OtherProblems,
   sortProblems,
 } from './fields.tsx';
+import { changeKey, done, type KeyAction, refusedBy, refuseForm } from './key-action.tsx';
 import { HiddenFields, type Subject } from './subject.tsx';
+
+/** Saves what the form changed. */
+export const edit: KeyAction = async (visit, form, context) => {
+  const was = readEditable(textOf(form, 'was'));
+  if (was === null) return refuseForm(visit);
+  const values = readKeyValues(form, was);
+  const patch = toPatch(values, was);
+  if (Object.keys(patch).length === 0) return done(context, 'unchanged');
+  const edited = await changeKey(visit, form, context, patch);
+  if (edited.ok) return done(context, 'saved');
+  const refused = refusedBy(edited.problem, form);
+  return {
+    ...refused,
+    editValues: (key) => (refused.outdated ? mergeValues(values, was, key) : values),
+  };
+};
 
 /** The form that edits a key. */
 export function EditForm(props: {

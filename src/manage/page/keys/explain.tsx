@@ -3,26 +3,58 @@
  */
 
 import type { ExplainStep, Explanation } from '../../../core/decide/explain.ts';
-import type { ApiProblem } from '../api-client.ts';
+import type { ApiClient, ApiProblem } from '../api-client.ts';
+import type { PageContext } from '../dashboard.ts';
 import { Field } from '../parts/field.tsx';
 
 /** What is asked about. */
-export interface ExplainQuery {
+interface ExplainQuery {
   readonly method: string;
   readonly path: string;
   /** Empty: a request without an Origin, as a backend sends it. */
   readonly origin: string;
 }
 
+/** A question that was asked, and its answer; `null`: nothing was asked. */
+export interface ExplainState {
+  readonly query: ExplainQuery;
+  readonly result: Explanation | ApiProblem | null;
+}
+
+/** Answers what the form asked about this key, if it was sent. */
+export async function explain(
+  api: ApiClient,
+  keyId: string,
+  context: PageContext,
+): Promise<ExplainState> {
+  const query = queryOf(context);
+  if (query === null) return { query: { method: 'GET', path: '', origin: '' }, result: null };
+  const { origin, ...request } = query;
+  const answer = await api<Explanation>({
+    method: 'POST',
+    path: '/explain',
+    body: { keyId, ...request, ...(origin === '' ? {} : { origin }) },
+  });
+  return { query, result: answer.ok ? answer.document : answer.problem };
+}
+
+/** Reads the question of the form; `null` if it was not sent. */
+function queryOf(context: PageContext): ExplainQuery | null {
+  const query = new URL(context.req.url).searchParams;
+  const path = query.get('path');
+  if (path === null) return null;
+  return {
+    method: query.get('method') ?? 'GET',
+    path: path.trim(),
+    origin: query.get('origin')?.trim() ?? '',
+  };
+}
+
 const fieldNames = ['method', 'path', 'origin'] as const;
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 /** The form that asks which rule decides about a request, and its answer. */
-export function ExplainPanel(props: {
-  readonly keyId: string;
-  readonly query: ExplainQuery;
-  readonly result: Explanation | ApiProblem | null;
-}) {
+export function ExplainPanel(props: ExplainState & { readonly keyId: string }) {
   const { query, result } = props;
   const failure = result !== null && !('steps' in result) ? result : null;
   const problemsOf = (name: keyof ExplainQuery) =>

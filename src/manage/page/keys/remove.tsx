@@ -3,8 +3,27 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
+import { shownName } from '../../../core/key/key-name.ts';
 import { Field } from '../parts/field.tsx';
+import { textOf } from '../parts/form-data.ts';
+import { readEditable } from './editable.ts';
+import { apiPathOf, type KeyAction, refusedBy, refuseForm } from './key-action.tsx';
 import { ActionForm, type Subject } from './subject.tsx';
+
+/** Deletes the key, if its name was typed to confirm that. */
+export const remove: KeyAction = async (visit, form, context) => {
+  const was = readEditable(textOf(form, 'was'));
+  if (was === null) return refuseForm(visit);
+  const confirmation = textOf(form, 'confirmation');
+  // What does not show cannot be typed, and what shows is all that people compare.
+  if (shownName(confirmation) !== shownName(was.name)) return { status: 422, confirmation };
+  const deleted = await visit.api<null>({
+    method: 'DELETE',
+    path: apiPathOf(context),
+    headers: { 'If-Match': textOf(form, 'etag') },
+  });
+  return deleted.ok ? context.redirect('/_edge/?deleted', 303) : refusedBy(deleted.problem, form);
+};
 
 /** The form that deletes a key. */
 export function RemovePanel(props: {

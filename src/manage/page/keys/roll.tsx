@@ -3,8 +3,11 @@
  */
 
 import type { KeyDocument } from '../../documents.ts';
+import { textOf } from '../parts/form-data.ts';
 import { ExactTime } from '../parts/words.tsx';
+import { apiPathOf, type KeyAction, refusedBy } from './key-action.tsx';
 import { ActionForm, type Subject } from './subject.tsx';
+import { type KeyWithToken, tokenResponse } from './token-panel.tsx';
 
 const graceChoices = [
   [0, 'Stop the present token at once'],
@@ -12,6 +15,42 @@ const graceChoices = [
   [24 * 60 * 60, 'Keep the present token for a day'],
   [7 * 24 * 60 * 60, 'Keep the present token for a week'],
 ] as const;
+
+/** Makes a new token for the key, and shows it. */
+export const roll: KeyAction = async (visit, form, context) => {
+  const rolled = await visit.api<KeyWithToken>({
+    method: 'POST',
+    path: `${apiPathOf(context)}/roll`,
+    body: { graceSeconds: Number(textOf(form, 'grace')) },
+    headers: {
+      'If-Match': textOf(form, 'etag'),
+      'Idempotency-Key': textOf(form, 'idempotency_key'),
+    },
+  });
+  if (!rolled.ok) return refusedBy(rolled.problem, form);
+  const key = rolled.document;
+  // The latest to end is the one that was just replaced. An answer kept by an earlier version of the
+  // Worker, for a form that is sent again, has no such member.
+  const [replaced] = key.retiringTokens ?? [];
+  return tokenResponse(visit, form, context, {
+    key,
+    title: 'Token rolled',
+    status: 200,
+    message: (
+      <>
+        This is the new token of <strong>{key.name}</strong>.{' '}
+        {replaced === undefined ? (
+          'Every earlier one stops within seconds, everywhere.'
+        ) : (
+          <>
+            The one before can be used until{' '}
+            <ExactTime value={replaced.endsAt} nowMs={context.env.management.now()} />.
+          </>
+        )}
+      </>
+    ),
+  });
+};
 
 /** The form that rolls a key. */
 export function RollPanel({ subject, nowMs }: { subject: Subject; nowMs: number }) {

@@ -3,18 +3,23 @@
  */
 
 import type { Child } from 'hono/jsx';
-import type { Explanation } from '../../../core/decide/explain.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
-import type { Visitor } from '../access/visitor.ts';
+import type { Action, View } from '../access/guards.tsx';
+import type { Visit, Visitor } from '../access/visitor.ts';
 import type { ApiProblem, RefusedOriginDocument } from '../api-client.ts';
+import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
+import { NoticePage } from '../parts/notice-page.tsx';
+import { pageResponse } from '../parts/respond.ts';
 import { type DailyUsage, UsageChart } from '../parts/usage-chart.tsx';
 import { Access, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
 import { EditForm } from './edit.tsx';
-import type { KeyValues } from './edit-values.ts';
-import { ExplainPanel, type ExplainQuery } from './explain.tsx';
+import { type KeyValues, toKeyValues } from './edit-values.ts';
+import { changesBetween } from './editable.ts';
+import { ExplainPanel, type ExplainState, explain } from './explain.tsx';
+import { apiPathOf, type KeyAction, notices, type Refused } from './key-action.tsx';
 import { type NoticeState, Notices } from './notices.tsx';
 import { RemovePanel } from './remove.tsx';
 import { RollPanel } from './roll.tsx';
@@ -22,25 +27,109 @@ import { StateButtons } from './state.tsx';
 import type { Subject } from './subject.tsx';
 
 /** What the page shows of a key. */
-export interface KeyPageState extends NoticeState {
+interface KeyPageState extends NoticeState {
   readonly key: KeyDocument;
   readonly etag: string;
   readonly values: KeyValues;
   readonly usage: readonly DailyUsage[];
   readonly refusedOrigins: readonly RefusedOriginDocument[];
-  readonly explain: {
-    readonly query: ExplainQuery;
-    readonly result: Explanation | ApiProblem | null;
-  };
+  readonly explain: ExplainState;
   /** What was typed to confirm that the key is deleted, and is not its name. */
   readonly confirmation?: string | undefined;
 }
 
 /** The days that the usage chart shows. */
-export const KEY_CHART_DAYS = 30;
+const KEY_CHART_DAYS = 30;
+
+/** Shows the key, and says what was done to it. */
+export const showKey: View = (visit, context) => {
+  const what = new URL(context.req.url).searchParams.get('done') ?? '';
+  const notice = Object.hasOwn(notices, what) ? notices[what as keyof typeof notices] : undefined;
+  return keyResponse(visit, context, { notice });
+};
+
+/** An action of the page that shows the key again when it was refused. */
+export function onKey(act: KeyAction): Action {
+  return async (visit, form, context) => {
+    const outcome = await act(visit, form, context);
+    return outcome instanceof Response ? outcome : keyResponse(visit, context, outcome);
+  };
+}
+
+async function keyResponse(
+  visit: Visit,
+  context: PageContext,
+  more: Partial<Refused> & Pick<KeyPageState, 'notice'>,
+): Promise<Response> {
+  const loaded = await loadKey(visit, context);
+  if (!loaded.ok) return missingResponse(visit, context, loaded.problem);
+  const { status = 200, outdated, editValues, ...rest } = more;
+  const { key } = loaded.state;
+  const { management } = context.env;
+  return pageResponse(
+    <KeyPage
+      visitor={visit.visitor}
+      state={{
+        ...loaded.state,
+        ...rest,
+        ...(editValues ? { values: editValues(key) } : {}),
+        ...(outdated ? { changes: changesBetween(outdated, key) } : {}),
+      }}
+      restrictedRoutes={management.restrictedRoutes}
+      nowMs={management.now()}
+    />,
+    status,
+  );
+}
+
+/**
+ * The key with its usage, the origins it refused, and the explanation that was asked for, all asked of
+ * the API at once. A problem when there is no such key; what is missing beside it is left out.
+ */
+async function loadKey(
+  { api }: Visit,
+  context: PageContext,
+): Promise<{ ok: true; state: KeyPageState } | { ok: false; problem: ApiProblem }> {
+  const path = apiPathOf(context);
+  const [key, usage, refused, explanation] = await Promise.all([
+    api<KeyDocument>({ path }),
+    api<{ usage: readonly DailyUsage[] }>({
+      path: `${path}/usage`,
+      query: { days: String(KEY_CHART_DAYS) },
+    }),
+    api<{ origins: readonly RefusedOriginDocument[] }>({ path: `${path}/refused-origins` }),
+    explain(api, context.req.param('id') ?? '', context),
+  ]);
+  if (!key.ok) return key;
+  return {
+    ok: true,
+    state: {
+      key: key.document,
+      etag: key.etag ?? '',
+      values: toKeyValues(key.document),
+      usage: usage.ok ? usage.document.usage : [],
+      refusedOrigins: refused.ok ? refused.document.origins : [],
+      explain: explanation,
+    },
+  };
+}
+
+function missingResponse({ visitor }: Visit, context: PageContext, problem: ApiProblem): Response {
+  const id = context.req.param('id') ?? '';
+  return pageResponse(
+    <NoticePage
+      title={problem.title}
+      visitor={visitor}
+      back={{ href: `/_edge/audit?keyId=${encodeURIComponent(id)}`, label: 'Look into the audit' }}
+    >
+      {problem.detail}.
+    </NoticePage>,
+    problem.status,
+  );
+}
 
 /** The page of one key. */
-export function KeyPage(props: {
+function KeyPage(props: {
   readonly visitor: Visitor;
   readonly state: KeyPageState;
   readonly restrictedRoutes: RouteList;

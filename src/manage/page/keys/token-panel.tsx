@@ -4,10 +4,53 @@
 
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { KeyDocument } from '../../documents.ts';
 import { pathOf } from '../../endpoint-list.tsx';
+import type { Visit } from '../access/visitor.ts';
+import type { PageContext } from '../dashboard.ts';
+import { Layout } from '../parts/layout.tsx';
+import { pageResponse } from '../parts/respond.ts';
+
+/** A key with the token that was made for it. */
+export type KeyWithToken = KeyDocument & { readonly token: string };
+
+/** The page with a token, after which it is nowhere any more. */
+export function tokenResponse(
+  { visitor }: Visit,
+  form: FormData,
+  context: PageContext,
+  made: {
+    readonly key: KeyWithToken;
+    readonly title: string;
+    readonly status: 200 | 201;
+    readonly message: Child;
+  },
+): Response {
+  const { key, title } = made;
+  return pageResponse(
+    <Layout title={title} section="keys" visitor={visitor}>
+      <div class="panel padded narrow">
+        <TokenPanel
+          title={title}
+          inDialog={form.has('in_dialog')}
+          token={key.token}
+          curl={curlFor({
+            origin: new URL(context.req.url).origin,
+            endpoint: exampleEndpoint(context.env.management.restrictedRoutes),
+            token: key.token,
+          })}
+          keyUrl={`/_edge/keys/${key.id}`}
+        >
+          <p>{made.message}</p>
+        </TokenPanel>
+      </div>
+    </Layout>,
+    made.status,
+  );
+}
 
 /** A new token, shown this once, with the line to try it. */
-export function TokenPanel(props: {
+function TokenPanel(props: {
   readonly title: string;
   /** Heading level 2 inside the dialog. */
   readonly inDialog: boolean;
@@ -59,7 +102,7 @@ export function TokenPanel(props: {
 }
 
 /** The line that calls the API with a token. The example endpoint is one that the key may call. */
-export function curlFor(options: {
+function curlFor(options: {
   readonly origin: string;
   readonly endpoint: { readonly method: string; readonly path: string };
   readonly token: string;
@@ -73,7 +116,7 @@ export function curlFor(options: {
 }
 
 /** An endpoint that every key may call, for the example. */
-export function exampleEndpoint({ routes }: RouteList): { method: string; path: string } {
+function exampleEndpoint({ routes }: RouteList): { method: string; path: string } {
   const row = routes.find(({ methods }) => methods.includes('GET'));
   return { method: 'GET', path: row === undefined ? '/' : pathOf(row) };
 }

@@ -12,16 +12,14 @@ import icon from '../browser/icon.svg' with { type: 'text' };
 import script from '../browser/script.js' with { type: 'text' };
 import style from '../browser/style.css' with { type: 'text' };
 
-interface Asset {
+/** A file of the page. */
+export interface Asset {
   readonly name: string;
   readonly extension: string;
   readonly contentType: string;
   readonly text: string;
   readonly url: string;
 }
-
-/** Where assets are. */
-export const ASSETS_PATH = '/_edge/assets/:file';
 
 const assets = {
   style: asset('style', 'css', 'text/css; charset=utf-8', style),
@@ -34,12 +32,16 @@ export const styleUrl = assets.style.url;
 export const scriptUrl = assets.script.url;
 export const iconUrl = assets.icon.url;
 
-/** Answers a request for an asset; `null` when there is none of that name. */
-export function assetResponse(file: string): Response | null {
-  const found = Object.values(assets).find(
-    ({ name, extension }) => file.startsWith(`${name}.`) && file.endsWith(`.${extension}`),
-  );
-  if (!found) return null;
+/** Every asset, with the path at which the router finds it under any hash. */
+export const assetPaths: readonly (readonly [asset: Asset, path: string])[] = Object.values(
+  assets,
+).map((found) => {
+  const { name, extension } = found;
+  return [found, `/_edge/assets/:file{${name}\\.(?:[^/]*\\.)?${extension}}`];
+});
+
+/** Answers a request for an asset under the name `file`. */
+export function assetResponse(found: Asset, file: string): Response {
   // While a new version is rolled out, pages of the old one still ask for theirs. They get what there
   // is, and must not keep it under that name.
   const isCurrent = found.url.endsWith(`/${file}`);

@@ -1,0 +1,26 @@
+/**
+ * Checking an origin while it is typed. The script asks for each, so that nobody has to send a form to
+ * learn that it is none.
+ */
+
+import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
+import { originWarnings } from '../../../core/origins/warnings.ts';
+import type { Action } from '../access/guards.tsx';
+import { linesOf, textOf } from '../parts/form-data.ts';
+
+/** Answers with the origin as it would be stored, or its problem, and with warnings about all. */
+export const checkOrigin: Action = (_visit, form, context) => {
+  const typed = textOf(form, 'origin');
+  const result = typed === '' ? null : canonicalizeOriginPattern(typed);
+  const patterns = linesOf(textOf(form, 'others')).flatMap((origin) => {
+    const other = canonicalizeOriginPattern(origin);
+    return other.ok ? [other.pattern] : [];
+  });
+  const pattern = result?.ok ? result.pattern : null;
+  const all = pattern === null ? patterns : [...new Set([...patterns, pattern])];
+  return context.json({
+    pattern,
+    problem: result === null || result.ok ? null : result.problem,
+    warnings: originWarnings(all),
+  });
+};

@@ -1,0 +1,44 @@
+/**
+ * The pages for when something is in the way.
+ */
+
+import type { Child } from 'hono/jsx';
+import type { Visitor } from '../access/visitor.ts';
+import { BareLayout, Brand, Layout } from './layout.tsx';
+
+/** Tells what is in the way, and where to go from here. */
+export function NoticePage(props: {
+  readonly title: string;
+  readonly children: Child;
+  readonly back?: { readonly href: string; readonly label: string };
+  /** Where the browser goes by itself. */
+  readonly refreshTo?: string;
+  /** Somebody who is signed in, and gets the frame of every other page. */
+  readonly visitor?: Visitor;
+}) {
+  const { title, back = { href: '/_edge/', label: 'Go to the API keys' }, refreshTo } = props;
+  const notice = (
+    <div class="panel padded stack">
+      <h1>{title}</h1>
+      <p>{props.children}</p>
+      <p>
+        <a class="button" href={refreshTo ?? back.href}>
+          {back.label}
+        </a>
+      </p>
+    </div>
+  );
+  if (props.visitor !== undefined) {
+    return (
+      <Layout title={title} section={null} visitor={props.visitor}>
+        {notice}
+      </Layout>
+    );
+  }
+  return (
+    <BareLayout title={title} {...(refreshTo === undefined ? {} : { refreshTo })}>
+      <Brand />
+      {notice}
+    </BareLayout>
+  );
+}
