@@ -5,7 +5,7 @@ import { describePaths } from '../contract/paths.ts';
 import { bearer, createWorld, type World } from '../contract/world.ts';
 import { deploy } from './deployment.ts';
 
-describePaths(deploy, { runs: 300 });
+describePaths(deploy, { runs: 600 });
 
 describe('targets that only a socket can carry', () => {
   let world: World;

@@ -1,16 +1,8 @@
-/** The gateway's contract in the Workers test pool, with real D1 and KV and a double of the upstream. */
+/** The Worker as the runtime calls it. The tables of the contract run on the wire, and here at night. */
 
 import { exports } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
-import { describeHeaders } from '../contract/headers.ts';
-import { describeAnyOrigin, describePreflights } from '../contract/preflights.ts';
-import { describeRefusals } from '../contract/refusals.ts';
-import { deploy, EDGE_URL } from '../support/workers.ts';
-
-describeRefusals(deploy);
-describePreflights(deploy);
-describeAnyOrigin(deploy);
-describeHeaders(deploy, 'https');
+import { EDGE_URL } from '../support/workers.ts';
 
 // The tables call the Worker's entry themselves, to choose its variables; this is the runtime's way.
 describe('the Worker as the runtime calls it', () => {

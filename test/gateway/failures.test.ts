@@ -1,14 +1,11 @@
-/** Failures of ours in the Workers test pool, and those that only its direct call can bring about. */
+/** Failures of ours that only a direct call can bring about. The others run on the wire, and here at night. */
 
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Env } from '../../src/config/env.ts';
 import worker from '../../src/index.ts';
-import { describeFailures } from '../contract/failures.ts';
-import { deploy, requestWithTarget } from '../support/workers.ts';
-
-describeFailures(deploy);
+import { requestWithTarget } from '../support/workers.ts';
 
 describe('a failure inside', () => {
   afterEach(() => {

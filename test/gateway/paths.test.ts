@@ -1,13 +1,10 @@
-/** Paths in the Workers test pool: targets as workerd shows them, and as a URL parser leaves them. */
+/** Targets as a URL parser leaves them. As workerd shows them: test/end-to-end/paths.test.ts. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describePaths } from '../contract/paths.ts';
 import { badIds, isRestrictedRoute, pathOf, routeFacts } from '../contract/routes.ts';
 import { ownTargets, targetRows } from '../contract/targets.ts';
 import { createWorld, type World } from '../contract/world.ts';
 import { deploy, EDGE_URL } from '../support/workers.ts';
-
-describePaths(deploy, { runs: 1_500 });
 
 // Miniflare, `wrangler dev` and the Request constructor hand every URL through a parser first.
 describe('paths that a URL parser has read', () => {
