@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-const WRANGLER = join(import.meta.dirname, '../../node_modules/wrangler/bin/wrangler.js');
+/** wrangler's command line, for `process.execPath`. */
+export const WRANGLER = join(import.meta.dirname, '../../node_modules/wrangler/bin/wrangler.js');
 
 /** Runs a command that the operator sees and may be asked by. Throws if it fails. */
 export async function runWrangler(args: readonly string[]): Promise<void> {

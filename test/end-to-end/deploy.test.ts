@@ -7,6 +7,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parseDeployArguments } from '../../scripts/deploy/arguments.ts';
+import { connectToCloudflare } from '../../scripts/deploy/cloudflare.ts';
+import { readDeployment } from '../../scripts/deploy/config.ts';
+import { findOrCreateResources, type Resources } from '../../scripts/deploy/resources.ts';
+import { WRANGLER } from '../../scripts/deploy/wrangler.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import {
   ACCOUNT,
@@ -29,8 +33,12 @@ beforeEach(async () => {
   // Quicker to bundle than the edge, with the bindings of the edge.
   await writeFile(join(folder, 'worker.js'), 'export default { fetch: () => new Response() };');
   await writeConfig((config) => config);
+  vi.stubEnv('CLOUDFLARE_API_BASE_URL', cloudflare.url);
+  vi.stubEnv('CLOUDFLARE_API_TOKEN', 'token');
+  vi.stubEnv('CLOUDFLARE_ACCOUNT_ID', ACCOUNT);
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await cloudflare.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -80,10 +88,13 @@ async function run(
     text(child.stdout),
     text(child.stderr),
   ]);
+  return { exitCode, output: outputs.join(''), changes: changesOf(cloudflare.calls) };
+}
+
+function changesOf(calls: readonly string[]): string[] {
   const creating =
     /^(?:POST \/(?:d1\/database|storage\/kv\/namespaces|queues)|P\w+ \/workers\/scripts\/[^/]+(?:\/versions)?)$/;
-  const changes = cloudflare.calls.filter((call) => creating.test(call));
-  return { exitCode, output: outputs.join(''), changes };
+  return calls.filter((call) => creating.test(call));
 }
 
 const config = () => join(folder, 'wrangler.toml');
@@ -102,14 +113,28 @@ const create = ['POST /d1/database', 'POST /storage/kv/namespaces', 'POST /queue
 const upload = 'PUT /workers/scripts/edge-authorizer';
 const uploadAgain = 'POST /workers/scripts/edge-authorizer/versions';
 
+/** The first half of a deployment, in this process: what it finds and creates, without wrangler. */
+async function findOrCreate(): Promise<Resources> {
+  cloudflare.calls.length = 0;
+  const deployment = readDeployment(config(), undefined);
+  const api = await connectToCloudflare(deployment.accountId);
+  return findOrCreateResources(api, deployment, { location: undefined, jurisdiction: undefined });
+}
+
 describe('a deployment', () => {
-  test('creates everything once, applies migrations, deploys, and says what is to do', async () => {
-    const first = await deploy();
-    expect(first.exitCode, first.output).toBe(0);
-    expect(first.changes).toEqual([...create, upload]);
-    expect(first.output).not.toContain('ERROR');
-    expect(first.output).toContain('created  KV namespace edge-authorizer-keys, bound as KEYS');
-    expect(first.output).toContain('npx wrangler secret put ADMIN_TOKEN');
+  test('that failed half-way can be repeated, and creates everything once', async () => {
+    cloudflare.forbidden = /^PUT \/workers/;
+    const failed = await deploy();
+    expect([failed.exitCode, failed.changes]).toEqual([1, [...create, upload]]);
+    expect(failed.output).toContain('created  KV namespace edge-authorizer-keys, bound as KEYS');
+    cloudflare.forbidden = null;
+    // wrangler by itself never gets past the namespace that is there.
+    const alone = await run(process.execPath, [WRANGLER, 'deploy', '--config', config()]);
+    expect(alone.output).toContain('10014');
+
+    const repeated = await deploy();
+    expect(repeated.exitCode, repeated.output).toBe(0);
+    expect(repeated.changes).toEqual([upload]);
     expect(appliedTo('edge-authorizer')).toEqual(migrations);
     const [namespaceId] = [...cloudflare.namespaces.keys()];
     expect(cloudflare.scripts.get('edge-authorizer')).toContainEqual(
@@ -123,37 +148,25 @@ describe('a deployment', () => {
     expect(await readdir(folder)).not.toContain('wrangler.deploy.json');
   });
 
-  test('that failed half-way can be repeated, whatever it had made', async () => {
-    cloudflare.forbidden = /^PUT \/workers/;
-    const failed = await deploy();
-    expect([failed.exitCode, failed.changes]).toEqual([1, [...create, upload]]);
-    cloudflare.forbidden = null;
-    // wrangler by itself never gets past the namespace that is there.
-    const alone = await run('npx', ['wrangler', 'deploy', '--config', config()]);
-    expect(alone.output).toContain('10014');
-    const repeated = await deploy();
-    expect(repeated.exitCode, repeated.output).toBe(0);
-    expect(repeated.changes).toEqual([upload]);
-  });
-
-  test('goes on where another one stopped, at each step', async () => {
+  test('continues where another one stopped, at each step', async () => {
     for (const step of create.slice(1)) {
       cloudflare.forbidden = new RegExp(`^${step}$`);
-      expect((await deploy()).exitCode).toBe(1);
+      await expect(findOrCreate()).rejects.toThrow(step.slice('POST '.length));
     }
     cloudflare.forbidden = null;
-    const { exitCode, output, changes } = await deploy();
-    expect([exitCode, changes], output).toEqual([0, ['POST /queues', upload]]);
+    await findOrCreate();
+    expect(changesOf(cloudflare.calls)).toEqual(['POST /queues']);
   });
 
   test('finds the namespace on a later page', async () => {
     for (let count = 0; count < 150; count++)
       cloudflare.namespaces.set(`id-${count}`, `a-${count}`);
     cloudflare.namespaces.set('id-of-ours', 'edge-authorizer-keys');
-    expect((await deploy('--schema-only')).changes).not.toContain('POST /storage/kv/namespaces');
+    expect((await findOrCreate()).ids.get('KEYS')).toBe('id-of-ours');
+    expect(changesOf(cloudflare.calls)).not.toContain('POST /storage/kv/namespaces');
   });
 
-  test('of an environment has stores and a Worker of its own', async () => {
+  test('of an environment has stores and a Worker of its own, and says what is to do', async () => {
     const document = await readFile(join(projectRoot, 'docs/operating.md'), 'utf8');
     const [, staging = ''] = /^```toml\n(\[env\.staging\]\n[\s\S]*?)^```$/m.exec(document) ?? [];
     const here = staging
@@ -162,13 +175,15 @@ describe('a deployment', () => {
     await writeConfig((top) => `${top}\n${here}`);
     const { exitCode, output } = await deploy('--env', 'staging');
     expect(exitCode, output).toBe(0);
+    expect(output).not.toContain('ERROR');
     expect([...cloudflare.databases.values()].map(({ name }) => name)).toEqual([
       'edge-authorizer-staging',
     ]);
+    expect(appliedTo('edge-authorizer-staging')).toEqual(migrations);
     expect([...cloudflare.namespaces.values()]).toEqual(['edge-authorizer-staging-keys']);
     expect([...cloudflare.queues]).toEqual(['edge-authorizer-staging-usage']);
     expect([...cloudflare.scripts.keys()]).toEqual(['edge-authorizer-staging']);
-    expect(output).toContain('wrangler secret put ADMIN_TOKEN --env staging');
+    expect(output).toContain('npx wrangler secret put ADMIN_TOKEN --env staging');
   });
 
   test('names the permission that a token lacks', async () => {
@@ -192,20 +207,22 @@ describe('a database that was renamed in wrangler.toml', () => {
 
   test('before the first deployment is created under that name alone', async () => {
     await rename();
-    expect((await deploy('--schema-only')).exitCode).toBe(0);
+    await findOrCreate();
     expect([...cloudflare.databases.values()].map(({ name }) => name)).toEqual(['my-keys']);
   });
 
   test('after a deployment is an error, and nothing is created or deployed', async () => {
-    await deploy();
+    const { ids } = await findOrCreate();
+    cloudflare.scripts.set('edge-authorizer', [
+      { type: 'd1', name: 'DB', database_id: ids.get('DB') },
+    ]);
     await rename();
     const { exitCode, output, changes } = await deploy();
     expect([exitCode, changes]).toEqual([1, []]);
     expect(output).toContain('the deployed Worker uses "edge-authorizer"');
     // On purpose: it is there.
-    cloudflare.addDatabase('my-keys');
-    expect((await deploy()).exitCode).toBe(0);
-    expect(appliedTo('my-keys')).toEqual(migrations);
+    const mine = cloudflare.addDatabase('my-keys');
+    expect((await findOrCreate()).ids.get('DB')).toBe(mine);
   });
 });
 
