@@ -13,7 +13,7 @@ import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
 import { readTarget } from '../core/routes/request-target.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { invalidFields } from './field-problems.ts';
-import { findKey, isVisible, noSuchKey } from './keys.ts';
+import { findKey, isVisible, noSuchKey } from './key-changes.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import {
   answer,

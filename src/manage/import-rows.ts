@@ -9,22 +9,15 @@ import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
-import {
-  type KeyBounds,
-  type NewKey,
-  newKeyEntries,
-  readNewKeyAs,
-  timeSchema,
-  toMs,
-  toNewKey,
-} from './documents.ts';
-import { boundsOf } from './keys.ts';
+import { boundsOf } from './key-changes.ts';
+import { newKeyEntries, timeSchema, toMs } from './key-members.ts';
 import {
   IMPORT_KEYS_MAX,
   IMPORTED_TOKEN_MIN_LENGTH,
   MANAGEMENT_BODY_MAX_BYTES,
   OWNER_TOKEN_MIN_LENGTH,
 } from './limits.ts';
+import { type KeyBounds, type NewKey, readNewKeyAs, toNewKey } from './new-key.ts';
 import type { Context } from './operation.ts';
 import {
   failed,

@@ -12,7 +12,7 @@ import { toAuditDocument } from './documents.ts';
 import { invalidFields, problemOfFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import { importSchema, inRow, type Row, readRows } from './import-rows.ts';
-import { committed, isVisible, newKeyId, noteOf } from './keys.ts';
+import { committed, isVisible, newKeyId, noteOf } from './key-changes.ts';
 import { IMPORT_BODY_MAX_BYTES, IMPORT_KEYS_MAX, OWNER_TOKEN_MIN_LENGTH } from './limits.ts';
 import {
   answer,

@@ -1,47 +1,34 @@
 /**
- * The life of a key: created, listed, read, edited, rolled, revoked.
+ * The life of a key: created, read, edited, rolled, revoked.
  *
  * A person sees and changes the keys of their own account alone: any other key is not there for them.
  */
 
-import * as v from 'valibot';
-import { operatorBounds } from '../core/key/key-access.ts';
 import {
   hashToken,
   hintOf,
   importTagKey,
   makeToken,
   mintingIdentityOf,
-  randomBase62,
 } from '../core/key/token.ts';
-import { truncate } from '../core/text.ts';
-import type { ChangeNote, ListCursor, NewToken, ShownKey } from '../keys/admin/types.ts';
-import {
-  createKeySchema,
-  type KeyBounds,
-  type KeyEdit,
-  keySchema,
-  keyWithTokenSchema,
-  patchKeySchema,
-  readKeyEdit,
-  readNewKey,
-  readRoll,
-  rollKeySchema,
-  toAuditDocument,
-  toKeyDocument,
-} from './documents.ts';
+import type { NewToken, ShownKey } from '../keys/admin/types.ts';
+import { keySchema, keyWithTokenSchema, toAuditDocument, toKeyDocument } from './documents.ts';
 import { etagOf, failedPrecondition, isNotModified } from './etag.ts';
 import { invalidFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import {
-  EDIT_ATTEMPTS,
-  EDIT_WAIT_MAX_MS,
-  EDIT_WAIT_MS,
-  MANAGEMENT_BODY_MAX_BYTES,
-  PAGE_LIMIT_DEFAULT,
-  SEARCH_MAX_LENGTH,
-  TOKENS_PER_KEY,
-} from './limits.ts';
+  boundsOf,
+  changeKey,
+  committed,
+  findKey,
+  newKeyId,
+  noSuchKey,
+  noteOf,
+} from './key-changes.ts';
+import { type KeyEdit, patchKeySchema, readKeyEdit, readRoll, rollKeySchema } from './key-edit.ts';
+import { MANAGEMENT_BODY_MAX_BYTES, TOKENS_PER_KEY } from './limits.ts';
+import { listKeysOperation } from './list-keys.ts';
+import { createKeySchema, readNewKey } from './new-key.ts';
 import {
   answer,
   type Call,
@@ -51,29 +38,7 @@ import {
   refusal,
 } from './operation.ts';
 import { problem } from './problems.ts';
-import { cursorSchema, limitSchema, readQuery } from './query.ts';
-import { ruleMessage } from './read-document.ts';
 import { readBody } from './request-body.ts';
-
-const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
-
-const listQuerySchema = v.strictObject({
-  owner: v.optional(v.pipe(v.string(), v.description('Only the keys of this owner.'))),
-  search: v.optional(
-    v.pipe(
-      v.string(),
-      v.maxCodePoints(
-        SEARCH_MAX_LENGTH,
-        ruleMessage(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
-      ),
-      v.description(
-        'Only keys whose name holds this text, whatever the case of its ASCII letters.',
-      ),
-    ),
-  ),
-  cursor: cursorSchema(LIST_CURSOR),
-  limit: limitSchema,
-});
 
 const createExample = {
   name: 'Production web player',
@@ -106,24 +71,7 @@ export const keyOperations: readonly Operation[] = [
     problems: ['quota_of_owner'],
     handle: createKey,
   },
-  {
-    method: 'GET',
-    path: '/keys',
-    name: 'listKeys',
-    summary: 'List keys, newest first',
-    description: 'Revoked keys are not listed. People see their own keys.',
-    query: listQuerySchema,
-    answer: {
-      status: 200,
-      description: 'A page of keys.',
-      schema: v.object({
-        keys: v.array(keySchema),
-        nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
-      }),
-    },
-    problems: ['invalid_fields'],
-    handle: listKeys,
-  },
+  listKeysOperation,
   {
     method: 'GET',
     path: '/keys/{id}',
@@ -230,36 +178,6 @@ async function createKey(call: Call): Promise<OperationResult> {
   });
 }
 
-async function listKeys({ management, caller, query }: Call): Promise<OperationResult> {
-  const reading = readQuery(listQuerySchema, query);
-  if (!reading.ok) return refusal(invalidFields(reading));
-  const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
-  // A person sees their own keys alone, so that no other owner has any.
-  if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
-  // One more than asked for tells whether there is a next page.
-  const keys = await management.store.keys.list({
-    owner: caller.owner ?? owner,
-    search,
-    cursor: readCursor(cursor),
-    limit: limit + 1,
-    nowMs: management.now(),
-  });
-  const page = keys.slice(0, limit);
-  const last = page.at(-1);
-  return listOf(page, keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null);
-}
-
-function listOf(keys: readonly ShownKey[], nextCursor: string | null): OperationResult {
-  return answer(200, { keys: keys.map(toKeyDocument), nextCursor });
-}
-
-function readCursor(text: string | undefined): ListCursor | null {
-  const [, createdAt, id] = LIST_CURSOR.exec(text ?? '') ?? [];
-  return createdAt !== undefined && id !== undefined
-    ? { createdAtMs: Number(createdAt), id }
-    : null;
-}
-
 async function getKey(call: Call): Promise<OperationResult> {
   const key = await findKey(call, call.id);
   if (key === null) return refusal(noSuchKey(call.id));
@@ -357,96 +275,6 @@ async function rollKey(call: Call): Promise<OperationResult> {
       return shownOnce;
     }),
   );
-}
-
-/**
- * Finds the key and lets `change` decide and write. `null` says that the key changed in between: it is
- * read and decided again, which ends in a 412 for who sent If-Match, since the version is another. Waits a
- * random time between attempts, longer each time, so that many changes at once get out of each other's way.
- */
-export async function changeKey(
-  call: Call,
-  change: (key: ShownKey) => Promise<OperationResult | null>,
-): Promise<OperationResult> {
-  for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt++) {
-    const key = await findKey(call, call.id);
-    if (key === null) return refusal(noSuchKey(call.id));
-    const outcome = await change(key);
-    if (outcome !== null) return outcome;
-    const longestMs = Math.min(EDIT_WAIT_MAX_MS, EDIT_WAIT_MS * 2 ** attempt);
-    await call.management.wait(call.management.random() * longestMs);
-  }
-  return refusal(
-    problem(
-      'conflict',
-      'Cannot change the key: other requests are changing it at the same time. Try again',
-    ),
-    { 'Retry-After': '1' },
-  );
-}
-
-/** Returns the key of an id if the caller may see it, and `null` otherwise. */
-export async function findKey(
-  { management, caller }: Context,
-  id: string,
-): Promise<ShownKey | null> {
-  // Nothing else was ever an id.
-  if (!/^key_[0-9A-Za-z]{22}$/.test(id)) return null;
-  const key = await management.store.keys.find(id, management.now());
-  return key !== null && isVisible(key, caller) ? key : null;
-}
-
-/** Tells whether a caller may know that there is this key. */
-export function isVisible(key: Pick<ShownKey, 'owner'>, caller: Context['caller']): boolean {
-  return caller.owner === null || key.owner === caller.owner;
-}
-
-/** The one answer for ids that are unknown, of other owners, or of revoked keys. */
-export function noSuchKey(id: string) {
-  return problem(
-    'not_found',
-    `Cannot find key ${JSON.stringify(truncate(id, 100))}: there is no such key, or it was revoked`,
-  );
-}
-
-/** A new key's id. */
-export function newKeyId({ management }: Context): string {
-  return `key_${randomBase62(22, management.fillRandom)}`;
-}
-
-/** The bounds of keys that a caller writes. */
-export function boundsOf({ management, caller: { owner } }: Context): KeyBounds {
-  const { originsPerKey, ruleBytesPerKey } =
-    owner === null ? operatorBounds : management.ownerBounds;
-  return { owner, originsPerKey, ruleBytesPerKey, nowMs: management.now() };
-}
-
-/** Returns the note for the audit that accompanies a change. */
-export function noteOf(
-  { management, caller, requestId }: Context,
-  atMs: number,
-): Pick<ChangeNote, 'atMs' | 'actor' | 'requestId' | 'answer' | 'quota'> {
-  const { actor, owner } = caller;
-  const quota = owner === null ? undefined : { owner, ...management.ownerLimits };
-  return { atMs, actor, requestId, answer: null, quota };
-}
-
-/** A change as the log has it, without who made it. */
-type Change =
-  | {
-      readonly event: 'key_created' | 'key_edited' | 'key_rolled' | 'key_revoked';
-      readonly keyId: string;
-    }
-  | { readonly event: 'keys_imported'; readonly count: number };
-
-/** Logs a committed change, and lets the isolate and KV follow it. */
-export async function committed(
-  { management, caller, requestId, runInBackground }: Context,
-  change: Change,
-  tokenHashes: readonly string[],
-): Promise<void> {
-  management.log({ ...change, requestId, actor: caller.actor });
-  await management.onChange(tokenHashes, runInBackground);
 }
 
 /** Makes a token for a key, and what is stored of it. */

@@ -19,7 +19,7 @@ import { readLeakUrl } from '../leaks/leak-url.ts';
 import type { Manager } from './authenticate.ts';
 import { toAuditDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
-import { changeKey, committed, noteOf } from './keys.ts';
+import { changeKey, committed, noteOf } from './key-changes.ts';
 import { isSignedBy, readSignature } from './leak-signature.ts';
 import { LEAK_BODY_MAX_BYTES, LEAK_KEYS_REVOKED_MAX, LEAKS_MAX } from './limits.ts';
 import {

@@ -9,7 +9,7 @@
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { PeopleConfig } from '../config/config.ts';
-import { isOwner } from './documents.ts';
+import { isOwner } from './key-members.ts';
 
 /** The person that a token identifies, or why it identifies no person. `cause` is for the log. */
 export type Identification =

@@ -18,7 +18,7 @@ import { toAuditDocument, toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findHolder, invalidKey } from './holder.ts';
 import { type Holder, identifyHolder, readableBy } from './holder-access.ts';
-import { changeKey, committed, noteOf } from './keys.ts';
+import { changeKey, committed, noteOf } from './key-changes.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { problem } from './problems.ts';
 import { noQuerySchema, readQuery } from './query.ts';

@@ -8,7 +8,7 @@ import { USAGE_DAYS_DEFAULT, USAGE_DAYS_MAX } from '../core/limits.ts';
 import { DAY_MS, dayOf } from '../usage/batch.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
-import { findKey, noSuchKey } from './keys.ts';
+import { findKey, noSuchKey } from './key-changes.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { readQuery, wholeNumber } from './query.ts';
 

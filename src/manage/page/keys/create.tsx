@@ -5,7 +5,7 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { operatorBounds } from '../../../core/key/key-access.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
-import { readNewKey } from '../../documents.ts';
+import { readNewKey } from '../../new-key.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
 import type { PageContext } from '../dashboard.ts';

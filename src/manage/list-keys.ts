@@ -1,0 +1,82 @@
+/**
+ * The list of keys, in pages.
+ */
+
+import * as v from 'valibot';
+import type { ListCursor, ShownKey } from '../keys/admin/types.ts';
+import { keySchema, toKeyDocument } from './documents.ts';
+import { invalidFields } from './field-problems.ts';
+import { PAGE_LIMIT_DEFAULT, SEARCH_MAX_LENGTH } from './limits.ts';
+import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
+import { cursorSchema, limitSchema, readQuery } from './query.ts';
+import { ruleMessage } from './read-document.ts';
+
+const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
+
+const listQuerySchema = v.strictObject({
+  owner: v.optional(v.pipe(v.string(), v.description('Only the keys of this owner.'))),
+  search: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxCodePoints(
+        SEARCH_MAX_LENGTH,
+        ruleMessage(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
+      ),
+      v.description(
+        'Only keys whose name holds this text, whatever the case of its ASCII letters.',
+      ),
+    ),
+  ),
+  cursor: cursorSchema(LIST_CURSOR),
+  limit: limitSchema,
+});
+
+/** The endpoint that lists keys. */
+export const listKeysOperation: Operation = {
+  method: 'GET',
+  path: '/keys',
+  name: 'listKeys',
+  summary: 'List keys, newest first',
+  description: 'Revoked keys are not listed. People see their own keys.',
+  query: listQuerySchema,
+  answer: {
+    status: 200,
+    description: 'A page of keys.',
+    schema: v.object({
+      keys: v.array(keySchema),
+      nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
+    }),
+  },
+  problems: ['invalid_fields'],
+  handle: listKeys,
+};
+
+async function listKeys({ management, caller, query }: Call): Promise<OperationResult> {
+  const reading = readQuery(listQuerySchema, query);
+  if (!reading.ok) return refusal(invalidFields(reading));
+  const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
+  // A person sees their own keys alone, so that no other owner has any.
+  if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
+  // One more than asked for tells whether there is a next page.
+  const keys = await management.store.keys.list({
+    owner: caller.owner ?? owner,
+    search,
+    cursor: readCursor(cursor),
+    limit: limit + 1,
+    nowMs: management.now(),
+  });
+  const page = keys.slice(0, limit);
+  const last = page.at(-1);
+  return listOf(page, keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null);
+}
+
+function listOf(keys: readonly ShownKey[], nextCursor: string | null): OperationResult {
+  return answer(200, { keys: keys.map(toKeyDocument), nextCursor });
+}
+
+function readCursor(text: string | undefined): ListCursor | null {
+  const [, createdAt, id] = LIST_CURSOR.exec(text ?? '') ?? [];
+  return createdAt !== undefined && id !== undefined
+    ? { createdAtMs: Number(createdAt), id }
+    : null;
+}
