@@ -28,7 +28,7 @@ import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
-import { createUsageCounter, type UsageCounter } from './usage/counter.ts';
+import { UsageCounter } from './usage/counter.ts';
 import { mergeUsage, readRefusedOrigins, readUsage, readUsageOfKeys } from './usage/d1.ts';
 
 /** The parts that the Worker's events use. */
@@ -169,7 +169,7 @@ function buildDirectory(env: Env, config: Config, replication: ReplicationOption
 }
 
 function buildUsageCounter(env: Env, config: Config): UsageCounter {
-  return createUsageCounter({
+  return new UsageCounter({
     deliver: (batch) => deliverUsage(env, batch),
     flushMs: config.usageFlushSeconds * 1000,
     now,

@@ -3,15 +3,16 @@
  *
  *     count -> tallies in memory -> every few seconds, closed batches -> the Queue -> `consumer.ts`
  *
- * The first request that counts something leaves background work behind, which waits out the
- * interval and hands over: so counts do not lie about until a next request that may never come.
- * Should that request die, one that comes after twice the interval and a second does it. No request
- * waits for anything here, and nothing here throws. What was counted and not taken by the Queue yet
- * is lost when the isolate dies: the requests of one interval, while the Queue works.
+ * The first request that counts something starts background work, which waits for the interval and then
+ * hands over, so that counts are not held until a further request, which may never arrive. If that request
+ * dies, one that arrives after twice the interval and a second hands over. No request waits for anything
+ * here, and nothing here throws. If the isolate dies, counts that the Queue has not confirmed are lost:
+ * the requests of one interval, while the Queue works.
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
-import type { EventName, Log, LogEvent } from '../log/events.ts';
+import type { Log } from '../log/events.ts';
+import { oncePerMinute } from '../log/once-per-minute.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from './limits.ts';
 import { UsageOutbox } from './outbox.ts';
@@ -39,148 +40,138 @@ export interface UsageCounterOptions {
   readonly log: Log;
 }
 
-/** See the file's head. */
-export interface UsageCounter {
-  /**
-   * Counts a request that is let through, before it is sent to the upstream: its client may go away,
-   * which ends it here without another word. A hot key costs a look-up in a map and an increment.
-   * `keyId` is `null` on a public route.
-   */
-  countAllowed(keyId: string | null, context: CountContext): void;
-  /**
-   * Counts a refusal; `keyId` is `null` without a known key. An upstream's failure comes after the
-   * request was let through, and moves it from there to its own outcome.
-   */
-  countRefused(
-    refusal: {
-      readonly code: RejectionCode;
-      readonly keyId: string | null;
-      readonly origin: string | null;
-    },
-    context: CountContext,
-  ): void;
-  /** Counts a preflight that was granted. One that was not is a refusal without a key. */
-  countPreflight(context: CountContext): void;
-  /** The contents of memory, for tests and for operators. */
-  stats(): {
-    readonly rows: number;
-    readonly waitingBatches: number;
-    readonly waitingBytes: number;
-  };
+/** A refusal to count; `keyId` is `null` without a known key. */
+export interface CountedRefusal {
+  readonly code: RejectionCode;
+  readonly keyId: string | null;
+  readonly origin: string | null;
 }
 
 const NOT_ARRANGED = Number.NEGATIVE_INFINITY;
-/** How late a flush may be before the next request takes it to have died. */
+/** How late a flush may be before the next request assumes that it has died. */
 const FLUSH_LATE_MS = 1_000;
 /** An early flush that fails is not tried again sooner. */
 const EARLY_RETRY_MS = 1_000;
-const LOG_EVERY_MS = 60_000;
 
-/** A counter that has counted nothing. One isolate has one. */
-export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
-  const { flushMs, now, wait } = options;
-  const tallies = new UsageTallies();
-  const loggedMs = new Map<EventName, number>();
-  const outbox = new UsageOutbox({
-    ...options,
-    onFailure: (error) =>
-      logOncePerMinute({
-        event: 'usage_hand_over_failed',
-        error: error instanceof Error ? error.message : String(error),
-        waitingBatches: outbox.batches,
-      }),
-  });
+/** See the file's head. One isolate has one. */
+export class UsageCounter {
+  readonly #options: UsageCounterOptions;
+  readonly #log: Log;
+  readonly #tallies = new UsageTallies();
+  readonly #outbox: UsageOutbox;
+  /** When the next request has to arrange a flush again. A time and not a flag: a flush may die. */
+  #dueMs = NOT_ARRANGED;
+  #earlyDueMs = NOT_ARRANGED;
+  /** The last arrangement closes the batch. Flushes that it overtook leave the work to it. */
+  #arrangement = 0;
 
-  // "A flush is arranged" is a time, not a flag: when the next request has to arrange it again.
-  let dueMs = NOT_ARRANGED;
-  let earlyDueMs = NOT_ARRANGED;
-  // The last arrangement closes the batch; work that was overtaken in the meantime leaves it to that.
-  let arrangement = 0;
-
-  function arrangeFlush(context: CountContext): void {
-    const isEarly = tallies.rows >= USAGE_EARLY_FLUSH_ROWS;
-    const delayMs = isEarly || dueMs !== NOT_ARRANGED ? 0 : flushMs;
-    dueMs = now() + 2 * flushMs + FLUSH_LATE_MS;
-    if (isEarly) earlyDueMs = now() + EARLY_RETRY_MS;
-    arrangement += 1;
-    context.runInBackground(flush(delayMs, arrangement));
+  constructor(options: UsageCounterOptions) {
+    this.#options = options;
+    this.#log = oncePerMinute(options.log, options.now);
+    this.#outbox = new UsageOutbox({
+      ...options,
+      onFailure: (error) =>
+        this.#log({
+          event: 'usage_hand_over_failed',
+          error: error instanceof Error ? error.message : String(error),
+          waitingBatches: this.#outbox.batches,
+        }),
+    });
   }
 
-  async function flush(delayMs: number, ownArrangement: number): Promise<void> {
+  /**
+   * Counts a request that is allowed, before it is sent to the upstream: if its client disconnects, its
+   * code ends without notice. A hot key costs a look-up in a map and an increment. `keyId` is `null` on a
+   * public route.
+   */
+  countAllowed(keyId: string | null, context: CountContext): void {
+    this.#tallies.countAllowed(keyId ?? NO_KEY, context.nowMs);
+    this.#settle(context);
+  }
+
+  /**
+   * Counts a refusal. A failure of the upstream follows after the request was allowed, and moves it from
+   * there to its own outcome.
+   */
+  countRefused({ code, keyId, origin }: CountedRefusal, context: CountContext): void {
+    const outcome = outcomeByCode[code];
+    if (outcome.startsWith('upstream_error:')) {
+      this.#tallies.uncountAllowed(keyId ?? NO_KEY, context.nowMs);
+    }
+    this.#tallies.countOther(keyId ?? NO_KEY, outcome, context.nowMs);
+    const isAboutOrigin = code === 'origin_not_allowed' || code === 'cors_not_enabled';
+    if (isAboutOrigin && keyId !== null && origin !== null) {
+      this.#tallies.noteRefusedOrigin(keyId, origin, code, context.nowMs);
+    }
+    this.#settle(context);
+  }
+
+  /** Counts a preflight that was granted. One that was not granted is a refusal without a key. */
+  countPreflight(context: CountContext): void {
+    this.#tallies.countOther(NO_KEY, 'preflight_granted', context.nowMs);
+    this.#settle(context);
+  }
+
+  /** The contents of memory, for tests and for operators. */
+  stats() {
+    return {
+      rows: this.#tallies.rows,
+      waitingBatches: this.#outbox.batches,
+      waitingBytes: this.#outbox.bytes,
+    };
+  }
+
+  get #isFull(): boolean {
+    return this.#tallies.rows >= USAGE_EARLY_FLUSH_ROWS;
+  }
+
+  /** Arranges a flush if none is on its way. */
+  #settle(context: CountContext): void {
+    const { nowMs } = context;
+    if (nowMs >= this.#dueMs || (this.#isFull && nowMs >= this.#earlyDueMs)) {
+      this.#arrangeFlush(context);
+    }
+  }
+
+  #arrangeFlush(context: CountContext): void {
+    const { flushMs, now } = this.#options;
+    const delayMs = this.#isFull || this.#dueMs !== NOT_ARRANGED ? 0 : flushMs;
+    this.#dueMs = now() + 2 * flushMs + FLUSH_LATE_MS;
+    if (this.#isFull) this.#earlyDueMs = now() + EARLY_RETRY_MS;
+    this.#arrangement += 1;
+    context.runInBackground(this.#flush(delayMs, this.#arrangement));
+  }
+
+  async #flush(delayMs: number, ownArrangement: number): Promise<void> {
     // Also without a delay: the response goes first, and the work of closing comes after it.
-    await wait(delayMs);
-    if (arrangement !== ownArrangement) return;
-    const endMs = now() + USAGE_SENDING_MS;
-    const isClosed = closeIfDue();
-    await outbox.send(endMs);
-    if (isClosed || outbox.isFailing || arrangement !== ownArrangement) return;
+    await this.#options.wait(delayMs);
+    if (this.#arrangement !== ownArrangement) return;
+    const endMs = this.#options.now() + USAGE_SENDING_MS;
+    const isClosed = this.#closeIfDue();
+    await this.#outbox.send(endMs);
+    if (isClosed || this.#outbox.isFailing || this.#arrangement !== ownArrangement) return;
     // The Queue is back. What was counted meanwhile does not wait for another request.
-    closeIfDue();
-    await outbox.send(endMs);
+    this.#closeIfDue();
+    await this.#outbox.send(endMs);
   }
 
-  function closeIfDue(): boolean {
-    // While the Queue fails, counts go on adding up, which takes less room than batches do.
-    const isPressing = tallies.rows >= USAGE_EARLY_FLUSH_ROWS;
-    const isDue = outbox.hasRoom && (isPressing || !outbox.isFailing);
-    if (isDue) closeTallies();
+  /** Returns whether it closed the batch. While the Queue fails, counts take less room than batches do. */
+  #closeIfDue(): boolean {
+    const isDue = this.#outbox.hasRoom && (this.#isFull || !this.#outbox.isFailing);
+    if (isDue) this.#closeTallies();
     return isDue;
   }
 
-  /** Turns what was counted into batches, in one go: a request that dies loses none of it. */
-  function closeTallies(): void {
-    const overflow = tallies.overflow();
+  /** Turns the counts into batches, in one go: a request that dies loses none of them. */
+  #closeTallies(): void {
+    const { now, newId } = this.#options;
+    const overflow = this.#tallies.overflow();
     if (overflow.unattributedRequests > 0 || overflow.droppedOrigins > 0) {
-      logOncePerMinute({ event: 'usage_overflow', ...overflow });
+      this.#log({ event: 'usage_overflow', ...overflow });
     }
-    outbox.add(writeBatches(tallies.toRows(), { nowMs: now(), newId: options.newId }));
-    tallies.clear();
-    dueMs = NOT_ARRANGED;
-    earlyDueMs = NOT_ARRANGED;
+    this.#outbox.add(writeBatches(this.#tallies.toRows(), { nowMs: now(), newId }));
+    this.#tallies.clear();
+    this.#dueMs = NOT_ARRANGED;
+    this.#earlyDueMs = NOT_ARRANGED;
   }
-
-  function settle(context: CountContext): void {
-    const { nowMs } = context;
-    if (nowMs >= dueMs || (tallies.rows >= USAGE_EARLY_FLUSH_ROWS && nowMs >= earlyDueMs)) {
-      arrangeFlush(context);
-    }
-  }
-
-  function logOncePerMinute(event: LogEvent): void {
-    const nowMs = now();
-    if (nowMs - (loggedMs.get(event.event) ?? NOT_ARRANGED) < LOG_EVERY_MS) return;
-    loggedMs.set(event.event, nowMs);
-    options.log(event);
-  }
-
-  return {
-    countAllowed(keyId, context) {
-      tallies.countAllowed(keyId ?? NO_KEY, context.nowMs);
-      settle(context);
-    },
-
-    countRefused({ code, keyId, origin }, context) {
-      const outcome = outcomeByCode[code];
-      if (outcome.startsWith('upstream_error:')) {
-        tallies.uncountAllowed(keyId ?? NO_KEY, context.nowMs);
-      }
-      tallies.countOther(keyId ?? NO_KEY, outcome, context.nowMs);
-      const isAboutOrigin = code === 'origin_not_allowed' || code === 'cors_not_enabled';
-      if (isAboutOrigin && keyId !== null && origin !== null) {
-        tallies.noteRefusedOrigin(keyId, origin, code, context.nowMs);
-      }
-      settle(context);
-    },
-
-    countPreflight(context) {
-      tallies.countOther(NO_KEY, 'preflight_granted', context.nowMs);
-      settle(context);
-    },
-
-    stats: () => ({
-      rows: tallies.rows,
-      waitingBatches: outbox.batches,
-      waitingBytes: outbox.bytes,
-    }),
-  };
 }

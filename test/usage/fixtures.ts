@@ -7,11 +7,7 @@ import { env } from 'cloudflare:workers';
 import type { LogEvent } from '../../src/log/events.ts';
 import { type ClosedBatch, readBatch } from '../../src/usage/batch.ts';
 import { consumeUsage, type UsageMessage } from '../../src/usage/consumer.ts';
-import {
-  type CountContext,
-  createUsageCounter,
-  type UsageCounter,
-} from '../../src/usage/counter.ts';
+import { type CountContext, UsageCounter } from '../../src/usage/counter.ts';
 
 /** Noon, so that no test crosses midnight without meaning to. */
 export const NOON_MS = Date.parse('2026-11-22T12:00:00.000Z');
@@ -92,7 +88,7 @@ export function anIsolate(
 ): Isolate {
   const events: LogEvent[] = [];
   let backgroundWork = 0;
-  const counter = createUsageCounter({
+  const counter = new UsageCounter({
     deliver,
     flushMs,
     now: clock.now,

@@ -3,6 +3,7 @@
  */
 
 import type { Log } from '../../log/events.ts';
+import { oncePerMinute } from '../../log/once-per-minute.ts';
 
 /** A failure of a store that operators should know of. */
 type StoreFailure = 'database_failed' | 'replica_failed' | 'replica_write_failed' | 'cache_failed';
@@ -10,15 +11,9 @@ type StoreFailure = 'database_failed' | 'replica_failed' | 'replica_write_failed
 /** Reports a failure, unless one of its kind was reported within the last minute. */
 export type LogFailure = (event: StoreFailure, error: unknown) => void;
 
-const REPORT_EVERY_MS = 60 * 1000;
-
 /** A log of failures for one isolate. */
 export function createFailureLog(log: Log, now: () => number): LogFailure {
-  const reportedMs = new Map<StoreFailure, number>();
-  return (event, error) => {
-    const nowMs = now();
-    if (nowMs - (reportedMs.get(event) ?? Number.NEGATIVE_INFINITY) < REPORT_EVERY_MS) return;
-    reportedMs.set(event, nowMs);
-    log({ event, error: error instanceof Error ? error.message : String(error) });
-  };
+  const logged = oncePerMinute(log, now);
+  return (event, error) =>
+    logged({ event, error: error instanceof Error ? error.message : String(error) });
 }
