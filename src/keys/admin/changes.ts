@@ -77,134 +77,49 @@ const sql = {
 
 /** Changes to the keys in this D1. */
 export function createKeyChanges(db: D1Database): KeyChanges {
-  const primary = () => db.withSession('first-primary');
-
-  /**
-   * Makes one change from the version of `before`: first what it does to tokens, last what it does to
-   * the row, and in between all that follows from it.
-   */
-  async function change(options: {
-    readonly action: AuditAction;
-    readonly before: ManagedKey;
-    /** `null`: the key is gone. */
-    readonly after: ManagedKey | null;
-    readonly note: ChangeNote;
-    readonly first?: readonly D1PreparedStatement[];
-    readonly last: readonly D1PreparedStatement[];
-  }): Promise<Changed> {
-    const { before, after, note } = options;
-    const touched = touchedPatterns(before, after);
-    const adds = Number(after !== null && isOver(before, note.atMs) && !isOver(after, note.atMs));
-    const statements = [
-      ...ownerLimitStatements(db, before, note, { lines: touched.length, adds }),
-      ...(options.first ?? []),
-      ...originStatements(before, touched, after, note.atMs),
-      ...tokenStatements(before, note.atMs),
-    ];
-    const liveTokens = statements.length;
-    const results = await batchWithinLimits<{ token_hash: string }>(primary(), [
-      ...statements,
-      db.prepare(sql.liveTokens).bind(before.id, note.atMs - CLOCK_MARGIN_MS),
-      ...noteStatements(options.action, before, note),
-      ...options.last,
-    ]);
-    if (results.at(-1)?.meta.changes !== 1) return null;
-    return (results[liveTokens]?.results ?? []).map((row) => row.token_hash);
-  }
-
-  /** Brings the rows of the patterns that a change touches in the index of origins to its new state. */
-  function originStatements(
-    { id, version }: Pick<ManagedKey, 'id' | 'version'>,
-    touched: readonly string[],
-    after: ManagedKey | null,
-    atMs: number,
-  ): readonly D1PreparedStatement[] {
-    if (touched.length === 0) return [];
-    const willBe = indexedPatterns(after);
-    const patterns = JSON.stringify(touched);
-    const inserted = JSON.stringify(touched.filter((pattern) => willBe.has(pattern)));
-    return [
-      db.prepare(sql.logPatterns).bind(id, version, patterns, atMs),
-      db.prepare(sql.deleteOrigins).bind(id, version, patterns),
-      db.prepare(sql.insertOrigins).bind(id, version, inserted, after?.expiresAtMs ?? NEVER_MS),
-    ];
-  }
-
-  /** Tells isolates and KV that the key's tokens mean something else now. */
-  function tokenStatements(
-    { id, version }: Pick<ManagedKey, 'id' | 'version'>,
-    atMs: number,
-  ): readonly D1PreparedStatement[] {
-    const liveAfterMs = atMs - CLOCK_MARGIN_MS;
-    return [
-      db.prepare(sql.logTokens).bind(id, version, atMs, liveAfterMs),
-      db.prepare(sql.dueTokens).bind(id, version, atMs, liveAfterMs),
-    ];
-  }
-
-  /** Adds a token, with its name if its holder may mint. */
-  function newTokenStatements(
-    { id, version }: Pick<ManagedKey, 'id' | 'version'>,
-    { tokenHash, minting }: NewToken,
-    atMs: number,
-  ): readonly D1PreparedStatement[] {
-    const token = db.prepare(sql.insertToken).bind(id, version, tokenHash, atMs);
-    if (!minting) return [token];
-    const { kid, publicKey } = minting;
-    return [token, db.prepare(sql.insertMinting).bind(id, version, tokenHash, kid, publicKey)];
-  }
-
-  function noteStatements(
-    action: AuditAction,
-    key: Pick<ManagedKey, 'id' | 'version' | 'owner'>,
-    note: ChangeNote,
-  ): readonly D1PreparedStatement[] {
-    return [auditStatement(db, action, key, note), ...answerStatements(db, key, note)];
-  }
-
-  function updateStatement(before: ManagedKey, after: ManagedKey): D1PreparedStatement {
-    return db
-      .prepare(sql.updateKey)
-      .bind(before.id, before.version, JSON.stringify(keyColumns(after)));
-  }
-
   return {
     async insert(key, token, note) {
       const touched = touchedPatterns(null, key);
       const adds = Number(!isOver(key, note.atMs));
-      await batchWithinLimits(primary(), [
+      await batchWithinLimits(db.withSession('first-primary'), [
         ...ownerLimitStatements(db, null, note, { lines: touched.length + 1, adds }),
         db.prepare(insertKeys).bind(JSON.stringify([keyColumns(key)])),
-        ...newTokenStatements(key, token, note.atMs),
-        ...originStatements(key, touched, key, note.atMs),
-        ...tokenStatements(key, note.atMs),
-        ...noteStatements('create', key, note),
+        ...newTokenStatements(db, key, token, note.atMs),
+        ...originStatements(db, key, { touched, after: key, atMs: note.atMs }),
+        ...tokenStatements(db, key, note.atMs),
+        ...noteStatements(db, 'create', key, note),
       ]);
     },
 
     update: (before, after, note) =>
-      change({ action: 'edit', before, after, note, last: [updateStatement(before, after)] }),
+      change(db, {
+        action: 'edit',
+        before,
+        after,
+        note,
+        last: [updateStatement(db, before, after)],
+      }),
 
     roll(before, after, token, note) {
       const { id, version } = before;
-      return change({
+      return change(db, {
         action: 'roll',
         before,
         after,
         note,
-        first: newTokenStatements(before, token, note.atMs),
+        first: newTokenStatements(db, before, token, note.atMs),
         last: [
           // After the log, whose lines are about the tokens that were alive.
           db
             .prepare(sql.endOlderTokens)
             .bind(id, version, token.tokenHash, token.olderExpireAtMs, note.atMs),
-          updateStatement(before, after),
+          updateStatement(db, before, after),
         ],
       });
     },
 
     revoke: (before, note) =>
-      change({
+      change(db, {
         action: 'revoke',
         before,
         after: null,
@@ -218,6 +133,113 @@ export function createKeyChanges(db: D1Database): KeyChanges {
         ],
       }),
   };
+}
+
+/**
+ * Makes one change from the version of `before`: first what it does to tokens, last what it does to
+ * the row, and in between all that follows from it.
+ */
+async function change(
+  db: D1Database,
+  options: {
+    readonly action: AuditAction;
+    readonly before: ManagedKey;
+    /** `null`: the key is gone. */
+    readonly after: ManagedKey | null;
+    readonly note: ChangeNote;
+    readonly first?: readonly D1PreparedStatement[];
+    readonly last: readonly D1PreparedStatement[];
+  },
+): Promise<Changed> {
+  const { before, after, note } = options;
+  const { atMs } = note;
+  const touched = touchedPatterns(before, after);
+  const adds = Number(after !== null && isOver(before, atMs) && !isOver(after, atMs));
+  const statements = [
+    ...ownerLimitStatements(db, before, note, { lines: touched.length, adds }),
+    ...(options.first ?? []),
+    ...originStatements(db, before, { touched, after, atMs }),
+    ...tokenStatements(db, before, atMs),
+  ];
+  const liveTokens = statements.length;
+  const results = await batchWithinLimits<{ token_hash: string }>(db.withSession('first-primary'), [
+    ...statements,
+    db.prepare(sql.liveTokens).bind(before.id, atMs - CLOCK_MARGIN_MS),
+    ...noteStatements(db, options.action, before, note),
+    ...options.last,
+  ]);
+  if (results.at(-1)?.meta.changes !== 1) return null;
+  return (results[liveTokens]?.results ?? []).map((row) => row.token_hash);
+}
+
+/** A key at the version that a change is made from. */
+type KeyVersion = Pick<ManagedKey, 'id' | 'version'>;
+
+/** Brings the rows of the patterns that a change touches in the index of origins to its new state. */
+function originStatements(
+  db: D1Database,
+  { id, version }: KeyVersion,
+  options: {
+    readonly touched: readonly string[];
+    readonly after: ManagedKey | null;
+    readonly atMs: number;
+  },
+): readonly D1PreparedStatement[] {
+  const { touched, after, atMs } = options;
+  if (touched.length === 0) return [];
+  const willBe = indexedPatterns(after);
+  const patterns = JSON.stringify(touched);
+  const inserted = JSON.stringify(touched.filter((pattern) => willBe.has(pattern)));
+  return [
+    db.prepare(sql.logPatterns).bind(id, version, patterns, atMs),
+    db.prepare(sql.deleteOrigins).bind(id, version, patterns),
+    db.prepare(sql.insertOrigins).bind(id, version, inserted, after?.expiresAtMs ?? NEVER_MS),
+  ];
+}
+
+/** Tells isolates and KV that the key's tokens have another meaning now. */
+function tokenStatements(
+  db: D1Database,
+  { id, version }: KeyVersion,
+  atMs: number,
+): readonly D1PreparedStatement[] {
+  const liveAfterMs = atMs - CLOCK_MARGIN_MS;
+  return [
+    db.prepare(sql.logTokens).bind(id, version, atMs, liveAfterMs),
+    db.prepare(sql.dueTokens).bind(id, version, atMs, liveAfterMs),
+  ];
+}
+
+/** Adds a token, with its name if its holder may mint. */
+function newTokenStatements(
+  db: D1Database,
+  { id, version }: KeyVersion,
+  { tokenHash, minting }: NewToken,
+  atMs: number,
+): readonly D1PreparedStatement[] {
+  const token = db.prepare(sql.insertToken).bind(id, version, tokenHash, atMs);
+  if (!minting) return [token];
+  const { kid, publicKey } = minting;
+  return [token, db.prepare(sql.insertMinting).bind(id, version, tokenHash, kid, publicKey)];
+}
+
+function noteStatements(
+  db: D1Database,
+  action: AuditAction,
+  key: KeyVersion & Pick<ManagedKey, 'owner'>,
+  note: ChangeNote,
+): readonly D1PreparedStatement[] {
+  return [auditStatement(db, action, key, note), ...answerStatements(db, key, note)];
+}
+
+function updateStatement(
+  db: D1Database,
+  before: ManagedKey,
+  after: ManagedKey,
+): D1PreparedStatement {
+  return db
+    .prepare(sql.updateKey)
+    .bind(before.id, before.version, JSON.stringify(keyColumns(after)));
 }
 
 /** The entries of a key in the index of origins: its patterns, each with its expiry. */
