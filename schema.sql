@@ -24,7 +24,8 @@ SELECT value
     "0006_house_keeping.sql",
     "0007_leaks.sql",
     "0008_client_tokens.sql",
-    "0009_owners.sql"
+    "0009_owners.sql",
+    "0010_plans.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -65,7 +66,25 @@ CREATE TABLE IF NOT EXISTS keys (
   -- 1: the operator has suspended it. It is refused like a disabled key; its owner cannot clear this.
   suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
   -- When it was last edited, rolled or revoked. NULL: not since it was made, or by an older version.
-  updated_at_ms INTEGER
+  updated_at_ms INTEGER,
+  -- JSON array of the canonical CIDR blocks that the key may be used from. NULL: from anywhere. Never an
+  -- empty array. Written by management, as are the next six.
+  addresses TEXT,
+  -- JSON object of strings that the upstream receives with each request. NULL: none.
+  meta TEXT,
+  -- JSON array of strings that the upstream receives with each request. NULL: none.
+  tags TEXT,
+  -- The entry of the setting LIMITERS that limits the key. NULL: KEY_LIMITER does.
+  limit_name TEXT,
+  -- What that limit counts by: 'key', 'owner', 'address' or 'client'. NULL without a limit.
+  limit_by TEXT CHECK ((limit_name IS NULL) = (limit_by IS NULL)),
+  -- How much the key may use in a period, in requests. NULL: as much as it likes.
+  quota_requests INTEGER CHECK (quota_requests > 0),
+  -- 'day' or 'month', in UTC. NULL without a quota.
+  quota_period TEXT CHECK ((quota_requests IS NULL) = (quota_period IS NULL)),
+  -- When the quota that is used up renews; the key is refused until then. NULL: it has not been used up
+  -- since it was set. Written by the usage consumer, and by management if it changes the quota.
+  quota_renews_at_ms INTEGER
 ) STRICT;
 
 -- Newest first, in all or for one owner; id breaks ties so that a cursor is exact. Without revoked

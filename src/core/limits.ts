@@ -18,6 +18,18 @@ export const PREFLIGHT_MAX_HEADER_BYTES = 4 * 1024;
 /** Most origin patterns on one key. */
 export const ORIGINS_PER_KEY = 500;
 
+/** Most blocks of addresses on one key. */
+export const ADDRESS_BLOCKS_PER_KEY = 50;
+
+/** Addresses of clients that are remembered in the form in which they are compared, and their bytes. */
+export const ADDRESSES_IN_MEMORY = 1_000;
+export const ADDRESSES_IN_MEMORY_BYTES = 256 * 1024;
+
+/** Largest metadata of a key, and largest list of its tags, in bytes of the header that holds it. */
+export const META_MAX_BYTES = 1024;
+/** Most tags on one key. */
+export const TAGS_PER_KEY = 20;
+
 /** Most rules on one key, and most methods or resources in one rule. */
 export const RULES_PER_KEY = 100;
 export const ENTRIES_PER_RULE = 100;

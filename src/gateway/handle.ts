@@ -27,6 +27,7 @@ import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
+import { addressFor } from './client-address.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import type { Facts, Gateway, Limit } from './gateway.ts';
 import { holdToKey, isLongLived } from './hold-to-key.ts';
@@ -102,7 +103,8 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
 
   const { key, isStale } = found;
   const caller: KeyHolder = { key, isStale, token: bearer.token };
-  const asked = { method: request.method, target: facts.target, origin };
+  const address = addressFor(key, request);
+  const asked = { method: request.method, target: facts.target, origin, address };
   // After a look-up, time has passed: the key may have expired meanwhile.
   const nowMs = known === undefined ? gateway.now() : scope.nowMs;
   const decision = decideWithKey(key, asked, gateway, nowMs);

@@ -7,6 +7,7 @@ import { decideWithKey } from '../core/decide/pipeline.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import { RequestScope } from '../keys/lookup/request-scope.ts';
+import { addressFor } from './client-address.ts';
 import { isEventStream, relayEventStream } from './event-stream.ts';
 import type { Facts, Gateway } from './gateway.ts';
 import type { StillAllowed } from './open-connections.ts';
@@ -62,7 +63,7 @@ function askAgain(gateway: Gateway, facts: Facts, keyId: string, token: string):
     if (found.outcome === 'unavailable') return 'unavailable';
     if (found.outcome === 'unknown') return found.code ?? 'invalid_key';
     if (found.key.id !== keyId) return 'invalid_key';
-    const asked = { method, target, origin };
+    const asked = { method, target, origin, address: addressFor(found.key, request) };
     const decision = decideWithKey(openEnded(found.key), asked, gateway, scope.nowMs);
     return decision.allowed ? null : decision.rejection.code;
   };

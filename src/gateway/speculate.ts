@@ -11,6 +11,7 @@
 import { decideWithKey } from '../core/decide/pipeline.ts';
 import type { Key } from '../core/key/key.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
+import { addressFor } from './client-address.ts';
 import type { Facts, Gateway } from './gateway.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
 
@@ -70,7 +71,7 @@ function isSpeculative({ config }: Gateway, { method, body, headers }: Request):
 
 function forwardAhead(gateway: Gateway, facts: Facts, { key }: FoundKey): Ahead | null {
   const { request, target, origin, scope } = facts;
-  const asked = { method: request.method, target, origin };
+  const asked = { method: request.method, target, origin, address: addressFor(key, request) };
   const decision = decideWithKey(key, asked, gateway, scope.nowMs);
   if (!decision.allowed) return null;
   const sent = limitAndSend(gateway, facts, key, decision);

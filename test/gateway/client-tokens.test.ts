@@ -148,6 +148,27 @@ describe('a client token is refused', () => {
     expect(codeOf(answer)).toEqual([403, 'origin_required']);
   });
 
+  test('from an address that its key does not list, so that the page can read it', async () => {
+    const { token } = await aParent({ addresses: ['203.0.113.0/24'] });
+    const minted = await mintClientToken(token);
+    const from = (address: string) =>
+      edge.call({
+        target: '/api/asset/a1',
+        headers: [
+          ['Authorization', `Bearer ${minted}`],
+          ['Origin', ORIGIN],
+          ['CF-Connecting-IP', address],
+        ],
+      });
+    const answer = await from('198.51.100.1');
+    expect(codeOf(answer)).toEqual([403, 'address_not_allowed']);
+    expect(answer.headers['access-control-allow-origin']).toBe(ORIGIN);
+    expect(edge.received).toEqual([]);
+    expect((await from('203.0.113.7')).status).toBe(200);
+    // Also once it is in memory.
+    expect(codeOf(await from('198.51.100.1'))).toEqual([403, 'address_not_allowed']);
+  });
+
   test.each([
     ['a route beyond the key', '/api/stream/s1', {}],
     [

@@ -267,7 +267,7 @@ function reshaped(kv: KVNamespace): KVNamespace {
 }
 
 const LATER_SHAPE = 1_000;
-const EARLIER_SHAPE = 2;
+const EARLIER_SHAPE = 3;
 
 function asEarlier({ at, record }: Record<string, unknown>): object {
   const [seqAt, mark] = at as readonly number[];

@@ -4,6 +4,8 @@
  * Pure: no I/O, no clock. Everything that the decision depends on is an argument.
  */
 
+import type { Address } from '../addresses/address.ts';
+import { admitsAddress } from '../addresses/address-blocks.ts';
 import type { AccessLevel, Key } from '../key/key.ts';
 import { isLive } from '../key/key.ts';
 import { allowAdvice } from '../origins/allow-advice.ts';
@@ -29,6 +31,8 @@ export interface AuthorizationRequest {
   readonly restrictedTable: Routes;
   /** `null` when the request carries no Origin. */
   readonly origin: WebOrigin | null;
+  /** The client's address; `null` if it is not known, or the key may be used from any. */
+  readonly address: Address | null;
   readonly nowMs: number;
 }
 
@@ -46,7 +50,8 @@ export type Decision =
 
 /**
  * Decides about a request whose key was found. Can refuse with `invalid_key`, `client_token_expired`,
- * `cors_not_enabled`, `origin_not_allowed`, `origin_required` and `route_not_allowed`, in this order.
+ * `cors_not_enabled`, `origin_not_allowed`, `origin_required`, `address_not_allowed` and
+ * `route_not_allowed`, in this order.
  */
 export function authorize(request: AuthorizationRequest): Decision {
   // The origin comes before the route, because the refusal of a route is readable by the origins of
@@ -56,25 +61,30 @@ export function authorize(request: AuthorizationRequest): Decision {
 }
 
 /**
- * Decides whether a key may be used at all, at this time and from this origin; `null`: it may. Every
+ * Decides whether a key may be used at all, at this time, from this origin and address; `null`: it may. Every
  * endpoint that accepts API keys asks this, whatever it serves.
  */
 export function refuseCaller({
   key,
   origin,
+  address,
   method,
   nowMs,
-}: Pick<AuthorizationRequest, 'key' | 'origin' | 'method' | 'nowMs'>): Rejection | null {
+}: Pick<AuthorizationRequest, 'key' | 'origin' | 'address' | 'method' | 'nowMs'>): Rejection | null {
   if (!isLive(key, nowMs)) return invalidKey(key.enabled ? 'expired' : 'disabled');
   const { client } = key;
   if (client !== null && nowMs >= client.expiresAtMs) return clientTokenExpired();
   if (origin !== null) {
     if (key.origins === null) return corsNotEnabled(origin);
-    return admitsOrigin(key.origins, origin) ? null : originNotAllowed(origin);
+    if (!admitsOrigin(key.origins, origin)) return originNotAllowed(origin);
+  } else if (client !== null && !(client.isOriginOptional && isRead(method))) {
+    // A page cannot leave its origin out, so a copied token is not used from elsewhere by accident.
+    return originRequired();
   }
-  if (client === null || (client.isOriginOptional && isRead(method))) return null;
-  // A page cannot leave its origin out, so a copied token is not used from elsewhere by accident.
-  return originRequired();
+  // After the origin, so that pages of this key alone read the refusal; before the route, so that a copied
+  // key says nothing about its routes elsewhere.
+  const isAdmitted = key.addresses === null || admitsAddress(key.addresses, address);
+  return isAdmitted ? null : addressNotAllowed(address);
 }
 
 /** The one answer for every token that does not work. The cause is for the log alone. */
@@ -176,6 +186,18 @@ function originRequired(): Rejection {
   return reject(
     'origin_required',
     'Cannot use a client token without an Origin header: client tokens are for browser pages. Call the API from a backend with its API key',
+  );
+}
+
+/** The answer to a request from an address that the key does not list; `null`: it cannot be read. */
+export function addressNotAllowed(address: Address | null): Rejection {
+  const from =
+    address === null
+      ? 'from an address that the edge cannot read'
+      : `from the address "${address.text}"`;
+  return reject(
+    'address_not_allowed',
+    `Cannot use this API key ${from}: the key does not list it. Call from one of the addresses of the key, or add this one to them`,
   );
 }
 

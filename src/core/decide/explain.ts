@@ -6,6 +6,7 @@
  * have passed, and the rules after it were not asked. Pure, no I/O, no clock.
  */
 
+import type { Address } from '../addresses/address.ts';
 import type { Key } from '../key/key.ts';
 import { parseOrigin, patternsAdmitting, type WebOrigin } from '../origins/web-origin.ts';
 import { isForwardedMethod } from '../routes/methods.ts';
@@ -53,6 +54,8 @@ export interface ExplainedRequest {
   readonly requestedHeaders: string;
   /** The key, or why a token has none. */
   readonly key: Key | { readonly missing: string };
+  /** The client's address; `null` if it is not known. */
+  readonly address: Address | null;
   /** `true` if some live key lists the origin. Of no matter without a well-formed one. */
   readonly registration: Registration;
   /** `true` if it is registered only because some live key allows any origin. */
@@ -77,6 +80,7 @@ export const explainSteps = [
   'public_route',
   'key',
   'allowed_origins',
+  'address',
   'route',
 ] as const;
 
@@ -94,6 +98,8 @@ export interface ExplainedStep {
 export interface Explanation {
   /** `true` if the request is forwarded. */
   readonly allowed: boolean;
+  /** The client's address in the form that is compared; `null` if it is not known. */
+  readonly address: string | null;
   /** The rule that refused it; `null` when it is forwarded. */
   readonly decidedBy: ExplainStep | null;
   /** `null` when it is forwarded: the upstream decides then. */
@@ -123,6 +129,7 @@ const stepByCode: Readonly<Partial<Record<RejectionCode | 'not_found', ExplainSt
   invalid_key: 'key',
   cors_not_enabled: 'allowed_origins',
   origin_not_allowed: 'allowed_origins',
+  address_not_allowed: 'address',
   route_not_allowed: 'route',
 };
 
@@ -138,6 +145,7 @@ export function explain(request: ExplainedRequest): Explanation {
   const preflight = origin && explainPreflight(request, origin);
   return {
     allowed: decision.allowed,
+    address: request.address?.text ?? null,
     decidedBy,
     status: rejection && rejectionKinds[rejection.code].status,
     code: rejection?.code ?? null,
@@ -163,9 +171,9 @@ function factsOf(request: ExplainedRequest, requestedMethod: string | null): Req
 function decide(request: ExplainedRequest, next: BeforeKey): Decision {
   if (next.step === 'refuse') return refused(next.rejection);
   if (next.step === 'forward') return { allowed: true, ...next.route };
-  const { key, method, target, nowMs } = request;
+  const { key, method, target, address, nowMs } = request;
   if ('missing' in key) return refused(invalidKey(key.missing));
-  return decideWithKey(key, { method, target, origin: next.origin }, request, nowMs);
+  return decideWithKey(key, { method, target, origin: next.origin, address }, request, nowMs);
 }
 
 function explainPreflight(
@@ -229,6 +237,7 @@ function explainOwnTarget(request: ExplainedRequest): Explanation {
   const detail = `${quote(request.target.path)} is in the namespace of the edge, or could be read so, and is never forwarded`;
   return {
     allowed: false,
+    address: request.address?.text ?? null,
     decidedBy: 'target',
     status: 404,
     code: 'not_found',
@@ -320,6 +329,8 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
       return { step, outcome: 'passed', detail: 'the key is known, enabled and not expired' };
     case 'allowed_origins':
       return explainAllowedOrigins(of);
+    case 'address':
+      return explainAddress(of);
     case 'route':
       return { step, outcome: 'passed', detail: forwardedDetail(decision) };
   }
@@ -334,6 +345,15 @@ function explainAllowedOrigins({ request, origin }: Case): ExplainedStep {
   const patterns = 'missing' in key ? null : key.origins?.patterns;
   const admitting = patternsAdmitting(origin).find((pattern) => patterns?.has(pattern));
   return { step, outcome: 'passed', detail: `the key lists ${admitting ?? origin.value}` };
+}
+
+function explainAddress({ request: { key, address } }: Case): ExplainedStep {
+  const step = 'address';
+  const seen = address === null ? '' : `; the edge sees ${address.text}`;
+  if ('missing' in key || key.addresses === null) {
+    return { step, outcome: 'skipped', detail: `the key may be used from any address${seen}` };
+  }
+  return { step, outcome: 'passed', detail: `the key lists the address ${address?.text}` };
 }
 
 function forwardedDetail(decision: Decision): string {

@@ -4,11 +4,12 @@
  *     malformed origin? -> refuse
  *     preflight?        -> its own decision, without a key
  *     public route?     -> forward, for pages of any origin
- *     otherwise         -> find the key, then `decideWithKey`: alive, origin, route
+ *     otherwise         -> find the key, then `decideWithKey`: alive, origin, address, route
  *
  * Pure: no I/O, no clock. The steps that need the database are named here and taken by the caller.
  */
 
+import type { Address } from '../addresses/address.ts';
 import type { Key } from '../key/key.ts';
 import type { WebOrigin } from '../origins/web-origin.ts';
 import type { RequestTarget } from '../routes/request-target.ts';
@@ -31,6 +32,13 @@ export interface RequestFacts {
   readonly origin: WebOrigin | 'malformed' | null;
   /** The value of `Access-Control-Request-Method` on an OPTIONS request; `null` without one. */
   readonly requestedMethod: string | null;
+}
+
+/** The parts of a request that the rules ask about once its key is known. */
+export interface KeyedRequest extends Pick<RequestFacts, 'method' | 'target'> {
+  readonly origin: WebOrigin | null;
+  /** The client's address; `null` if it is not known. Keys that may be used from any do not ask. */
+  readonly address: Address | null;
 }
 
 /** The route tables of a deployment. */
@@ -69,17 +77,18 @@ const findKey: BeforeKey = { step: 'find-key', origin: null };
 /** Decides about a request whose key was found. The order of its rules is in `authorize`. */
 export function decideWithKey(
   key: Key,
-  request: Pick<RequestFacts, 'method' | 'target'> & { readonly origin: WebOrigin | null },
+  request: KeyedRequest,
   rules: Pick<Rules, 'restrictedTable'>,
   nowMs: number,
 ): Decision {
-  const { method, target, origin } = request;
+  const { method, target, origin, address } = request;
   return authorize({
     key,
     method,
     target,
     restrictedTable: rules.restrictedTable,
     origin,
+    address,
     nowMs,
   });
 }

@@ -70,6 +70,11 @@ export const rejectionKinds = {
   },
   // There is no Origin to grant anything to.
   origin_required: { status: 403, title: 'Origin required', grantScope: 'none' },
+  address_not_allowed: {
+    status: 403,
+    title: 'Address not allowed for this API key',
+    grantScope: 'key',
+  },
   route_not_allowed: {
     status: 403,
     title: 'Endpoint not allowed for this API key',

@@ -5,9 +5,11 @@
  * Write-time only: the gateway trusts what was written. Pure, no I/O.
  */
 
+import { canonicalizeBlock } from '../addresses/address-blocks.ts';
 import { CLIENT_TTL_DEFAULT_SECONDS } from '../client-token/claims.ts';
 import { type FieldProblem, type FoundProblems, ProblemList } from '../field-problem.ts';
 import {
+  ADDRESS_BLOCKS_PER_KEY,
   ENTRIES_PER_RULE,
   ORIGINS_PER_KEY,
   RULE_SEGMENTS_PER_KEY,
@@ -30,6 +32,7 @@ export interface RequestedAccess {
     | null
     | undefined;
   readonly clientTokens?: RequestedClientTokens | null | undefined;
+  readonly addresses?: readonly string[] | null | undefined;
 }
 
 /** The opt-in to client tokens as it is asked for. */
@@ -49,6 +52,8 @@ export interface KeyAccess {
   readonly rules: readonly AccessRule[] | null;
   /** `null`: the key gives no client tokens. */
   readonly clientTokens: ClientTokenAccess | null;
+  /** Canonical blocks; never empty. `null`: the key may be used from any address. */
+  readonly addresses: readonly string[] | null;
 }
 
 /** The result of the check. Nothing should be stored while there are problems. */
@@ -93,6 +98,7 @@ export function checkAccess(
   const clientTokens = requested?.clientTokens
     ? checkClientTokens(requested.clientTokens, originsPerKey, problems)
     : null;
+  const addresses = requested?.addresses ? checkAddresses(requested.addresses, problems) : null;
   if (cors && clientTokens) {
     problems.add(() => ({
       path: 'access.clientTokens',
@@ -114,8 +120,35 @@ export function checkAccess(
   if (!problems.isEmpty) return { ok: false, problems: problems.problems, more: problems.more };
   return {
     ok: true,
-    access: { kind: cors ? 'cors' : 'backend', allowedOrigins, fullAccess, rules, clientTokens },
+    access: {
+      kind: cors ? 'cors' : 'backend',
+      allowedOrigins,
+      fullAccess,
+      rules,
+      clientTokens,
+      addresses,
+    },
   };
+}
+
+/** Brings blocks into canonical form, each once. */
+function checkAddresses(values: readonly string[], problems: ProblemList): readonly string[] {
+  const path = 'access.addresses';
+  // An empty list would read as "from nowhere" to one person and "from anywhere" to the next.
+  if (!checkCount(path, values, problems, ADDRESS_BLOCKS_PER_KEY)) return [];
+  const blocks = values.flatMap((value, index) => {
+    const result = canonicalizeBlock(value);
+    if (result.ok) return [result.block];
+    const { reason, fix } = result;
+    problems.add(() => ({
+      path: `${path}[${index}]`,
+      value: truncateWithEllipsis(value, QUOTE_MAX_LENGTH),
+      reason,
+      fix,
+    }));
+    return [];
+  });
+  return [...new Set(blocks)];
 }
 
 /** Anything that is absent has the default of `docs/client-tokens.md`. */

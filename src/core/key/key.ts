@@ -4,6 +4,7 @@
  * Pure, no I/O, no clock.
  */
 
+import { type AddressSet, compileBlocks } from '../addresses/address-blocks.ts';
 import { compileOrigins, type OriginSet } from '../origins/web-origin.ts';
 import { readRuleId, readTemplateId, templateIdText } from '../routes/path-grammar.ts';
 import type { RouteList, RouteRow, RouteTable } from '../routes/route-table.ts';
@@ -27,6 +28,21 @@ export function ruleText({ methods, resources }: AccessRule): string {
   return `${names.join(', ')} ${resources.join(', ')}`;
 }
 
+/** What a named limit counts requests by. `client` is the visitor of a client token. */
+export type LimitBy = 'key' | 'owner' | 'address' | 'client';
+
+/** The rate limit of a key: an entry of the setting `LIMITERS`. */
+export interface KeyLimit {
+  readonly name: string;
+  readonly by: LimitBy;
+}
+
+/** How much a key may use in a period of UTC. */
+export interface Quota {
+  readonly requests: number;
+  readonly period: 'day' | 'month';
+}
+
 /** The part of a key that decides about requests, as D1 and KV hold it. Validated when it was written. */
 export interface StoredKey {
   readonly id: string;
@@ -43,6 +59,18 @@ export interface StoredKey {
   readonly clientTokens?: ClientTokenAccess | null;
   /** Client tokens issued before it are void; `null` or absent: none is. */
   readonly clientTokensValidFromMs?: number | null;
+  /** Canonical blocks of the addresses that it may be used from; never empty. `null` or absent: any. */
+  readonly addresses?: readonly string[] | null;
+  /** Passed to the upstream, like `tags`; `null` or absent: none. */
+  readonly meta?: Readonly<Record<string, string>> | null;
+  /** Never empty. */
+  readonly tags?: readonly string[] | null;
+  /** `null` or absent: the deployment's limit of every key. */
+  readonly limit?: KeyLimit | null;
+  /** `null` or absent: none. */
+  readonly quota?: Quota | null;
+  /** The quota is used up until this time; `null` or absent: it is not. */
+  readonly quotaRenewsAtMs?: number | null;
 }
 
 /** The limits of the client tokens of a backend key. */
@@ -73,6 +101,8 @@ export interface Key {
   readonly routes: RouteTable | null;
   readonly enabled: boolean;
   readonly expiresAtMs: number | null;
+  /** The addresses that it may be used from, by its client tokens too; `null`: any. */
+  readonly addresses: AddressSet | null;
   /** The part of one visitor's client token; `null`: the caller sent the key's own token. */
   readonly client: ClientPart | null;
 }
@@ -106,6 +136,7 @@ export function compileKey(stored: StoredKey, restricted: RouteList): Key {
     routes: stored.rules && compileRules(stored.rules, restricted),
     enabled: stored.enabled,
     expiresAtMs: stored.expiresAtMs,
+    addresses: stored.addresses ? compileBlocks(stored.addresses) : null,
     client: null,
   };
 }

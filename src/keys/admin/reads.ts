@@ -17,7 +17,8 @@ export const keyOfToken = `
   SELECT t.token_hash, k.id, k.name, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
          k.hint, k.created_at_ms, k.expires_at_ms, k.enabled, k.suspended, k.updated_at_ms,
          k.last_used_at_ms, k.version,
-         k.client_tokens, k.client_tokens_valid_from_ms, k.revoked_at_ms,
+         k.client_tokens, k.client_tokens_valid_from_ms, k.addresses, k.meta, k.tags, k.limit_name,
+         k.limit_by, k.quota_requests, k.quota_period, k.quota_renews_at_ms, k.revoked_at_ms,
          t.expires_at_ms AS token_expires_at_ms
     FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 
@@ -25,7 +26,8 @@ const sql = {
   shownKey: `
     SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
            expires_at_ms, enabled, suspended, updated_at_ms, last_used_at_ms, version, client_tokens,
-           client_tokens_valid_from_ms,
+           client_tokens_valid_from_ms, addresses, meta, tags, limit_name, limit_by, quota_requests,
+           quota_period, quota_renews_at_ms,
            (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
              WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms
       FROM keys`,

@@ -52,6 +52,13 @@ export const changeableColumns = [
   'updated_at_ms',
   'client_tokens',
   'client_tokens_valid_from_ms',
+  'addresses',
+  'meta',
+  'tags',
+  'limit_name',
+  'limit_by',
+  'quota_requests',
+  'quota_period',
 ] as const;
 /** The columns that a new key is written into. */
 export const keyColumnNames = [...fixedColumns, ...changeableColumns] as const;
@@ -78,6 +85,13 @@ export function keyColumns(key: ManagedKey): KeyColumns {
     updated_at_ms: key.updatedAtMs,
     client_tokens: toJson(key.clientTokens ?? null),
     client_tokens_valid_from_ms: key.clientTokensValidFromMs ?? null,
+    addresses: toJson(key.addresses ?? null),
+    meta: toJson(key.meta ?? null),
+    tags: toJson(key.tags ?? null),
+    limit_name: key.limit?.name ?? null,
+    limit_by: key.limit?.by ?? null,
+    quota_requests: key.quota?.requests ?? null,
+    quota_period: key.quota?.period ?? null,
   };
 }
 

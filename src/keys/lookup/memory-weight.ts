@@ -34,7 +34,18 @@ export function weightOfKey(stored: StoredKey, token: string): number {
   let bytes = 320 + token.length;
   if (stored.allowedOrigins) bytes += 120;
   for (const origin of stored.allowedOrigins ?? []) bytes += 40 + origin.length;
-  return bytes + weightOfRules(stored.rules ?? []);
+  return bytes + weightOfRules(stored.rules ?? []) + weightOfPlan(stored);
+}
+
+/** A block has its bits and their masks; metadata and tags are in memory as they are sent, too. */
+function weightOfPlan({ addresses, meta, tags }: StoredKey): number {
+  let bytes = 0;
+  for (const _ of addresses ?? []) bytes += 200;
+  for (const [name, value] of Object.entries(meta ?? {})) {
+    bytes += 40 + 3 * (name.length + value.length);
+  }
+  for (const tag of tags ?? []) bytes += 30 + 3 * tag.length;
+  return bytes;
 }
 
 /** A table of routes has a node for each segment, and at its end a template for each method. */

@@ -6,7 +6,13 @@
  * log's head that came with it. The columns are explained in `schema.sql`.
  */
 
-import type { AccessRule, ClientTokenAccess, StoredKey } from '../../core/key/key.ts';
+import type {
+  AccessRule,
+  ClientTokenAccess,
+  LimitBy,
+  Quota,
+  StoredKey,
+} from '../../core/key/key.ts';
 import type { KeyKind } from '../../core/key/token.ts';
 import { FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../limits.ts';
 import {
@@ -46,7 +52,9 @@ export interface KeyStore extends KeyDatabase {
 const keysOfTokens = `
     SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
            k.enabled AND NOT k.suspended AS enabled, k.expires_at_ms, k.revoked_at_ms, k.client_tokens,
-           k.client_tokens_valid_from_ms, t.expires_at_ms AS token_expires_at_ms
+           k.client_tokens_valid_from_ms, k.addresses, k.meta, k.tags, k.limit_name, k.limit_by,
+           k.quota_requests, k.quota_period, k.quota_renews_at_ms,
+           t.expires_at_ms AS token_expires_at_ms
       FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 
 const sql = {
@@ -110,6 +118,14 @@ export interface KeyRow {
   expires_at_ms: number | null;
   client_tokens: string | null;
   client_tokens_valid_from_ms: number | null;
+  addresses: string | null;
+  meta: string | null;
+  tags: string | null;
+  limit_name: string | null;
+  limit_by: LimitBy | null;
+  quota_requests: number | null;
+  quota_period: Quota['period'] | null;
+  quota_renews_at_ms: number | null;
 }
 interface MintingTokenRow {
   token_hash: string;
@@ -284,6 +300,7 @@ export function toStoredKey(row: KeyRow, tokenExpiresAtMs: number | null): Store
     enabled: row.enabled === 1,
     expiresAtMs: earliest(row.expires_at_ms, tokenExpiresAtMs),
     ...clientTokensOf(row),
+    ...planOf(row),
   };
 }
 
@@ -294,6 +311,24 @@ function clientTokensOf(
   const clientTokens = parseColumn<ClientTokenAccess>(row.client_tokens);
   if (clientTokens === null) return null;
   return { clientTokens, clientTokensValidFromMs: row.client_tokens_valid_from_ms };
+}
+
+/** The members of a plan that a key uses. Most keys use none of them. */
+function planOf(
+  row: KeyRow,
+): Pick<StoredKey, 'addresses' | 'meta' | 'tags' | 'limit' | 'quota' | 'quotaRenewsAtMs'> {
+  const addresses = parseColumn<string[]>(row.addresses);
+  const meta = parseColumn<Record<string, string>>(row.meta);
+  const tags = parseColumn<string[]>(row.tags);
+  const { limit_name: name, limit_by: by, quota_requests: requests, quota_period: period } = row;
+  return {
+    ...(addresses && { addresses }),
+    ...(meta && { meta }),
+    ...(tags && { tags }),
+    ...(name !== null && by !== null && { limit: { name, by } }),
+    ...(requests !== null &&
+      period !== null && { quota: { requests, period }, quotaRenewsAtMs: row.quota_renews_at_ms }),
+  };
 }
 
 /** Only what management wrote is parsed, so its type is known. */

@@ -3,10 +3,10 @@
  *
  * | KV key             | value                                          | written by                           | lives |
  * |--------------------|------------------------------------------------|--------------------------------------|-------|
- * | `key:<token hash>` | `{"v":2,"seqAt":7,"mark":5,"value":StoredKey}` | management, cold readers, the repair | 30 d  |
- * | the same           | `{"v":2,"seqAt":9,"mark":3,"value":null}`      | management, the repair: a tombstone  | 30 d  |
- * | `kid:<kid>`        | `{"v":2,"seqAt":7,"mark":5,"value":Parent}`    | cold readers                         | 1 d   |
- * | `pattern:<origin>` | `{"v":2,"seqAt":7,"mark":5,"value":untilMs}`   | allowed requests                     | 1 d   |
+ * | `key:<token hash>` | `{"v":3,"seqAt":7,"mark":5,"value":StoredKey}` | management, cold readers, the repair | 30 d  |
+ * | the same           | `{"v":3,"seqAt":9,"mark":3,"value":null}`      | management, the repair: a tombstone  | 30 d  |
+ * | `kid:<kid>`        | `{"v":3,"seqAt":7,"mark":5,"value":Parent}`    | cold readers                         | 1 d   |
+ * | `pattern:<origin>` | `{"v":3,"seqAt":7,"mark":5,"value":untilMs}`   | allowed requests                     | 1 d   |
  *
  * A copy may be stale for as long as it likes: it counts only as far as the change log vouches for
  * its `seqAt`. That is why KV may be cached for long, why nothing is ever deleted (a delete says
@@ -17,7 +17,8 @@
 import type { StoredKey } from '../../core/key/key.ts';
 import type { KeyReplica, ParentRecord, Versioned } from '../types.ts';
 
-const SHAPE = 2;
+// 3: a copy without a member of a plan says that the key has none.
+const SHAPE = 3;
 const CACHE_TTL_SECONDS = 60;
 const KEY_TTL_SECONDS = 30 * 24 * 60 * 60;
 const PARENT_TTL_SECONDS = 24 * 60 * 60;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseAddress } from '../../../src/core/addresses/address.ts';
 import {
   type AuthorizationRequest,
   authorize,
@@ -28,10 +29,13 @@ interface Asked {
   readonly target?: string;
   /** `null`: none. */
   readonly origin?: string | null;
+  /** As Cloudflare reports it. */
+  readonly address?: string;
 }
 
 function requestFor(asked: Asked): AuthorizationRequest {
   const { key = aKey(), method = 'GET', target = '/api/stream/1', origin = app } = asked;
+  const { address = '' } = asked;
   const read = readTarget(`https://edge.example${target}`);
   return {
     key,
@@ -39,6 +43,7 @@ function requestFor(asked: Asked): AuthorizationRequest {
     target: read,
     restrictedTable: table,
     origin: origin === null ? null : anOrigin(origin),
+    address: parseAddress(address),
     nowMs,
   };
 }
@@ -58,6 +63,10 @@ const rules = [
 const ended = { expiresAtMs: nowMs };
 const full = { fullAccess: true };
 const any = { allowedOrigins: ['*'] };
+
+const office = { addresses: ['203.0.113.0/24', '2001:db8::/32'] };
+const inOffice = '203.0.113.7';
+const elsewhere = '198.51.100.1';
 
 describe('authorize() refuses', () => {
   const rows: readonly (readonly [name: string, asked: Asked, code: string])[] = [
@@ -82,6 +91,49 @@ describe('authorize() refuses', () => {
       'invalid_key',
     ],
     ['an expired key by TRACE', { key: aKey(ended), method: 'TRACE' }, 'invalid_key'],
+
+    // The address, after the origin and before the route
+    [
+      'an address that the key does not list',
+      { key: aKey(office), address: elsewhere },
+      'address_not_allowed',
+    ],
+    ['an address that nobody can read', { key: aKey(office) }, 'address_not_allowed'],
+    [
+      'an address that a proxy wrote behind another one',
+      { key: aKey(office), address: `${inOffice}, ${elsewhere}` },
+      'address_not_allowed',
+    ],
+    [
+      'a backend key from elsewhere',
+      { key: aBackendKey(office), origin: null, address: elsewhere },
+      'address_not_allowed',
+    ],
+    [
+      'a key with full access from elsewhere',
+      { key: aKey({ ...full, ...office }), address: elsewhere },
+      'address_not_allowed',
+    ],
+    [
+      'a foreign origin from elsewhere, before its address',
+      { key: aKey(office), origin: evil, address: elsewhere },
+      'origin_not_allowed',
+    ],
+    [
+      'a disabled key from elsewhere, before its address',
+      { key: aKey({ ...office, enabled: false }), address: elsewhere },
+      'invalid_key',
+    ],
+    [
+      'an address outside the routes, before the route',
+      { key: aKey(office), target: '/api/user', address: elsewhere },
+      'address_not_allowed',
+    ],
+    [
+      'a route outside the table from an address that is listed',
+      { key: aKey(office), target: '/api/user', address: inOffice },
+      'route_not_allowed',
+    ],
 
     // The origin, before the route
     ['a backend key from a page', { key: aBackendKey() }, 'cors_not_enabled'],

@@ -24,6 +24,7 @@ const rows: readonly Row[] = [
   ['cors_not_enabled', 403, 'registered', null],
   ['origin_not_allowed', 403, 'registered', null],
   ['origin_required', 403, 'none', null],
+  ['address_not_allowed', 403, 'key', null],
   ['route_not_allowed', 403, 'key', null],
   ['origin_not_registered', 403, 'none', null],
   ['https_required', 403, 'none', null],

@@ -5,6 +5,7 @@ import type { FieldProblem } from '../../../src/core/field-problem.ts';
 import { compileRules } from '../../../src/core/key/key.ts';
 import { checkAccess, type RequestedAccess } from '../../../src/core/key/key-access.ts';
 import {
+  ADDRESS_BLOCKS_PER_KEY,
   ENTRIES_PER_RULE,
   ORIGINS_PER_KEY,
   RULE_SEGMENTS_PER_KEY,
@@ -82,6 +83,30 @@ describe('checkAccess() refuses', () => {
       { cors: { allowedOrigins: [`https://${'a'.repeat(1_000)}`] } },
       `${origins}[0]`,
       `https://${'a'.repeat(192)}…`,
+    ],
+
+    // Addresses
+    ['an empty list of addresses', { addresses: [] }, 'access.addresses', '0 entries'],
+    [
+      'too many blocks, without a look at them',
+      { addresses: numbered(ADDRESS_BLOCKS_PER_KEY + 1, () => 'x') },
+      'access.addresses',
+      '51 entries',
+    ],
+    ...['', 'office', '203.0.113.0/33', '203.0.113', 'fe80::1%eth0', '::ffff:0:0/95'].map(
+      (block) =>
+        [
+          `the block ${JSON.stringify(block)}`,
+          { addresses: ['203.0.113.0/24', block] },
+          'access.addresses[1]',
+          block,
+        ] as const,
+    ),
+    [
+      'an endless block, quoting its beginning',
+      { addresses: ['1'.repeat(1_000)] },
+      'access.addresses[0]',
+      `${'1'.repeat(200)}…`,
     ],
 
     // Rules
@@ -272,6 +297,7 @@ describe('checkAccess() refuses', () => {
         { methods: ['get', 'fetch'], resources: ['a', '/b', '/c/'] },
         { methods: [], resources: ['/_edge/x'] },
       ],
+      addresses: ['203.0.113.0/24', 'office', '10.0.0.0/99'],
     }).map(({ path }) => path);
     expect(paths).toEqual([
       `${origins}[0]`,
@@ -281,13 +307,15 @@ describe('checkAccess() refuses', () => {
       'access.rules[0].resources[2]',
       'access.rules[1].methods',
       'access.rules[1].resources[0]',
+      'access.addresses[1]',
+      'access.addresses[2]',
       'access.rules',
     ]);
   });
 });
 
 describe('checkAccess() accepts', () => {
-  const noTokens = { clientTokens: null };
+  const noTokens = { clientTokens: null, addresses: null };
   const backend = {
     kind: 'backend',
     allowedOrigins: null,
@@ -311,6 +339,16 @@ describe('checkAccess() accepts', () => {
       ok: true,
       access: { ...backend, rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }] },
     });
+  });
+
+  test('as many blocks as there may be, in canonical form, each once', () => {
+    const addresses = ['203.0.113.7/24', '203.0.113.0/24', '::FFFF:203.0.113.0/120', '2001:DB8::1'];
+    expect(checkAccess({ addresses })).toEqual({
+      ok: true,
+      access: { ...backend, addresses: ['203.0.113.0/24', '2001:db8::1/128'] },
+    });
+    const many = numbered(ADDRESS_BLOCKS_PER_KEY, (n) => `10.0.${n}.0/24`);
+    expect(checkAccess({ addresses: many })).toMatchObject({ access: { addresses: many } });
   });
 
   test('as many segments as compile in less than a millisecond, and no more', () => {

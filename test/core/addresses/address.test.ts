@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ADDRESS_MAX_LENGTH, parseAddress } from '../../../src/core/addresses/address.ts';
+
+describe('parseAddress() reads no address from', () => {
+  test.each([
+    ['nothing', ''],
+    ['a blank', ' '],
+    ['a word', 'unknown'],
+    ['a name', 'localhost'],
+    ['two addresses', '203.0.113.7, 203.0.113.8'],
+    ['an address with a blank', ' 203.0.113.7'],
+    ['an address with a port', '203.0.113.7:443'],
+    ['an IPv6 address in brackets', '[2001:db8::1]'],
+    ['a block', '203.0.113.0/24'],
+    ['three numbers', '203.0.113'],
+    ['one number', '3405803783'],
+    ['five numbers', '1.2.3.4.5'],
+    ['a number out of range', '256.0.0.1'],
+    ['octal numbers', '0313.0.0161.07'],
+    ['a leading zero', '203.0.113.07'],
+    ['hexadecimal numbers', '0xcb.0.0x71.7'],
+    ['a sign', '+1.2.3.4'],
+    ['an IPv4 address with a zone', '203.0.113.7%eth0'],
+    ['seven groups', '1:2:3:4:5:6:7'],
+    ['nine groups', '1:2:3:4:5:6:7:8:9'],
+    ['two gaps', '2001::db8::1'],
+    ['a gap of nothing', '1:2:3:4::5:6:7:8'],
+    ['a group of five digits', '2001:db8::12345'],
+    ['a group that is no number', '2001:db8::g'],
+    ['an IPv4 end out of range', '::ffff:203.0.113.256'],
+    ['a zone alone', '%eth0'],
+    ['an endless zone', `fe80::1%${'a'.repeat(ADDRESS_MAX_LENGTH)}`],
+    ['endless digits', '1'.repeat(10_000)],
+    ['fullwidth digits', '１.2.3.4'],
+    ['a null character', '203.0.113.7\0'],
+  ])('%s', (_, text) => {
+    expect(parseAddress(text)).toBeNull();
+    // Remembered or not.
+    expect(parseAddress(text)).toBeNull();
+  });
+});
+
+describe('parseAddress() reads', () => {
+  test.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['0.0.0.0', '0.0.0.0'],
+    ['255.255.255.255', '255.255.255.255'],
+    ['2001:DB8::1', '2001:db8::1'],
+    ['2001:0db8:0000:0000:0000:0000:0000:0001', '2001:db8::1'],
+    ['::', '::'],
+    ['::1', '::1'],
+    ['1::', '1::'],
+    // The form that a socket for both families reports, in each of its spellings.
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['::FFFF:cb00:7107', '203.0.113.7'],
+    ['0:0:0:0:0:ffff:203.0.113.7', '203.0.113.7'],
+    // A zone names an interface, so the address is the same without it.
+    ['fe80::1%eth0', 'fe80::1'],
+    ['fe80::1%25', 'fe80::1'],
+    ['::ffff:203.0.113.7%eth0', '203.0.113.7'],
+  ])('%s as %s', (text, canonical) => {
+    expect(parseAddress(text)?.text).toBe(canonical);
+    expect(parseAddress(text)?.text).toBe(canonical);
+  });
+
+  test('every IPv6 address, in whatever spelling, as the URL parser does', () => {
+    const group = fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16));
+    const groups = fc.array(fc.oneof(group, fc.constant('0')), { minLength: 8, maxLength: 8 });
+    fc.assert(
+      fc.property(groups, (written) => {
+        const text = written.join(':');
+        const ofUrl = new URL(`http://[${text}]`).hostname.slice(1, -1);
+        const read = parseAddress(text);
+        if (/^::ffff:[0-9a-f]+:[0-9a-f]+$/.test(ofUrl))
+          expect(read?.text).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+        else expect(read?.text).toBe(ofUrl);
+        expect(parseAddress(ofUrl)).toEqual(read);
+        expect(parseAddress(text.toUpperCase())).toEqual(read);
+      }),
+    );
+  });
+
+  test('any text without throwing', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'0123456789abcdefx.:%/') })),
+        (text) => {
+          const read = parseAddress(text);
+          if (read !== null) expect(parseAddress(read.text)).toEqual(read);
+        },
+      ),
+    );
+  });
+});
