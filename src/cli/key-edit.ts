@@ -17,6 +17,8 @@ export interface KeyEditOptions {
   /** A file; `false`: the key loses its rules. */
   rules?: string | false;
   allow?: AccessRule[];
+  address?: string[];
+  anyAddress?: boolean;
   expiresAt?: string;
   expiresIn?: number;
   neverExpires?: boolean;
@@ -54,7 +56,10 @@ export function editFrom(
   if (options.suspend) edit.suspended = true;
   if (options.unsuspend) edit.suspended = false;
   const access = accessFrom(current.access, options, rules);
-  if (access !== undefined) edit.access = access;
+  const addresses = options.anyAddress ? null : options.address;
+  // PATCH merges, so the rest of the access stays.
+  if (addresses !== undefined) edit.access = { ...access, addresses };
+  else if (access !== undefined) edit.access = access;
   return edit;
 }
 

@@ -68,6 +68,7 @@ export function keyText(row: KeyRow, style: Style = plain): string {
     ['access', accessText(row)],
     ...(row.access?.cors ? [['origins', row.access.cors.allowedOrigins.join('\n')]] : []),
     ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
+    ...(row.access?.addresses ? [['addresses', row.access.addresses.join('\n')]] : []),
     ['state', stateText(row, style)],
     ['created', row.createdAt],
     ['expires', row.expiresAt ?? 'never'],

@@ -7,7 +7,12 @@ import * as v from 'valibot';
 import { CLIENT_TTL_DEFAULT_SECONDS, CLIENT_TTL_MAX_SECONDS } from '../core/client-token/claims.ts';
 import type { AccessRule } from '../core/key/key.ts';
 import type { RequestedAccess, RequestedClientTokens } from '../core/key/key-access.ts';
-import { ENTRIES_PER_RULE, ORIGINS_PER_KEY, RULES_PER_KEY } from '../core/limits.ts';
+import {
+  ADDRESS_BLOCKS_PER_KEY,
+  ENTRIES_PER_RULE,
+  ORIGINS_PER_KEY,
+  RULES_PER_KEY,
+} from '../core/limits.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { itemsBoundedByRule, ruleMessage, wanted } from './read-document.ts';
 
@@ -104,11 +109,24 @@ const clientTokensSchema = v.pipe(
   wanted('an object, such as {"allowedOrigins": ["https://app.example.com"]}, or null'),
 );
 
+const addressesSchema = v.pipe(
+  v.array(v.pipe(v.string(), wanted('an address or a CIDR block as a string'))),
+  itemsBoundedByRule(ADDRESS_BLOCKS_PER_KEY),
+  v.examples([['203.0.113.0/24', '2001:db8::/32']]),
+  wanted('a list of CIDR blocks, such as ["203.0.113.0/24"], or null'),
+);
+
 /** The member `access` as it comes in. */
 export const accessSchema = v.pipe(
   v.strictObject({
     cors: v.nullish(corsSchema),
     rules: v.nullish(rulesSchema("The key's own list of routes, in Livepeer Studio's shape.")),
+    addresses: v.pipe(
+      v.nullish(addressesSchema),
+      v.description(
+        'Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.',
+      ),
+    ),
     clientTokens: v.pipe(
       v.nullish(clientTokensSchema),
       v.description(
@@ -175,6 +193,12 @@ export const shownAccessSchema = v.pipe(
         v.description('Present on keys for pages.'),
       ),
       rules: v.pipe(v.optional(shownRulesSchema), v.description("The key's own list of routes.")),
+      addresses: v.pipe(
+        v.optional(v.array(v.string())),
+        v.description(
+          'Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.',
+        ),
+      ),
       clientTokens: v.optional(
         v.object({
           allowedOrigins: v.pipe(
@@ -207,11 +231,12 @@ export type AccessDocument = v.InferOutput<typeof shownAccessSchema>;
 
 /** Returns the access of a key as answers show it. */
 export function toAccessDocument(key: ManagedKey): AccessDocument {
-  const { allowedOrigins, fullAccess, rules, clientTokens } = key;
-  if (allowedOrigins === null && rules === null && !clientTokens) return null;
+  const { allowedOrigins, fullAccess, rules, clientTokens, addresses } = key;
+  if (allowedOrigins === null && rules === null && !clientTokens && !addresses) return null;
   return {
     ...(allowedOrigins && { cors: { allowedOrigins: [...allowedOrigins], fullAccess } }),
     ...(rules && { rules: toRules(rules) }),
+    ...(addresses && { addresses: [...addresses] }),
     ...(clientTokens && {
       clientTokens: {
         ...clientTokens,
@@ -237,7 +262,7 @@ function toRules(rules: readonly AccessRule[]): v.InferOutput<typeof shownRulesS
 export function findAccess(document: unknown): RequestedAccess | null {
   const access = isObject(document) ? document['access'] : null;
   if (!isObject(access)) return null;
-  const { cors, rules, clientTokens } = access;
+  const { cors, rules, clientTokens, addresses } = access;
   return {
     cors: isObject(cors)
       ? {
@@ -247,6 +272,7 @@ export function findAccess(document: unknown): RequestedAccess | null {
       : null,
     rules: Array.isArray(rules) ? rules.map(findRule) : null,
     clientTokens: isObject(clientTokens) ? findClientTokens(clientTokens) : null,
+    addresses: Array.isArray(addresses) ? texts(addresses, '192.0.2.1') : null,
   };
 }
 

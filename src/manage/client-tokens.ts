@@ -98,7 +98,13 @@ export const clientTokenOperations: readonly Operation[] = [
         expiresAt: v.pipe(v.string(), v.metadata({ jsonSchema: { format: 'date-time' } })),
       }),
     },
-    problems: ['invalid_key', 'cors_not_enabled', 'client_tokens_not_enabled', 'rate_limited'],
+    problems: [
+      'invalid_key',
+      'cors_not_enabled',
+      'address_not_allowed',
+      'client_tokens_not_enabled',
+      'rate_limited',
+    ],
     handle: mint,
   },
 ];

@@ -4,6 +4,7 @@
  */
 
 import * as v from 'valibot';
+import { parseAddress } from '../core/addresses/address.ts';
 import { explain, explainSteps } from '../core/decide/explain.ts';
 import type { Registration } from '../core/decide/preflight.ts';
 import { ProblemList } from '../core/field-problem.ts';
@@ -73,6 +74,22 @@ const explainSchema = v.pipe(
         'What the browser sends as Origin. Absent, null or empty: a backend, which sends none.',
       ),
     ),
+    address: v.pipe(
+      v.nullish(
+        v.pipe(
+          v.string(),
+          v.check(
+            (text) => parseAddress(text) !== null,
+            ruleMessage('it is not one IPv4 or IPv6 address', 'Write it like "203.0.113.7"'),
+          ),
+          wanted('an address as a string, such as "203.0.113.7"'),
+        ),
+      ),
+      v.description(
+        'The address of the client. Absent or null: the one that this request is from.',
+      ),
+      v.examples(['203.0.113.7']),
+    ),
     headers: v.optional(
       v.pipe(
         v.array(v.pipe(v.string(), wanted('the name of a header as a string'))),
@@ -109,6 +126,12 @@ const explanationSchema = v.object({
     v.description('The key; null: no key that you may see has this token.'),
   ),
   allowed: v.pipe(v.boolean(), v.description('Whether the request is forwarded.')),
+  address: v.pipe(
+    v.nullable(v.string()),
+    v.description(
+      'The address of the client as the edge compares it; null: the edge cannot read it.',
+    ),
+  ),
   decidedBy: v.pipe(
     v.nullable(v.picklist(explainSteps)),
     v.description('The rule that refuses it; null when it is forwarded.'),
@@ -189,7 +212,7 @@ async function explainRequest(call: Call): Promise<OperationResult> {
   if (!reading.ok) found.addAll(reading);
   checkChoice(body.document, found);
   if (!reading.ok || !found.isEmpty) return refusal(invalidFields(found));
-  const { method, path, origin, headers, keyId, token = '' } = reading.value;
+  const { method, path, origin, address, headers, keyId, token = '' } = reading.value;
   const subject =
     keyId === undefined ? await findByToken(call, token) : await findById(call, keyId);
   if (subject === null) return refusal(noSuchKey(keyId ?? ''));
@@ -202,6 +225,7 @@ async function explainRequest(call: Call): Promise<OperationResult> {
     originHeader,
     requestedHeaders: headers.join(','),
     key: subject.key,
+    address: parseAddress(address ?? request.headers.get('cf-connecting-ip') ?? ''),
     ...(await registrationOf(call, originHeader)),
     exposed: management.exposed,
     additionalHeaders: management.additionalHeaders,

@@ -7,6 +7,7 @@
  * invented token costs no storage call, and a revoked key is refused within the same bound.
  */
 
+import { parseAddress } from '../core/addresses/address.ts';
 import {
   clientTokenExpired,
   invalidKey,
@@ -37,7 +38,7 @@ import { RequestScope } from '../keys/lookup/request-scope.ts';
 import { problemResponse } from '../problem.ts';
 import type { Call, Management, OperationResult, Refusal, RequestParts } from './operation.ts';
 
-/** A caller whose key may be used, from this origin and at this time. */
+/** A caller whose key may be used, from this origin and address and at this time. */
 export interface Holder {
   readonly ok: true;
   readonly token: string;
@@ -70,7 +71,8 @@ export async function identifyHolder(call: Call): Promise<Holder | Refusal> {
     return refuseCredentials(visit, found.code ? clientTokenExpired() : invalidKey(found.cause));
   }
   const { key } = found;
-  const refused = refuseCaller({ key, origin, method: request.method, nowMs: now() });
+  const address = parseAddress(request.headers.get('cf-connecting-ip') ?? '');
+  const refused = refuseCaller({ key, origin, address, method: request.method, nowMs: now() });
   if (refused !== null) return refuse(visit, refused, key);
   const { keyLimit } = management;
   if (keyLimit !== null && !(await keyLimit.take(key.id))) {

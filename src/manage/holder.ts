@@ -3,7 +3,10 @@
  * and mint client tokens with it, and can change nothing else.
  */
 
+import { parseAddress } from '../core/addresses/address.ts';
+import { admitsAddress, compileBlocks } from '../core/addresses/address-blocks.ts';
 import { isClientToken } from '../core/client-token/client-token.ts';
+import { addressNotAllowed } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
 import { isLive } from '../core/key/key.ts';
 import { hashToken, readTokenForm } from '../core/key/token.ts';
@@ -24,8 +27,9 @@ export type HolderResult =
   | Refusal;
 
 /**
- * Finds the live key whose token a request carries. Refuses with 401 if no key has it. D1's primary is
- * asked, so a key that was revoked is refused at once.
+ * Finds the live key whose token a request carries. Refuses with 401 if no key has it, and with 403 if
+ * the key may not be used from the client's address. D1's primary is asked, so a key that was revoked is
+ * refused at once.
  */
 export async function findHolder({ management, request }: Call): Promise<HolderResult> {
   const bearer = readBearer(request.headers.get('authorization'));
@@ -45,6 +49,11 @@ export async function findHolder({ management, request }: Call): Promise<HolderR
   if (!isLive(held.key, management.now())) return invalidKey();
   const { tokenExpiresAtMs } = held;
   if (tokenExpiresAtMs !== null && management.now() >= tokenExpiresAtMs) return invalidKey();
+  const { addresses } = held.key;
+  const address = parseAddress(request.headers.get('cf-connecting-ip') ?? '');
+  if (addresses && !admitsAddress(compileBlocks(addresses), address)) {
+    return refusal(problem('address_not_allowed', addressNotAllowed(address).detail));
+  }
   return { ok: true, token, held };
 }
 

@@ -76,6 +76,7 @@ export const problemKinds = {
       'The request asks to revoke the key that it carries, which is a CORS key or a client token. Anyone can copy these from a page, so they revoke nothing.',
     remedy: 'Revoke the key on the page of the edge, or with its management API.',
   },
+  address_not_allowed: sharedKind('address_not_allowed'),
   client_tokens_not_enabled: {
     status: 403,
     title: 'Client tokens not enabled',

@@ -57,6 +57,12 @@ export const rejectionHelp: Readonly<
     remedy:
       'Add the origin, exactly as the message shows it, to the allowed origins of the key. "https://*.example.com" allows every subdomain, and "https://my-app-*.vercel.app" the preview deployments of one site. A page with the origin "null" or "file://" needs a key that lists "*".',
   },
+  address_not_allowed: {
+    meaning:
+      'The key may be used from some addresses alone, and the request came from another one.',
+    remedy:
+      'Call from one of the addresses of the key, or add the address that the detail names. "keys explain" shows the address that the edge sees.',
+  },
   route_not_allowed: {
     meaning:
       'The key may not call this endpoint. It is not one of the restricted routes, or not in the rules of the key.',

@@ -95,6 +95,7 @@ export const selfOperations: readonly Operation[] = [
       'cors_not_enabled',
       'origin_not_allowed',
       'origin_required',
+      'address_not_allowed',
       'unavailable',
     ],
     handle: readSelf,
@@ -108,7 +109,13 @@ export const selfOperations: readonly Operation[] = [
       'For holders of a backend key: send it as the Bearer token. CORS keys and client tokens are refused, because anyone can copy them from a page.',
     door: 'holder',
     answer: { status: 204, description: 'The key is revoked. It stops within seconds.' },
-    problems: ['invalid_key', 'cors_not_enabled', 'backend_key_required', 'conflict'],
+    problems: [
+      'invalid_key',
+      'cors_not_enabled',
+      'address_not_allowed',
+      'backend_key_required',
+      'conflict',
+    ],
     handle: revokeSelf,
   },
 ];

@@ -91,6 +91,10 @@ export interface Key {
        */
       resources: string[];
     }[];
+    /**
+     * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
+     */
+    addresses?: string[];
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens.
@@ -220,6 +224,10 @@ export interface KeyWithToken {
        */
       resources: string[];
     }[];
+    /**
+     * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
+     */
+    addresses?: string[];
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens.
@@ -344,6 +352,7 @@ export interface Problem {
     | 'origin_not_allowed'
     | 'origin_required'
     | 'backend_key_required'
+    | 'address_not_allowed'
     | 'client_tokens_not_enabled'
     | 'not_found'
     | 'method_not_allowed'
@@ -445,6 +454,10 @@ export interface CreateKeyRequest {
         }[]
       | null;
     /**
+     * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
+     */
+    addresses?: string[] | null;
+    /**
      * What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.
      */
     clientTokens?: {
@@ -541,6 +554,10 @@ export interface EditKeyRequest {
           resources: string[];
         }[]
       | null;
+    /**
+     * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
+     */
+    addresses?: string[] | null;
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens. At least one.
@@ -649,6 +666,10 @@ export interface ImportKeysRequest {
             resources: string[];
           }[]
         | null;
+      /**
+       * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
+       */
+      addresses?: string[] | null;
       /**
        * What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.
        */
@@ -857,6 +878,10 @@ export interface ListAuditAnswer {
            */
           resources: string[];
         }[];
+        /**
+         * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
+         */
+        addresses?: string[];
         clientTokens?: {
           /**
            * Origins of the pages that hold client tokens.
@@ -962,6 +987,10 @@ export interface ListAuditAnswer {
            */
           resources: string[];
         }[];
+        /**
+         * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
+         */
+        addresses?: string[];
         clientTokens?: {
           /**
            * Origins of the pages that hold client tokens.
@@ -1049,6 +1078,10 @@ export interface ExplainRequestRequest {
    */
   origin?: string | null;
   /**
+   * The address of the client. Absent or null: the one that this request is from.
+   */
+  address?: string | null;
+  /**
    * Names of the headers that the client sends.
    *
    * @maxItems 100
@@ -1076,10 +1109,23 @@ export interface ExplainRequestAnswer {
    */
   allowed: boolean;
   /**
+   * The address of the client as the edge compares it; null: the edge cannot read it.
+   */
+  address: string | null;
+  /**
    * The rule that refuses it; null when it is forwarded.
    */
   decidedBy:
-    | ('target' | 'origin' | 'preflight' | 'public_route' | 'key' | 'allowed_origins' | 'route')
+    | (
+        | 'target'
+        | 'origin'
+        | 'preflight'
+        | 'public_route'
+        | 'key'
+        | 'allowed_origins'
+        | 'address'
+        | 'route'
+      )
     | null;
   /**
    * The status of the refusal; null when it is forwarded and the API decides.
@@ -1094,7 +1140,15 @@ export interface ExplainRequestAnswer {
    * The rules in the order in which they are asked.
    */
   steps: {
-    step: 'target' | 'origin' | 'preflight' | 'public_route' | 'key' | 'allowed_origins' | 'route';
+    step:
+      | 'target'
+      | 'origin'
+      | 'preflight'
+      | 'public_route'
+      | 'key'
+      | 'allowed_origins'
+      | 'address'
+      | 'route';
     outcome: 'passed' | 'failed' | 'skipped';
     detail: string;
   }[];
@@ -1226,6 +1280,10 @@ export interface GetSelfAnswer {
        */
       resources: string[];
     }[];
+    /**
+     * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
+     */
+    addresses?: string[];
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens.
@@ -1720,7 +1778,9 @@ export interface paths {
         };
         403: {
           content: {
-            'application/json': ProblemOf<'cors_not_enabled' | 'client_tokens_not_enabled'>;
+            'application/json': ProblemOf<
+              'cors_not_enabled' | 'address_not_allowed' | 'client_tokens_not_enabled'
+            >;
           };
         };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
@@ -1750,7 +1810,11 @@ export interface paths {
         403: {
           content: {
             'application/json': ProblemOf<
-              'invalid_origin' | 'cors_not_enabled' | 'origin_not_allowed' | 'origin_required'
+              | 'invalid_origin'
+              | 'cors_not_enabled'
+              | 'origin_not_allowed'
+              | 'origin_required'
+              | 'address_not_allowed'
             >;
           };
         };
@@ -1773,7 +1837,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'cors_not_enabled' | 'backend_key_required'> };
+          content: {
+            'application/json': ProblemOf<
+              'cors_not_enabled' | 'address_not_allowed' | 'backend_key_required'
+            >;
+          };
         };
         409: { content: { 'application/json': ProblemOf<'conflict'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };

@@ -198,6 +198,16 @@ describe('minting by API is refused', () => {
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
   });
 
+  test('from an address that the key does not list', async () => {
+    const { id, token } = await aParent();
+    await send('PATCH', `/keys/${id}`, { access: { addresses: ['203.0.113.0/24'] } });
+    const from = (address: string) => mint(token, {}, [['CF-Connecting-IP', address]]);
+    const answer = await from('198.51.100.1');
+    expect([answer.status, parse(answer).code]).toEqual([403, 'address_not_allowed']);
+    expect((await mint(token)).status).toBe(403);
+    expect((await from('::ffff:203.0.113.7')).status).toBe(201);
+  });
+
   test('for a key that was revoked or is disabled', async () => {
     const { id, token } = await aParent();
     await send('PATCH', `/keys/${id}`, { enabled: false });

@@ -316,6 +316,7 @@ describe('POST /explain tells whoever manages the key what callers are not told'
       'public_route',
       'key',
       'allowed_origins',
+      'address',
       'route',
     ]);
   });

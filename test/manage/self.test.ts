@@ -57,6 +57,25 @@ describe('GET /self is refused', () => {
     if (status === 401) expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
   });
 
+  test('from an address that the key does not list, and so is the revocation', async () => {
+    const addresses = ['203.0.113.0/24'];
+    const page = await edge.createKey({ name: 'n', access: { cors, addresses } });
+    const backend = await edge.createKey({ name: 'n', access: { addresses } });
+    const at = (address: string): HeaderLine[] => [['CF-Connecting-IP', address]];
+    const refused = await self('GET', page.token, [...from(ORIGIN), ...at('198.51.100.1')]);
+    expect(codeOf(refused)).toEqual([403, 'address_not_allowed']);
+    expect(corsOf(refused)).toMatchObject({ 'access-control-allow-origin': ORIGIN });
+    for (const headers of [[], at('198.51.100.1')]) {
+      for (const method of ['GET', 'DELETE']) {
+        const answer = await self(method, backend.token, headers);
+        expect(codeOf(answer)).toEqual([403, 'address_not_allowed']);
+      }
+    }
+    const shown = await self('GET', backend.token, at('::ffff:203.0.113.7'));
+    expect(parse(shown).access).toEqual({ addresses });
+    expect((await self('DELETE', backend.token, at('203.0.113.7'))).status).toBe(204);
+  });
+
   test('for a key that was revoked, is disabled, suspended or expired', async () => {
     const operator = clientOf(edge);
     const { id, token } = await edge.createKey({ name: 'n' });

@@ -18,6 +18,7 @@ interface CreateOptions extends CommonOptions {
   readonly fullAccess?: boolean;
   readonly rules?: string;
   readonly allow?: AccessRule[];
+  readonly address?: string[];
   readonly expiresAt?: string;
   readonly expiresIn?: number;
 }
@@ -35,6 +36,7 @@ export function addCreate(keys: Command, cli: Cli): void {
     .option('--full-access', 'let the key call the whole API from these origins')
     .addOption(rulesOption())
     .addOption(allowOption())
+    .addOption(addressOption())
     .addOption(expiresAtOption())
     .addOption(expiresInOption())
     .action(async (options: CreateOptions) => {
@@ -52,16 +54,21 @@ async function accessFrom(
   options: CreateOptions,
 ): Promise<(CreateKeyRequest['access'] & object) | null> {
   const rules = await rulesFrom(options);
+  const addresses = options.address;
+  const more = {
+    ...(rules === undefined ? {} : { rules }),
+    ...(addresses === undefined ? {} : { addresses }),
+  };
   if (options.origin === undefined) {
     if (options.fullAccess) {
       throw usageError(
         'Cannot give full access to a key without --origin: a backend key has it anyway',
       );
     }
-    return rules === undefined ? null : { rules };
+    return Object.keys(more).length === 0 ? null : more;
   }
   const cors = { allowedOrigins: options.origin, fullAccess: options.fullAccess === true };
-  return rules === undefined ? { cors } : { cors, rules };
+  return { cors, ...more };
 }
 
 /** The rules of `--rules` or `--allow`, unchecked: the API says best what is wrong with them. */
@@ -101,6 +108,14 @@ export function allowOption(): Option {
     '--allow <rule>',
     'a rule such as "GET /api/asset/:id", in place of a file; may be repeated',
   ).argParser(ruleOption);
+}
+
+/** `--address <block...>`. */
+export function addressOption(): Option {
+  return new Option(
+    '--address <block...>',
+    'allow use from these addresses alone, such as 203.0.113.0/24; may be repeated',
+  );
 }
 
 /** `--expires-at <time>`. */

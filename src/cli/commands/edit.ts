@@ -9,6 +9,7 @@ import { answerOf, CommandError, usageError } from '../failures.ts';
 import { editFrom, type KeyEditOptions } from '../key-edit.ts';
 import { keyText } from '../tables.ts';
 import {
+  addressOption,
   allowOption,
   expiresAtOption,
   expiresInOption,
@@ -42,6 +43,8 @@ export function addEdit(keys: Command, cli: Cli): void {
     .addOption(rulesOption())
     .addOption(allowOption())
     .addOption(new Option('--no-rules', 'remove the access rules of the key'))
+    .addOption(addressOption().conflicts('anyAddress'))
+    .option('--any-address', 'allow use from any address again')
     .addOption(expiresAtOption())
     .addOption(expiresInOption())
     .addOption(

@@ -19,6 +19,7 @@ interface ExplainOptions extends CommonOptions {
   readonly path?: string;
   readonly method: string;
   readonly origin?: string;
+  readonly address?: string;
   readonly check?: boolean;
 }
 
@@ -39,6 +40,7 @@ export function addExplain(keys: Command, cli: Cli): void {
     .option('--path <path>', 'required: for example /api/stream/abc')
     .option('--method <method>', 'of the request', 'GET')
     .option('--origin <origin>', 'of the page that sends it')
+    .option('--address <address>', 'of the client; otherwise your own, as the edge sees it')
     .option('--check', `end with exit code ${exitCodes.refused} if the request would be refused`)
     .action(async (options: ExplainOptions) => {
       const path = required(options.path, '--path <path>');
@@ -49,6 +51,7 @@ export function addExplain(keys: Command, cli: Cli): void {
         path,
         ...choice,
         ...(options.origin === undefined ? {} : { origin: options.origin }),
+        ...(options.address === undefined ? {} : { address: options.address }),
       };
       const { data } = await answerOf(client.POST('/explain', { body }), 'steps');
       const columns = cli.surroundings.stdout.columns || COLUMNS;

@@ -70,7 +70,10 @@ export function refuseCaller({
   address,
   method,
   nowMs,
-}: Pick<AuthorizationRequest, 'key' | 'origin' | 'address' | 'method' | 'nowMs'>): Rejection | null {
+}: Pick<
+  AuthorizationRequest,
+  'key' | 'origin' | 'address' | 'method' | 'nowMs'
+>): Rejection | null {
   if (!isLive(key, nowMs)) return invalidKey(key.enabled ? 'expired' : 'disabled');
   const { client } = key;
   if (client !== null && nowMs >= client.expiresAtMs) return clientTokenExpired();

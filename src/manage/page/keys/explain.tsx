@@ -179,6 +179,7 @@ const stepNames: Readonly<Record<ExplainStep, string>> = {
   public_route: 'Public route',
   key: 'Key',
   allowed_origins: 'Allowed origins',
+  address: 'Address',
   route: 'Endpoint',
 };
 
