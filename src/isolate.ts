@@ -7,8 +7,9 @@ import type { Config } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
-import { compileRoutes } from './core/routes/route-table.ts';
+import { compileRoutes, type RouteTable } from './core/routes/route-table.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
+import type { FailureLimit, Gateway, Limit } from './gateway/gateway.ts';
 import { createOpenConnections } from './gateway/open-connections.ts';
 import { createRecorder } from './gateway/record.ts';
 import { createHeaderFilter } from './gateway/request-headers.ts';
@@ -16,15 +17,16 @@ import { createReadiness } from './health/readiness.ts';
 import { createAdminStore } from './keys/admin/store.ts';
 import { DATABASE_TIMEOUT_MS } from './keys/limits.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
-import { createKeyStore } from './keys/stores/d1.ts';
+import { createKeyStore, type KeyStore } from './keys/stores/d1.ts';
 import { createFeedCache } from './keys/stores/feed-cache.ts';
 import { createKeyReplica } from './keys/stores/kv.ts';
 import { createNearReplica } from './keys/stores/near-replica.ts';
 import { type ReplicationOptions, replicateToken } from './keys/stores/replication.ts';
 import { hasSchema } from './keys/stores/schema-check.ts';
 import { createGuessLimit } from './manage/guess-limit.ts';
+import type { Management } from './manage/operation.ts';
 import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
-import { createIsolateLimiter } from './manage/page/access/sign-in-limit.ts';
+import { createIsolateLimiter, type SignInLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
@@ -44,106 +46,132 @@ const newId = () => crypto.randomUUID();
 
 /** Builds everything. Does no I/O. */
 export function buildIsolate(env: Env, config: Config): Isolate {
-  const { restrictedRoutes } = config;
   const store = createKeyStore(env.DB);
   const replication = { store, replica: createKeyReplica(env.KEYS), now, withTimeout };
-  const directory = buildDirectory(env, config, replication);
-  const restrictedTable = compileRoutes(restrictedRoutes);
-  const keyLimit = limitOf(env.KEY_LIMITER, config.keyLimit);
-  const failures = rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now);
-  const publicTable = config.publicRoutes && compileRoutes(config.publicRoutes);
-  // One count for the page's form and for the API.
-  const signInLimiter = env.SIGN_IN_LIMITER ?? createIsolateLimiter(now);
-  const app = createApp(
-    {
-      config,
-      directory,
-      usage: buildUsageCounter(env, config),
-      restrictedTable,
-      publicTable,
-      assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
-      limits: {
-        failures,
-        keys: keyLimit,
-        clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
-      },
-      hasBasePath: hasBasePath(config.upstreamUrl),
-      exposed: exposedHeaders(config.exposeHeaders),
-      filterHeaders: createHeaderFilter(config.forwardRequestHeaders),
-      openConnections:
-        config.openConnections === 'native'
-          ? null
-          : createOpenConnections({
-              perKey: config.openConnectionsPerKey,
-              bytesPerMinute: config.relayedMibPerMinute * 1024 * 1024,
-              now,
-            }),
-      fetch: (input, init) => fetch(input, init),
-      needsSignal: false,
-      sharesPageHost:
-        config.manageHost === null && (config.adminToken !== null || config.people !== null),
-      now,
-      newRequestId: newId,
-      record: createRecorder({
-        log,
-        analytics: env.ANALYTICS ?? null,
-        logAllowedPercent: config.logAllowedPercent,
-        now,
-        random: Math.random,
-      }),
-    },
-    async () => ({
-      store: createAdminStore(env.DB),
-      database: store,
-      directory,
-      usage: {
-        usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
-        refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
-      },
-      adminToken: config.adminToken,
-      people: await loadPeople(config),
-      guesses: createGuessLimit(signInLimiter, now),
-      ownerLimits: {
-        liveKeys: config.keysPerOwner,
-        changesPerMinute: config.ownerChangesPerMinute,
-      },
-      ownerBounds: {
-        originsPerKey: config.ownerOriginsPerKey,
-        ruleBytesPerKey: config.ownerRuleBytesPerKey,
-      },
-      peopleMayImport: config.peopleMayImport,
-      leaks: config.leaks,
-      tokenPrefix: config.tokenPrefix,
-      restrictedRoutes,
-      restrictedTable,
-      publicTable,
-      keyLimit,
-      failures,
-      exposed: exposedHeaders(config.exposeHeaders),
-      additionalHeaders: config.forwardRequestHeaders,
-      forwardToken: config.forwardToken,
-      now,
-      pause: () => scheduler.wait(0),
-      wait: (ms) => scheduler.wait(ms),
-      random: Math.random,
-      fillRandom: (bytes) => crypto.getRandomValues(bytes),
-      log,
-      onChange: (tokenHashes, runInBackground) =>
-        followChange(directory, replication, tokenHashes, runInBackground),
-    }),
-    {
+  const shared: SharedParts = {
+    store,
+    replication,
+    directory: buildDirectory(env, config, replication),
+    restrictedTable: compileRoutes(config.restrictedRoutes),
+    publicTable: config.publicRoutes && compileRoutes(config.publicRoutes),
+    keyLimit: limitOf(env.KEY_LIMITER, config.keyLimit),
+    failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
+    // One count for the page's form and for the API.
+    signInLimiter: env.SIGN_IN_LIMITER ?? createIsolateLimiter(now),
+  };
+  const app = createApp({
+    gateway: buildGateway(env, config, shared),
+    management: () => buildManagement(env, config, shared),
+    dashboard: {
       endedSessions: createEndedSessions(env.DB, now),
-      signInLimiter,
+      signInLimiter: shared.signInLimiter,
       usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
     },
-    createReadiness({
-      isLeaseCurrent: directory.isLeaseCurrent,
+    readiness: createReadiness({
+      isLeaseCurrent: shared.directory.isLeaseCurrent,
       hasSchema: () => withTimeout(hasSchema(env.DB), DATABASE_TIMEOUT_MS),
       now,
       pause: (ms) => scheduler.wait(ms),
     }),
-  );
+  });
   return { env, config, app, replication };
+}
+
+/** The parts that the gateway and management both use. */
+interface SharedParts {
+  readonly store: KeyStore;
+  readonly replication: ReplicationOptions;
+  readonly directory: KeyDirectory;
+  readonly restrictedTable: RouteTable;
+  readonly publicTable: RouteTable | null;
+  readonly keyLimit: Limit | null;
+  readonly failures: FailureLimit | null;
+  readonly signInLimiter: SignInLimiter;
+}
+
+function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
+  const { directory, restrictedTable, publicTable } = shared;
+  return {
+    config,
+    directory,
+    usage: buildUsageCounter(env, config),
+    restrictedTable,
+    publicTable,
+    assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
+    limits: {
+      failures: shared.failures,
+      keys: shared.keyLimit,
+      clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
+    },
+    hasBasePath: hasBasePath(config.upstreamUrl),
+    exposed: exposedHeaders(config.exposeHeaders),
+    filterHeaders: createHeaderFilter(config.forwardRequestHeaders),
+    openConnections:
+      config.openConnections === 'native'
+        ? null
+        : createOpenConnections({
+            perKey: config.openConnectionsPerKey,
+            bytesPerMinute: config.relayedMibPerMinute * 1024 * 1024,
+            now,
+          }),
+    fetch: (input, init) => fetch(input, init),
+    needsSignal: false,
+    sharesPageHost:
+      config.manageHost === null && (config.adminToken !== null || config.people !== null),
+    now,
+    newRequestId: newId,
+    record: createRecorder({
+      log,
+      analytics: env.ANALYTICS ?? null,
+      logAllowedPercent: config.logAllowedPercent,
+      now,
+      random: Math.random,
+    }),
+  };
+}
+
+/** Builds management, on the first request for it. */
+async function buildManagement(env: Env, config: Config, shared: SharedParts): Promise<Management> {
+  const { store, replication, directory } = shared;
+  return {
+    store: createAdminStore(env.DB),
+    database: store,
+    directory,
+    usage: {
+      usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
+      refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
+    },
+    adminToken: config.adminToken,
+    people: await loadPeople(config),
+    guesses: createGuessLimit(shared.signInLimiter, now),
+    ownerLimits: {
+      liveKeys: config.keysPerOwner,
+      changesPerMinute: config.ownerChangesPerMinute,
+    },
+    ownerBounds: {
+      originsPerKey: config.ownerOriginsPerKey,
+      ruleBytesPerKey: config.ownerRuleBytesPerKey,
+    },
+    peopleMayImport: config.peopleMayImport,
+    leaks: config.leaks,
+    tokenPrefix: config.tokenPrefix,
+    restrictedRoutes: config.restrictedRoutes,
+    restrictedTable: shared.restrictedTable,
+    publicTable: shared.publicTable,
+    keyLimit: shared.keyLimit,
+    failures: shared.failures,
+    exposed: exposedHeaders(config.exposeHeaders),
+    additionalHeaders: config.forwardRequestHeaders,
+    forwardToken: config.forwardToken,
+    now,
+    pause: () => scheduler.wait(0),
+    wait: (ms) => scheduler.wait(ms),
+    random: Math.random,
+    fillRandom: (bytes) => crypto.getRandomValues(bytes),
+    log,
+    onChange: (tokenHashes, runInBackground) =>
+      followChange(directory, replication, tokenHashes, runInBackground),
+  };
 }
 
 function buildDirectory(env: Env, config: Config, replication: ReplicationOptions): KeyDirectory {

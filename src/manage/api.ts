@@ -83,7 +83,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   api.get(OPENAPI_PATH, (context) => context.json(describeApi(operations), 200, NO_STORE));
 
   api.use(async (context, next) => {
-    const result = await judge(context.req.raw, context.env.isFromPage === true);
+    const result = await judge(management, context.req.raw, context.env.isFromPage === true);
     if (result.ok) {
       context.set('caller', result.caller);
       return next();
@@ -106,19 +106,6 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
     serve(path, methods, (variables) => variables.caller);
   }
   return api;
-
-  /** Returns the caller, or the refusal. A client that guesses at the admin token has to wait. */
-  async function judge(request: Request, isFromPage: boolean): Promise<AuthenticationResult> {
-    if (isOfAnotherSite(request)) return crossSiteRefusal;
-    const { adminToken, people, guesses } = management;
-    const isCounted = adminToken !== null && !isFromPage && isGuess(request, people !== null);
-    // Before the token is compared, so that the refusal says nothing about it.
-    if (isCounted && guesses.isRefused(request)) return tooManyGuesses;
-    const result = await authenticate(request.headers, management);
-    const isWrong = !result.ok && result.problem.code === 'invalid_credentials';
-    if (isCounted && isWrong && !(await guesses.count(request))) return tooManyGuesses;
-    return result;
-  }
 
   /** Every method of a path, and a 405 for all others. */
   function serve(
@@ -154,6 +141,23 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
         : methodNotAllowedResponse(request, context.env.requestId, methods);
     });
   }
+}
+
+/** Returns the caller, or the refusal. A client that guesses at the admin token has to wait. */
+async function judge(
+  management: Management,
+  request: Request,
+  isFromPage: boolean,
+): Promise<AuthenticationResult> {
+  if (isOfAnotherSite(request)) return crossSiteRefusal;
+  const { adminToken, people, guesses } = management;
+  const isCounted = adminToken !== null && !isFromPage && isGuess(request, people !== null);
+  // Before the token is compared, so that the refusal says nothing about it.
+  if (isCounted && guesses.isRefused(request)) return tooManyGuesses;
+  const result = await authenticate(request.headers, management);
+  const isWrong = !result.ok && result.problem.code === 'invalid_credentials';
+  if (isCounted && isWrong && !(await guesses.count(request))) return tooManyGuesses;
+  return result;
 }
 
 /**
