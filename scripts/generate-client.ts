@@ -54,8 +54,8 @@ async function typesOfDocuments({ components }: ApiDocument): Promise<string> {
   const schemas = Object.entries(components['schemas'] ?? {}).map(([name, schema]) => {
     const of = name.replace(/(?:Request|Answer)$/, '');
     const operation = `${of.charAt(0).toLowerCase()}${of.slice(1)}`;
-    const role = name.endsWith('Request') ? 'takes' : 'answers';
-    const description = described[name] ?? `What \`${operation}\` ${role}.`;
+    const role = name.endsWith('Request') ? 'body' : 'answer';
+    const description = described[name] ?? `The ${role} of \`${operation}\`.`;
     return [name, { ...(schema as JSONSchema), title: name, description }] as const;
   });
   const whole = JSON.stringify({ title: 'Unused', definitions: Object.fromEntries(schemas) });

@@ -30,7 +30,7 @@ const corsSchema = v.pipe(
     fullAccess: v.optional(
       v.pipe(
         v.boolean(),
-        v.description('Whether pages may call everything, and not the restricted routes alone.'),
+        v.description('true: pages may call everything; false: the restricted routes alone.'),
         wanted('true or false'),
       ),
     ),
@@ -77,7 +77,9 @@ const clientTokensSchema = v.pipe(
       wanted('a list of origins, such as ["https://app.example.com"]'),
     ),
     rules: v.nullish(
-      rulesSchema('What client tokens may call; null: the restricted routes of the deployment.'),
+      rulesSchema(
+        'The routes that client tokens may call; null: the restricted routes of the deployment.',
+      ),
     ),
     maxTtlSeconds: v.optional(
       v.pipe(
@@ -94,14 +96,16 @@ const clientTokensSchema = v.pipe(
     originOptional: v.optional(
       v.pipe(
         v.boolean(),
-        v.description('Whether GET and HEAD need no Origin. Media elements of Safari send none.'),
+        v.description(
+          'true: GET and HEAD need no Origin. Media elements of Safari send no Origin.',
+        ),
         wanted('true or false'),
       ),
     ),
     endConnectionsAtExpiry: v.optional(
       v.pipe(
         v.boolean(),
-        v.description('Whether WebSockets and event streams end when their client token expires.'),
+        v.description('true: WebSockets and event streams end when their client token expires.'),
         wanted('true or false'),
       ),
     ),
@@ -130,12 +134,12 @@ export const accessSchema = v.pipe(
     clientTokens: v.pipe(
       v.nullish(clientTokensSchema),
       v.description(
-        'What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.',
+        'The rights of the client tokens of a backend key; null: it gives no client tokens. A key that opts in later mints after its next roll.',
       ),
     ),
   }),
   v.description(
-    'What the key reaches. With "cors" it is for pages; without it, or null, it is for backends.',
+    'The rights of the key. With "cors" it is for pages; without it, or null, it is for backends.',
   ),
   wanted('an object, such as {"cors": {"allowedOrigins": ["https://app.example.com"]}}, or null'),
 );
@@ -184,9 +188,7 @@ export const shownAccessSchema = v.pipe(
             ),
             fullAccess: v.pipe(
               v.boolean(),
-              v.description(
-                'Whether pages may call everything, and not the restricted routes alone.',
-              ),
+              v.description('true: pages may call everything; false: the restricted routes alone.'),
             ),
           }),
         ),
@@ -207,22 +209,21 @@ export const shownAccessSchema = v.pipe(
           ),
           rules: v.pipe(
             v.nullable(shownRulesSchema),
-            v.description('What they may call; null: the restricted routes of the deployment.'),
+            v.description(
+              'The routes that they may call; null: the restricted routes of the deployment.',
+            ),
           ),
           maxTtlSeconds: v.pipe(v.number(), v.description('Their longest lifetime, in seconds.')),
-          originOptional: v.pipe(
-            v.boolean(),
-            v.description('Whether GET and HEAD need no Origin.'),
-          ),
+          originOptional: v.pipe(v.boolean(), v.description('true: GET and HEAD need no Origin.')),
           endConnectionsAtExpiry: v.pipe(
             v.boolean(),
-            v.description('Whether their connections end when they expire.'),
+            v.description('true: their connections end when they expire.'),
           ),
         }),
       ),
     }),
   ),
-  v.description('What the key reaches; null: a backend key with nothing of its own.'),
+  v.description('The rights of the key; null: a backend key with nothing of its own.'),
   v.examples([{ cors: { allowedOrigins: ['https://app.example.com'], fullAccess: false } }]),
 );
 

@@ -56,7 +56,9 @@ const auditLineSchema = v.object({
   requestId: v.pipe(v.string(), v.description('Finds the request in the logs.')),
   leakUrl: v.pipe(
     v.nullable(v.string()),
-    v.description('Where a token of the key was found in public; null: nowhere, or not known.'),
+    v.description(
+      'The place where a token of the key was found in public; null: not found, or unknown.',
+    ),
   ),
 });
 

@@ -59,7 +59,9 @@ const mintSchema = v.pipe(
       ),
     ),
     rules: v.optional(
-      rulesSchema('What the token may call, within what the client tokens of the key may call.'),
+      rulesSchema(
+        'The routes that the token may call, within those that the client tokens of the key may call.',
+      ),
     ),
     meta: v.optional(
       v.pipe(

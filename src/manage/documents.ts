@@ -21,7 +21,7 @@ export const keySchema = v.object({
   ),
   name: v.pipe(
     v.string(),
-    v.description('What its owner calls the key.'),
+    v.description('The name that its owner gave the key.'),
     v.examples(['Production web player']),
   ),
   owner: v.pipe(
@@ -48,7 +48,7 @@ export const keySchema = v.object({
   ),
   suspended: v.pipe(
     v.boolean(),
-    v.description('Whether the operator has suspended the key, so that it does not work.'),
+    v.description('true: the operator has suspended the key, so that it does not work.'),
   ),
   updatedAt: v.pipe(
     outgoingTime,

@@ -71,7 +71,7 @@ const explainSchema = v.pipe(
         ),
       ),
       v.description(
-        'What the browser sends as Origin. Absent, null or empty: a backend, which sends none.',
+        'The Origin that the browser sends. Absent, null or empty: a backend, which sends no Origin.',
       ),
     ),
     address: v.pipe(
@@ -125,7 +125,7 @@ const explanationSchema = v.object({
     v.nullable(v.string()),
     v.description('The key; null: no key that you may see has this token.'),
   ),
-  allowed: v.pipe(v.boolean(), v.description('Whether the request is forwarded.')),
+  allowed: v.pipe(v.boolean(), v.description('true: the request is forwarded.')),
   address: v.pipe(
     v.nullable(v.string()),
     v.description(
@@ -195,7 +195,7 @@ export const explainOperations: readonly Operation[] = [
     },
     answer: {
       status: 200,
-      description: 'What the edge does, and why.',
+      description: 'The decision of the edge, and its reasons.',
       schema: explanationSchema,
     },
     problems: ['not_found'],

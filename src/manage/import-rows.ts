@@ -127,7 +127,7 @@ function bodyOf<Row extends Schema>(row: Row) {
         v.pipe(
           v.picklist(['fail', 'skip']),
           v.description(
-            'What happens to a row whose token is known: "fail" refuses the import, "skip" leaves the row out.',
+            'The treatment of a row whose token is known: "fail" refuses the import, "skip" leaves the row out.',
           ),
           wanted('"fail" or "skip"'),
         ),

@@ -73,7 +73,7 @@ export const rollKeySchema = v.pipe(
         v.minValue(0, ruleMessage('it is negative', graceFix)),
         v.maxValue(GRACE_MAX_SECONDS, ruleMessage('it is longer than 30 days', graceFix)),
         v.description(
-          'How long the tokens so far go on, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.',
+          'How long the tokens so far remain valid, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.',
         ),
         v.examples([3600]),
         wanted('a number of seconds, such as 3600'),
@@ -104,50 +104,54 @@ export function readKeyEdit(
   const reading = readDocument(editKeySchema, merged);
   const hasAccess = isRecord(merged) && merged['access'] !== undefined;
   const requested = findAccess(merged);
-  // Origins and rules that stay as they are may be more than an owner could write.
-  const access = checkAccess(requested, {
-    originsPerKey: changesMember(document, key, 'allowedOrigins')
-      ? bounds.originsPerKey
-      : operatorBounds.originsPerKey,
-    ruleBytesPerKey: changesMember(document, key, 'rules')
-      ? bounds.ruleBytesPerKey
-      : operatorBounds.ruleBytesPerKey,
-  });
+  const access = checkAccess(requested, accessBoundsOf(document, key, bounds));
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading, namingFixedFields);
   if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', key.kind, found);
   if (hasAccess && !access.ok) found.addAll(access);
-  if (bounds.owner !== null && isRecord(document) && Object.hasOwn(document, 'suspended')) {
-    found.add(() => ({
-      path: 'suspended',
-      value: null,
-      reason: 'the operator alone suspends keys, and ends that',
-      fix: 'Remove it; "enabled" is yours to change',
-    }));
-  }
+  if (bounds.owner !== null) refuseSuspending(document, found);
   if (reading.ok) checkValidFrom(reading.value.clientTokensValidFrom, bounds.nowMs, found);
   if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
-  const { name, expiresAt, enabled, suspended, clientTokensValidFrom: validFrom } = reading.value;
+  const edit = toKeyEdit(reading.value);
+  return { ok: true, value: hasAccess ? { ...edit, access: access.access } : edit };
+}
+
+/** The members of an edit, apart from the access. */
+function toKeyEdit(document: v.InferOutput<typeof editKeySchema>): KeyEdit {
+  const { name, expiresAt, enabled, suspended, clientTokensValidFrom: validFrom } = document;
   return {
-    ok: true,
-    value: {
-      ...(name === undefined ? {} : { name }),
-      ...(hasAccess ? { access: access.access } : {}),
-      ...(expiresAt === undefined ? {} : { expiresAtMs: toMs(expiresAt) }),
-      ...(enabled === undefined ? {} : { enabled }),
-      ...(suspended === undefined ? {} : { suspended }),
-      ...(validFrom === undefined ? {} : { clientTokensValidFromMs: toMs(validFrom) }),
-    },
+    ...(name === undefined ? {} : { name }),
+    ...(expiresAt === undefined ? {} : { expiresAtMs: toMs(expiresAt) }),
+    ...(enabled === undefined ? {} : { enabled }),
+    ...(suspended === undefined ? {} : { suspended }),
+    ...(validFrom === undefined ? {} : { clientTokensValidFromMs: toMs(validFrom) }),
   };
 }
 
-/** A patch whose `access` is what the key's becomes by it, so that it is checked as a whole. */
+/** Lists that stay as they are may be longer than an owner could write. */
+function accessBoundsOf(document: unknown, key: ManagedKey, bounds: KeyBounds) {
+  const ofLists = changesMember(document, key, 'allowedOrigins') ? bounds : operatorBounds;
+  const ofRules = changesMember(document, key, 'rules') ? bounds : operatorBounds;
+  return { originsPerKey: ofLists.originsPerKey, ruleBytesPerKey: ofRules.ruleBytesPerKey };
+}
+
+function refuseSuspending(document: unknown, problems: ProblemList): void {
+  if (!isRecord(document) || !Object.hasOwn(document, 'suspended')) return;
+  problems.add(() => ({
+    path: 'suspended',
+    value: null,
+    reason: 'the operator alone suspends keys, and ends that',
+    fix: 'Remove it; "enabled" is yours to change',
+  }));
+}
+
+/** Returns the patch with the whole access that the key would have, so that it is checked as a whole. */
 function mergeAccess(document: unknown, key: ManagedKey): unknown {
   if (!isRecord(document) || !isRecord(document['access'])) return document;
   return { ...document, access: applyMergePatch(toAccessDocument(key), document['access']) };
 }
 
-/** Tells whether a patch gives some part of the access another list of this name than the key has. */
+/** Returns whether a patch gives some part of the access another list of this name than the key has. */
 function changesMember(
   document: unknown,
   key: ManagedKey,

@@ -24,7 +24,7 @@ export const nameSchema = v.pipe(
     NAME_MAX_LENGTH,
     ruleMessage(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix),
   ),
-  v.description('What its owner calls the key. Need not be unique.'),
+  v.description('The name that its owner gave the key. Need not be unique.'),
   v.examples(['Production web player']),
   wanted('a string, such as "Production web player"'),
 );

@@ -45,7 +45,7 @@ const reportsSchema = v.pipe(
     v.object({
       token: v.pipe(
         v.string(),
-        v.description('What was found.'),
+        v.description('The token that was found.'),
         v.metadata({ jsonSchema: { writeOnly: true } }),
       ),
       type: v.pipe(
@@ -53,7 +53,10 @@ const reportsSchema = v.pipe(
         v.maxCodePoints(TYPE_MAX_LENGTH),
         v.description('The name that the pattern was registered under.'),
       ),
-      url: v.pipe(v.optional(v.string(), ''), v.description('Where it was found; may be empty.')),
+      url: v.pipe(
+        v.optional(v.string(), ''),
+        v.description('The place where it was found; may be empty.'),
+      ),
       source: v.pipe(
         v.optional(v.string(), ''),
         v.description('In what it was found, such as "commit".'),
@@ -69,7 +72,7 @@ const feedbackSchema = v.array(
     token_type: v.pipe(v.string(), v.description('The "type" of the report.')),
     label: v.pipe(
       v.picklist(['true_positive', 'false_positive']),
-      v.description('Whether a key has, or had, this token.'),
+      v.description('true_positive: a key has, or had, this token.'),
     ),
   }),
 );
@@ -97,7 +100,7 @@ export const leakOperations: readonly Operation[] = [
     },
     answer: {
       status: 200,
-      description: 'What became of each token, in the order of the report.',
+      description: 'The result for each token, in the order of the report.',
       schema: feedbackSchema,
     },
     problems: ['not_found', 'invalid_signature', 'leaks_left'],

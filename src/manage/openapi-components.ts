@@ -61,7 +61,7 @@ export const sharedHeaders: Json = {
     example: '"3-m0x2k8sg-0"',
   },
   Location: {
-    description: 'Where the key is.',
+    description: 'The path of the key.',
     schema: text,
     example: '/_edge/v1/keys/key_0A1b2C3d4E5f6G7h8I9j0K',
   },

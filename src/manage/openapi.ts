@@ -4,71 +4,24 @@
  */
 
 import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
-import * as v from 'valibot';
 import { rejectionKinds } from '../core/decide/rejection.ts';
 import { problemType } from '../problem.ts';
 import { keySchema, keyWithTokenSchema } from './documents.ts';
 import { securitySchemes, sharedHeaders, sharedParameters } from './openapi-components.ts';
 import { exampleOf } from './openapi-examples.ts';
 import type { Operation } from './operation.ts';
+import { problemSchema } from './problem-schema.ts';
 import { type ProblemCode, problemKinds } from './problems.ts';
 import type { Schema } from './read-document.ts';
 
 /** A part of a JSON document. */
 type Json = Readonly<Record<string, unknown>>;
 
-const problemSchema = v.object({
-  type: v.pipe(v.string(), v.description('Where the code is explained.')),
-  title: v.pipe(v.string(), v.description('The code in a few words.')),
-  status: v.pipe(
-    v.number(),
-    v.integer(),
-    v.minValue(400),
-    v.maxValue(599),
-    v.description('The status of the response.'),
-  ),
-  detail: v.pipe(v.string(), v.description('What was wrong with this request.')),
-  code: v.pipe(
-    v.picklist([...Object.keys(problemKinds), 'internal_error'] as (
-      | ProblemCode
-      | 'internal_error'
-    )[]),
-    v.description('Stable. Also in the header X-Edge-Reason.'),
-  ),
-  errors: v.pipe(v.array(v.string()), v.description('Every problem as a sentence.')),
-  requestId: v.pipe(v.string(), v.description('Finds the request in the logs.')),
-  problems: v.pipe(
-    v.optional(
-      v.array(
-        v.object({
-          path: v.pipe(
-            v.string(),
-            v.description('The place in the document; empty: the document itself.'),
-            v.examples(['access.cors.allowedOrigins[1]']),
-          ),
-          value: v.pipe(
-            v.unknown(),
-            v.description('What was sent, shortened; null where it may be a secret or is absent.'),
-          ),
-          reason: v.pipe(v.string(), v.description('What is wrong with it.')),
-          fix: v.pipe(v.string(), v.description('What to do about it.')),
-        }),
-      ),
-    ),
-    v.description('The fields at fault, at most 100 of them, in at most 64 KiB of text.'),
-  ),
-  moreProblems: v.pipe(
-    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
-    v.description('How many more fields are at fault.'),
-  ),
-  keyId: v.optional(v.pipe(v.string(), v.description('The key that a request made before.'))),
-});
-
 /** The groups of endpoints, by the beginning of their paths; the first that fits counts. */
 const tags = [
-  { name: 'Usage', path: /\/(?:usage|refused-origins)$/, description: 'What keys were used for.' },
+  { name: 'Usage', path: /\/(?:usage|refused-origins)$/, description: 'The usage of keys.' },
   { name: 'Keys', path: /^\/keys/, description: 'The life of a key, and import.' },
-  { name: 'Audit', path: /^\/audit/, description: 'Who changed what.' },
+  { name: 'Audit', path: /^\/audit/, description: 'The changes to keys, with their authors.' },
   { name: 'Explain', path: /^\/explain/, description: 'Why a request is refused.' },
   { name: 'Leaks', path: /^\/leaks/, description: 'Reports of leaked tokens.' },
   { name: 'Holders', path: /^\/(?:client-tokens|self)/, description: 'For holders of a key.' },

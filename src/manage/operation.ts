@@ -145,7 +145,7 @@ export interface Operation {
   readonly description?: string;
   /** The callers: managers of keys by default; GitHub, which signs its reports; holders of an API key. */
   readonly door?: 'github' | 'holder';
-  /** Whether pages call it, so that their preflights are answered. The endpoint sets the CORS headers. */
+  /** `true`: pages call it, so their preflights are answered. The endpoint sets the CORS headers. */
   readonly isForPages?: boolean;
   /** An object schema of strings. */
   readonly query?: Schema;

@@ -36,7 +36,7 @@ const selfSchema = v.object({
   ),
   name: v.pipe(
     v.optional(v.string()),
-    v.description('What its owner calls the key. Only with the token of a backend key.'),
+    v.description('The name that its owner gave the key. Only with the token of a backend key.'),
   ),
   owner: v.pipe(
     v.optional(v.nullable(v.string())),
@@ -48,7 +48,7 @@ const selfSchema = v.object({
   ),
   level: v.pipe(
     v.picklist(['backend', 'restricted', 'full', 'rules', 'client']),
-    v.description('What the upstream receives as X-Edge-Access.'),
+    v.description('The value that the upstream receives as X-Edge-Access.'),
   ),
   access: shownAccessSchema,
   routes: v.pipe(
@@ -87,7 +87,7 @@ export const selfOperations: readonly Operation[] = [
     door: 'holder',
     isForPages: true,
     query: noQuerySchema,
-    answer: { status: 200, description: 'What the key may do.', schema: selfSchema },
+    answer: { status: 200, description: 'The rights of the key.', schema: selfSchema },
     problems: [
       'invalid_key',
       'client_token_expired',

@@ -5,13 +5,13 @@
  */
 
 /**
- * What `reportLeaks` takes.
+ * The body of `reportLeaks`.
  *
  * @maxItems 1000
  */
 export type ReportLeaksRequest = {
   /**
-   * What was found.
+   * The token that was found.
    */
   token: string;
   /**
@@ -19,7 +19,7 @@ export type ReportLeaksRequest = {
    */
   type: string;
   /**
-   * Where it was found; may be empty.
+   * The place where it was found; may be empty.
    */
   url?: string;
   /**
@@ -28,7 +28,7 @@ export type ReportLeaksRequest = {
   source?: string;
 }[];
 /**
- * What `reportLeaks` answers.
+ * The answer of `reportLeaks`.
  */
 export type ReportLeaksAnswer = {
   /**
@@ -40,7 +40,7 @@ export type ReportLeaksAnswer = {
    */
   token_type: string;
   /**
-   * Whether a key has, or had, this token.
+   * true_positive: a key has, or had, this token.
    */
   label: 'true_positive' | 'false_positive';
 }[];
@@ -54,7 +54,7 @@ export interface Key {
    */
   id: string;
   /**
-   * What its owner calls the key.
+   * The name that its owner gave the key.
    */
   name: string;
   /**
@@ -62,7 +62,7 @@ export interface Key {
    */
   owner: string | null;
   /**
-   * What the key reaches; null: a backend key with nothing of its own.
+   * The rights of the key; null: a backend key with nothing of its own.
    */
   access: {
     /**
@@ -74,7 +74,7 @@ export interface Key {
        */
       allowedOrigins: string[];
       /**
-       * Whether pages may call everything, and not the restricted routes alone.
+       * true: pages may call everything; false: the restricted routes alone.
        */
       fullAccess: boolean;
     };
@@ -101,7 +101,7 @@ export interface Key {
        */
       allowedOrigins: string[];
       /**
-       * What they may call; null: the restricted routes of the deployment.
+       * The routes that they may call; null: the restricted routes of the deployment.
        */
       rules:
         | {
@@ -120,11 +120,11 @@ export interface Key {
        */
       maxTtlSeconds: number;
       /**
-       * Whether GET and HEAD need no Origin.
+       * true: GET and HEAD need no Origin.
        */
       originOptional: boolean;
       /**
-       * Whether their connections end when they expire.
+       * true: their connections end when they expire.
        */
       endConnectionsAtExpiry: boolean;
     };
@@ -150,7 +150,7 @@ export interface Key {
    */
   clientTokensValidFrom?: string | null;
   /**
-   * Whether the operator has suspended the key, so that it does not work.
+   * true: the operator has suspended the key, so that it does not work.
    */
   suspended: boolean;
   /**
@@ -187,7 +187,7 @@ export interface KeyWithToken {
    */
   id: string;
   /**
-   * What its owner calls the key.
+   * The name that its owner gave the key.
    */
   name: string;
   /**
@@ -195,7 +195,7 @@ export interface KeyWithToken {
    */
   owner: string | null;
   /**
-   * What the key reaches; null: a backend key with nothing of its own.
+   * The rights of the key; null: a backend key with nothing of its own.
    */
   access: {
     /**
@@ -207,7 +207,7 @@ export interface KeyWithToken {
        */
       allowedOrigins: string[];
       /**
-       * Whether pages may call everything, and not the restricted routes alone.
+       * true: pages may call everything; false: the restricted routes alone.
        */
       fullAccess: boolean;
     };
@@ -234,7 +234,7 @@ export interface KeyWithToken {
        */
       allowedOrigins: string[];
       /**
-       * What they may call; null: the restricted routes of the deployment.
+       * The routes that they may call; null: the restricted routes of the deployment.
        */
       rules:
         | {
@@ -253,11 +253,11 @@ export interface KeyWithToken {
        */
       maxTtlSeconds: number;
       /**
-       * Whether GET and HEAD need no Origin.
+       * true: GET and HEAD need no Origin.
        */
       originOptional: boolean;
       /**
-       * Whether their connections end when they expire.
+       * true: their connections end when they expire.
        */
       endConnectionsAtExpiry: boolean;
     };
@@ -283,7 +283,7 @@ export interface KeyWithToken {
    */
   clientTokensValidFrom?: string | null;
   /**
-   * Whether the operator has suspended the key, so that it does not work.
+   * true: the operator has suspended the key, so that it does not work.
    */
   suspended: boolean;
   /**
@@ -320,7 +320,7 @@ export interface KeyWithToken {
  */
 export interface Problem {
   /**
-   * Where the code is explained.
+   * Links to the explanation of the code.
    */
   type: string;
   /**
@@ -332,7 +332,7 @@ export interface Problem {
    */
   status: number;
   /**
-   * What was wrong with this request.
+   * The fault of this request.
    */
   detail: string;
   /**
@@ -393,15 +393,15 @@ export interface Problem {
      */
     path: string;
     /**
-     * What was sent, shortened; null where it may be a secret or is absent.
+     * The value that was sent, shortened; null if it may be a secret or is absent.
      */
     value: unknown;
     /**
-     * What is wrong with it.
+     * The fault of the value.
      */
     reason: string;
     /**
-     * What to do about it.
+     * The way to mend it.
      */
     fix: string;
   }[];
@@ -415,11 +415,11 @@ export interface Problem {
   keyId?: string;
 }
 /**
- * What `createKey` takes.
+ * The body of `createKey`.
  */
 export interface CreateKeyRequest {
   /**
-   * What its owner calls the key. Need not be unique.
+   * The name that its owner gave the key. Need not be unique.
    */
   name: string;
   owner?: string | null;
@@ -433,7 +433,7 @@ export interface CreateKeyRequest {
        */
       allowedOrigins: string[];
       /**
-       * Whether pages may call everything, and not the restricted routes alone.
+       * true: pages may call everything; false: the restricted routes alone.
        */
       fullAccess?: boolean;
     } | null;
@@ -458,7 +458,7 @@ export interface CreateKeyRequest {
      */
     addresses?: string[] | null;
     /**
-     * What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.
+     * The rights of the client tokens of a backend key; null: it gives no client tokens. A key that opts in later mints after its next roll.
      */
     clientTokens?: {
       /**
@@ -489,11 +489,11 @@ export interface CreateKeyRequest {
        */
       maxTtlSeconds?: number;
       /**
-       * Whether GET and HEAD need no Origin. Media elements of Safari send none.
+       * true: GET and HEAD need no Origin. Media elements of Safari send no Origin.
        */
       originOptional?: boolean;
       /**
-       * Whether WebSockets and event streams end when their client token expires.
+       * true: WebSockets and event streams end when their client token expires.
        */
       endConnectionsAtExpiry?: boolean;
     } | null;
@@ -504,7 +504,7 @@ export interface CreateKeyRequest {
   expiresAt?: string | null;
 }
 /**
- * What `listKeys` answers.
+ * The answer of `listKeys`.
  */
 export interface ListKeysAnswer {
   keys: Key[];
@@ -514,11 +514,11 @@ export interface ListKeysAnswer {
   nextCursor: string | null;
 }
 /**
- * What `editKey` takes.
+ * The body of `editKey`.
  */
 export interface EditKeyRequest {
   /**
-   * What its owner calls the key. Need not be unique.
+   * The name that its owner gave the key. Need not be unique.
    */
   name?: string;
   /**
@@ -534,7 +534,7 @@ export interface EditKeyRequest {
        */
       allowedOrigins?: string[];
       /**
-       * Whether pages may call everything, and not the restricted routes alone.
+       * true: pages may call everything; false: the restricted routes alone.
        */
       fullAccess?: boolean;
     } | null;
@@ -587,11 +587,11 @@ export interface EditKeyRequest {
        */
       maxTtlSeconds?: number;
       /**
-       * Whether GET and HEAD need no Origin. Media elements of Safari send none.
+       * true: GET and HEAD need no Origin. Media elements of Safari send no Origin.
        */
       originOptional?: boolean;
       /**
-       * Whether WebSockets and event streams end when their client token expires.
+       * true: WebSockets and event streams end when their client token expires.
        */
       endConnectionsAtExpiry?: boolean;
     } | null;
@@ -614,16 +614,16 @@ export interface EditKeyRequest {
   suspended?: boolean;
 }
 /**
- * What `rollKey` takes.
+ * The body of `rollKey`.
  */
 export interface RollKeyRequest {
   /**
-   * How long the tokens so far go on, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.
+   * How long the tokens so far remain valid, in seconds. A token whose grace from an earlier roll ends sooner keeps that end.
    */
   graceSeconds?: number;
 }
 /**
- * What `importKeys` takes.
+ * The body of `importKeys`.
  */
 export interface ImportKeysRequest {
   /**
@@ -632,7 +632,7 @@ export interface ImportKeysRequest {
    */
   keys: {
     /**
-     * What its owner calls the key. Need not be unique.
+     * The name that its owner gave the key. Need not be unique.
      */
     name: string;
     owner?: string | null;
@@ -646,7 +646,7 @@ export interface ImportKeysRequest {
          */
         allowedOrigins: string[];
         /**
-         * Whether pages may call everything, and not the restricted routes alone.
+         * true: pages may call everything; false: the restricted routes alone.
          */
         fullAccess?: boolean;
       } | null;
@@ -671,7 +671,7 @@ export interface ImportKeysRequest {
        */
       addresses?: string[] | null;
       /**
-       * What the client tokens of a backend key may do; null: it gives no client tokens. A key that opts in later mints after its next roll.
+       * The rights of the client tokens of a backend key; null: it gives no client tokens. A key that opts in later mints after its next roll.
        */
       clientTokens?: {
         /**
@@ -702,11 +702,11 @@ export interface ImportKeysRequest {
          */
         maxTtlSeconds?: number;
         /**
-         * Whether GET and HEAD need no Origin. Media elements of Safari send none.
+         * true: GET and HEAD need no Origin. Media elements of Safari send no Origin.
          */
         originOptional?: boolean;
         /**
-         * Whether WebSockets and event streams end when their client token expires.
+         * true: WebSockets and event streams end when their client token expires.
          */
         endConnectionsAtExpiry?: boolean;
       } | null;
@@ -733,12 +733,12 @@ export interface ImportKeysRequest {
     createdAt?: string | null;
   }[];
   /**
-   * What happens to a row whose token is known: "fail" refuses the import, "skip" leaves the row out.
+   * The treatment of a row whose token is known: "fail" refuses the import, "skip" leaves the row out.
    */
   onConflict?: 'fail' | 'skip';
 }
 /**
- * What `importKeys` answers.
+ * The answer of `importKeys`.
  */
 export interface ImportKeysAnswer {
   imported: number;
@@ -754,7 +754,7 @@ export interface ImportKeysAnswer {
   }[];
 }
 /**
- * What `getUsage` answers.
+ * The answer of `getUsage`.
  */
 export interface GetUsageAnswer {
   /**
@@ -791,7 +791,7 @@ export interface GetUsageAnswer {
   };
 }
 /**
- * What `listRefusedOrigins` answers.
+ * The answer of `listRefusedOrigins`.
  */
 export interface ListRefusedOriginsAnswer {
   origins: {
@@ -811,7 +811,7 @@ export interface ListRefusedOriginsAnswer {
   }[];
 }
 /**
- * What `listAudit` answers.
+ * The answer of `listAudit`.
  */
 export interface ListAuditAnswer {
   entries: {
@@ -841,7 +841,7 @@ export interface ListAuditAnswer {
        */
       id: string;
       /**
-       * What its owner calls the key.
+       * The name that its owner gave the key.
        */
       name: string;
       /**
@@ -849,7 +849,7 @@ export interface ListAuditAnswer {
        */
       owner: string | null;
       /**
-       * What the key reaches; null: a backend key with nothing of its own.
+       * The rights of the key; null: a backend key with nothing of its own.
        */
       access: {
         /**
@@ -861,7 +861,7 @@ export interface ListAuditAnswer {
            */
           allowedOrigins: string[];
           /**
-           * Whether pages may call everything, and not the restricted routes alone.
+           * true: pages may call everything; false: the restricted routes alone.
            */
           fullAccess: boolean;
         };
@@ -888,7 +888,7 @@ export interface ListAuditAnswer {
            */
           allowedOrigins: string[];
           /**
-           * What they may call; null: the restricted routes of the deployment.
+           * The routes that they may call; null: the restricted routes of the deployment.
            */
           rules:
             | {
@@ -907,11 +907,11 @@ export interface ListAuditAnswer {
            */
           maxTtlSeconds: number;
           /**
-           * Whether GET and HEAD need no Origin.
+           * true: GET and HEAD need no Origin.
            */
           originOptional: boolean;
           /**
-           * Whether their connections end when they expire.
+           * true: their connections end when they expire.
            */
           endConnectionsAtExpiry: boolean;
         };
@@ -937,7 +937,7 @@ export interface ListAuditAnswer {
        */
       clientTokensValidFrom?: string | null;
       /**
-       * Whether the operator has suspended the key, so that it does not work.
+       * true: the operator has suspended the key, so that it does not work.
        */
       suspended?: boolean;
     } | null;
@@ -950,7 +950,7 @@ export interface ListAuditAnswer {
        */
       id: string;
       /**
-       * What its owner calls the key.
+       * The name that its owner gave the key.
        */
       name: string;
       /**
@@ -958,7 +958,7 @@ export interface ListAuditAnswer {
        */
       owner: string | null;
       /**
-       * What the key reaches; null: a backend key with nothing of its own.
+       * The rights of the key; null: a backend key with nothing of its own.
        */
       access: {
         /**
@@ -970,7 +970,7 @@ export interface ListAuditAnswer {
            */
           allowedOrigins: string[];
           /**
-           * Whether pages may call everything, and not the restricted routes alone.
+           * true: pages may call everything; false: the restricted routes alone.
            */
           fullAccess: boolean;
         };
@@ -997,7 +997,7 @@ export interface ListAuditAnswer {
            */
           allowedOrigins: string[];
           /**
-           * What they may call; null: the restricted routes of the deployment.
+           * The routes that they may call; null: the restricted routes of the deployment.
            */
           rules:
             | {
@@ -1016,11 +1016,11 @@ export interface ListAuditAnswer {
            */
           maxTtlSeconds: number;
           /**
-           * Whether GET and HEAD need no Origin.
+           * true: GET and HEAD need no Origin.
            */
           originOptional: boolean;
           /**
-           * Whether their connections end when they expire.
+           * true: their connections end when they expire.
            */
           endConnectionsAtExpiry: boolean;
         };
@@ -1046,7 +1046,7 @@ export interface ListAuditAnswer {
        */
       clientTokensValidFrom?: string | null;
       /**
-       * Whether the operator has suspended the key, so that it does not work.
+       * true: the operator has suspended the key, so that it does not work.
        */
       suspended?: boolean;
     } | null;
@@ -1055,7 +1055,7 @@ export interface ListAuditAnswer {
      */
     requestId: string;
     /**
-     * Where a token of the key was found in public; null: nowhere, or not known.
+     * The place where a token of the key was found in public; null: not found, or unknown.
      */
     leakUrl: string | null;
   }[];
@@ -1065,7 +1065,7 @@ export interface ListAuditAnswer {
   nextCursor: string | null;
 }
 /**
- * What `explainRequest` takes.
+ * The body of `explainRequest`.
  */
 export interface ExplainRequestRequest {
   method: string;
@@ -1074,7 +1074,7 @@ export interface ExplainRequestRequest {
    */
   path: string;
   /**
-   * What the browser sends as Origin. Absent, null or empty: a backend, which sends none.
+   * The Origin that the browser sends. Absent, null or empty: a backend, which sends no Origin.
    */
   origin?: string | null;
   /**
@@ -1097,7 +1097,7 @@ export interface ExplainRequestRequest {
   token?: string;
 }
 /**
- * What `explainRequest` answers.
+ * The answer of `explainRequest`.
  */
 export interface ExplainRequestAnswer {
   /**
@@ -1105,7 +1105,7 @@ export interface ExplainRequestAnswer {
    */
   keyId: string | null;
   /**
-   * Whether the request is forwarded.
+   * true: the request is forwarded.
    */
   allowed: boolean;
   /**
@@ -1174,7 +1174,7 @@ export interface ExplainRequestAnswer {
   };
 }
 /**
- * What `mintClientToken` takes.
+ * The body of `mintClientToken`.
  */
 export interface MintClientTokenRequest {
   /**
@@ -1193,7 +1193,7 @@ export interface MintClientTokenRequest {
    */
   origins?: string[];
   /**
-   * What the token may call, within what the client tokens of the key may call.
+   * The routes that the token may call, within those that the client tokens of the key may call.
    *
    * @minItems 1
    * @maxItems 100
@@ -1220,14 +1220,14 @@ export interface MintClientTokenRequest {
   };
 }
 /**
- * What `mintClientToken` answers.
+ * The answer of `mintClientToken`.
  */
 export interface MintClientTokenAnswer {
   token: string;
   expiresAt: string;
 }
 /**
- * What `getSelf` answers.
+ * The answer of `getSelf`.
  */
 export interface GetSelfAnswer {
   /**
@@ -1235,7 +1235,7 @@ export interface GetSelfAnswer {
    */
   id: string;
   /**
-   * What its owner calls the key. Only with the token of a backend key.
+   * The name that its owner gave the key. Only with the token of a backend key.
    */
   name?: string;
   /**
@@ -1247,11 +1247,11 @@ export interface GetSelfAnswer {
    */
   kind: 'backend' | 'cors' | 'client';
   /**
-   * What the upstream receives as X-Edge-Access.
+   * The value that the upstream receives as X-Edge-Access.
    */
   level: 'backend' | 'restricted' | 'full' | 'rules' | 'client';
   /**
-   * What the key reaches; null: a backend key with nothing of its own.
+   * The rights of the key; null: a backend key with nothing of its own.
    */
   access: {
     /**
@@ -1263,7 +1263,7 @@ export interface GetSelfAnswer {
        */
       allowedOrigins: string[];
       /**
-       * Whether pages may call everything, and not the restricted routes alone.
+       * true: pages may call everything; false: the restricted routes alone.
        */
       fullAccess: boolean;
     };
@@ -1290,7 +1290,7 @@ export interface GetSelfAnswer {
        */
       allowedOrigins: string[];
       /**
-       * What they may call; null: the restricted routes of the deployment.
+       * The routes that they may call; null: the restricted routes of the deployment.
        */
       rules:
         | {
@@ -1309,11 +1309,11 @@ export interface GetSelfAnswer {
        */
       maxTtlSeconds: number;
       /**
-       * Whether GET and HEAD need no Origin.
+       * true: GET and HEAD need no Origin.
        */
       originOptional: boolean;
       /**
-       * Whether their connections end when they expire.
+       * true: their connections end when they expire.
        */
       endConnectionsAtExpiry: boolean;
     };
