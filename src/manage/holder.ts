@@ -45,16 +45,19 @@ export async function findHolder({ management, request }: Call): Promise<HolderR
   const { form } = readTokenForm(token);
   if (isClientToken(token) || form === 'oversized' || form === 'mistyped') return invalidKey();
   const held = await management.store.holders.find(await hashToken(token));
-  if (held === null || held.isRevoked || held.key.suspended) return invalidKey();
-  if (!isLive(held.key, management.now())) return invalidKey();
-  const { tokenExpiresAtMs } = held;
-  if (tokenExpiresAtMs !== null && management.now() >= tokenExpiresAtMs) return invalidKey();
+  if (held === null || !isUsable(held, management.now())) return invalidKey();
   const { addresses } = held.key;
   const address = parseAddress(request.headers.get('cf-connecting-ip') ?? '');
   if (addresses && !admitsAddress(compileBlocks(addresses), address)) {
     return refusal(problem('address_not_allowed', addressNotAllowed(address).detail));
   }
   return { ok: true, token, held };
+}
+
+/** Returns whether a key works, and this token of it has not ended. */
+function isUsable({ key, isRevoked, tokenExpiresAtMs }: HeldKey, nowMs: number): boolean {
+  if (isRevoked || key.suspended || !isLive(key, nowMs)) return false;
+  return tokenExpiresAtMs === null || nowMs < tokenExpiresAtMs;
 }
 
 /** The one answer for every token that does not work, as at the gateway. */
