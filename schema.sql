@@ -229,8 +229,8 @@ CREATE INDEX IF NOT EXISTS refused_origins_by_age ON refused_origins (last_at_ms
 CREATE TABLE IF NOT EXISTS audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at_ms INTEGER NOT NULL,
-  -- 'operator', 'person:' and the subject of the JWT, 'holder' (with the key's own token), or
-  -- 'github secret scanning'.
+  -- 'operator', 'operator:' and the name in ADMIN_TOKENS, 'operator:person:' or 'person:' and the
+  -- subject of the JWT, 'holder' (with the key's own token), or 'github secret scanning'.
   actor TEXT NOT NULL,
   -- 'create', 'import', 'edit', 'roll' or 'revoke'; 'leak': a token was found in public, and the key
   -- was left as it is.

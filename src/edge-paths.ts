@@ -6,6 +6,7 @@
  * is for holders of keys are on every host (`core/isolation/own-paths.ts`).
  */
 
+import { hasManagers } from './config/config.ts';
 import { type Rejection, rejectionKinds } from './core/decide/rejection.ts';
 import { canonicalHost, type HostRole } from './core/isolation/manage-host.ts';
 import { isOnEveryHost, isPagePath } from './core/isolation/own-paths.ts';
@@ -54,7 +55,7 @@ export class EdgePaths {
       readiness: options.readiness,
       publicKeys: assertions && (() => assertions.publicKeys()),
     };
-    this.#hasPage = config.adminToken !== null || config.people !== null;
+    this.#hasPage = hasManagers(config);
   }
 
   /** Answers a request for one of the edge's own paths. Never forwards. */

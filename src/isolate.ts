@@ -3,7 +3,7 @@
  */
 
 import { type App, createApp } from './app.ts';
-import type { Config } from './config/config.ts';
+import { type Config, hasManagers } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
@@ -116,8 +116,7 @@ function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
           }),
     fetch: (input, init) => fetch(input, init),
     needsSignal: false,
-    sharesPageHost:
-      config.manageHost === null && (config.adminToken !== null || config.people !== null),
+    sharesPageHost: config.manageHost === null && hasManagers(config),
     now,
     newRequestId: newId,
     record: createRecorder({
@@ -142,6 +141,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
       refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
     },
     adminToken: config.adminToken,
+    adminTokens: config.adminTokens,
     people: await loadPeople(config),
     guesses: createGuessLimit(shared.signInLimiter, now),
     ownerLimits: {

@@ -4,6 +4,7 @@
 
 import { Command } from 'commander';
 import { createCli, withExamples } from './command.ts';
+import { addAdminToken } from './commands/admin-token.ts';
 import { addAssertionKeys } from './commands/assertion-keys.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addCreate } from './commands/create.ts';
@@ -50,7 +51,16 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   withExamples(keys, ['keys list --owner acct_1', 'keys create --name "Nightly job"']);
   for (const add of [addCreate, addList, addShow, addEdit, addRoll, addRevoke]) add(keys, cli);
   for (const add of [addUsage, addImport, addExplain]) add(keys, cli);
-  for (const add of [addAudit, addSelf, addInit, addRoutes, addLogin, addLogout, addAssertionKeys])
+  for (const add of [
+    addAudit,
+    addSelf,
+    addAdminToken,
+    addInit,
+    addRoutes,
+    addLogin,
+    addLogout,
+    addAssertionKeys,
+  ])
     add(program, cli);
   addCompletion(program, cli);
   return program;

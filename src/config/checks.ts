@@ -5,6 +5,7 @@
 import { canonicalHost } from '../core/isolation/manage-host.ts';
 import { tokenPrefixPattern } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
+import { type OperatorToken, readOperatorTokens } from '../core/operators/operator-tokens.ts';
 import { readScanningKeys, type ScanningKey } from '../leaks/github-public-keys.ts';
 import { type Fault, isSet, type Report } from './values.ts';
 
@@ -108,6 +109,32 @@ export function checkKeySetUrl(value: string): Faults {
     {
       reason: 'it is not an absolute https URL without credentials',
       fix: 'Set where the public keys of the issuer are, for example "https://issuer.example.com/.well-known/jwks.json"',
+    },
+  ];
+}
+
+/** Reads `ADMIN_TOKENS`; empty when it is absent. */
+export function readAdminTokens(written: unknown, report: Report): readonly OperatorToken[] {
+  if (!isSet(written)) return [];
+  const { tokens, faults } = readOperatorTokens(written);
+  for (const fault of faults) report({ value: null, ...fault });
+  return tokens;
+}
+
+/** Claims that say who a person is, or what the token is for. People choose some of them themselves. */
+const descriptiveClaims = new Set([
+  ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'azp', 'nonce', 'sid'],
+  ...['name', 'given_name', 'family_name', 'middle_name', 'nickname', 'preferred_username'],
+  ...['profile', 'picture', 'website', 'email', 'gender', 'locale', 'address', 'phone_number'],
+]);
+
+/** Checks `MANAGE_JWT_OPERATOR_CLAIM`: no claim that a person could set to "everything". */
+export function checkClaimName(claim: string): Faults {
+  if (!descriptiveClaims.has(claim)) return [];
+  return [
+    {
+      reason: 'it describes the person, so a person could give themselves a scope',
+      fix: 'Name a claim that the issuer alone sets, for example "edge_scopes"',
     },
   ];
 }

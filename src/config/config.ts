@@ -35,6 +35,8 @@ export interface PeopleConfig {
   readonly jwksUrl: string;
   /** The claim that holds the owner whose keys they may manage. */
   readonly ownerClaim: string;
+  /** The claim that makes a person an operator; `null`: people never are. */
+  readonly operatorClaim: string | null;
 }
 
 /** How reports of leaked tokens are handled. */
@@ -69,3 +71,12 @@ export interface ConfigProblem {
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Returns whether anybody can manage keys. Without a manager, the page and the API answer 404. */
+export function hasManagers(config: {
+  readonly adminToken: string | null;
+  readonly adminTokens: readonly unknown[];
+  readonly people: object | null;
+}): boolean {
+  return config.adminToken !== null || config.adminTokens.length > 0 || config.people !== null;
+}

@@ -59,9 +59,10 @@ function readFeedRefresh({ values, isSet, isBroken, report }: Written): number {
 }
 
 /** Requires all of the settings or none: half of them would let in no person, or every one of the issuer. */
-function readPeople({ values, isSet, report }: Written): PeopleConfig | null {
+function readPeople({ values, isSet, isBroken, report }: Written): PeopleConfig | null {
   const required = ['MANAGE_JWT_ISSUER', 'MANAGE_JWT_AUDIENCE', 'MANAGE_JWT_JWKS_URL'] as const;
-  if (![...required, 'MANAGE_JWT_OWNER_CLAIM' as const].some(isSet)) return null;
+  const optional = ['MANAGE_JWT_OWNER_CLAIM', 'MANAGE_JWT_OPERATOR_CLAIM'] as const;
+  if (![...required, ...optional].some(isSet)) return null;
   for (const name of required) {
     if (isSet(name)) continue;
     report(name, {
@@ -70,11 +71,21 @@ function readPeople({ values, isSet, report }: Written): PeopleConfig | null {
       fix: `Set all of ${required.join(', ')}, or none of the MANAGE_JWT variables`,
     });
   }
+  const { MANAGE_JWT_OWNER_CLAIM: ownerClaim, MANAGE_JWT_OPERATOR_CLAIM: operatorClaim } = values;
+  if (operatorClaim === ownerClaim && !isBroken('MANAGE_JWT_OPERATOR_CLAIM')) {
+    report('MANAGE_JWT_OPERATOR_CLAIM', {
+      value: operatorClaim,
+      reason:
+        'it is MANAGE_JWT_OWNER_CLAIM as well, so an owner named "everything" would be an operator',
+      fix: 'Name another claim, for example "edge_scopes"',
+    });
+  }
   return {
     issuer: values.MANAGE_JWT_ISSUER ?? '',
     audience: values.MANAGE_JWT_AUDIENCE ?? '',
     jwksUrl: values.MANAGE_JWT_JWKS_URL ?? '',
-    ownerClaim: values.MANAGE_JWT_OWNER_CLAIM,
+    ownerClaim,
+    operatorClaim,
   };
 }
 

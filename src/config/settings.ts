@@ -11,10 +11,12 @@ import { restrictedRoutes } from '../core/routes/restricted-routes.ts';
 import {
   checkAdminToken,
   checkAuthorization,
+  checkClaimName,
   checkKeySetUrl,
   checkManageHost,
   checkTokenPrefix,
   quotableUrl,
+  readAdminTokens,
   readLeakKeys,
   readUpstreamUrl,
 } from './checks.ts';
@@ -34,6 +36,13 @@ export const settings = {
     defaultText: 'none; without it and without `MANAGE_JWT_*`, management answers 404',
     check: checkAdminToken,
   }),
+  ADMIN_TOKENS: {
+    about:
+      'Secret. Named operators, each with a token and scopes of their own: a JSON list of `{"name", "sha256", "scopes"}`, from `edge-authorizer admin-token`. The scopes are `read`, `keys` and `everything`; see docs/operating.md. Two entries may share a name, so that a rotation refuses no caller.',
+    defaultText: 'none',
+    accepts: '',
+    read: readAdminTokens,
+  },
   MANAGE_HOST: text({
     about:
       'The only host that serves the page and the management API, with an optional port, for example `manage.example.com`. It forwards nothing. Recommended for an API or a site that returns HTML; see docs/operating.md.',
@@ -170,6 +179,13 @@ export const settings = {
     about: 'The claim that holds the owner whose keys a person may manage.',
     default: 'sub',
   }),
+  MANAGE_JWT_OPERATOR_CLAIM: text({
+    about:
+      'The claim whose values make a person an operator: `read`, `keys` or `everything`, as a text with blanks between them or as a list. Other values are ignored. A dot leads into an object, as in `custom.edge_scopes` of Cloudflare Access.',
+    default: null,
+    defaultText: 'none: people manage only their own keys',
+    check: checkClaimName,
+  }),
   GITHUB_SECRET_SCANNING_KEYS: {
     about:
       'The public keys with which GitHub signs reports of leaked tokens: the document at https://api.github.com/meta/public_keys/secret_scanning, or an object of PEM texts by identifier.',
@@ -283,6 +299,7 @@ export const groupedSettings = [
   'MANAGE_JWT_AUDIENCE',
   'MANAGE_JWT_JWKS_URL',
   'MANAGE_JWT_OWNER_CLAIM',
+  'MANAGE_JWT_OPERATOR_CLAIM',
   'GITHUB_SECRET_SCANNING_KEYS',
   'LEAKED_KEY_ACTION',
   'LEAKED_CORS_KEY_ACTION',

@@ -6,6 +6,8 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
+import { hasManagers } from '../config/config.ts';
+import { isForOwners, mayCall, scopesFor } from '../core/operators/operator-scopes.ts';
 import { OwnerLimitError } from '../keys/admin/owner-limits.ts';
 import { methodNotAllowedResponse, type Problem, problemResponse } from '../problem.ts';
 import { auditOperations } from './audit.ts';
@@ -30,6 +32,7 @@ import {
   type Management,
   type Operation,
   type OperationResult,
+  type Refusal,
   type RequestParts,
   refusal,
 } from './operation.ts';
@@ -67,7 +70,7 @@ const NO_STORE = { 'Cache-Control': 'no-store' } as const;
 /** The routes of the API, to be mounted at `/_edge/v1`. */
 export function createManagementApi(management: Management): HonoBase<ApiEnv> {
   const api = createRouter<ApiEnv>();
-  const isOff = management.adminToken === null && management.people === null;
+  const isOff = !hasManagers(management);
 
   // Holders show a key of their own, and need no management to be there either.
   for (const [path, methods] of allowedMethods('holder')) serve(path, methods, () => holder);
@@ -123,6 +126,17 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
           id: context.req.param('id') ?? '',
           query: new URL(context.req.url).searchParams,
         };
+        const refused = refuseCaller(call.caller, operation);
+        if (refused !== null) {
+          const { code } = refused.problem;
+          management.log({
+            event: 'management_refused',
+            requestId: call.requestId,
+            code,
+            cause: `${call.caller.actor}: ${operation.name}`,
+          });
+          return toResponse(call, refused);
+        }
         // Elsewhere the endpoint reads its parameters. What GitHub adds to its URL is its own affair.
         if (operation.query === undefined && operation.door !== 'github') {
           const query = readQuery(noQuerySchema, call.query);
@@ -150,8 +164,11 @@ async function judge(
   isFromPage: boolean,
 ): Promise<AuthenticationResult> {
   if (isOfAnotherSite(request)) return crossSiteRefusal;
-  const { adminToken, people, guesses } = management;
-  const isCounted = adminToken !== null && !isFromPage && isGuess(request, people !== null);
+  const { people, guesses } = management;
+  const isCounted =
+    hasManagers({ ...management, people: null }) &&
+    !isFromPage &&
+    isGuess(request, people !== null);
   // Before the token is compared, so that the refusal says nothing about it.
   if (isCounted && guesses.isRefused(request)) return tooManyGuesses;
   const result = await authenticate(request.headers, management);
@@ -186,6 +203,30 @@ const crossSiteRefusal: AuthenticationResult = {
   ),
   headers: {},
 };
+
+/**
+ * Refuses a caller whom the table of endpoints does not admit; `null`: it does. Holders and GitHub have
+ * doors of their own, and are no managers of keys.
+ * https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+ */
+function refuseCaller({ owner, scopes }: Manager, { door, name }: Operation): Refusal | null {
+  if (door !== undefined) return null;
+  if (owner !== null) {
+    if (isForOwners(name)) return null;
+    return refusal(
+      problem('operator_only', 'Cannot do this as a person who signs in: it is for the operator'),
+    );
+  }
+  if (scopes === undefined || mayCall(scopes, name)) return null;
+  const enough = scopesFor(name);
+  return refusal(
+    problem(
+      'insufficient_scope',
+      `Cannot do this with the scope ${scopes.map((scope) => `"${scope}"`).join(', ')}: it needs ${enough.map((scope) => `"${scope}"`).join(' or ')}`,
+    ),
+    { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${enough.join(' ')}"` },
+  );
+}
 
 const tooManyGuesses: AuthenticationResult = {
   ok: false,

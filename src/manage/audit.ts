@@ -36,7 +36,7 @@ const auditLineSchema = v.object({
   actor: v.pipe(
     v.string(),
     v.description(
-      '"operator", "person:" and the subject of their token, "holder" (with the token of the key itself), or "github secret scanning".',
+      '"operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "holder" (with the token of the key itself), or "github secret scanning".',
     ),
     v.examples(['operator']),
   ),

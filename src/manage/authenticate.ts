@@ -1,11 +1,15 @@
 /**
- * Who may manage keys: the operator, by `ADMIN_TOKEN`, and people, by a token of their issuer, who are
- * limited to the keys of their own account.
+ * Who may manage keys: the operator, by `ADMIN_TOKEN`; named operators, by a token of `ADMIN_TOKENS` or a
+ * claim of their issuer, within their scopes; and people, by a token of their issuer, who are limited to
+ * the keys of their own account.
  *
  * An API key never can. Nothing here looks at keys.
  */
 
 import { readBearer } from '../core/decide/bearer.ts';
+import { hashToken } from '../core/key/token.ts';
+import type { OperatorScope } from '../core/operators/operator-scopes.ts';
+import type { OperatorToken } from '../core/operators/operator-tokens.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import type { Problem } from '../problem.ts';
 import type { People } from './people.ts';
@@ -13,10 +17,15 @@ import { problem } from './problems.ts';
 
 /** A caller that may manage keys. */
 export interface Manager {
-  /** As the audit calls them: `operator`, or `person:` and their subject. */
+  /**
+   * As the audit calls them: `operator`, `operator:` and the name of their token, `operator:person:` and
+   * the subject of their JWT, or `person:` and that subject.
+   */
   readonly actor: string;
   /** The account to whose keys they are limited; `null`: the operator, who is not limited. */
   readonly owner: string | null;
+  /** What a named operator may do; absent: not limited by scopes. */
+  readonly scopes?: readonly OperatorScope[];
 }
 
 /** Who asks, or the refusal. `cause` is for the log. */
@@ -29,9 +38,10 @@ export type AuthenticationResult =
       readonly cause?: string;
     };
 
-/** The callers that are accepted. If both are `null`, management answers 404. */
+/** Who is let in. Without any of them, management answers 404. */
 export interface Credentials {
   readonly adminToken: string | null;
+  readonly adminTokens: readonly OperatorToken[];
   readonly people: People | null;
 }
 
@@ -75,8 +85,32 @@ export async function authenticate(
   ) {
     return { ok: true, caller: operator };
   }
+  const named = await findOperator(bearer.token, credentials.adminTokens);
+  if (named !== null) return { ok: true, caller: callerOf(named) };
   if (credentials.people !== null) return identify(bearer.token, credentials.people);
   return refuseToken('not the admin token');
+}
+
+/** A named operator as the caller of an endpoint. */
+export function callerOf({ name, scopes }: OperatorToken): Manager {
+  return { actor: `operator:${name}`, owner: null, scopes };
+}
+
+/**
+ * Returns the operator whose token this is; `null`: no operator's. Every entry is compared, each in a time
+ * that says nothing of how much of it agrees.
+ */
+export async function findOperator(
+  token: string,
+  operators: readonly OperatorToken[],
+): Promise<OperatorToken | null> {
+  if (operators.length === 0) return null;
+  const hash = encoder.encode(await hashToken(token));
+  let found: OperatorToken | null = null;
+  for (const operator of operators) {
+    if (crypto.subtle.timingSafeEqual(hash, encoder.encode(operator.sha256))) found = operator;
+  }
+  return found;
 }
 
 async function identify(token: string, people: People): Promise<AuthenticationResult> {
@@ -84,6 +118,15 @@ async function identify(token: string, people: People): Promise<AuthenticationRe
   switch (person.outcome) {
     case 'known':
       return { ok: true, caller: { actor: `person:${person.subject}`, owner: person.owner } };
+    case 'operator':
+      return {
+        ok: true,
+        caller: {
+          actor: `operator:person:${person.subject}`,
+          owner: null,
+          scopes: person.scopes,
+        },
+      };
     case 'invalid':
       return refuseToken(person.cause);
     case 'no_account':

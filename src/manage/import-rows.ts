@@ -168,10 +168,10 @@ export async function readRows(context: Context, document: unknown): Promise<Rea
   if (!body.ok) return body;
   const { management } = context;
   const tagKey = await importTagKey(await management.store.keys.tagKeyHex());
-  const adminTokenHash =
-    management.adminToken === null ? null : await hashToken(management.adminToken);
+  const adminTokenHashes = new Set(management.adminTokens.map(({ sha256 }) => sha256));
+  if (management.adminToken !== null) adminTokenHashes.add(await hashToken(management.adminToken));
   const bounds = boundsOf(context);
-  const surroundings = { tagKey, adminTokenHash, bounds, nowMs: management.now() };
+  const surroundings = { tagKey, adminTokenHashes, bounds, nowMs: management.now() };
   const slices = createSlices(management.pause);
   const rows: Row[] = [];
   const found = new ProblemList();
@@ -190,8 +190,8 @@ export async function readRows(context: Context, document: unknown): Promise<Rea
 /** The facts that rows are checked against. */
 interface Surroundings {
   readonly tagKey: CryptoKey;
-  /** The operator's token must not become that of a key. */
-  readonly adminTokenHash: string | null;
+  /** The token of an operator must not become that of a key. */
+  readonly adminTokenHashes: ReadonlySet<string>;
   readonly bounds: KeyBounds;
   readonly nowMs: number;
 }
@@ -289,9 +289,9 @@ async function findMisfit(
   };
 }
 
-function unlessAdminToken(row: Row, { adminTokenHash }: Surroundings): Reading<Row> {
-  if (row.tokenHash !== adminTokenHash) return { ok: true, value: row };
-  return refused(row.field, 'it is the admin token', 'Never use it as an API key');
+function unlessAdminToken(row: Row, { adminTokenHashes }: Surroundings): Reading<Row> {
+  if (!adminTokenHashes.has(row.tokenHash)) return { ok: true, value: row };
+  return refused(row.field, 'it is an admin token', 'Never use it as an API key');
 }
 
 function refused(path: string, reason: string, fix: string): Reading<never> {

@@ -78,11 +78,18 @@ export const sharedHeaders: Json = {
 /** The ways to sign in. */
 export const securitySchemes: Json = {
   adminToken: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN of the deployment.' },
+  operatorToken: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'A token of ADMIN_TOKENS. The roles of each operation are the scopes that suffice: read, keys, everything.',
+  },
   personToken: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'A token of the issuer that MANAGE_JWT_ISSUER names.',
+    description:
+      'A token of the issuer that MANAGE_JWT_ISSUER names. With the claim that MANAGE_JWT_OPERATOR_CLAIM names, its roles are the scopes in that claim.',
   },
   apiKey: {
     type: 'http',

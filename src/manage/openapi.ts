@@ -5,6 +5,7 @@
 
 import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
 import { rejectionKinds } from '../core/decide/rejection.ts';
+import { isForOwners, scopesFor } from '../core/operators/operator-scopes.ts';
 import { problemType } from '../problem.ts';
 import { keySchema, keyWithTokenSchema } from './documents.ts';
 import { securitySchemes, sharedHeaders, sharedParameters } from './openapi-components.ts';
@@ -40,6 +41,7 @@ const commonProblems: readonly ProblemCode[] = [
   'malformed_credentials',
   'invalid_credentials',
   'account_unknown',
+  'insufficient_scope',
   'rate_limited',
   'invalid_fields',
   'unavailable',
@@ -54,12 +56,17 @@ export function describeApi(operations: readonly Operation[]): Json {
       title: 'Key management of edge-authorizer',
       version: '1.0.0',
       description:
-        'Manages API keys with CORS access. Called by the operator with the admin token, who sees every key, or by people with a token of their issuer, who see the keys of their own account.',
+        'Manages API keys with CORS access. Called by the operator with the admin token, who sees every key, by named operators within their scopes, or by people with a token of their issuer, who see the keys of their own account.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/_edge/v1' }],
     tags: tags.map(({ name, description }) => ({ name, description })),
-    security: [{ adminToken: [] }, { personToken: [] }, { accessAssertion: [] }],
+    security: [
+      { adminToken: [] },
+      { operatorToken: [] },
+      { personToken: [] },
+      { accessAssertion: [] },
+    ],
     paths: { ...pathsOf(operations, schemas), '/openapi.json': describeDescription() },
     components: {
       schemas: toJsonSchemaDefs(Object.fromEntries(schemas), {
@@ -150,7 +157,7 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
     summary,
     tags: [tagOf(operation)],
     ...(description === undefined ? {} : { description }),
-    ...securityOf(door),
+    ...securityOf(operation),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
@@ -208,10 +215,24 @@ function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Sc
   };
 }
 
-/** The credentials of an endpoint, if they are not those of the document. */
-function securityOf(door: Operation['door']): Json {
+/**
+ * The credentials of an endpoint, any of which suffices. The names of roles are the scopes of operators.
+ * https://spec.openapis.org/oas/v3.1.1#security-requirement-object
+ */
+function securityOf({ name, door }: Pick<Operation, 'name' | 'door'>): Json {
   if (door === 'github') return { security: [{ gitHubSignature: [] }] };
-  return door === 'holder' ? { security: [{ apiKey: [] }] } : {};
+  if (door === 'holder') return { security: [{ apiKey: [] }] };
+  const scopes = scopesFor(name).map((scope) => [scope]);
+  // People without a scope are limited to the keys of their own account.
+  const ofPeople = isForOwners(name) ? [[]] : scopes;
+  return {
+    security: [
+      { adminToken: [] },
+      ...scopes.map((roles) => ({ operatorToken: roles })),
+      ...ofPeople.map((roles) => ({ personToken: roles })),
+      ...ofPeople.map((roles) => ({ accessAssertion: roles })),
+    ],
+  };
 }
 
 /** The endpoint that answers this document. */

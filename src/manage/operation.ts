@@ -9,6 +9,7 @@ import type { LeakConfig } from '../config/config.ts';
 import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
+import type { OperatorToken } from '../core/operators/operator-tokens.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { AdminStore, OwnerQuota } from '../keys/admin/types.ts';
 import type { KeyDirectory } from '../keys/lookup/directory.ts';
@@ -30,8 +31,10 @@ export interface Management {
   /** Finds the keys of holders as the gateway does. */
   readonly directory: Pick<KeyDirectory, 'recall' | 'find' | 'recallOrigin' | 'findOrigin'>;
   readonly usage: UsageReader;
-  /** `null`: the operator has no token. Without people either, management answers 404. */
+  /** `null`: the operator has no token. Without named ones and people either, management answers 404. */
   readonly adminToken: string | null;
+  /** The named operators; empty: there are none. */
+  readonly adminTokens: readonly OperatorToken[];
   /** `null`: people do not sign in. */
   readonly people: People | null;
   /** Counts wrong admin tokens. */

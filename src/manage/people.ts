@@ -9,11 +9,19 @@
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { PeopleConfig } from '../config/config.ts';
+import { isRecord } from '../core/json.ts';
+import { type OperatorScope, operatorScopes } from '../core/operators/operator-scopes.ts';
 import { isOwner } from './key-members.ts';
 
 /** The person that a token identifies, or why it identifies no person. `cause` is for the log. */
 export type Identification =
   | { readonly outcome: 'known'; readonly subject: string; readonly owner: string }
+  /** A person of the provider, whom the issuer gives scopes of an operator. */
+  | {
+      readonly outcome: 'operator';
+      readonly subject: string;
+      readonly scopes: readonly OperatorScope[];
+    }
   | { readonly outcome: 'invalid'; readonly cause: string }
   /** Valid, but without an account that could own keys. */
   | { readonly outcome: 'no_account' }
@@ -77,6 +85,10 @@ export function createPeople(
         });
         const cause = clockFault(payload, options.now() / 1000);
         if (cause !== null) return { outcome: 'invalid', cause };
+        const scopes = scopesIn(payload, config.operatorClaim);
+        if (scopes.length > 0) {
+          return { outcome: 'operator', scopes, subject: subjectOf(payload.sub, 'unknown') };
+        }
         const owner = Object.hasOwn(payload, config.ownerClaim) ? payload[config.ownerClaim] : null;
         if (typeof owner !== 'string' || !isOwner(owner)) return { outcome: 'no_account' };
         return { outcome: 'known', owner, subject: subjectOf(payload.sub, owner) };
@@ -87,6 +99,24 @@ export function createPeople(
       }
     },
   };
+}
+
+/** The scopes that a claim holds, as a list or as a text with blanks between them. */
+function scopesIn(payload: JWTPayload, claim: string | null): readonly OperatorScope[] {
+  const value = claim === null ? undefined : claimOf(payload, claim);
+  const values = typeof value === 'string' ? value.split(' ') : value;
+  return Array.isArray(values) ? operatorScopes.filter((scope) => values.includes(scope)) : [];
+}
+
+/** The value of a claim by its name, or by a path with dots into objects. */
+function claimOf(claims: unknown, name: string): unknown {
+  if (!isRecord(claims)) return undefined;
+  // A name may hold dots itself, as that of a URL does.
+  if (Object.hasOwn(claims, name)) return claims[name];
+  const dot = name.indexOf('.');
+  const first = name.slice(0, dot);
+  if (dot === -1 || !Object.hasOwn(claims, first)) return undefined;
+  return claimOf(claims[first], name.slice(dot + 1));
 }
 
 /** Checks what jose's tolerance does not: it applies to `exp` too, and does not apply to `iat`. */

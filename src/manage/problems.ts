@@ -47,6 +47,13 @@ export const problemKinds = {
     remedy:
       'Configure the issuer to add the claim that MANAGE_JWT_OWNER_CLAIM names: a string of visible ASCII characters without spaces.',
   },
+  insufficient_scope: {
+    status: 403,
+    title: 'Scope does not suffice',
+    meaning: 'The operator is known, but the scopes of the token do not cover this endpoint.',
+    remedy:
+      'Use a token with one of the scopes in the WWW-Authenticate header. Operators: the scopes are set in ADMIN_TOKENS, or by the claim that MANAGE_JWT_OPERATOR_CLAIM names.',
+  },
   cross_site_request: {
     status: 403,
     title: 'Sent by another site',
@@ -165,7 +172,7 @@ export const problemKinds = {
     status: 403,
     title: 'For the operator',
     meaning: 'The operator of this deployment has not opened this endpoint to people who sign in.',
-    remedy: 'Create keys instead, or ask the operator. Operators: see PEOPLE_MAY_IMPORT.',
+    remedy: 'Ask the operator. Operators: for imports, see PEOPLE_MAY_IMPORT.',
   },
   too_many_tokens: {
     status: 409,

@@ -343,6 +343,7 @@ export interface Problem {
     | 'malformed_credentials'
     | 'invalid_credentials'
     | 'account_unknown'
+    | 'insufficient_scope'
     | 'cross_site_request'
     | 'invalid_signature'
     | 'invalid_key'
@@ -821,7 +822,7 @@ export interface ListAuditAnswer {
     id: string;
     at: string;
     /**
-     * "operator", "person:" and the subject of their token, "holder" (with the token of the key itself), or "github secret scanning".
+     * "operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "holder" (with the token of the key itself), or "github secret scanning".
      */
     actor: string;
     /**
@@ -1368,7 +1369,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         409: {
           content: { 'application/json': ProblemOf<'token_not_replayable' | 'quota_of_owner'> };
@@ -1408,7 +1413,9 @@ export interface paths {
             >;
           };
         };
-        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
@@ -1440,7 +1447,9 @@ export interface paths {
             >;
           };
         };
-        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
@@ -1475,7 +1484,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         409: { content: { 'application/json': ProblemOf<'conflict' | 'quota_of_owner'> } };
@@ -1513,7 +1526,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         409: { content: { 'application/json': ProblemOf<'conflict'> } };
@@ -1555,7 +1572,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         409: {
@@ -1600,7 +1621,7 @@ export interface paths {
         403: {
           content: {
             'application/json': ProblemOf<
-              'account_unknown' | 'cross_site_request' | 'operator_only'
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request' | 'operator_only'
             >;
           };
         };
@@ -1639,7 +1660,9 @@ export interface paths {
             >;
           };
         };
-        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
@@ -1668,7 +1691,9 @@ export interface paths {
             >;
           };
         };
-        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
@@ -1701,7 +1726,9 @@ export interface paths {
             >;
           };
         };
-        403: { content: { 'application/json': ProblemOf<'account_unknown'> } };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
@@ -1725,7 +1752,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'cross_site_request'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };

@@ -1,5 +1,6 @@
 /** The command line against a server that answers as a test says: lists, repeats, edits and questions. */
 
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -392,5 +393,42 @@ describe('self', () => {
         ? answerJson(response, 200, self)
         : answerJson(response, 403, problem(403, 'backend_key_required'));
     expect((await runAgainst(refused, ['self', 'revoke', '--yes'])).exitCode).toBe(3);
+  });
+});
+
+describe('admin-token', () => {
+  const hashOf = (token: string) => createHash('sha256').update(token).digest('hex');
+
+  test('prints a token, and the entry with its hash', async () => {
+    const { stdout } = await runCli(['admin-token', '--name', 'ci', '--scope', 'read'], {});
+    const token = /^ea_op_\w{43}$/m.exec(stdout)?.[0] ?? '';
+    const entry = JSON.parse(/^\{.*\}$/m.exec(stdout)?.[0] ?? '');
+    expect(entry).toEqual({ name: 'ci', sha256: hashOf(token), scopes: ['read'] });
+    expect(stdout).not.toContain('The whole list');
+  });
+
+  test('adds to the list in the environment, for a rotation', async () => {
+    const before = [{ name: 'ci', sha256: 'a'.repeat(64), scopes: ['keys'] }];
+    const args = ['admin-token', '--name', 'ci', '--scope', 'keys', '--scope', 'read', '--json'];
+    const { stdout } = await runCli(args, { env: { ADMIN_TOKENS: JSON.stringify(before) } });
+    const { token, entry, adminTokens } = JSON.parse(stdout);
+    expect(entry).toEqual({ name: 'ci', sha256: hashOf(token), scopes: ['read', 'keys'] });
+    expect(adminTokens).toEqual([...before, entry]);
+  });
+
+  test.each([
+    [['--scope', 'read'], {}, /required option '--name/],
+    [['--name', 'ci'], {}, /required option '--scope/],
+    [
+      ['--name', 'ci', '--scope', 'write', '--scope', 'all'],
+      {},
+      /the scope "write", "all": use read/,
+    ],
+    [['--name', 'a:b', '--scope', 'read'], {}, /Cannot use "a:b" as a name/],
+    [['--name', 'ci', '--scope', 'read'], { ADMIN_TOKENS: '{}' }, /Cannot add to the ADMIN_TOKENS/],
+  ])('refuses %j with %j', async (args, env, message) => {
+    const { exitCode, stdout, stderr } = await runCli(['admin-token', ...args], { env });
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(message);
   });
 });

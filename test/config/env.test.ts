@@ -673,3 +673,43 @@ describe('what is done about leaked tokens', () => {
     }
   });
 });
+
+describe('operators', () => {
+  test('are reported with every problem of their list at once, without values', () => {
+    const secret = 'a-token-in-the-place-of-its-hash';
+    const problems = problemsOf({
+      ADMIN_TOKENS: JSON.stringify([{ name: '', sha256: secret, scopes: [] }, secret]),
+      MANAGE_JWT_OPERATOR_CLAIM: 'email',
+    });
+    expect(problems.map(({ name }) => name)).toEqual([
+      ...Array.from({ length: 4 }, () => 'ADMIN_TOKENS'),
+      'MANAGE_JWT_OPERATOR_CLAIM',
+      'MANAGE_JWT_ISSUER',
+      'MANAGE_JWT_AUDIENCE',
+      'MANAGE_JWT_JWKS_URL',
+    ]);
+    expect(JSON.stringify(problems)).not.toContain(secret);
+  });
+
+  test.each(['sub', 'email', 'name', 'aud', 'preferred_username'])(
+    'refuses a claim for operators that a person could set: %s',
+    (claim) => {
+      const problems = problemsOf({ ...people, MANAGE_JWT_OPERATOR_CLAIM: claim });
+      expect(problems[0]).toMatchObject({ name: 'MANAGE_JWT_OPERATOR_CLAIM', value: claim });
+    },
+  );
+
+  test('refuses the claim of owners as that of operators', () => {
+    const both = { MANAGE_JWT_OWNER_CLAIM: 'account', MANAGE_JWT_OPERATOR_CLAIM: 'account' };
+    expect(problemsOf({ ...people, ...both })).toHaveLength(1);
+  });
+
+  test('are read as JSON, or as wrangler.toml holds them', () => {
+    const tokens = [{ name: 'ci', sha256: 'a'.repeat(64), scopes: ['read'] }];
+    expect(configOf({ ADMIN_TOKENS: tokens }).adminTokens).toEqual(tokens);
+    expect(configOf({ ADMIN_TOKENS: JSON.stringify(tokens) }).adminTokens).toEqual(tokens);
+    expect(configOf({}).adminTokens).toEqual([]);
+    const claim = { MANAGE_JWT_OPERATOR_CLAIM: 'custom.edge' };
+    expect(configOf({ ...people, ...claim }).people?.operatorClaim).toBe('custom.edge');
+  });
+});

@@ -70,6 +70,7 @@ describe('the client', () => {
       | 'invalid_credentials'
       | 'rate_limited'
       | 'account_unknown'
+      | 'insufficient_scope'
       | 'quota_of_owner'
       | 'cross_site_request'
       | 'token_not_replayable'

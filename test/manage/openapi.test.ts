@@ -36,6 +36,8 @@ function resolve(reference: string): Document {
     .reduce<Document>((node, part) => node?.[part], api);
 }
 
+const noOperators: Pick<Management, 'adminTokens'> = { adminTokens: [] };
+
 const deref = (node: Document): Document => (node?.$ref ? resolve(node.$ref) : node);
 
 const described = () =>
@@ -71,7 +73,11 @@ describe('the OpenAPI document', () => {
   });
 
   it('describes every route of the router, and no other', () => {
-    const routes = createManagementApi({ adminToken: null, people: null } as Management)
+    const routes = createManagementApi({
+      adminToken: null,
+      people: null,
+      ...noOperators,
+    } as Management)
       .routes.filter(({ method }) => method !== 'ALL')
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
     const paths = described().map(({ method, path }) => `${method.toUpperCase()} ${path}`);

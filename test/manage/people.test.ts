@@ -78,7 +78,13 @@ describe('a token of a person', () => {
     fetches = [];
     answerKeySet = () => Response.json(keySet);
     people = createPeople(
-      { issuer: ISSUER, audience: AUDIENCE, jwksUrl: JWKS_URL, ownerClaim: 'sub' },
+      {
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        jwksUrl: JWKS_URL,
+        ownerClaim: 'sub',
+        operatorClaim: null,
+      },
       {
         now: () => Date.now(),
         fetch: async (input) => {
@@ -180,7 +186,7 @@ describe('a token of a person', () => {
   it('names its account in the claim that is configured, by its exact name', async () => {
     const named = (ownerClaim: string) =>
       createPeople(
-        { issuer: ISSUER, audience: AUDIENCE, jwksUrl: JWKS_URL, ownerClaim },
+        { issuer: ISSUER, audience: AUDIENCE, jwksUrl: JWKS_URL, ownerClaim, operatorClaim: null },
         { now: () => Date.now(), fetch: async () => Response.json(keySet) },
       );
     const token = await sign({ claims: { 'https://x.example/account': 'acct_1', a: { b: 'c' } } });
@@ -196,7 +202,13 @@ describe('a token of a person', () => {
 
   it('is known by its account where it has no subject', async () => {
     const service = createPeople(
-      { issuer: ISSUER, audience: AUDIENCE, jwksUrl: JWKS_URL, ownerClaim: 'client' },
+      {
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        jwksUrl: JWKS_URL,
+        ownerClaim: 'client',
+        operatorClaim: null,
+      },
       { now: () => Date.now(), fetch: async () => Response.json(keySet) },
     );
     const token = await sign({ claims: { sub: undefined, client: 'ci' } });

@@ -10,6 +10,7 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
+import { hasManagers } from '../../config/config.ts';
 import { createRouter } from '../router.ts';
 import { action, type PageHandler, view } from './access/guards.tsx';
 import { setSecurityHeaders } from './access/security-headers.ts';
@@ -65,8 +66,8 @@ const peoplePage = createPage(routes);
  * logged here and answered as a page, because the person in front of it cannot read JSON.
  */
 export async function servePage(dashboard: Dashboard, request: Request): Promise<Response | null> {
-  const { adminToken, people } = dashboard.management;
-  if (adminToken === null && people === null) return null;
+  const { adminToken } = dashboard.management;
+  if (!hasManagers(dashboard.management)) return null;
   const page = adminToken === null ? peoplePage : operatorPage;
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const [found] = page.router.match(method, page.getPath(request));
