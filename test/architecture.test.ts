@@ -23,7 +23,10 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
     areas: ['core', 'log', 'keys', 'usage', 'leaks', 'problem', 'config'],
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],
   },
-  'edge-paths': { areas: ['core', 'gateway', 'health', 'manage', 'problem'], packages: [] },
+  'edge-paths': {
+    areas: ['config', 'core', 'gateway', 'health', 'manage', 'problem'],
+    packages: [],
+  },
   app: { areas: ['core', 'gateway', 'problem', 'edge-paths'], packages: [] },
   runtime: { areas: ['core', 'log', 'gateway'], packages: [] },
   'upstream-option': { areas: ['config', 'gateway'], packages: [] },
