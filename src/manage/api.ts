@@ -126,23 +126,7 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
           id: context.req.param('id') ?? '',
           query: new URL(context.req.url).searchParams,
         };
-        const refused = refuseCaller(call.caller, operation);
-        if (refused !== null) {
-          const { code } = refused.problem;
-          management.log({
-            event: 'management_refused',
-            requestId: call.requestId,
-            code,
-            cause: `${call.caller.actor}: ${operation.name}`,
-          });
-          return toResponse(call, refused);
-        }
-        // Elsewhere the endpoint reads its parameters. What GitHub adds to its URL is its own affair.
-        if (operation.query === undefined && operation.door !== 'github') {
-          const query = readQuery(noQuerySchema, call.query);
-          if (!query.ok) return toResponse(call, refusal(invalidFields(query)));
-        }
-        return toResponse(call, await withinOwnerLimits(call, operation));
+        return toResponse(call, await perform(call, operation));
       });
     }
     const forPages = operations
@@ -155,6 +139,24 @@ export function createManagementApi(management: Management): HonoBase<ApiEnv> {
         : methodNotAllowedResponse(request, context.env.requestId, methods);
     });
   }
+}
+
+/** Performs an operation for a caller whom the table of endpoints admits. */
+async function perform(call: Call, operation: Operation): Promise<OperationResult> {
+  const { caller, management, requestId } = call;
+  const refused = refuseCaller(caller, operation);
+  if (refused !== null) {
+    const { code } = refused.problem;
+    const cause = `${caller.actor}: ${operation.name}`;
+    management.log({ event: 'management_refused', requestId, code, cause });
+    return refused;
+  }
+  // Elsewhere the endpoint reads its parameters. What GitHub adds to its URL is its own affair.
+  if (operation.query === undefined && operation.door !== 'github') {
+    const query = readQuery(noQuerySchema, call.query);
+    if (!query.ok) return refusal(invalidFields(query));
+  }
+  return withinOwnerLimits(call, operation);
 }
 
 /** Returns the caller, or the refusal. A client that guesses at the admin token has to wait. */

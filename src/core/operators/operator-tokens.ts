@@ -56,42 +56,60 @@ export function readOperatorTokens(written: unknown): {
     });
   }
   const tokens: OperatorToken[] = [];
-  const placeByHash = new Map<string, number>();
-  const countByName = new Map<string, number>();
+  const known = new KnownEntries();
   for (const [index, entry] of list.entries()) {
-    const place = index + 1;
-    const token = isRecord(entry) ? tokenOf(entry) : null;
-    const found = isRecord(entry)
-      ? faultsOf(entry)
-      : [{ reason: 'it is not an object', fix: NEW_ENTRY }];
-    if (token !== null && token.sha256 !== '') {
-      const first = placeByHash.get(token.sha256);
-      if (first !== undefined) {
-        found.push({
-          reason: `its "sha256" is that of entry ${first}, so the audit could not tell them apart`,
-          fix: 'Make a token of its own for each operator',
-        });
-      } else placeByHash.set(token.sha256, place);
+    const { token, found } = readEntry(entry);
+    found.push(...known.faultsOf(token, index + 1));
+    if (found.length === 0) tokens.push(token);
+    for (const { reason, fix } of found) {
+      faults.push({ reason: `entry ${index + 1}: ${reason}`, fix });
     }
-    if (token !== null && isOperatorName(token.name)) {
-      const count = (countByName.get(token.name) ?? 0) + 1;
-      countByName.set(token.name, count);
-      if (count === TOKENS_PER_NAME + 1) {
-        found.push({
-          reason: `more than ${TOKENS_PER_NAME} entries have its name`,
-          fix: 'Keep the present entry and the one that replaces it',
-        });
-      }
-    }
-    if (token !== null && found.length === 0) tokens.push(token);
-    faults.push(...found.map(({ reason, fix }) => ({ reason: `entry ${place}: ${reason}`, fix })));
   }
   return { tokens, faults };
 }
 
+/** The entries so far, by their hash and name. */
+class KnownEntries {
+  readonly #placeByHash = new Map<string, number>();
+  readonly #countByName = new Map<string, number>();
+
+  /** Adds an entry. Returns its conflicts with the entries before it. */
+  faultsOf({ name, sha256 }: OperatorToken, place: number): readonly OperatorTokenFault[] {
+    const faults: OperatorTokenFault[] = [];
+    const first = this.#placeByHash.get(sha256);
+    if (sha256 !== '' && first !== undefined) {
+      faults.push({
+        reason: `its "sha256" is that of entry ${first}, so the audit could not tell them apart`,
+        fix: 'Make a token of its own for each operator',
+      });
+    }
+    this.#placeByHash.set(sha256, first ?? place);
+    const count = (this.#countByName.get(name) ?? 0) + 1;
+    this.#countByName.set(name, count);
+    if (name !== '' && count === TOKENS_PER_NAME + 1) {
+      faults.push({
+        reason: `more than ${TOKENS_PER_NAME} entries have its name`,
+        fix: 'Keep the present entry and the one that replaces it',
+      });
+    }
+    return faults;
+  }
+}
+
+function readEntry(entry: unknown): {
+  readonly token: OperatorToken;
+  readonly found: OperatorTokenFault[];
+} {
+  if (!isRecord(entry)) {
+    const found = [{ reason: 'it is not an object', fix: NEW_ENTRY }];
+    return { token: { name: '', sha256: '', scopes: [] }, found };
+  }
+  return { token: tokenOf(entry), found: faultsOf(entry) };
+}
+
 function tokenOf({ name, sha256, scopes }: Readonly<Record<string, unknown>>): OperatorToken {
   return {
-    name: typeof name === 'string' ? name : '',
+    name: isOperatorName(name) ? name : '',
     sha256: isHash(sha256) ? sha256.toLowerCase() : '',
     scopes: Array.isArray(scopes) ? [...new Set(scopes.filter(isOperatorScope))] : [],
   };
