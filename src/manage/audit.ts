@@ -62,6 +62,14 @@ const auditLineSchema = v.object({
   ),
 });
 
+const auditSchema = v.object({
+  entries: v.array(auditLineSchema),
+  nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
+});
+
+/** A page of the audit, as the API answers it. */
+export type AuditDocument = v.InferOutput<typeof auditSchema>;
+
 /** The endpoint about the audit. */
 export const auditOperations: readonly Operation[] = [
   {
@@ -74,10 +82,7 @@ export const auditOperations: readonly Operation[] = [
     answer: {
       status: 200,
       description: 'A page of changes.',
-      schema: v.object({
-        entries: v.array(auditLineSchema),
-        nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
-      }),
+      schema: auditSchema,
     },
     problems: ['invalid_fields'],
     handle: listAudit,

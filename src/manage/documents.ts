@@ -84,6 +84,8 @@ export const keyWithTokenSchema = v.object({
 
 /** See `keySchema`. */
 export type KeyDocument = v.InferOutput<typeof keySchema>;
+/** See `keyWithTokenSchema`. */
+export type KeyWithToken = v.InferOutput<typeof keyWithTokenSchema>;
 /** See `toAuditDocument`. */
 export type AuditedKey = Omit<
   KeyDocument,

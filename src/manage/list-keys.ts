@@ -31,6 +31,14 @@ const listQuerySchema = v.strictObject({
   limit: limitSchema,
 });
 
+const keyListSchema = v.object({
+  keys: v.array(keySchema),
+  nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
+});
+
+/** A page of keys, as the API answers it. */
+export type KeyListDocument = v.InferOutput<typeof keyListSchema>;
+
 /** The endpoint that lists keys. */
 export const listKeysOperation: Operation = {
   method: 'GET',
@@ -42,10 +50,7 @@ export const listKeysOperation: Operation = {
   answer: {
     status: 200,
     description: 'A page of keys.',
-    schema: v.object({
-      keys: v.array(keySchema),
-      nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
-    }),
+    schema: keyListSchema,
   },
   problems: ['invalid_fields'],
   handle: listKeys,

@@ -30,6 +30,47 @@ const daySchema = v.pipe(
 const outcomeDescription =
   '"allowed", "denied:<code>" for a refusal, "upstream_error:<code>" where the API did not answer.';
 
+const usageSchema = v.object({
+  keyId: v.pipe(v.string(), v.description('The key.')),
+  from: v.pipe(daySchema, v.description('The first day that was asked for.')),
+  to: v.pipe(daySchema, v.description('Today.')),
+  usage: v.array(
+    v.object({
+      day: v.pipe(daySchema, v.description('The day, in UTC.')),
+      outcome: v.pipe(v.string(), v.description(outcomeDescription)),
+      requests: v.pipe(v.number(), v.integer(), v.description('How many there were.')),
+    }),
+  ),
+  totals: v.pipe(
+    v.record(v.string(), v.pipe(v.number(), v.integer())),
+    v.description('The sums by outcome.'),
+  ),
+});
+
+/** Usage of a key, as the API answers it. */
+export type UsageDocument = v.InferOutput<typeof usageSchema>;
+
+const refusedOriginsSchema = v.object({
+  origins: v.array(
+    v.object({
+      origin: v.pipe(
+        v.string(),
+        v.description('The origin as the browser sent it.'),
+        v.examples(['https://preview-7.example.com']),
+      ),
+      code: v.pipe(v.string(), v.description('Why: "origin_not_allowed" or "cors_not_enabled".')),
+      lastAt: v.pipe(
+        v.string(),
+        v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+      ),
+      count: v.pipe(v.number(), v.integer(), v.description('How many refusals there were.')),
+    }),
+  ),
+});
+
+/** Origins that a key refused, as the API answers them. */
+export type RefusedOriginsDocument = v.InferOutput<typeof refusedOriginsSchema>;
+
 /** The endpoints about what was counted. */
 export const usageOperations: readonly Operation[] = [
   {
@@ -42,22 +83,7 @@ export const usageOperations: readonly Operation[] = [
     answer: {
       status: 200,
       description: 'Requests by day and outcome. Days without requests are not listed.',
-      schema: v.object({
-        keyId: v.pipe(v.string(), v.description('The key.')),
-        from: v.pipe(daySchema, v.description('The first day that was asked for.')),
-        to: v.pipe(daySchema, v.description('Today.')),
-        usage: v.array(
-          v.object({
-            day: v.pipe(daySchema, v.description('The day, in UTC.')),
-            outcome: v.pipe(v.string(), v.description(outcomeDescription)),
-            requests: v.pipe(v.number(), v.integer(), v.description('How many there were.')),
-          }),
-        ),
-        totals: v.pipe(
-          v.record(v.string(), v.pipe(v.number(), v.integer())),
-          v.description('The sums by outcome.'),
-        ),
-      }),
+      schema: usageSchema,
     },
     problems: ['not_found', 'invalid_fields'],
     handle: getUsage,
@@ -71,26 +97,7 @@ export const usageOperations: readonly Operation[] = [
     answer: {
       status: 200,
       description: 'Origins, newest first.',
-      schema: v.object({
-        origins: v.array(
-          v.object({
-            origin: v.pipe(
-              v.string(),
-              v.description('The origin as the browser sent it.'),
-              v.examples(['https://preview-7.example.com']),
-            ),
-            code: v.pipe(
-              v.string(),
-              v.description('Why: "origin_not_allowed" or "cors_not_enabled".'),
-            ),
-            lastAt: v.pipe(
-              v.string(),
-              v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-            ),
-            count: v.pipe(v.number(), v.integer(), v.description('How many refusals there were.')),
-          }),
-        ),
-      }),
+      schema: refusedOriginsSchema,
     },
     problems: ['not_found'],
     handle: listRefusedOrigins,

@@ -7,33 +7,6 @@
 
 import type { FieldProblem } from '../../core/field-problem.ts';
 import type { Problem } from '../../problem.ts';
-import type { AuditedKey, KeyDocument } from '../documents.ts';
-
-/** What of a key decides about pages. `null`: a backend key without rules of its own. */
-export type AccessDocument = KeyDocument['access'];
-
-/** An entry of a key's own route list. */
-export type RuleDocument = NonNullable<NonNullable<AccessDocument>['rules']>[number];
-
-/** An origin that a key refused lately. */
-export interface RefusedOriginDocument {
-  readonly origin: string;
-  readonly code: string;
-  readonly lastAt: string;
-  readonly count: number;
-}
-
-/** A line of the audit; `null` where the key did not exist yet, or not any more. */
-export interface AuditDocument {
-  readonly at: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly keyId: string;
-  readonly before: AuditedKey | null;
-  readonly after: AuditedKey | null;
-  /** Where a token of the key was found in public. */
-  readonly leakUrl: string | null;
-}
 
 /** An answer of the API: its document and ETag, or the problem. */
 export type ApiAnswer<Document> =

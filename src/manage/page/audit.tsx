@@ -2,14 +2,17 @@
  * Who changed what, and when.
  */
 
-import type { AuditedKey } from '../documents.ts';
+import type { AuditDocument } from '../audit.ts';
+import type { KeyDocument } from '../documents.ts';
 import type { View } from './access/guards.tsx';
 import type { Visitor } from './access/visitor.ts';
-import type { AuditDocument } from './api-client.ts';
 import { changesBetween } from './keys/editable.ts';
 import { Layout } from './parts/layout.tsx';
 import { pageResponse } from './parts/respond.ts';
 import { accessOf, Time } from './parts/words.tsx';
+
+/** A change, as the API answers it. */
+type AuditEntry = AuditDocument['entries'][number];
 
 const actions: Readonly<Record<string, string>> = {
   create: 'Created',
@@ -27,7 +30,7 @@ export const showAudit: View = async ({ visitor, api }, context) => {
   const { management } = context.env;
   const query = new URL(context.req.url).searchParams;
   const keyId = query.get('keyId') || null;
-  const audit = await api<{ entries: readonly AuditDocument[]; nextCursor: string | null }>({
+  const audit = await api<AuditDocument>({
     path: '/audit',
     query: { keyId, cursor: query.get('cursor'), limit: String(LINES_PER_PAGE) },
   });
@@ -50,7 +53,7 @@ export const showAudit: View = async ({ visitor, api }, context) => {
 /** What the page shows. */
 interface AuditPageProps {
   readonly visitor: Visitor;
-  readonly entries: readonly AuditDocument[];
+  readonly entries: readonly AuditEntry[];
   /** Those of their keys that have a page. */
   readonly livingKeys: ReadonlySet<string>;
   readonly nextCursor: string | null;
@@ -140,7 +143,7 @@ function EntryTable({ entries, livingKeys, keyId, nowMs }: AuditPageProps) {
 }
 
 function KeyOf(props: {
-  readonly entry: AuditDocument;
+  readonly entry: AuditEntry;
   readonly isGone: boolean;
   /** Whether the lines of this key alone are shown. */
   readonly isAlone: boolean;
@@ -161,7 +164,7 @@ function KeyOf(props: {
   );
 }
 
-function Changes({ action, before, after, leakUrl }: AuditDocument) {
+function Changes({ action, before, after, leakUrl }: AuditEntry) {
   // As text: the page was written by whoever published the token, and nobody needs to be led there.
   if (leakUrl !== null) return <>Token found at {leakUrl}</>;
   if (after === null || action === 'leak') return <span class="quiet">–</span>;
@@ -184,7 +187,7 @@ function Changes({ action, before, after, leakUrl }: AuditDocument) {
 }
 
 /** "CORS access: restricted, from https://app.example.com". */
-function sayAccess(key: AuditedKey): string {
+function sayAccess(key: Pick<KeyDocument, 'access'>): string {
   const origins = key.access?.cors?.allowedOrigins;
   return `CORS access: ${accessOf(key)}${origins ? `, from ${origins.join(', ')}` : ''}`;
 }

@@ -3,7 +3,7 @@
  */
 
 import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
-import type { RefusedOriginDocument } from '../api-client.ts';
+import type { RefusedOriginsDocument } from '../../usage.ts';
 import { textOf } from '../parts/form-data.ts';
 import { count, Time } from '../parts/words.tsx';
 import { readEditable } from './editable.ts';
@@ -27,7 +27,7 @@ export const allowOrigin: KeyAction = async (visit, form, context) => {
 /** The origins that a key refused, each with a form that allows it. */
 export function RefusedOrigins(props: {
   readonly subject: Subject;
-  readonly refusedOrigins: readonly RefusedOriginDocument[];
+  readonly refusedOrigins: RefusedOriginsDocument['origins'];
   readonly nowMs: number;
 }) {
   const { subject, refusedOrigins, nowMs } = props;

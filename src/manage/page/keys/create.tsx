@@ -5,6 +5,7 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { operatorBounds } from '../../../core/key/key-access.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { KeyWithToken } from '../../documents.ts';
 import { readNewKey } from '../../new-key.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
@@ -30,7 +31,7 @@ import {
   type SortedProblems,
   sortProblems,
 } from './fields.tsx';
-import { type KeyWithToken, tokenResponse } from './token-panel.tsx';
+import { tokenResponse } from './token-panel.tsx';
 
 /** A form for a new key: what is in its fields, and what was wrong with it. */
 export interface KeyFormState {

@@ -6,7 +6,6 @@
  */
 
 import type { KeyDocument } from '../../documents.ts';
-import type { AccessDocument } from '../api-client.ts';
 import { linesOf, textOf } from '../parts/form-data.ts';
 import type { Editable } from './editable.ts';
 import { toLocalTime, toTime, withoutZeroSeconds } from './local-time.ts';
@@ -24,7 +23,7 @@ export interface KeyValues {
 /** The body of a PATCH: only what changed. */
 export interface KeyPatch {
   readonly name?: string;
-  readonly access?: AccessDocument | null;
+  readonly access?: KeyDocument['access'];
   readonly expiresAt?: string | null;
   readonly enabled?: boolean;
   readonly suspended?: boolean;

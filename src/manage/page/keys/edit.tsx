@@ -5,7 +5,7 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { ruleText } from '../../../core/key/key.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
-import type { RuleDocument } from '../api-client.ts';
+import type { AccessDocument } from '../../access-document.ts';
 import { textOf } from '../parts/form-data.ts';
 import { type KeyValues, mergeValues, readKeyValues, toPatch } from './edit-values.ts';
 import { readEditable } from './editable.ts';
@@ -35,6 +35,9 @@ export const edit: KeyAction = async (visit, form, context) => {
     editValues: (key) => (refused.outdated ? mergeValues(values, was, key) : values),
   };
 };
+
+/** Rules of a key's own. */
+type Rules = NonNullable<NonNullable<AccessDocument>['rules']>;
 
 /** The form that edits a key. */
 export function EditForm(props: {
@@ -69,7 +72,7 @@ export function EditForm(props: {
 function EditFields(props: {
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
-  readonly rules: readonly RuleDocument[] | null;
+  readonly rules: Rules | null;
   readonly restrictedRoutes: RouteList;
 }) {
   const { values } = props;
@@ -96,7 +99,7 @@ function EditFields(props: {
           )}
         </>
       )}
-      {props.rules !== null && <Rules rules={props.rules} />}
+      {props.rules !== null && <RuleList rules={props.rules} />}
       <ExpiryField
         id="edit-expires-at"
         label="Expires"
@@ -108,7 +111,7 @@ function EditFields(props: {
   );
 }
 
-function Rules({ rules }: { rules: readonly RuleDocument[] }) {
+function RuleList({ rules }: { rules: Rules }) {
   return (
     <div class="field">
       <span class="label">Access rules</span>

@@ -6,6 +6,7 @@ import type { RouteList } from '../../../core/routes/route-table.ts';
 import { DAY_MS, dayOf } from '../../../usage/batch.ts';
 import type { KeyDocument } from '../../documents.ts';
 import { SEARCH_MAX_LENGTH } from '../../limits.ts';
+import type { KeyListDocument } from '../../list-keys.ts';
 import type { View } from '../access/guards.tsx';
 import type { Visitor } from '../access/visitor.ts';
 import { iconUrl } from '../parts/assets.ts';
@@ -33,7 +34,7 @@ export const showList: View = async ({ visitor, api }, context) => {
   const query = new URL(context.req.url).searchParams;
   const search = query.get('q')?.trim() || null;
   const cursor = query.get('cursor') || null;
-  const list = await api<{ keys: readonly KeyDocument[]; nextCursor: string | null }>({
+  const list = await api<KeyListDocument>({
     path: '/keys',
     query: { search, cursor, limit: String(KEYS_PER_PAGE) },
   });

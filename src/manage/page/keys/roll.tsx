@@ -2,12 +2,12 @@
  * Rolling a key: a new token, and how long the present one remains valid.
  */
 
-import type { KeyDocument } from '../../documents.ts';
+import type { KeyDocument, KeyWithToken } from '../../documents.ts';
 import { textOf } from '../parts/form-data.ts';
 import { ExactTime } from '../parts/words.tsx';
 import { apiPathOf, type KeyAction, refusedBy } from './key-action.tsx';
 import { ActionForm, type Subject } from './subject.tsx';
-import { type KeyWithToken, tokenResponse } from './token-panel.tsx';
+import { tokenResponse } from './token-panel.tsx';
 
 const graceChoices = [
   [0, 'Stop the present token at once'],

@@ -5,14 +5,15 @@
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
+import type { RefusedOriginsDocument, UsageDocument } from '../../usage.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
-import type { ApiProblem, RefusedOriginDocument } from '../api-client.ts';
+import type { ApiProblem } from '../api-client.ts';
 import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
-import { type DailyUsage, UsageChart } from '../parts/usage-chart.tsx';
+import { UsageChart } from '../parts/usage-chart.tsx';
 import { Access, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
 import { EditForm } from './edit.tsx';
@@ -31,8 +32,8 @@ interface KeyPageState extends NoticeState {
   readonly key: KeyDocument;
   readonly etag: string;
   readonly values: KeyValues;
-  readonly usage: readonly DailyUsage[];
-  readonly refusedOrigins: readonly RefusedOriginDocument[];
+  readonly usage: UsageDocument['usage'];
+  readonly refusedOrigins: RefusedOriginsDocument['origins'];
   readonly explain: ExplainState;
   /** What was typed to confirm that the key is deleted, and is not its name. */
   readonly confirmation?: string | undefined;
@@ -93,11 +94,11 @@ async function loadKey(
   const path = apiPathOf(context);
   const [key, usage, refused, explanation] = await Promise.all([
     api<KeyDocument>({ path }),
-    api<{ usage: readonly DailyUsage[] }>({
+    api<UsageDocument>({
       path: `${path}/usage`,
       query: { days: String(KEY_CHART_DAYS) },
     }),
-    api<{ origins: readonly RefusedOriginDocument[] }>({ path: `${path}/refused-origins` }),
+    api<RefusedOriginsDocument>({ path: `${path}/refused-origins` }),
     explain(api, context.req.param('id') ?? '', context),
   ]);
   if (!key.ok) return key;

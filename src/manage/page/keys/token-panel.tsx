@@ -4,15 +4,12 @@
 
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
-import type { KeyDocument } from '../../documents.ts';
+import type { KeyWithToken } from '../../documents.ts';
 import { pathOf } from '../../endpoint-list.tsx';
 import type { Visit } from '../access/visitor.ts';
 import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
-
-/** A key with the token that was made for it. */
-export type KeyWithToken = KeyDocument & { readonly token: string };
 
 /** The page with a token, after which it is nowhere any more. */
 export function tokenResponse(

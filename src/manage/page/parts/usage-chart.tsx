@@ -4,16 +4,12 @@
  * Drawn on the server as SVG with attributes alone, since the CSP forbids inline styles.
  */
 
+import { DAY_MS, dayOf } from '../../../usage/batch.ts';
+import type { UsageDocument } from '../../usage.ts';
 import { count, countOf } from './words.tsx';
 
 /** Requests of one key on one day with one outcome, as the API counts them. */
-export interface DailyUsage {
-  /** YYYY-MM-DD in UTC. */
-  readonly day: string;
-  /** `allowed`, `denied:<code>` or `upstream_error:<code>`. */
-  readonly outcome: string;
-  readonly requests: number;
-}
+export type DailyUsage = UsageDocument['usage'][number];
 
 /** What a bar is made of, from the bottom up. */
 const parts = [
@@ -28,8 +24,6 @@ type Bar = { readonly day: string } & Readonly<Record<Part, number>>;
 /** The chart's own units. It is stretched to what room there is. */
 const CHART_WIDTH = 600;
 const CHART_HEIGHT = 200;
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** All requests that were counted. */
 export function totalOf(usage: readonly DailyUsage[]): number {
@@ -197,8 +191,7 @@ function Stack(props: { bar: Bar; x: number; width: number; bottom: number; scal
 function barsOf(usage: readonly DailyUsage[], days: number, nowMs: number): readonly Bar[] {
   const byDay = new Map<string, Record<Part, number>>();
   for (let ago = days - 1; ago >= 0; ago -= 1) {
-    const day = new Date(nowMs - ago * DAY_MS).toISOString().slice(0, 10);
-    byDay.set(day, { allowed: 0, denied: 0, failed: 0 });
+    byDay.set(dayOf(nowMs - ago * DAY_MS), { allowed: 0, denied: 0, failed: 0 });
   }
   for (const { day, outcome, requests } of usage) {
     const bar = byDay.get(day);
