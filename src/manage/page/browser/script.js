@@ -124,12 +124,33 @@ function leaveOutHidden(reveals) {
  * server at once. The area stays in the form and holds what is sent.
  */
 function editOrigins(area) {
-  const field = area.closest('.field');
-  const label = field.querySelector('label');
-  const form = area.form;
-  let origins = area.value.split('\n').filter((line) => line.trim() !== '');
-  let checks = 0;
+  const origins = area.value.split('\n').filter((line) => line.trim() !== '');
+  const editor = { area, origins, checks: 0, ...insertEditor(area) };
+  const { input, add } = editor;
+  add.addEventListener('click', () => addTyped(editor));
+  input.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return;
+    event.preventDefault();
+    addTyped(editor);
+  });
+  input.addEventListener('input', () => showProblem(editor, null));
+  // What was typed and not added is meant as well; the server checks it with the others.
+  area.form.addEventListener('formdata', ({ formData }) => {
+    if (area.disabled) return;
+    const typed = input.value.trim();
+    formData.set(area.name, [...editor.origins, ...(typed === '' ? [] : [typed])].join('\n'));
+  });
+  showOrigins(editor);
+  if (origins.length > 0) {
+    checkOrigin(editor, '').then((checked) => {
+      if (checked !== null) showOrigins(editor, checked.warnings);
+    });
+  }
+}
 
+/** Puts the controls of the list in place of the text area, with the label and hints of the area. */
+function insertEditor(area) {
+  const field = area.closest('.field');
   const input = make('input', {
     id: `${area.id}-new`,
     type: 'text',
@@ -158,116 +179,108 @@ function editOrigins(area) {
   adder.append(input, add);
   area.hidden = true;
   area.after(adder, problem, list, status);
-  label.htmlFor = input.id;
+  field.querySelector('label').htmlFor = input.id;
   field.querySelector('[data-plain]')?.remove();
+  return { input, add, problem, list, status };
+}
 
-  add.addEventListener('click', addTyped);
-  input.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter') return;
-    event.preventDefault();
-    addTyped();
-  });
-  input.addEventListener('input', () => showProblem(null));
-  // What was typed and not added is meant as well; the server checks it with the others.
-  form.addEventListener('formdata', ({ formData }) => {
-    if (area.disabled) return;
-    const typed = input.value.trim();
-    formData.set(area.name, [...origins, ...(typed === '' ? [] : [typed])].join('\n'));
-  });
-  show();
-  if (origins.length > 0) check('').then(({ warnings }) => show(warnings));
-
-  async function addTyped() {
-    const typed = input.value.trim();
-    if (typed === '') {
-      showProblem('Type an origin first, such as https://app.example.com.');
-      return;
-    }
-    const checked = await check(typed);
-    if (checked === null) return;
-    if (checked.problem !== null) {
-      showProblem(`${checked.problem.reason}. ${checked.problem.fix}.`);
-      return;
-    }
-    status.textContent = origins.includes(checked.pattern)
-      ? `${checked.pattern} is on the list already.`
-      : `Added ${checked.pattern}.`;
-    if (!origins.includes(checked.pattern)) origins = [...origins, checked.pattern];
-    input.value = '';
-    showProblem(null);
-    show(checked.warnings);
-    input.focus();
+async function addTyped(editor) {
+  const { input, status } = editor;
+  const typed = input.value.trim();
+  if (typed === '') {
+    showProblem(editor, 'Type an origin first, such as https://app.example.com.');
+    return;
   }
-
-  async function remove(origin) {
-    const place = origins.indexOf(origin);
-    origins = origins.filter((other) => other !== origin);
-    status.textContent = `Removed ${origin}.`;
-    show();
-    (list.querySelectorAll('button')[Math.min(place, origins.length - 1)] ?? input).focus();
-    const checked = await check('');
-    if (checked !== null) show(checked.warnings, true);
+  const checked = await checkOrigin(editor, typed);
+  if (checked === null) return;
+  if (checked.problem !== null) {
+    showProblem(editor, `${checked.problem.reason}. ${checked.problem.fix}.`);
+    return;
   }
+  status.textContent = editor.origins.includes(checked.pattern)
+    ? `${checked.pattern} is on the list already.`
+    : `Added ${checked.pattern}.`;
+  if (!editor.origins.includes(checked.pattern))
+    editor.origins = [...editor.origins, checked.pattern];
+  input.value = '';
+  showProblem(editor, null);
+  showOrigins(editor, checked.warnings);
+  input.focus();
+}
 
-  /** Asks about one more origin beside those of the list; `null` when a later question overtook it. */
-  async function check(typed) {
-    checks += 1;
-    const mine = checks;
-    const body = new FormData();
-    body.set('form_token', form.elements.form_token.value);
-    body.set('origin', typed);
-    body.set('others', origins.join('\n'));
-    try {
-      const response = await fetch('/_edge/origins', { method: 'POST', body });
-      if (!response.ok) throw new Error(`answered ${response.status}`);
-      const checked = await response.json();
-      return mine === checks ? checked : null;
-    } catch {
-      const problem = {
-        reason: 'Cannot check the origin at the moment',
-        fix: 'Check your connection, and that you are still signed in',
-      };
-      return { pattern: null, problem, warnings: [] };
-    }
-  }
+async function removeOrigin(editor, origin) {
+  const place = editor.origins.indexOf(origin);
+  editor.origins = editor.origins.filter((other) => other !== origin);
+  editor.status.textContent = `Removed ${origin}.`;
+  showOrigins(editor);
+  const buttons = editor.list.querySelectorAll('button');
+  (buttons[Math.min(place, editor.origins.length - 1)] ?? editor.input).focus();
+  const checked = await checkOrigin(editor, '');
+  if (checked !== null) showOrigins(editor, checked.warnings, true);
+}
 
-  function show(warnings = [], keepsFocus = false) {
-    const focused = keepsFocus
-      ? [...list.querySelectorAll('button')].indexOf(document.activeElement)
-      : -1;
-    list.replaceChildren(
-      ...origins.map((origin) => {
-        const item = make('li', {});
-        const button = make('button', {
-          type: 'button',
-          className: 'plain',
-          textContent: 'Remove',
-        });
-        button.setAttribute('aria-label', `Remove ${origin}`);
-        button.addEventListener('click', () => remove(origin));
-        item.append(make('code', { textContent: origin }), button);
-        for (const { pattern, warning } of warnings) {
-          if (pattern === origin) {
-            item.append(make('p', { className: 'warning', textContent: `${warning}.` }));
-          }
-        }
-        return item;
-      }),
-    );
-    if (focused >= 0) list.querySelectorAll('button')[focused]?.focus();
-    area.value = origins.join('\n');
+/** Asks about one more origin beside those of the list; `null` when a later question overtook it. */
+async function checkOrigin(editor, typed) {
+  editor.checks += 1;
+  const mine = editor.checks;
+  const body = new FormData();
+  body.set('form_token', editor.area.form.elements.form_token.value);
+  body.set('origin', typed);
+  body.set('others', editor.origins.join('\n'));
+  try {
+    const response = await fetch('/_edge/origins', { method: 'POST', body });
+    if (!response.ok) throw new Error(`answered ${response.status}`);
+    const checked = await response.json();
+    return mine === editor.checks ? checked : null;
+  } catch {
+    const problem = {
+      reason: 'Cannot check the origin at the moment',
+      fix: 'Check your connection, and that you are still signed in',
+    };
+    return { pattern: null, problem, warnings: [] };
   }
+}
 
-  function showProblem(text) {
-    problem.hidden = text === null;
-    problem.textContent = text ?? '';
-    if (text === null) {
-      input.removeAttribute('aria-invalid');
-      return;
-    }
-    input.setAttribute('aria-invalid', 'true');
-    input.focus();
+/** Shows the list with these warnings, and keeps the focus on the button that has it if asked to. */
+function showOrigins(editor, warnings = [], keepsFocus = false) {
+  const { area, list, origins } = editor;
+  const focused = keepsFocus
+    ? [...list.querySelectorAll('button')].indexOf(document.activeElement)
+    : -1;
+  list.replaceChildren(
+    ...origins.map((origin) =>
+      originItem(
+        origin,
+        warnings.filter(({ pattern }) => pattern === origin),
+        () => removeOrigin(editor, origin),
+      ),
+    ),
+  );
+  if (focused >= 0) list.querySelectorAll('button')[focused]?.focus();
+  area.value = origins.join('\n');
+}
+
+function originItem(origin, warnings, remove) {
+  const item = make('li', {});
+  const button = make('button', { type: 'button', className: 'plain', textContent: 'Remove' });
+  button.setAttribute('aria-label', `Remove ${origin}`);
+  button.addEventListener('click', remove);
+  item.append(make('code', { textContent: origin }), button);
+  for (const { warning } of warnings) {
+    item.append(make('p', { className: 'warning', textContent: `${warning}.` }));
   }
+  return item;
+}
+
+function showProblem({ input, problem }, text) {
+  problem.hidden = text === null;
+  problem.textContent = text ?? '';
+  if (text === null) {
+    input.removeAttribute('aria-invalid');
+    return;
+  }
+  input.setAttribute('aria-invalid', 'true');
+  input.focus();
 }
 
 function make(name, properties) {
