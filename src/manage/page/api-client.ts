@@ -1,8 +1,8 @@
 /**
  * The management API as the page calls it: in this isolate, in the visitor's name.
  *
- * The page decides nothing about keys itself. What it may show and change, how fields are checked and
- * what is written into the audit is the API's answer to the same request that a program would make.
+ * The page decides nothing about keys itself. The API decides what may be shown and changed, checks
+ * the fields and writes the audit, as it does for the same request of a program.
  */
 
 import type { FieldProblem } from '../../core/field-problem.ts';
@@ -13,7 +13,7 @@ export type ApiAnswer<Document> =
   | { readonly ok: true; readonly document: Document; readonly etag: string | null }
   | { readonly ok: false; readonly problem: ApiProblem };
 
-/** A problem's body; `problems` where fields are at fault. */
+/** A problem's body; `problems` if fields are at fault. */
 export type ApiProblem = Pick<Problem, 'code' | 'status' | 'title' | 'detail'> & {
   readonly problems?: readonly FieldProblem[];
 };
@@ -31,7 +31,7 @@ export interface ApiCall {
 /** Calls the API. Rejects when the API throws, as it does when D1 is out of reach. */
 export type ApiClient = <Document>(call: ApiCall) => Promise<ApiAnswer<Document>>;
 
-/** A client that calls with these headers, which say who asks. */
+/** A client that calls with these headers, which identify the caller. */
 export function createApiClient(options: {
   readonly handle: (request: Request) => Promise<Response>;
   readonly origin: string;
@@ -56,7 +56,7 @@ export function createApiClient(options: {
     );
     const text = await response.text();
     const document: unknown = text === '' ? null : JSON.parse(text);
-    // What the API answers with a good status is what it documents, and otherwise a problem.
+    // With a good status the API answers the document that it describes, and otherwise a problem.
     return response.ok
       ? { ok: true, document: document as Document, etag: response.headers.get('ETag') }
       : { ok: false, problem: document as ApiProblem };

@@ -1,5 +1,5 @@
 /**
- * Who changed what, and when.
+ * The audit: every change to a key, with its author and time.
  */
 
 import type { AuditDocument } from '../audit.ts';
@@ -50,20 +50,20 @@ export const showAudit: View = async ({ visitor, api }, context) => {
   );
 };
 
-/** What the page shows. */
+/** The properties of the page. */
 interface AuditPageProps {
   readonly visitor: Visitor;
   readonly entries: readonly AuditEntry[];
-  /** Those of their keys that have a page. */
+  /** The keys among them that still have a page. */
   readonly livingKeys: ReadonlySet<string>;
   readonly nextCursor: string | null;
   readonly keyId: string | null;
-  /** Why there is nothing to see; `null`: there is nothing in the way. */
+  /** The reason why the API listed nothing; `null`: it listed the changes. */
   readonly failure: string | null;
   readonly nowMs: number;
 }
 
-/** The page of what was changed, by whom and when. */
+/** The page of changes. */
 function AuditPage(props: AuditPageProps) {
   const { entries, keyId } = props;
   return (
@@ -71,7 +71,7 @@ function AuditPage(props: AuditPageProps) {
       <div class="head">
         <div>
           <h1>Audit</h1>
-          <p>Every change to a key, newest first. Secrets are in none of it.</p>
+          <p>Every change to a key, newest first. The audit holds no secrets.</p>
         </div>
         {keyId !== null && (
           <a class="button" href="/_edge/audit">
@@ -84,7 +84,7 @@ function AuditPage(props: AuditPageProps) {
           {props.failure}.
         </p>
       ) : entries.length === 0 ? (
-        <p class="panel padded quiet">There is nothing here.</p>
+        <p class="panel padded quiet">There are no changes to show.</p>
       ) : (
         <div class="panel">
           <EntryTable {...props} />
@@ -145,13 +145,13 @@ function EntryTable({ entries, livingKeys, keyId, nowMs }: AuditPageProps) {
 function KeyOf(props: {
   readonly entry: AuditEntry;
   readonly isGone: boolean;
-  /** Whether the lines of this key alone are shown. */
+  /** True if the page shows this key alone. */
   readonly isAlone: boolean;
 }) {
   const { keyId, before, after } = props.entry;
   const name = after?.name ?? before?.name ?? keyId;
   if (!props.isGone) return <a href={`/_edge/keys/${keyId}`}>{name}</a>;
-  // A deleted key has no page any more, but its lines can still be read together.
+  // A deleted key has no page, but its changes can still be read together.
   return (
     <span>
       {props.isAlone ? (
@@ -165,7 +165,7 @@ function KeyOf(props: {
 }
 
 function Changes({ action, before, after, leakUrl }: AuditEntry) {
-  // As text: the page was written by whoever published the token, and nobody needs to be led there.
+  // As text and not as a link: the person who published the token wrote that page.
   if (leakUrl !== null) return <>Token found at {leakUrl}</>;
   if (after === null || action === 'leak') return <span class="quiet">–</span>;
   if (before === null) return <span class="quiet">{sayAccess(after)}</span>;

@@ -1,5 +1,5 @@
 /**
- * What the page is made of.
+ * The parts of the page.
  */
 
 import type { Context } from 'hono';
@@ -8,18 +8,18 @@ import type { Management } from '../operation.ts';
 import type { EndedSessions } from './access/ended-sessions.ts';
 import type { SignInLimiter } from './access/sign-in-limit.ts';
 
-/** The parts of the page beside management itself. One isolate has one. */
+/** The parts of the page beside management itself, one set per isolate. */
 export interface DashboardParts {
   readonly endedSessions: EndedSessions;
   readonly signInLimiter: SignInLimiter;
-  /** Usage of several keys from a day on, YYYY-MM-DD, by key, for the list. */
+  /** The usage of several keys since a day, YYYY-MM-DD, by key, for the list. */
   readonly usageOfKeys: (
     keyIds: readonly string[],
     sinceDay: string,
   ) => Promise<ReadonlyMap<string, readonly DailyUsage[]>>;
 }
 
-/** What the page is made of, with the parts of one request. */
+/** The parts of the page, with those of one request. */
 export interface Dashboard extends DashboardParts {
   readonly management: Management;
   /** Handles a request to the management API, in this isolate. */

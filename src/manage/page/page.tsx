@@ -4,9 +4,9 @@
  *
  *     who is it? -> made by a page of ours? -> view or action
  *
- * This file is the list of its addresses. Each handler is in the file of what it does, and `guards.tsx`
- * lets people in. It is loaded with the first request for a page, so that the gateway does not pay for
- * it, and builds its router then, once per isolate.
+ * This file is the list of its addresses. Each handler is in the file of its action, and `guards.tsx`
+ * decides who gets in. The file is loaded with the first request for a page, so that the gateway does
+ * not pay for it. The router is built then, once per isolate.
  */
 
 import type { HonoBase } from 'hono/hono-base';
@@ -52,7 +52,7 @@ const routes: readonly Route[] = [
   ['POST', '/_edge/keys/:id/delete', action(onKey(remove))],
 ];
 
-/** For the operator. Without an admin token there is nothing to sign in with. */
+/** The addresses for the operator. Without an admin token there is no sign-in. */
 const signInRoutes: readonly Route[] = [
   ['GET', '/_edge/sign-in', showSignIn],
   ['POST', '/_edge/sign-in', signIn],
@@ -62,8 +62,8 @@ const operatorPage = createPage([...signInRoutes, ...routes]);
 const peoplePage = createPage(routes);
 
 /**
- * Answers a request for a page; `null` where there is none of that address, or management is off. What fails inside is
- * logged here and answered as a page, because the person in front of it cannot read JSON.
+ * Answers a request for a page; `null` if there is no page at that address, or management is off. A
+ * failure is logged here and answered as a page, because people do not read JSON.
  */
 export async function servePage(dashboard: Dashboard, request: Request): Promise<Response | null> {
   const { adminToken } = dashboard.management;

@@ -1,5 +1,5 @@
 /**
- * Requests that another site makes in the visitor's name (CSRF), told from the visitor's own.
+ * Tells requests that another site makes in the visitor's name (CSRF) from the visitor's own.
  *
  * Three walls, each of which would do: the session's cookie is `SameSite=Strict`; the browser says who
  * made the request; and each form holds a token that another site cannot know.
@@ -13,9 +13,9 @@ export const FORM_TOKEN_HEADER = 'X-Edge-Form-Token';
 const encoder = new TextEncoder();
 
 /**
- * Whether the browser says that a page of ours made this request. A request that says nothing is not
- * ours: every browser of the last years sends `Sec-Fetch-Site` to https and to this machine, and the
- * others send `Origin` with a POST. https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+ * Returns whether the browser says that a page of ours made this request. A request that says nothing
+ * is not ours: every recent browser sends `Sec-Fetch-Site` to https and to this machine, and older ones
+ * send `Origin` with a POST. https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
 export function isFromOwnPage({ headers, url }: Request): boolean {
   // Our pages send forms by navigation and by `fetch`, never from a frame or an embedded object.
@@ -39,8 +39,8 @@ export function isWindowNavigation({ headers }: Request): boolean {
 }
 
 /**
- * The token of the forms that are shown under these credentials: a secret that the visitor's browser
- * alone holds, such as the id in its session. The token does not give the secret away.
+ * Derives the token of a visitor's forms from a secret that only the visitor's browser holds, such as
+ * the id in its session. The token does not reveal the secret.
  */
 export async function formTokenFor(secret: string): Promise<string> {
   const key = await crypto.subtle.importKey(

@@ -1,7 +1,7 @@
 /**
- * Sessions that somebody signed out of, in D1, until their cookies have expired by themselves.
+ * Sessions that their holder has signed out of, kept in D1 until their cookies have expired.
  *
- * A session's cookie proves itself. That somebody has signed out is the one thing it cannot say.
+ * A session's cookie is proof of itself. Only a sign-out is not visible in it.
  */
 
 import { TRIMS_PER_RUN } from '../../../keys/limits.ts';
@@ -15,7 +15,7 @@ export interface EndedSessions {
 
 const sql = {
   end: `INSERT OR IGNORE INTO ended_sessions (id, until_ms) VALUES (?1, ?2)`,
-  // What has expired is refused by its cookie, so nothing piles up here.
+  // An expired cookie is refused anyway, so rows do not pile up here.
   forget: `
     DELETE FROM ended_sessions WHERE id IN (
       SELECT id FROM ended_sessions WHERE until_ms < ?1 LIMIT ?2)`,
@@ -24,7 +24,7 @@ const sql = {
 
 /** The ended sessions in this D1. Ids are kept as they are: without a signature they open nothing. */
 export function createEndedSessions(db: D1Database, now: () => number): EndedSessions {
-  // A replica might not have heard of it yet.
+  // A replica may lag behind.
   const primary = () => db.withSession('first-primary');
   return {
     async end(sessionId, untilMs) {

@@ -1,5 +1,6 @@
 /**
- * Who gets in: views are for those who are signed in, and actions only for forms that we showed them.
+ * The guards of the page. A view needs a signed-in visitor; an action needs a form that we showed to
+ * that visitor.
  */
 
 import type { Handler } from 'hono';
@@ -14,9 +15,9 @@ import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation 
 import { createSessions, type Sessions } from './session.ts';
 import { identify, type Person, type Visit } from './visitor.ts';
 
-/** Answers somebody who is signed in. */
+/** Answers a visitor who is signed in. */
 export type View = (visit: Visit, context: PageContext) => Promise<Response> | Response;
-/** Does what a form of somebody who is signed in asks for. */
+/** Does what a form of a signed-in visitor asks for. */
 export type Action = (
   visit: Visit,
   form: FormData,
@@ -29,7 +30,7 @@ export type PageHandler = Handler<{ Bindings: Dashboard }>;
 /** Far above a form with the most origins that a key may have. */
 const FORM_MAX_BYTES = 256 * 1024;
 
-/** A handler that shows a view to those who are signed in. */
+/** A handler that shows a view to visitors who are signed in. */
 export function view(show: View): PageHandler {
   return async (context) => {
     const request = context.req.raw;
@@ -46,18 +47,20 @@ export function view(show: View): PageHandler {
   };
 }
 
-/** A handler that does what a form asks for, if we showed the form to whoever sends it. */
+/** A handler that does what a form asks for, if we showed the form to the visitor who sends it. */
 export function action(act: Action): PageHandler {
   return async (context) => {
     const request = context.req.raw;
-    // Before anything else is looked at: what another site sends gets no further.
+    // First of all: a request from another site gets no further.
     if (!isFromOwnPage(request)) return refuseForgery(context);
     const visit = await visitOf(context);
     if (typeof visit === 'string') return context.redirect('/_edge/sign-in?ended', 303);
     const form = await readForm(request);
     if (form === null) {
       return pageResponse(
-        <NoticePage title="Form not understood">It is too large, or no form.</NoticePage>,
+        <NoticePage title="Form not understood">
+          The request is too large, or it is not a form.
+        </NoticePage>,
         413,
       );
     }
@@ -68,7 +71,7 @@ export function action(act: Action): PageHandler {
   };
 }
 
-/** The form in a request's body; `null` when it is too large, or none. */
+/** The form in a request's body; `null` if it is too large or not a form. */
 export async function readForm(request: Request): Promise<FormData | null> {
   const bytes = await readBytes(request, FORM_MAX_BYTES);
   if (bytes === null) return null;
@@ -144,12 +147,12 @@ function refuseView(context: PageContext, outcome: 'ended' | 'unknown'): Respons
       403,
     );
   }
-  // A strict cookie stays at home when a link of another site leads here. Once we have answered, the
-  // next request is our own, and brings it.
+  // The browser does not send a strict cookie when a link of another site leads here. The next request
+  // comes from our own page, and has the cookie.
   if (outcome === 'unknown' && context.req.header('Sec-Fetch-Site') === 'cross-site') {
     return pageResponse(
       <NoticePage title="One moment" refreshTo={destinationOf(context)}>
-        You are being taken to the page.
+        The page opens in a moment.
       </NoticePage>,
     );
   }

@@ -1,5 +1,5 @@
 /**
- * The headers of every page: what it may load, who may frame it, that nobody keeps it.
+ * The headers of every page: they say what it may load, and forbid to frame or to store it.
  *
  * HSTS is the operator's: it concerns the whole host, not this path.
  */
@@ -26,7 +26,7 @@ const securityHeaders = {
   'Cache-Control': 'no-store',
 } as const;
 
-/** Sets what every answer of the page carries, redirects and refusals included. */
+/** Sets the headers that every response of the page carries, redirects and refusals included. */
 export function setSecurityHeaders(headers: Headers): void {
   for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
 }

@@ -1,10 +1,10 @@
 /**
- * The session of somebody who signed in to the page with the admin token.
+ * The session of a visitor who signed in to the page with the admin token.
  *
  * A session is a signed cookie and nothing else: a JWT under a key that is derived from the admin
- * token, so that a rotated token ends every session. It ends when it was idle for half an hour, and
- * after twelve hours in any case. Signing out also has to stop copies of the cookie, which a signature
- * alone cannot: the page asks `isEnded` about the id of every session.
+ * token, so that a rotated token ends every session. A session ends after half an hour without a
+ * request, and after twelve hours in any case. Signing out must also end copies of the cookie, which a
+ * signature alone cannot do: the page asks `isEnded` about the id of every session.
  *
  * Cookies: https://www.rfc-editor.org/rfc/rfc6265
  */
@@ -26,7 +26,7 @@ export interface Session {
 export interface SessionReading {
   /** Those that may still be used, each once, in the order of their cookies. */
   readonly open: readonly Session[];
-  /** Whether one of the cookies was a session that is over. */
+  /** True if one of the cookies was a session that has ended. */
   readonly hasEnded: boolean;
 }
 
@@ -35,16 +35,16 @@ export interface Sessions {
   open(): Promise<string>;
   /**
    * Reads every cookie of the name: another host of the site can plant one more, and must not lock the
-   * operator out by it. Never rejects: a cookie that is not ours counts as none.
+   * operator out by it. Never rejects: a cookie that is not ours is skipped.
    */
   read(cookieHeader: string | null): Promise<SessionReading>;
   /** A cookie with a later end; `null` while the present one is young enough. */
   continue(session: Session): Promise<string | null>;
-  /** The value that takes the cookie away. */
+  /** The value that removes the cookie. */
   readonly cleared: string;
 }
 
-/** How long a session may be idle, and how long it may last at all. */
+/** The longest time without a request, and the longest time in all. */
 export const SESSION_IDLE_SECONDS = 30 * 60;
 export const SESSION_MAX_SECONDS = 12 * 60 * 60;
 /** A cookie is renewed when it is older than this, so not with every click. */
@@ -71,7 +71,7 @@ const localCookie: Cookie = {
 
 const AUDIENCE = 'edge-authorizer page';
 
-/** Sessions under this admin token, for a page that is asked for under `url`. */
+/** Sessions under this admin token, for a page at this `url`. */
 export function createSessions(options: {
   readonly adminToken: string;
   readonly url: string;
@@ -125,7 +125,7 @@ export function createSessions(options: {
   };
 }
 
-/** Reads a session's token. `ended`: it was one; `null`: it is none of ours. */
+/** Reads a session's token. `ended`: the session is over; `null`: the token is not ours. */
 async function readToken(
   token: string,
   key: Uint8Array,
@@ -142,7 +142,7 @@ async function readToken(
     if (jti === undefined || iat === undefined || typeof startedAtSeconds !== 'number') return null;
     return { id: jti, startedAtMs: startedAtSeconds * 1000, seenAtMs: iat * 1000 };
   } catch (error) {
-    // A signature that does not fit is what a rotated admin token leaves behind: it was a session.
+    // After a rotation of the admin token, the signatures of earlier sessions do not fit.
     const wasOurs =
       error instanceof errors.JWTExpired || error instanceof errors.JWSSignatureVerificationFailed;
     if (wasOurs) return 'ended';
@@ -151,12 +151,12 @@ async function readToken(
   }
 }
 
-/** When no cookie of this session can be valid any more, in milliseconds. */
+/** The time, in milliseconds, after which no cookie of this session is valid. */
 export function endOfSessionMs(session: Session): number {
   return session.startedAtMs + SESSION_MAX_SECONDS * 1000;
 }
 
-/** HKDF: the cookie's key says nothing of the admin token. */
+/** Derives the cookie's key by HKDF, so that the key does not reveal the admin token. */
 async function deriveKey(adminToken: string): Promise<Uint8Array> {
   const encoder = new TextEncoder();
   const secret = await crypto.subtle.importKey('raw', encoder.encode(adminToken), 'HKDF', false, [

@@ -1,8 +1,8 @@
 /**
- * How often one client address may try to sign in.
+ * The limit on attempts to sign in from one client address.
  *
- * Cloudflare's rate-limit binding counts per data centre. Where it is not bound, each isolate counts
- * for itself, which only slows a guesser down: the length of the admin token is what stops one.
+ * Cloudflare's rate-limit binding counts per data centre. Without it, each isolate counts for itself.
+ * That only slows guessing down: the length of the admin token is what prevents it.
  */
 
 /** The part of Cloudflare's rate-limit binding that is used. */
@@ -12,7 +12,7 @@ export interface SignInLimiter {
 
 /** Attempts that one address has in a minute; wrangler.toml sets the binding to the same. */
 export const SIGN_IN_ATTEMPTS_PER_MINUTE = 10;
-/** What a refused client is told to wait. */
+/** The time that a refused client is asked to wait. */
 export const SIGN_IN_RETRY_SECONDS = 60;
 
 const ADDRESSES_IN_MEMORY = 10_000;
@@ -36,8 +36,8 @@ export function createIsolateLimiter(now: () => number): SignInLimiter {
 }
 
 /**
- * Whom attempts are counted against: the address that Cloudflare saw, which a client cannot choose.
- * An IPv6 client has a whole /64 to itself, so that is what counts.
+ * The address that attempts are counted against: the one that Cloudflare saw, which a client cannot
+ * choose. An IPv6 client has a whole /64 to itself, so all of it counts as one address.
  */
 export function addressOf(request: Request): string {
   const address = request.headers.get('cf-connecting-ip') ?? 'unknown';

@@ -36,7 +36,7 @@ export async function signIn(context: PageContext): Promise<Response> {
   const request = context.req.raw;
   if (!isFromOwnPage(request)) return refuseForgery(context);
   const address = addressOf(request);
-  // Counted before the token is looked at, so that a refused guess says nothing about it.
+  // Counted before the token is compared, so that a refusal reveals nothing about the token.
   if (!(await signInLimiter.limit({ key: address })).success) {
     log({ event: 'sign_in_limited', requestId, address });
     const failure = 'Too many attempts to sign in. Wait a minute and try again.';
@@ -64,12 +64,12 @@ export async function signIn(context: PageContext): Promise<Response> {
   );
 }
 
-/** Asks for the admin token. `to` is where to go afterwards: a path below `/_edge/`. */
+/** Asks for the admin token. `to` is the destination afterwards: a path below `/_edge/`. */
 function SignInPage(props: {
   readonly to: string;
-  /** What happened before. */
+  /** The reason why the visitor is here again. */
   readonly notice?: string | null;
-  /** Why an attempt failed. */
+  /** The reason why an attempt failed. */
   readonly failure?: string;
 }) {
   const { failure, notice = null } = props;
@@ -88,7 +88,7 @@ function SignInPage(props: {
             {failure}
           </p>
         )}
-        {/* Shown by the script: what the browser does with the session's cookie is not told to us. */}
+        {/* Shown by the script, because the server cannot see how the browser treats the cookie. */}
         <p class="notice bad" role="alert" data-plain-http hidden>
           This page was opened over plain http, where browsers keep no session. Open it over https,
           or on this machine as localhost.
@@ -98,7 +98,7 @@ function SignInPage(props: {
           cookies for this host, or try a private window.
         </p>
         <input type="hidden" name="to" value={props.to} />
-        {/* For password managers, which file the token under a name. */}
+        {/* For password managers, which store the token under a name. */}
         <input type="text" name="username" value="operator" autocomplete="username" hidden />
         <div class="field">
           <label for="token">Admin token</label>
@@ -125,8 +125,8 @@ function SignInPage(props: {
 }
 
 /**
- * Where to go after signing in. Only a path of the page itself is taken from the request, so that
- * nobody is led elsewhere by a link to the sign-in page.
+ * Returns the destination after signing in. The request can name only a path of the page itself, so
+ * that a link to the sign-in page cannot lead to another site.
  */
 function safeDestination(path: string | null): string {
   return path !== null &&

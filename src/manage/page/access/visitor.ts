@@ -1,5 +1,5 @@
 /**
- * Who is looking at the page: the operator, by a session, or a person whom Cloudflare Access sent.
+ * The visitor of the page: the operator, by a session, or a person who signed in at Cloudflare Access.
  *
  * The page has no rights of its own. A visit carries an API client that asks in the visitor's name,
  * with the same credentials that a program would send.
@@ -11,15 +11,15 @@ import { formTokenFor } from './csrf.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import type { Session, Sessions } from './session.ts';
 
-/** Somebody who is signed in. */
+/** A person who is signed in. */
 export interface Visitor {
-  /** How the page addresses them. */
+  /** The name that the page shows for them. */
   readonly name: string;
-  /** The owner whose keys they are limited to; `null`: they see all. */
+  /** The owner whose keys they are limited to; `null`: they see all keys. */
   readonly owner: string | null;
   /** The token of their forms. */
   readonly formToken: string;
-  /** Where they sign out, when that is not at the page; `null`: the page's own session. */
+  /** The address at which they sign out; `null`: the page's own form. */
   readonly signsOutAt: string | null;
 }
 
@@ -27,34 +27,34 @@ export interface Visitor {
 export interface Visit {
   readonly visitor: Visitor;
   readonly api: ApiClient;
-  /** `null`: a person whom Cloudflare Access sent. */
+  /** `null`: a person who signed in at Cloudflare Access. */
   readonly session: Session | null;
-  /** A `Set-Cookie` value that continues the session; `null`: nothing to say. */
+  /** A `Set-Cookie` value that continues the session; `null`: the cookie is recent enough. */
   readonly cookie: string | null;
 }
 
-/** A person, as the API knows them by their JWT. */
+/** A person, as their JWT describes them to the API. */
 export interface Person {
   readonly name: string;
   /** `null`: every owner's keys. */
   readonly owner: string | null;
 }
 
-/** What it takes to tell who is looking. */
+/** The parts that identify a visitor. */
 export interface IdentifyOptions {
-  /** `null`: nobody can sign in with it. */
+  /** `null`: there is no sign-in with it. */
   readonly adminToken: string | null;
   readonly sessions: Sessions | null;
   readonly endedSessions: EndedSessions;
   /** Handles a request to the management API. */
   readonly handleApi: (request: Request) => Promise<Response>;
-  /** Whom a JWT of Cloudflare Access names; `null`: nobody, or it is not valid. */
+  /** The person that a JWT of Cloudflare Access names; `null`: it is not valid. */
   readonly identifyPerson: (assertion: string) => Promise<Person | null>;
 }
 
 /**
- * Tells who made a request. `ended`: somebody whose session is over; `unknown`: anybody. A session
- * comes before Cloudflare Access: who signs in as the operator wants to be the operator.
+ * Tells who made a request. `ended`: a visitor whose session is over; `unknown`: anybody. A session
+ * takes precedence over Cloudflare Access: a person who signs in as the operator acts as the operator.
  */
 export async function identify(
   options: IdentifyOptions,

@@ -1,12 +1,12 @@
 /**
- * What the page does beyond links and forms. Everything works without it, only plainer: the dialog is
- * a page of its own then, and origins are lines in a text area.
+ * Conveniences beyond links and forms. The page works without this script, only more plainly: the
+ * dialog is then a page of its own, and origins are lines in a text area.
  */
 
 for (const link of document.querySelectorAll('a[data-dialog]')) {
   const dialog = document.getElementById(link.dataset.dialog);
   link.addEventListener('click', (event) => {
-    // A click that asks for a new tab gets the page.
+    // A click that asks for a new tab opens the page in it.
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     dialog.showModal();
@@ -17,8 +17,8 @@ enhance(document);
 explainSignIn(document.querySelector('form[action="/_edge/sign-in"]'));
 
 /**
- * Says why signing in leads back to the form, where the server cannot know: a browser that keeps no
- * cookie looks to it like somebody who has not signed in yet.
+ * Explains why signing in leads back to the form, if the server cannot know the reason: a browser that
+ * keeps no cookie looks to the server like a visitor who has not signed in yet.
  */
 function explainSignIn(form) {
   const sentAt = Number(sessionStorage.getItem('sign-in-sent-at'));
@@ -26,7 +26,7 @@ function explainSignIn(form) {
   if (form === null) return;
   const isLocal = /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
   form.querySelector('[data-plain-http]').hidden = location.protocol !== 'http:' || isLocal;
-  // A refused token is said to be one, and a session that ended was there.
+  // Another message says so already if the token was wrong or the session has ended.
   const isExplained = form.querySelector('#sign-in-failure, [role=status]') !== null;
   const isFresh = Date.now() - sentAt < 60 * 1000;
   form.querySelector('[data-cookie-lost]').hidden = isExplained || !isFresh;
@@ -71,7 +71,7 @@ async function sendInPlace(event, form) {
     const content = document.getElementById(`${dialog.id}-content`);
     content.replaceWith(replacement);
     enhance(dialog);
-    // A token is shown once: Escape must not take it away.
+    // A token is shown once, so Escape must not close the dialog.
     if (replacement.hasAttribute('data-once')) {
       dialog.closedBy = 'none';
       dialog.addEventListener('cancel', (cancellation) => cancellation.preventDefault());
@@ -97,7 +97,7 @@ async function copy(button) {
   }
 }
 
-/** A choice that reveals the field for what is not in it. */
+/** Shows the further field of a choice while its last option is chosen. */
 function revealOther(select) {
   const other = document.getElementById(select.dataset.reveals);
   const follow = () => {
@@ -107,7 +107,7 @@ function revealOther(select) {
   follow();
 }
 
-/** What an unticked box hides is not sent: whoever unticks it again does not mean it any more. */
+/** Leaves out of the form what an unticked box hides: unticking the box withdraws it. */
 function leaveOutHidden(reveals) {
   const box = reveals.querySelector(':scope > .check > input');
   const follow = () => {
@@ -134,7 +134,7 @@ function editOrigins(area) {
     addTyped(editor);
   });
   input.addEventListener('input', () => showProblem(editor, null));
-  // What was typed and not added is meant as well; the server checks it with the others.
+  // Text that was typed and not added is sent too; the server checks it with the others.
   area.form.addEventListener('formdata', ({ formData }) => {
     if (area.disabled) return;
     const typed = input.value.trim();
@@ -219,7 +219,7 @@ async function removeOrigin(editor, origin) {
   if (checked !== null) showOrigins(editor, checked.warnings, true);
 }
 
-/** Asks about one more origin beside those of the list; `null` when a later question overtook it. */
+/** Asks the server about one more origin; `null` if a later question overtook this one. */
 async function checkOrigin(editor, typed) {
   editor.checks += 1;
   const mine = editor.checks;

@@ -1,6 +1,6 @@
 /**
- * Checking an origin while it is typed. The script asks for each, so that nobody has to send a form to
- * learn that it is none.
+ * Checking an origin for the script, which asks about each one that is added, so that mistakes show
+ * before the form is sent.
  */
 
 import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
@@ -8,7 +8,7 @@ import { originWarnings } from '../../../core/origins/warnings.ts';
 import type { Action } from '../access/guards.tsx';
 import { linesOf, textOf } from '../parts/form-data.ts';
 
-/** Answers with the origin as it would be stored, or its problem, and with warnings about all. */
+/** Answers with the origin in its stored form or its problem, and with warnings about all origins. */
 export const checkOrigin: Action = (_visit, form, context) => {
   const typed = textOf(form, 'origin');
   const result = typed === '' ? null : canonicalizeOriginPattern(typed);

@@ -1,8 +1,8 @@
 /**
- * The form for a new key as values, and as the document that it asks the API to make. Pure.
+ * The form for a new key: its values, and the document that is sent to the API. Pure.
  *
- * What cannot be a document's value is sent as it was typed, so that the API says what is wrong with
- * it. Checked here is only what no document can say.
+ * The API checks the document. A value that does not fit is sent as it was typed, so that the API
+ * explains the mistake. Only mistakes that no document can hold are checked here.
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
@@ -18,13 +18,13 @@ export interface CreateValues {
   /** One on each line. */
   readonly origins: string;
   readonly fullAccess: boolean;
-  /** One of `expiryChoices`. `at`: as `expiresAt` says. */
+  /** One of `expiryChoices`. `at`: the time is in `expiresAt`. */
   readonly expires: string;
   /** A date and time without a zone, meant in UTC. */
   readonly expiresAt: string;
 }
 
-/** What the form for a new key holds when it is opened. */
+/** The values of the form when it is opened. */
 export const emptyCreateValues: CreateValues = {
   name: '',
   owner: '',
@@ -35,14 +35,14 @@ export const emptyCreateValues: CreateValues = {
   expiresAt: '',
 };
 
-/** When a new key can expire, as the form offers it. A number is one of days. */
+/** The choices of an expiry. A number is a number of days. */
 export const expiryChoices = [
   ['never', 'Never'],
   ['7', 'In 7 days'],
   ['30', 'In 30 days'],
   ['90', 'In 90 days'],
   ['365', 'In a year'],
-  ['at', 'At a time of its own'],
+  ['at', 'At a specific time'],
 ] as const;
 
 /** Reads the form for a new key. */
@@ -59,9 +59,9 @@ export function readCreateValues(form: FormData): CreateValues {
 }
 
 /**
- * What is wrong with the form for a new key beyond its document: an expiry that nobody offered would
- * be none, and what stands behind an unticked box would be dropped, both without a word. `cors` is
- * the path of the box.
+ * Finds the mistakes that the document does not show. An expiry that is not among the choices would
+ * become "never", and fields behind an unticked box would be dropped, both silently. `cors` is the path
+ * of the box.
  */
 export function findMistakes(values: CreateValues): readonly FieldProblem[] {
   const problems: FieldProblem[] = [];
@@ -72,15 +72,15 @@ export function findMistakes(values: CreateValues): readonly FieldProblem[] {
       path: 'cors',
       value: null,
       reason: `${hasOrigins ? 'origins are listed' : 'full API access is ticked'}, but CORS access is not allowed`,
-      fix: 'Tick "Allow CORS access", or take away what is behind it',
+      fix: 'Tick "Allow CORS access", or remove what depends on it',
     });
   }
   if (!isOffered(expires)) {
     problems.push({
       path: 'expiresAt',
       value: expires,
-      reason: 'it is none of the choices',
-      fix: 'Choose one of the list',
+      reason: 'it is none of the choices', // cspell:disable-line
+      fix: 'Choose one from the list',
     });
   }
   if (expires === 'at' && expiresAt === '') {
@@ -88,13 +88,13 @@ export function findMistakes(values: CreateValues): readonly FieldProblem[] {
       path: 'expiresAt',
       value: null,
       reason: 'a date and a time must be filled in',
-      fix: 'Fill in both, or choose another end',
+      fix: 'Fill in both, or choose another expiry',
     });
   }
   return problems;
 }
 
-/** The body of the POST for a new key. What the unticked box hides is not sent. */
+/** The body of the POST for a new key, without the fields that the unticked box hides. */
 export function toNewKey(values: CreateValues, nowMs: number): Record<string, unknown> {
   const { owner } = values;
   return {
@@ -112,11 +112,11 @@ function expiryOf({ expires, expiresAt }: CreateValues, nowMs: number): string |
   if (!isOffered(expires)) return expires;
   const days = Number(expires);
   if (!(days > 0)) return null;
-  // At the end of a day, so that the same form sent twice asks for the same.
+  // At the end of a day, so that the same form, sent twice, asks for the same time.
   return new Date((Math.floor(nowMs / DAY_MS) + 1 + days) * DAY_MS).toISOString();
 }
 
-/** Whether the form offers this expiry. A form without the field asks for none. */
+/** Returns whether the form offers this expiry. A form without the field asks for no expiry. */
 function isOffered(expires: string): boolean {
   return expires === '' || expiryChoices.some(([value]) => value === expires);
 }

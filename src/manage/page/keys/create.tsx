@@ -33,13 +33,13 @@ import {
 } from './fields.tsx';
 import { tokenResponse } from './token-panel.tsx';
 
-/** A form for a new key: what is in its fields, and what was wrong with it. */
+/** A form for a new key: the values of its fields, and their problems. */
 export interface KeyFormState {
   readonly values: CreateValues;
   readonly problems: readonly FieldProblem[];
-  /** What went wrong beyond the fields; `null`: nothing. */
+  /** A problem that concerns no field; `null`: there is no such problem. */
   readonly failure: string | null;
-  /** The same for every sending of this form, so that it makes one key. */
+  /** Stays the same each time this form is sent, so that the form makes one key. */
   readonly idempotencyKey: string;
 }
 
@@ -62,7 +62,7 @@ export const create: Action = async (visit, form, context) => {
   const values = readCreateValues(form);
   const nowMs = context.env.management.now();
   const document = toNewKey(values, nowMs);
-  // A refused request may be sent again with other fields, and is then another request.
+  // After a refusal the form may be sent with other values, which is another request.
   const again = { values, failure: null, idempotencyKey: crypto.randomUUID() };
   const mistakes = findMistakes(values);
   if (mistakes.length > 0) {
@@ -93,7 +93,7 @@ export const create: Action = async (visit, form, context) => {
   });
 };
 
-/** Returns the problems that the API would report for a form with mistakes, in other places than theirs. */
+/** Returns the API's problems with a form that has mistakes, in other places than theirs. */
 function otherProblems(
   document: unknown,
   mistakes: readonly FieldProblem[],
@@ -147,7 +147,7 @@ export function CreateForm(props: {
           id="create-name"
           value={values.name}
           problems={problems.name}
-          help="Only used here, to tell keys apart. Say what it is for, so that it does not get reused across applications."
+          help="Only used here, to tell keys apart. Name its purpose, so that it does not get reused across applications."
           isFirst={state.problems.length === 0 || problems.name.length > 0}
         />
         {visitor.owner === null && <OwnerField values={values} problems={problems.owner} />}
@@ -165,7 +165,7 @@ function Failure({ state, problems }: { state: KeyFormState; problems: SortedPro
   return (
     <>
       <p class="notice bad" role="alert">
-        {state.failure ?? 'The key was not created. What to mend is said at each field.'}
+        {state.failure ?? 'The key was not created. Fix the errors shown below.'}
       </p>
       <OtherProblems problems={problems.others} />
     </>
@@ -266,7 +266,7 @@ function ExpiryFields(props: {
       <div id="create-expires-at-field">
         <ExpiryField
           id="create-expires-at"
-          label="Time of its own"
+          label="Expiry time"
           value={values.expiresAt}
           problems={isAt ? problems : []}
         />

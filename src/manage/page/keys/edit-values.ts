@@ -1,8 +1,8 @@
 /**
- * The form for a key that exists as values, and as the patch that it asks the API to apply. Pure.
+ * The form for a key that exists: its values, and the patch that is sent to the API. Pure.
  *
- * What cannot be a document's value is sent as it was typed, so that the API says what is wrong with
- * it.
+ * The API checks the patch. A value that does not fit is sent as it was typed, so that the API explains
+ * the mistake.
  */
 
 import type { KeyDocument } from '../../documents.ts';
@@ -20,7 +20,7 @@ export interface KeyValues {
   readonly expiresAt: string;
 }
 
-/** The body of a PATCH: only what changed. */
+/** The body of a PATCH, with the changed members alone. */
 export interface KeyPatch {
   readonly name?: string;
   readonly access?: KeyDocument['access'];
@@ -29,7 +29,7 @@ export interface KeyPatch {
   readonly suspended?: boolean;
 }
 
-/** Reads the form for a key that exists; `was` tells whether it has origins at all. */
+/** Reads the form for a key that exists; `was` says whether the key has origins at all. */
 export function readKeyValues(form: FormData, was: Editable): KeyValues {
   return {
     name: textOf(form, 'name'),
@@ -39,7 +39,7 @@ export function readKeyValues(form: FormData, was: Editable): KeyValues {
   };
 }
 
-/** What the fields show for a key. */
+/** The values that the fields show for a key. */
 export function toKeyValues({ name, access, expiresAt }: Editable): KeyValues {
   return {
     name,
@@ -49,7 +49,7 @@ export function toKeyValues({ name, access, expiresAt }: Editable): KeyValues {
   };
 }
 
-/** What the form changes: only the fields that differ from what it was shown with. */
+/** The changes of the form: the fields that differ from the values it was shown with. */
 export function toPatch(values: KeyValues, was: Editable): KeyPatch {
   const shown = toKeyValues(was);
   const cors = was.access?.cors;
@@ -70,8 +70,8 @@ export function toPatch(values: KeyValues, was: Editable): KeyPatch {
 }
 
 /**
- * The fields after somebody else's change: what the visitor changed stays as they typed it, and the
- * rest shows what the key says now, so that saving again does not take the other change back.
+ * The fields after another person's change. Fields that the visitor changed stay as they were typed. The
+ * others show the key as it is, so that saving again does not undo the other change.
  */
 export function mergeValues(values: KeyValues, was: Editable, now: KeyDocument): KeyValues {
   const patch = toPatch(values, was);

@@ -1,21 +1,21 @@
 /**
- * What of a key can be edited, as it travels in each form about the key, so that a later answer can
- * tell what somebody else has changed in the meantime. Pure.
+ * The editable part of a key. Each form about the key carries it, so that the answer can show what
+ * another person has changed in the meantime. Pure.
  */
 
 import type { KeyDocument } from '../../documents.ts';
 
-/** What of a key can be edited, as it was when the form was shown. Travels in the form. */
+/** The editable part of a key, as it was when the form was shown. */
 export type Editable = Pick<KeyDocument, 'name' | 'access' | 'expiresAt' | 'enabled'>;
 
-/** A field that somebody else has changed in the meantime. */
+/** A field that another person has changed in the meantime. */
 export interface Change {
   readonly field: string;
   readonly before: string;
   readonly now: string;
 }
 
-/** The key as it travels in its form. Text that is none of ours reads as `null`. */
+/** Reads the editable part in a form; `null` if the page did not write the text. */
 export function readEditable(text: string): Editable | null {
   try {
     const value = JSON.parse(text) as Partial<Editable> | null;
@@ -31,12 +31,12 @@ export function readEditable(text: string): Editable | null {
   }
 }
 
-/** The key's editable part as text, for its form. */
+/** Writes the editable part of a key for a form. */
 export function writeEditable({ name, access, expiresAt, enabled }: KeyDocument): string {
   return JSON.stringify({ name, access, expiresAt, enabled } satisfies Editable);
 }
 
-/** What differs between two states of a key, in words. */
+/** The differences between two states of a key, in words. */
 export function changesBetween(was: Editable, now: Editable): readonly Change[] {
   return describe(was).flatMap(([field, before], index) => {
     const [, after = ''] = describe(now)[index] ?? [];

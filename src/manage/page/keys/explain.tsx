@@ -7,7 +7,7 @@ import type { ApiClient, ApiProblem } from '../api-client.ts';
 import type { PageContext } from '../dashboard.ts';
 import { Field } from '../parts/field.tsx';
 
-/** What is asked about. */
+/** The request in question. */
 interface ExplainQuery {
   readonly method: string;
   readonly path: string;

@@ -1,9 +1,8 @@
 /**
  * The fields that the form for a new key and the form for one that exists have in common.
  *
- * The wording follows the pages that taught people what a key with CORS access is. What a field says
- * is checked by the API; problems come back with their place in the document and are shown at the
- * field they are about.
+ * The wording follows the pages from which people know keys with CORS access. The API checks the
+ * values. Its problems name their place in the document and are shown at the field they concern.
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
@@ -21,7 +20,7 @@ export function NameField(props: {
   readonly value: string;
   readonly problems: readonly FieldProblem[];
   readonly help?: string;
-  /** Whether the page opens with this field. Default: if it is wrong. */
+  /** True if the page opens with the focus on this field. Default: if the field has problems. */
   readonly isFirst?: boolean;
 }) {
   const { help, isFirst } = props;
@@ -92,7 +91,7 @@ export function OriginsField(props: {
   );
 }
 
-/** Whether a key may call every endpoint, with what that means. */
+/** The choice of full access, with its consequences. */
 export function FullAccessField(props: {
   readonly id: string;
   readonly isChecked: boolean;
@@ -120,15 +119,15 @@ export function FullAccessField(props: {
       </div>
       <div class="revealed notice warn" role="note">
         <p>
-          An API key with Full API access will be able to access and manage every information in
-          your account. That includes:
+          An API key with Full API access will be able to access and manage all information in your
+          account. That includes:
         </p>
         <ul>
           <li>all your contact info provided on registration</li>
           <li>changing your billing plan</li>
           <li>listing and deleting all the streams and assets stored in your account</li>
         </ul>
-        <p>Whoever reads the source of your page can do all of that, too.</p>
+        <p>Anybody who reads the source of your page can do all of that, too.</p>
       </div>
     </div>
   );
@@ -166,7 +165,7 @@ export function ExpiryField(props: {
   );
 }
 
-/** Problems of no field of the form. */
+/** The problems that belong to no field of the form. */
 export function OtherProblems({ problems }: { problems: readonly FieldProblem[] }) {
   if (problems.length === 0) return null;
   return (
@@ -180,13 +179,13 @@ export function OtherProblems({ problems }: { problems: readonly FieldProblem[] 
   );
 }
 
-/** Problems by the field of the form that they are about. */
+/** Problems by the field that shows them. */
 export type SortedProblems = Record<
   'name' | 'owner' | 'cors' | 'origins' | 'expiry' | 'others',
   readonly FieldProblem[]
 >;
 
-/** Sorts what the API found by the field that shows it. */
+/** Sorts the API's problems by the field that shows them. */
 export function sortProblems(problems: readonly FieldProblem[]): SortedProblems {
   const fieldOf = ({ path }: FieldProblem): keyof SortedProblems => {
     if (path === 'name' || path === 'owner' || path === 'cors') return path;

@@ -17,12 +17,12 @@ import { type Editable, readEditable } from './editable.ts';
 /** An action that was not carried out, as the key's page shows it. */
 export interface Refused {
   readonly status: number;
-  /** Why, unless fields are at fault. */
+  /** The reason, unless fields are at fault. */
   readonly failure?: string;
   readonly problems?: readonly FieldProblem[];
-  /** What was typed to confirm that the key is deleted, and is not its name. */
+  /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string;
-  /** The key as it was when the form was shown, where it has changed since. */
+  /** The key as it was when the form was shown, if it has changed since. */
   readonly outdated?: Editable;
   /** Values of the fields in place of those of the key. */
   readonly editValues?: (key: KeyDocument) => KeyValues;
@@ -37,7 +37,7 @@ export type KeyAction = (
 
 /** The message after an action, by its name in the address. */
 export const notices = {
-  saved: 'The changes are saved. They hold everywhere within seconds.',
+  saved: 'The changes are saved. They take effect everywhere within seconds.',
   unchanged: 'There was nothing to change.',
   enabled: 'The key is enabled.',
   disabled: 'The key is disabled. It stops working everywhere within seconds.',
@@ -66,7 +66,7 @@ export function changeKey(
   });
 }
 
-/** Says that the API refused an action, or that somebody else has changed the key since. */
+/** The refusal of the API. After a change by another person, the page shows that change. */
 export function refusedBy(problem: ApiProblem, form: FormData): Refused {
   const { status, problems = [], detail } = problem;
   const outdated = readEditable(textOf(form, 'was'));
@@ -74,7 +74,7 @@ export function refusedBy(problem: ApiProblem, form: FormData): Refused {
   return problems.length > 0 ? { status, problems } : { status, failure: `${detail}.` };
 }
 
-/** For a form whose hidden fields are not what we put into them. */
+/** Refuses a form whose hidden fields were altered. */
 export function refuseForm({ visitor }: Visit): Response {
   return pageResponse(
     <NoticePage title="Form not understood" visitor={visitor}>

@@ -16,7 +16,7 @@ import { type DailyUsage, Spark, totalOf } from '../parts/usage-chart.tsx';
 import { Access, count, countOf, State, Time } from '../parts/words.tsx';
 import { CreateForm, type KeyFormState, newFormState } from './create.tsx';
 
-/** What was asked of the list. */
+/** The part of the list that was asked for. */
 interface ListQuery {
   /** `null`: every name. */
   readonly search: string | null;
@@ -39,7 +39,7 @@ export const showList: View = async ({ visitor, api }, context) => {
     query: { search, cursor, limit: String(KEYS_PER_PAGE) },
   });
   const nowMs = management.now();
-  // What the API would not list is an empty page with its reason.
+  // A refusal of the API is shown on an empty page.
   const { keys, nextCursor } = list.ok ? list.document : { keys: [], nextCursor: null };
   const usage = await usageOfKeys(
     keys.map(({ id }) => id),
@@ -66,7 +66,7 @@ export const showList: View = async ({ visitor, api }, context) => {
   );
 };
 
-/** What the page shows. */
+/** The properties of the page. */
 interface ListPageProps {
   readonly visitor: Visitor;
   readonly query: ListQuery;
@@ -74,7 +74,7 @@ interface ListPageProps {
   readonly usage: ReadonlyMap<string, readonly DailyUsage[]>;
   readonly nextCursor: string | null;
   readonly notice: string | null;
-  /** Why there is no list; `null`: there is one. */
+  /** The reason why the API listed nothing; `null`: it listed keys. */
   readonly failure: string | null;
   readonly form: KeyFormState;
   readonly restrictedRoutes: RouteList;
@@ -134,7 +134,7 @@ function isFiltered({ search, cursor }: ListQuery): boolean {
   return search !== null || cursor !== null;
 }
 
-/** What a deployment without keys shows. */
+/** The list of a deployment without keys. */
 function Empty() {
   return (
     <section class="panel empty">
@@ -175,7 +175,7 @@ function Search({ query }: { query: ListQuery }) {
   );
 }
 
-/** The keys, or why there are none. */
+/** The keys, or the reason why the list is empty. */
 function Result(props: ListPageProps) {
   const { query, keys, failure } = props;
   if (failure !== null) {

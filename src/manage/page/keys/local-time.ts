@@ -1,8 +1,8 @@
 /**
- * Between the API's times and those of a date field, which have no zone and are meant in UTC. Pure.
+ * Converts between the API's times and those of a date field, which have no zone and are in UTC. Pure.
  */
 
-/** A field's date and time in UTC as the API writes times; what is no date stays as it is. */
+/** Converts a field's date and time to a time of the API. Text that is not a date stays as it is. */
 export function toTime(text: string): string | null {
   if (text === '') return null;
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text)
@@ -10,12 +10,12 @@ export function toTime(text: string): string | null {
     : text.replace(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)$/, '$1Z');
 }
 
-/** The other way round. Milliseconds are not shown: who does not touch the field keeps them. */
+/** Converts a time of the API to that of a field. Milliseconds are not shown, and stay as they are. */
 export function toLocalTime(time: string | null): string {
   return time === null ? '' : withoutZeroSeconds(new Date(time).toISOString().slice(0, 19));
 }
 
-/** Some browsers leave seconds out where they are zero, and some do not. */
+/** Removes zero seconds, which some browsers send and some do not. */
 export function withoutZeroSeconds(localTime: string): string {
   return localTime.replace(/^(.{16}):00(?:\.0+)?$/, '$1');
 }

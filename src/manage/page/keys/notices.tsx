@@ -1,22 +1,22 @@
 /**
- * The answers of a key's page to what was asked of it: what was done, or why nothing was.
+ * The messages above a key: an action that was carried out, or the reason why it was not.
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import type { Change } from './editable.ts';
 
-/** What a page of a key says above the key. All may be absent. */
+/** The messages above a key. Each may be absent. */
 export interface NoticeState {
-  /** What was done. */
+  /** The action that was carried out. */
   readonly notice?: string | undefined;
-  /** What was not done, and why. */
+  /** The reason why an action was not carried out. */
   readonly failure?: string | undefined;
   readonly problems?: readonly FieldProblem[] | undefined;
-  /** What somebody else changed while the form was open; absent: the form was up to date. */
+  /** Changes by another person while the form was open; absent: the form was up to date. */
   readonly changes?: readonly Change[] | undefined;
 }
 
-/** What was done, or why nothing was. */
+/** Shows the messages. */
 export function Notices({ state }: { state: NoticeState }) {
   const { notice, failure, problems = [], changes } = state;
   return (
@@ -30,6 +30,7 @@ export function Notices({ state }: { state: NoticeState }) {
         <div class="notice warn" role="alert">
           <p>
             <strong>
+              {/* cspell:disable-next-line */}
               Nothing was done: somebody else has changed this key since you opened it.
             </strong>{' '}
             Look at what is different now, and try again.
@@ -39,7 +40,7 @@ export function Notices({ state }: { state: NoticeState }) {
       )}
       {(failure !== undefined || problems.length > 0) && (
         <p class="notice bad" role="alert">
-          {failure ?? 'The changes were not saved. What to mend is said at each field.'}
+          {failure ?? 'The changes were not saved. Fix the errors shown below.'}
         </p>
       )}
     </>
@@ -47,7 +48,7 @@ export function Notices({ state }: { state: NoticeState }) {
 }
 
 function Changes({ changes }: { changes: readonly Change[] }) {
-  // The token was rolled, or something was changed and changed back.
+  // The token was rolled, or a change was undone.
   if (changes.length === 0) return <p>The settings are the same as before.</p>;
   return (
     <table>

@@ -15,7 +15,7 @@ export const remove: KeyAction = async (visit, form, context) => {
   const was = readEditable(textOf(form, 'was'));
   if (was === null) return refuseForm(visit);
   const confirmation = textOf(form, 'confirmation');
-  // What does not show cannot be typed, and what shows is all that people compare.
+  // Invisible characters cannot be typed, and people compare only the visible ones.
   if (shownName(confirmation) !== shownName(was.name)) return { status: 422, confirmation };
   const deleted = await visit.api<null>({
     method: 'DELETE',
@@ -28,7 +28,7 @@ export const remove: KeyAction = async (visit, form, context) => {
 /** The form that deletes a key. */
 export function RemovePanel(props: {
   readonly subject: Subject;
-  /** What was typed to confirm, and is not the name of the key. */
+  /** The text that was typed to confirm, and is not the name of the key. */
   readonly confirmation: string | undefined;
 }) {
   const { subject, confirmation } = props;
@@ -83,8 +83,8 @@ function confirmationProblems(
     {
       path: 'confirmation',
       value: confirmation,
-      reason: 'the key was not deleted, since this is not its name',
-      fix: `Type "${name}", exactly like that`,
+      reason: 'the key was not deleted, because this is not its name',
+      fix: `Type "${name}", exactly as shown`,
     },
   ];
 }

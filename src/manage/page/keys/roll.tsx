@@ -29,8 +29,8 @@ export const roll: KeyAction = async (visit, form, context) => {
   });
   if (!rolled.ok) return refusedBy(rolled.problem, form);
   const key = rolled.document;
-  // The latest to end is the one that was just replaced. An answer kept by an earlier version of the
-  // Worker, for a form that is sent again, has no such member.
+  // The token that ends last is the one that was just replaced. An answer that an earlier version of the
+  // Worker kept, for a form that is sent again, lacks the member.
   const [replaced] = key.retiringTokens ?? [];
   return tokenResponse(visit, form, context, {
     key,
@@ -43,7 +43,7 @@ export const roll: KeyAction = async (visit, form, context) => {
           'Every earlier one stops within seconds, everywhere.'
         ) : (
           <>
-            The one before can be used until{' '}
+            The previous one can be used until{' '}
             <ExactTime value={replaced.endsAt} nowMs={context.env.management.now()} />.
           </>
         )}
@@ -58,8 +58,8 @@ export function RollPanel({ subject, nowMs }: { subject: Subject; nowMs: number 
     <section class="panel padded stack" aria-labelledby="roll-heading">
       <h2 id="roll-heading">Roll the token</h2>
       <p class="quiet">
-        Makes a new token for this key. The present one can go on for a while, so that nothing
-        breaks while you replace it.
+        Makes a new token for this key. The present one can remain valid for a while, so that
+        nothing breaks while you replace it.
       </p>
       <Retiring tokens={subject.key.retiringTokens} nowMs={nowMs} />
       <ActionForm subject={subject} name="roll">
@@ -84,7 +84,7 @@ export function RollPanel({ subject, nowMs }: { subject: Subject; nowMs: number 
   );
 }
 
-/** Which old tokens still work, so that who looks after a leak knows whether the leaked one does. */
+/** Lists the earlier tokens that remain valid, so that a person who handles a leak knows about them. */
 function Retiring(props: {
   readonly tokens: KeyDocument['retiringTokens'];
   readonly nowMs: number;

@@ -27,7 +27,7 @@ import { RollPanel } from './roll.tsx';
 import { StateButtons } from './state.tsx';
 import type { Subject } from './subject.tsx';
 
-/** What the page shows of a key. */
+/** The contents of the page. */
 interface KeyPageState extends NoticeState {
   readonly key: KeyDocument;
   readonly etag: string;
@@ -35,21 +35,21 @@ interface KeyPageState extends NoticeState {
   readonly usage: UsageDocument['usage'];
   readonly refusedOrigins: RefusedOriginsDocument['origins'];
   readonly explain: ExplainState;
-  /** What was typed to confirm that the key is deleted, and is not its name. */
+  /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string | undefined;
 }
 
 /** The days that the usage chart shows. */
 const KEY_CHART_DAYS = 30;
 
-/** Shows the key, and says what was done to it. */
+/** Shows the key, with a message after an action. */
 export const showKey: View = (visit, context) => {
   const what = new URL(context.req.url).searchParams.get('done') ?? '';
   const notice = Object.hasOwn(notices, what) ? notices[what as keyof typeof notices] : undefined;
   return keyResponse(visit, context, { notice });
 };
 
-/** An action of the page that shows the key again when it was refused. */
+/** An action that shows the key again if it is refused. */
 export function onKey(act: KeyAction): Action {
   return async (visit, form, context) => {
     const outcome = await act(visit, form, context);
@@ -84,8 +84,8 @@ async function keyResponse(
 }
 
 /**
- * The key with its usage, the origins it refused, and the explanation that was asked for, all asked of
- * the API at once. A problem when there is no such key; what is missing beside it is left out.
+ * Reads the key with its usage, the origins it refused, and the explanation that was asked for. The API
+ * is asked for all of them at once. A problem if there is no such key; other failures are left out.
  */
 async function loadKey(
   { api }: Visit,

@@ -6,7 +6,7 @@ import type { KeyPatch } from './edit-values.ts';
 import { changeKey, done, type KeyAction, type notices, refusedBy } from './key-action.tsx';
 import { ActionForm, type Subject } from './subject.tsx';
 
-/** Each state is one member of the key. The API refuses the last two to everybody but the operator. */
+/** Actions that set one member of the key. The API allows the last two to the operator alone. */
 export const enable = switchTo({ enabled: true }, 'enabled');
 export const disable = switchTo({ enabled: false }, 'disabled');
 export const suspend = switchTo({ suspended: true }, 'suspended');

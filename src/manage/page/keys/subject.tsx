@@ -1,8 +1,8 @@
 /**
  * A key as a page shows it, and the forms that do something to it.
  *
- * Every form carries the ETag of the key as it was shown, so that nothing is done to a key that
- * somebody else has changed in the meantime.
+ * Every form carries the ETag of the key as it was shown, so that no action is carried out on a key that
+ * another person has changed in the meantime.
  */
 
 import type { Child } from 'hono/jsx';
@@ -33,7 +33,7 @@ export function ActionForm(props: {
   );
 }
 
-/** Against forgery, and against acting on a key that has changed. */
+/** The fields against forgery, and against actions on a key that has changed. */
 export function HiddenFields({ subject }: { subject: Subject }) {
   return (
     <>

@@ -1,5 +1,5 @@
 /**
- * A token, shown once: after a key was made, and after it was rolled.
+ * A token, shown once: after a key is made or rolled.
  */
 
 import type { Child } from 'hono/jsx';
@@ -11,7 +11,7 @@ import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
 
-/** The page with a token, after which it is nowhere any more. */
+/** The only page that shows the token. It is stored nowhere. */
 export function tokenResponse(
   { visitor }: Visit,
   form: FormData,
@@ -64,8 +64,8 @@ function TokenPanel(props: {
       </Heading>
       {props.children}
       <p class="notice warn">
-        Copy and secure the value now: it is shown this once, and nobody can look it up later. It is
-        the sole secret that requests need, so share and store it with caution.
+        Copy and secure the value now. It is shown this once and cannot be looked up later. It is
+        the only secret that requests need, so share and store it with caution.
       </p>
       <div class="field">
         <span class="label" id="token-label">

@@ -2,7 +2,7 @@
  * The page's style sheet, script and icon, served from the bundle.
  *
  * The hash of the content is in the address, so that browsers may keep a file for ever and still get
- * the next version's at once.
+ * the next version at once.
  */
 
 // For programs that take the edge as a library and do not list its declarations themselves.
@@ -42,15 +42,15 @@ export const assetPaths: readonly (readonly [asset: Asset, path: string])[] = Ob
 
 /** Answers a request for an asset under the name `file`. */
 export function assetResponse(found: Asset, file: string): Response {
-  // While a new version is rolled out, pages of the old one still ask for theirs. They get what there
-  // is, and must not keep it under that name.
+  // While a new version is rolled out, pages of the old one still ask for its files. They get the present
+  // file, and must not keep it under the old name.
   const isCurrent = found.url.endsWith(`/${file}`);
   return new Response(found.text, {
     headers: {
       'Content-Type': found.contentType,
       'Cache-Control': isCurrent ? 'public, max-age=31536000, immutable' : 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      // The icon, opened by itself, is a document that could run scripts.
+      // The icon, opened on its own, is a document that could run scripts.
       'Content-Security-Policy': "default-src 'none'",
       'Cross-Origin-Resource-Policy': 'same-origin',
     },

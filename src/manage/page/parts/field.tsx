@@ -1,11 +1,11 @@
 /**
- * A field of a form: its label, its control, what to know about it, and what is wrong with what was typed.
+ * A field of a form: its label, its control, its help and its problems.
  */
 
 import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../../core/field-problem.ts';
 
-/** A label, its control, what to know about it, and what is wrong with it. */
+/** A label and its control, with help and problems. */
 export function Field(props: {
   readonly id: string;
   readonly label: Child;
@@ -28,7 +28,7 @@ export function Field(props: {
       {props.children({
         id,
         ...(describedBy.length > 0 ? { 'aria-describedby': describedBy.join(' ') } : {}),
-        // On a page of its own by the attribute, in the dialog by the script: the first that is wrong.
+        // The first field with a problem gets the focus: by the attribute on a page, by the script in the dialog.
         ...(isWrong
           ? {
               'aria-invalid': 'true' as const,

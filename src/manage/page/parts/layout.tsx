@@ -7,7 +7,7 @@ import { FORM_TOKEN_FIELD } from '../access/csrf.ts';
 import type { Visitor } from '../access/visitor.ts';
 import { iconUrl, scriptUrl, styleUrl } from './assets.ts';
 
-/** A page for somebody who is signed in. */
+/** A page for a visitor who is signed in. */
 export function Layout(props: {
   readonly title: string;
   readonly section: 'keys' | 'audit' | null;
@@ -53,10 +53,10 @@ export function Layout(props: {
   );
 }
 
-/** A page for somebody who is not signed in. */
+/** A page for a visitor who is not signed in. */
 export function BareLayout(props: {
   readonly title: string;
-  /** Where the browser goes by itself. */
+  /** The address to which the browser moves on by itself. */
   readonly refreshTo?: string;
   readonly children: Child;
 }) {
@@ -79,7 +79,7 @@ export function Brand() {
   );
 }
 
-/** The proof that a form was shown by us. Belongs into every form that changes something. */
+/** The proof that we showed a form. Each form that changes something needs it. */
 export function FormToken({ visitor }: { visitor: Visitor }) {
   return <input type="hidden" name={FORM_TOKEN_FIELD} value={visitor.formToken} />;
 }

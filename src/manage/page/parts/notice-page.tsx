@@ -1,19 +1,19 @@
 /**
- * The pages for when something is in the way.
+ * A page with a message alone, such as a refusal or a failure.
  */
 
 import type { Child } from 'hono/jsx';
 import type { Visitor } from '../access/visitor.ts';
 import { BareLayout, Brand, Layout } from './layout.tsx';
 
-/** Tells what is in the way, and where to go from here. */
+/** Shows a message and a way forward. */
 export function NoticePage(props: {
   readonly title: string;
   readonly children: Child;
   readonly back?: { readonly href: string; readonly label: string };
-  /** Where the browser goes by itself. */
+  /** The address to which the browser moves on by itself. */
   readonly refreshTo?: string;
-  /** Somebody who is signed in, and gets the frame of every other page. */
+  /** A visitor who is signed in, and sees the frame of every other page. */
   readonly visitor?: Visitor;
 }) {
   const { title, back = { href: '/_edge/', label: 'Go to the API keys' }, refreshTo } = props;

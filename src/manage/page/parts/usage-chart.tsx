@@ -11,7 +11,7 @@ import { count, countOf } from './words.tsx';
 /** Requests of one key on one day with one outcome, as the API counts them. */
 export type DailyUsage = UsageDocument['usage'][number];
 
-/** What a bar is made of, from the bottom up. */
+/** The parts of a bar, from the bottom up. */
 const parts = [
   { name: 'allowed', label: 'Allowed' },
   { name: 'denied', label: 'Refused' },
@@ -21,7 +21,7 @@ const parts = [
 type Part = (typeof parts)[number]['name'];
 type Bar = { readonly day: string } & Readonly<Record<Part, number>>;
 
-/** The chart's own units. It is stretched to what room there is. */
+/** The chart's own units. The chart is stretched to the available width. */
 const CHART_WIDTH = 600;
 const CHART_HEIGHT = 200;
 
@@ -30,7 +30,7 @@ export function totalOf(usage: readonly DailyUsage[]): number {
   return usage.reduce((sum, { requests }) => sum + requests, 0);
 }
 
-/** A bar a day, without figures: those stand beside it. */
+/** A bar per day. The figures are beside it. */
 export function Spark(props: {
   readonly usage: readonly DailyUsage[];
   readonly days: number;
@@ -119,7 +119,7 @@ export function UsageChart(props: {
   );
 }
 
-/** Every figure: a row a day, a column an outcome. */
+/** All figures: a row per day, a column per outcome. */
 function UsageTable({ usage }: { usage: readonly DailyUsage[] }) {
   const outcomes = [...new Set(usage.map(({ outcome }) => outcome))].sort();
   const byDay = new Map<string, Map<string, number>>();
@@ -187,7 +187,7 @@ function Stack(props: { bar: Bar; x: number; width: number; bottom: number; scal
   );
 }
 
-/** A bar for each of the last days, today's last, those without requests too. */
+/** A bar for each of the last days, also those without requests. Today's is the last. */
 function barsOf(usage: readonly DailyUsage[], days: number, nowMs: number): readonly Bar[] {
   const byDay = new Map<string, Record<Part, number>>();
   for (let ago = days - 1; ago >= 0; ago -= 1) {

@@ -16,7 +16,7 @@ const units = [
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const counting = new Intl.NumberFormat('en');
 
-/** A time as one speaks of it ("3 days ago"); the exact one is in its title and for machines. */
+/** A relative time ("3 days ago"). The exact time is in its title and its attribute. */
 export function Time({ value, nowMs }: { value: string; nowMs: number }) {
   return (
     <time class="nowrap" datetime={value} title={inUtc(value)}>
@@ -25,7 +25,7 @@ export function Time({ value, nowMs }: { value: string; nowMs: number }) {
   );
 }
 
-/** A time on which something depends: "2030-01-31 12:00 UTC (in 3 days)". */
+/** An exact time, with the relative one: "2030-01-31 12:00 UTC (in 3 days)". */
 export function ExactTime({ value, nowMs }: { value: string; nowMs: number }) {
   return (
     <>
@@ -43,7 +43,7 @@ export function sayRelative(timeMs: number, nowMs: number): string {
   return seconds > 0 ? 'in a moment' : 'just now';
 }
 
-/** "2030-01-31 12:00 UTC", with seconds where there are any. */
+/** "2030-01-31 12:00 UTC", with seconds unless they are zero. */
 export function inUtc(time: string): string {
   return `${time.slice(0, 10)} ${time.slice(11, 19).replace(/:00$/, '')} UTC`;
 }
@@ -58,7 +58,7 @@ export function countOf(number: number, one: string, many = `${one}s`): string {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** A key's state. Nothing else stops a key that is listed. */
+/** The state of a key. Nothing else stops a key that is listed. */
 export function stateOf(
   key: Pick<KeyDocument, 'enabled' | 'expiresAt' | 'suspended'>,
   nowMs: number,
@@ -81,7 +81,7 @@ export function State({ document, nowMs }: { document: KeyDocument; nowMs: numbe
   return <span class={`badge state ${state}`}>{label}</span>;
 }
 
-/** How far a key reaches from pages: not at all, or as its access says. */
+/** The access that a key gives to pages. */
 export function accessOf({
   access,
 }: Pick<KeyDocument, 'access'>): 'none' | 'restricted' | 'full' | 'rules' {
