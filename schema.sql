@@ -206,7 +206,7 @@ CREATE TABLE IF NOT EXISTS usage_batches (
   received_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Origins that a key refused, the newest 20 of each key, for whoever looks for the reason of a CORS
+-- Origins that a key refused, the newest 20 of each key, for people who look for the reason of a CORS
 -- error. Written by the usage consumer; dropped by house-keeping after USAGE_RETENTION_DAYS.
 CREATE TABLE IF NOT EXISTS refused_origins (
   -- No reference: a refusal may be merged after its key is gone.
@@ -246,7 +246,7 @@ CREATE TABLE IF NOT EXISTS audit (
   -- Finds the request in the logs.
   request_id TEXT NOT NULL,
   -- Where a token of the key was found in public, as an http or https URL without the token. NULL: that
-  -- is not why the line is there, or nobody knows where.
+  -- is not why the line is there, or the place is unknown.
   leak_url TEXT
 ) STRICT;
 
@@ -282,7 +282,7 @@ CREATE INDEX IF NOT EXISTS owner_changes_by_age ON owner_changes (at_ms);
 -- batch of the change, so that a repeated request finds either the answer or an unchanged database.
 -- Dropped when they have expired, by management and by house-keeping.
 CREATE TABLE IF NOT EXISTS idempotency (
-  -- Who asked, as in audit.actor, and for whom, so that nobody gets another caller's answer.
+  -- Who asked, as in audit.actor, and for whom, so that no caller gets another one's answer.
   caller TEXT NOT NULL,
   -- SHA-256 of the Idempotency-Key in hexadecimal.
   key_hash TEXT NOT NULL,
@@ -299,7 +299,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
 
 CREATE INDEX IF NOT EXISTS idempotency_by_expiry ON idempotency (expires_at_ms);
 
--- Sessions of the page that somebody signed out of, until their cookies have expired by themselves.
+-- Sessions of the page that a person signed out of, until their cookies have expired by themselves.
 -- Written by the page; dropped by it and by house-keeping.
 CREATE TABLE IF NOT EXISTS ended_sessions (
   -- The id in the session's cookie. Without the signature it opens nothing.

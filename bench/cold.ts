@@ -1,5 +1,5 @@
 /**
- * What a cold isolate costs. Every sample is a new process, and so a new isolate: workerd starts,
+ * The cost of a cold isolate. Every sample is a new process, and so a new isolate: workerd starts,
  * evaluates the script, listens, and answers one request, which finds nothing in memory.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Where processes run: the server under test has the last core for itself, and load generator and
+ * Places processes on cores: the server under test has the last core for itself, and load generator and
  * upstream share the others, so that the server is the bottleneck and is not moved about. Without
  * `taskset`, or on one core, the kernel decides.
  */
@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 
-/** What to put before a command line. */
+/** The words to put before a command line. */
 export type Prefix = { command: string; arguments: string[] };
 
 const last = cpus().length - 1;

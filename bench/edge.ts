@@ -65,7 +65,7 @@ export async function prepareEdge(options: {
     worker: {
       ...workerOptions,
       ...(await bundledModules(options.bundleFolder)),
-      // Not workerOptions.bindings: those include the .dev.vars of whoever runs this.
+      // Not workerOptions.bindings: those include the .dev.vars of this machine.
       bindings: {
         ...vars,
         UPSTREAM_URL: options.upstreamUrl,

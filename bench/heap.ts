@@ -1,6 +1,6 @@
 /**
- * What the isolates of a workerd hold in V8's heap, through its inspector: the part of a process's
- * memory that is somebody's, and not the allocator's.
+ * Reads how much the isolates of a workerd hold in V8's heap, through its inspector: the part of a
+ * process's memory that is in use, and not the allocator's.
  *
  * Protocol: https://chromedevtools.github.io/devtools-protocol/v8/Runtime/#method-getHeapUsage
  */

@@ -17,7 +17,7 @@ export type LoadRequest = {
   status: number;
 };
 
-/** What one run of the load generator saw. */
+/** The result of one run of the load generator. */
 export type LoadResult = {
   requests: number;
   seconds: number;
@@ -27,7 +27,7 @@ export type LoadResult = {
   p99: number;
 };
 
-/** wrk's version; `null` when there is none. */
+/** wrk's version; `null` if wrk is not installed. */
 export function wrkVersion(): string | null {
   const { error, stdout } = spawnSync('wrk', ['-v'], { encoding: 'utf8' });
   return error ? null : (/wrk (\S+)/.exec(stdout)?.[1] ?? 'unknown');

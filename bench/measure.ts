@@ -12,7 +12,7 @@ export type Side = { name: string; server: Server; request: LoadRequest };
 /** One run of one side. */
 type Run = LoadResult & { cpuMicroseconds: number };
 
-/** What came of one side: the medians of its runs. */
+/** The result of one side: the medians of its runs. */
 export type Summary = {
   perSecond: number;
   p50: number;

@@ -7,7 +7,7 @@ import { createKeyDirectory, type KeyDirectory } from '../src/keys/lookup/direct
 import { RequestScope } from '../src/keys/lookup/request-scope.ts';
 import { LOG_START } from '../src/keys/types.ts';
 
-/** What is remembered, by name. */
+/** The keys that are remembered, by name. */
 const keyKinds: Readonly<Record<string, (number: number) => Partial<StoredKey>>> = {
   'backend key': () => ({ kind: 'backend' }),
   'key with 1 origin': (number) => ({ allowedOrigins: originsOf(number, 1) }),

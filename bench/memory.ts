@@ -1,5 +1,5 @@
 /**
- * What the directory's memory takes in workerd, beside what it estimates that it takes:
+ * Measures the directory's memory in workerd, beside the directory's own estimate:
  *
  *     node bench/memory.ts
  *

@@ -23,8 +23,8 @@ export const mainService = serviceOf(name);
 
 /**
  * Runs a Worker in Miniflare once, fills its storage, and returns how plain workerd serves it on.
- * `folder` takes the storage and must be kept while it is served. One at a time: Miniflare is told
- * by an environment variable to write its configuration down.
+ * `folder` takes the storage and must be kept while it is served. One at a time: an environment variable
+ * makes Miniflare write its configuration down.
  */
 export async function prepareWorker<Filled>(options: {
   folder: string;

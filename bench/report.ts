@@ -10,7 +10,7 @@ export type MeasuredRow = { row: Row; result: Comparison };
 /** Rows under one heading. */
 export type MeasuredGroup = { title: string; explanation: string; rows: MeasuredRow[] };
 
-/** What is measured about start and size. */
+/** The measurements of start and size. */
 export type ColdReport = {
   bundle: { raw: number; gzipped: number };
   startUpMs: number;
@@ -18,7 +18,7 @@ export type ColdReport = {
   passthrough: ColdTimes;
 };
 
-/** What the numbers depend on, one fact a line. */
+/** The facts that the numbers depend on, one per line. */
 export type Circumstances = Record<string, string>;
 
 /** The bounds of the bundle and of its start, from the issue that asked for them. */
@@ -94,7 +94,7 @@ export function coldLines({ bundle, startUpMs, edge, passthrough }: ColdReport):
   ];
 }
 
-/** Whether a row is as good as wanted. */
+/** Returns whether a row reaches its goal. */
 export function isReached({ row, result }: MeasuredRow): boolean {
   const { throughput, latency } = row.wanted;
   return (

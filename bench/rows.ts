@@ -1,6 +1,6 @@
 /**
- * What is measured: every row is a pair, the same request to two servers, and what the ratio between
- * them must reach.
+ * The measurements: every row is a pair, the same request to two servers, and the ratio that it must
+ * reach.
  */
 
 import type { LoadRequest } from './load.ts';
@@ -31,7 +31,7 @@ export type Row = {
   baseline: RowSide;
   contender: RowSide;
   connections: number;
-  /** Whether it is also measured where there is only a minute. */
+  /** `true` if it is also measured when there is only a minute. */
   isQuick: boolean;
   /** Contender to baseline: the least throughput, and the most median latency, that are wanted. */
   wanted: { throughput: number; latency?: number };
@@ -40,7 +40,7 @@ export type Row = {
 /** Rows under one heading. */
 export type RowGroup = { title: string; explanation: string; rows: Row[] };
 
-/** What requests need to know of the servers: the tokens that each of them accepts. */
+/** The tokens that each of the servers accepts. */
 export type Credentials = {
   edge: EdgeTokens;
   edgeFull: { rotating: readonly string[]; origins: readonly string[] };
@@ -87,7 +87,7 @@ export const listedOrigin = 'https://app.example.com';
 
 const path = '/api/stream/f5eese9wwl88k4g8';
 
-/** What Chromium sends with a `fetch` across origins, beside Origin and Authorization. */
+/** The headers that Chromium sends with a `fetch` across origins, beside Origin and Authorization. */
 const browserHeaders = {
   'sec-ch-ua-platform': '"Linux"',
   'User-Agent':

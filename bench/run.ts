@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: how close the edge comes to a Worker that does nothing, and how far it is ahead of
- * others. Prints a table and writes `bench/RESULTS.md`; takes about half an hour.
+ * `npm run bench`: compares the edge with a Worker that does nothing, and with other solutions. Prints a
+ * table and writes `bench/RESULTS.md`; takes about half an hour.
  *
  *     --quick          the most important rows, in less than a minute; writes nothing
  *     --only <text>    the rows whose title holds the text; writes nothing

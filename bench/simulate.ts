@@ -1,5 +1,5 @@
 /**
- * What finding keys costs at a given size, and how long a revoked key goes on:
+ * Simulates the cost of finding keys at a given size, and how long a revoked key remains valid:
  *
  *     npm run simulate
  *     npm run simulate -- --latency          how long requests wait, with the alternatives

@@ -17,12 +17,12 @@ export type LoadOptions = {
   /** A token of the edge's form that it did not make. */
   inventedToken: string;
   origin: string;
-  /** Whether the server decides anything, or forwards everything. */
+  /** `true` if the server decides; `false` if it forwards everything. */
   isEdge: boolean;
   durationMs: number;
 };
 
-/** What was sent and what came back unexpectedly. */
+/** The requests that were sent, and the unexpected responses. */
 export type LoadResult = {
   counts: Map<string, number>;
   surprises: string[];

@@ -2,14 +2,14 @@
  * Mixed load for a long time, under a limit on memory: `npm run soak`, or `npm run soak -- --minutes 2`.
  * First against the production bundle under `workerd serve`, with the simulators of D1, KV, the Queue
  * and the Cache API in a process of their own, then the same load against a Worker that only forwards,
- * so that growth of memory can be told to be ours, the simulators' or the runtime's. `--only edge` or
+ * so that growth of memory can be assigned to us, to the simulators or to the runtime. `--only edge` or
  * `--only control` leaves one out.
  *
  * The limit: V8 may give each isolate as much heap as Cloudflare does, and the run fails, and ends,
  * when the process of the Worker holds more than `--limit-mib` of memory. It fails, too, when an answer
  * is not the expected one, when the usage that is counted is less than what arrived at the upstream or
  * more than what was sent, or when what our isolate or its process holds after a collection of garbage
- * goes on growing after the warm-up.
+ * continues to grow after the warm-up.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -51,7 +51,7 @@ const NEW_SPACE_MIB = 1;
 const WARM_UP_SHARE = 0.3;
 const SAMPLE_MS = 1_000;
 const HEAP_SAMPLE_SHARE = 0.05;
-/** What memory may grow by from the first third to the last, and the noise on top: pieces of bodies. */
+/** The growth of memory that is allowed from the first third to the last, and noise: pieces of bodies. */
 const GROWTH_MAX = 1.1;
 const HEAP_NOISE_BYTES = 2 ** 20;
 const PROCESS_NOISE_BYTES = 4 * 2 ** 20;
@@ -79,7 +79,7 @@ type Look = { atMs: () => number; isOver: () => boolean };
 type ProcessMemory = {
   /** All that the process holds, every second, whatever garbage is in it. */
   resident: Sample[];
-  /** What is not of files, just after a collection of garbage in the busy isolates. */
+  /** Memory that is not of files, just after a collection of garbage in the busy isolates. */
   allocated: Sample[];
   /** The heap of the Worker, and of all isolates together, after the collection. */
   ours: Sample[];
@@ -93,7 +93,7 @@ type Outcome = {
   /** Requests that the upstream received. */
   arrived: number;
   worker: ProcessMemory;
-  /** `null` where there are none. */
+  /** `null` without stores of their own. */
   stores: ProcessMemory | null;
   /** `null` where nothing is counted. */
   counted: number | null;
@@ -219,7 +219,7 @@ async function serve(
   return { ...server, inspectorPort, busy };
 }
 
-/** Looks at a process until the load is over. `onResident` is told what it holds, every second. */
+/** Looks at a process until the load is over. `onResident` receives its size every second. */
 async function watch(
   server: Watched,
   { atMs, isOver }: Look,
@@ -289,7 +289,7 @@ function isGood({ load, arrived, worker, counted, isOverLimit }: Outcome): boole
   return load.surprises.length === 0 && isFlat && isCounted && !isOverLimit;
 }
 
-/** Whether memory does not go on growing. True where it cannot be read. */
+/** Returns whether memory has stopped growing. True if it cannot be read. */
 function hasStopped(samples: Sample[], noiseBytes: number): boolean {
   const { first, last } = thirdsOf(samples);
   return !(last > first * GROWTH_MAX + noiseBytes);

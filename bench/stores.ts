@@ -10,7 +10,7 @@
 import { freePort } from './processes.ts';
 import { servicesReachedFrom, type WorkerdConfig } from './workerd.ts';
 
-/** What each of the two processes runs. The stores have to be there first. */
+/** The configurations of the two processes. The stores have to start first. */
 export type SeparateStores = { worker: WorkerdConfig; stores: WorkerdConfig };
 
 type Service = WorkerdConfig['services'][number];
@@ -90,7 +90,7 @@ async function replaceDesignators<Value>(
   return Object.fromEntries(members) as Value;
 }
 
-/** Beside the stores: takes a batch from the Queue, and does with its messages as it is told. */
+/** Beside the stores: takes a batch from the Queue, and treats its messages as the consumer decides. */
 function carrierTo(workerService: string, address: string): Service[] {
   const source = `export default {
     async queue(batch, env) {

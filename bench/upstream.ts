@@ -13,7 +13,7 @@ import { plainWorker, serveWorkerd } from './workerd.ts';
 /** A running upstream. */
 export type Upstream = { url: string; version: string; dispose(): Promise<void> };
 
-/** What a call of an API answers: a small document, with the headers that such answers carry. */
+/** The answer of an API: a small document, with the headers that such answers carry. */
 const answer = {
   headers: {
     'Content-Type': 'application/json; charset=utf-8',

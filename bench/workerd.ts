@@ -4,7 +4,7 @@
  * request, which would hide what is measured here.)
  *
  * A Worker with bindings gets the very services that Miniflare would give it: Miniflare is started
- * once, filled, asked what it hands to workerd, and stopped; its storage goes on under our workerd.
+ * once, filled, asked what it hands to workerd, and stopped; our workerd then uses its storage.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -79,14 +79,14 @@ export function plainWorker(
   };
 }
 
-/** What Miniflare calls the service of a Worker. */
+/** The name that Miniflare gives the service of a Worker. */
 export function serviceOf(workerName: string): string {
   return `core:user:${workerName}`;
 }
 
 /**
- * What Miniflare would hand to workerd, without what stands around the Worker: sockets lead to it
- * alone, `fetch` goes to the network alone, and nothing is left that talks to Miniflare.
+ * Returns the configuration that Miniflare would hand to workerd, without the services around the Worker:
+ * sockets lead to the Worker alone, `fetch` goes to the network alone, and nothing talks to Miniflare.
  */
 export function withoutMiniflare(dump: WorkerdConfig, workerName: string): WorkerdConfig {
   const own = [
@@ -164,7 +164,7 @@ function socketTo(service: string): WorkerdConfig['sockets'][number] {
 
 const internet: Service = { name: 'internet', network: { allow: ['public', 'private'] } };
 
-// Miniflare's storage Workers report to it over this service; nobody listens any more.
+// Miniflare's storage Workers report to it over this service, which has no listener any more.
 const loopback = {
   modules: [
     {

@@ -46,8 +46,8 @@ async function main(): Promise<number> {
 /**
  * Returns a signal that aborts on Ctrl-C, on SIGTERM and when the terminal is closed.
  *
- * It goes on swallowing them afterwards: npm passes on a Ctrl-C that the terminal has already sent
- * us, and the second one must not cut the orderly end short. That end takes seconds at most.
+ * It still swallows them afterwards: npm passes on a Ctrl-C that the terminal has already sent us, and
+ * the second one must not cut the orderly end short. That end takes seconds at most.
  */
 function abortedByTheTerminal(): AbortSignal {
   const controller = new AbortController();

@@ -165,7 +165,7 @@ function membersOf(schema: Json, prefix: string): readonly string[] {
   });
 }
 
-/** The object that a member is, may be, or is a list of; `null` where there is none with members. */
+/** The object that a member is, may be, or is a list of; `null` without one that has members. */
 function innerObject(schema: Json): { readonly schema: Json; readonly suffix: string } | null {
   if (schema['properties'] !== undefined) return { schema, suffix: '.' };
   if (schema['items'] !== undefined) {
@@ -207,7 +207,7 @@ function typeText(schema: Json): string {
   return typeof type === 'string' ? type : 'any';
 }
 
-/** What a reference into the components leads to; anything else as it is. */
+/** Resolves a reference into the components; returns anything else as it is. */
 function resolve(document: ApiDocument, value: unknown): Json {
   const { $ref } = entries(value);
   if (typeof $ref !== 'string') return entries(value);
@@ -225,7 +225,7 @@ function list(value: unknown): readonly unknown[] {
   throw new Error(`Cannot describe the document: ${JSON.stringify(value)} is no list`);
 }
 
-/** Text that may stand in a cell of a table. */
+/** Escapes a text for a cell of a table. */
 function cell(value: unknown): string {
   return String(value ?? '')
     .replaceAll('|', '\\|')

@@ -2,8 +2,8 @@
  * `npm run deploy`: finds or creates D1, KV and the Queue by the names in wrangler.toml, applies
  * migrations, deploys, and reports. It can be repeated at any time, also after it failed half-way.
  *
- * wrangler does most of it. What it does not do is look for a KV namespace that an earlier attempt has
- * created, or stop when somebody declines the migrations.
+ * wrangler does most of it. It does not look for a KV namespace that an earlier attempt has created, and
+ * does not stop if the operator declines the migrations.
  */
 
 import { parseDeployArguments, USAGE } from './deploy/arguments.ts';

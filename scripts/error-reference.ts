@@ -49,7 +49,7 @@ const readers: Readonly<Record<GrantScope, string>> = {
 const noHeader = "No 'Access-Control-Allow-Origin' header is present on the requested resource.";
 const rejects = 'and `fetch` rejects with `TypeError: Failed to fetch`';
 
-/** What a page's developer sees, by who may read the refusal. */
+/** The message that a page's developer sees, by who may read the refusal. */
 function browserSays(code: RejectionCode): string {
   const { status, grantScope } = rejectionKinds[code];
   const reads = `\`Failed to load resource: the server responded with a status of ${status}\` in the console; the page reads status, code and detail`;

@@ -14,7 +14,7 @@ export const eventMarkers = {
 
 type Description = EventDescription<Readonly<Record<string, unknown>>>;
 
-/** Returns the document with the text between its markers made anew. Throws if a marker is missing. */
+/** Returns the document with new text between its markers. Throws if a marker is missing. */
 export function withEventReference(
   document: string,
   descriptions: Readonly<Record<string, Description>>,

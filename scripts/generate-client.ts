@@ -181,7 +181,7 @@ function parametersIn(document: ApiDocument, list: unknown): readonly Parameter[
   );
 }
 
-/** What a reference into the components leads to; anything else as it is. */
+/** Resolves a reference into the components; returns anything else as it is. */
 function resolve({ components }: ApiDocument, value: unknown): unknown {
   const { $ref } = value as Schema;
   if ($ref === undefined) return value;

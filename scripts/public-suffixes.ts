@@ -20,7 +20,7 @@ export interface SuffixTrie {
   readonly exceptionsRoot: number;
 }
 
-/** What has to be asked of the package, because it does not show its data. */
+/** The module of the package that holds its data, which the package does not export. */
 export const TRIE_MODULE = 'tldts/dist/cjs/src/data/trie.js';
 
 /** Every rule of the list, as the list writes it: `co.uk`, `*.ck`, `!www.ck`. */

@@ -1,6 +1,6 @@
 /**
- * What the edge's contract asks of a forwarded request whoever sends it, and no decision: the headers both
- * ways, the time-out, past Cloudflare's cache. What the edge takes longer is what deciding costs.
+ * Fulfils the edge's contract for a forwarded request of any caller, without a decision: the headers both
+ * ways, the timeout, and no use of Cloudflare's cache. The edge's extra time is the cost of deciding.
  */
 
 const exposed =

@@ -2,8 +2,8 @@
  * better-auth with its API-key plugin on D1, which verifies the key of every request, in front of the
  * same upstream. Its own rate limit is off, because it is on by default and would end the bench.
  *
- * Made anew for every request. Shared between requests, it goes on in the context of another one after
- * some seconds under load, and two of three requests fail (measured: 227 a second until then).
+ * A new one is made for every request. If requests share it, it continues in the context of another one
+ * after some seconds under load, and two of three requests fail (measured: 227 a second until then).
  *
  * JavaScript, because its packages are installed by the bench and not beside the project's types.
  */

@@ -1,12 +1,12 @@
 /**
- * What one would write in an afternoon with what Hono brings: `cors`, `bearerAuth`, `proxy`, and the
- * routes by path. Two of them, by their bindings:
+ * The gateway that one would write in an afternoon with Hono's own parts: `cors`, `bearerAuth`, `proxy`,
+ * and the routes by path. Two of them, by their bindings:
  *
  * - with `KEYS`, keys are in KV under the hash of their token, and KV caches them for a minute;
  * - without it, they are in memory under the token itself, as if each had been looked up before and
  *   could never change: no storage, no hash. This one is given every advantage.
  *
- * Neither counts usage or logs, and a revoked key goes on for a minute, or for ever.
+ * Neither counts usage or logs, and a revoked key remains valid for a minute, or for ever.
  */
 
 import { Hono } from 'hono';

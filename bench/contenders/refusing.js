@@ -1,4 +1,4 @@
-/** What a refusal of the edge is made of, and no decision: the same body, headers and log line for everybody. */
+/** A refusal of the edge without a decision: the same body, headers and log line for every caller. */
 
 const detail = 'The API key is not valid. Check that it was copied whole, or make a new one';
 const exposed =

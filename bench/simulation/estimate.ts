@@ -1,6 +1,7 @@
 /**
- * What a deployment of any size asks of D1, KV and the Cache API, from one data centre's polls and the
- * lives of a few of its isolates: data centres know nothing of one another, so the whole is a multiple.
+ * Estimates the load of a deployment of any size on D1, KV and the Cache API, from one data centre's polls
+ * and the lives of a few of its isolates. Data centres know nothing of one another, so the whole is a
+ * multiple.
  */
 
 import { simulateLookUps } from './look-ups.ts';
@@ -15,13 +16,13 @@ export interface Deployment {
   readonly keys: number;
   /** Lines of the change log in a second. */
   readonly changesPerSecond: number;
-  /** Whether the Cache API stores anything. It does not on workers.dev. */
+  /** `true` if the Cache API stores anything. It does not on workers.dev. */
   readonly hasCache: boolean;
   /** How long an isolate lives on average. */
   readonly lifeSeconds: number;
 }
 
-/** What is asked in a second by all isolates, and how long a revoked key goes on. */
+/** The calls of all isolates per second, and how long a revoked key remains valid. */
 export interface Estimate {
   readonly perSecond: Load;
   /** From the commit of a revocation to the last request that an isolate allowed, in order. */
@@ -48,7 +49,7 @@ export async function estimate(
   const polling = scaled(polls.load, isolates / isolatesInEach / polls.seconds);
   return {
     perSecond: {
-      // Look-ups that come to D1 are part of what was counted with the polls.
+      // Look-ups that reach D1 were already counted with the polls.
       databaseReads: polling.databaseReads,
       databaseRowsRead: polling.databaseRowsRead,
       cacheReads: polling.cacheReads,

@@ -77,7 +77,7 @@ export async function letHappen(
   await time.advance(untilMs - time.nowMs);
 }
 
-/** One of these, each as likely as the others. Of nothing there is none. */
+/** One of these, each as likely as the others. The list must not be empty. */
 export function anyOf<Item>(random: () => number, items: readonly Item[]): Item {
   return items[Math.floor(random() * items.length)] as Item;
 }

@@ -2,7 +2,7 @@
 
 import { type LatencyCase, type LatencyResult, simulateLatency } from './latency.ts';
 
-/** What to simulate, beside the rows that have targets. */
+/** The simulations to run, beside the rows that have targets. */
 export interface LatencyOptions {
   readonly seed: number;
   readonly rtts: readonly number[];

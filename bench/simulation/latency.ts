@@ -38,7 +38,7 @@ export interface LatencyResult {
   readonly alternatives: Readonly<Record<AlternativeName, Waits>>;
 }
 
-/** What others do, and for how long a revoked key works with it. */
+/** The methods of others, and for how long a revoked key works with each. */
 export const alternatives = {
   'KV read-through': 'no bound',
   'memory 60 s, then KV': 'no bound',

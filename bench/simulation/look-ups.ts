@@ -1,11 +1,11 @@
 /**
- * What one isolate looks up in its life, beside the polls: keys that it meets for the first time, by a
+ * The look-ups of one isolate in its life, beside the polls: keys that it meets for the first time, by a
  * popularity that falls with the rank (Zipf).
  *
  * KV holds a copy of every key. It counts while the log has grown by less than an isolate's window
  * since the copy was made; the first isolate that finds it too old reads D1 and leaves a new one. So
  * how often a copy is too old depends on how often isolates anywhere meet the key, and on how long the
- * other data centres' caches of KV go on with the one that they have.
+ * other data centres' caches of KV keep the one that they have.
  */
 
 import { hashToken } from '../../src/core/key/token.ts';

@@ -1,8 +1,8 @@
 /**
- * How often one data centre reads the log, and how long a revoked key goes on in it.
+ * Counts how often one data centre reads the log, and how long a revoked key remains valid in it.
  *
- * Every isolate is asked for one key, which is revoked at a moment that nobody chose, and then for the
- * next one. A key that was asked for last before its revocation counts as stopped at once.
+ * Every isolate is asked for one key, which is revoked at a random moment, and then for the next one. A
+ * key that was asked for last before its revocation counts as stopped at once.
  */
 
 import { hashToken } from '../../src/core/key/token.ts';
@@ -22,7 +22,7 @@ export interface PollOptions {
   readonly lifeSeconds: number;
   /** Look-ups of other keys in the data centre that KV answers. They may read the shared poll. */
   readonly replicaLookUpsPerSecond: number;
-  /** Those that come to D1. They bring the log along, and so spare polls. */
+  /** Those that reach D1. They bring the log along, and so spare polls. */
   readonly databaseLookUpsPerSecond: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What Cloudflare asks for, on the Workers Paid plan and beyond what it includes, in US dollars.
+ * The prices of Cloudflare's Workers Paid plan beyond what it includes, in US dollars.
  *
  * D1: https://developers.cloudflare.com/d1/platform/pricing/
  * KV: https://developers.cloudflare.com/kv/platform/pricing/
@@ -19,7 +19,7 @@ export const dollarsPerMillion = {
 } as const;
 
 /**
- * What one D1 database does in a second, at 1 ms a query: it is single-threaded.
+ * The queries of one D1 database per second, at 1 ms each: it is single-threaded.
  * https://developers.cloudflare.com/d1/platform/limits/
  */
 export const DATABASE_READS_PER_SECOND = 1_000;

@@ -15,7 +15,7 @@ import {
 import { createRandom, type Random } from '../../test/keys-model/random.ts';
 import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 
-/** What was asked of the stores. */
+/** The calls that the stores received. */
 export interface Load {
   databaseReads: number;
   databaseRowsRead: number;
@@ -48,7 +48,7 @@ export class Stores {
   readonly #lines: ChangeLine[] = [];
   readonly #revoked = new Set<string>();
   readonly #hasFreshCopy: ((tokenHash: string) => boolean) | null;
-  /** What KV holds of each token, where nobody says whether it is fresh. */
+  /** The copies in KV, by token. They may be out of date. */
   readonly #copies = new Map<string, LogPosition>();
   /** By data centre. */
   readonly #shared = new Map<number, { poll: SharedPoll; untilMs: number }>();
@@ -151,7 +151,7 @@ export class Stores {
     };
   }
 
-  /** What KV says at a data centre, whose cache may have what it held a while ago. */
+  /** The copy that KV returns at a data centre, whose cache may have an older one. */
   #copyAt(tokenHash: string, place: number): LogPosition | null {
     // Management has written a copy of every key. An old one lies before the window of the log.
     if (this.#hasFreshCopy) return this.#hasFreshCopy(tokenHash) ? this.#recentLine : outdated;

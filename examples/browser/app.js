@@ -1,5 +1,5 @@
 /**
- * What a Web application does with a restricted key, with every call laid open. Plain JavaScript and
+ * A Web application with a restricted key, with every call laid open. Plain JavaScript and
  * no library, so that it can be read from top to bottom.
  */
 

@@ -1,4 +1,4 @@
-/** What every client can tell about an answer that was not a success, whoever gave it. */
+/** The facts that every client can read from an answer that was no success, of the edge or of the API. */
 
 /** An answer of status 400 or above, from the edge or from the API behind it. */
 export interface Refusal {
@@ -7,7 +7,7 @@ export interface Refusal {
   code: string | null;
   /** The first of the JSON's `errors`; empty when the body is something else. */
   message: string;
-  /** `Retry-After`, which both send in seconds; `null` when there is none. */
+  /** `Retry-After`, which both send in seconds; `null` if it is absent. */
   retryAfterSeconds: number | null;
 }
 

@@ -5,7 +5,7 @@ import { type Refusal, readRefusal } from './refusal.ts';
 
 /**
  * An upload to the `tusEndpoint` that `POST /api/asset/request-upload` answered, by way of the edge.
- * It goes on where an earlier one of the same file stopped, also after the page was left.
+ * It continues where an earlier one of the same file stopped, even after the page was left.
  */
 export async function uploadThrough(
   edge: string,

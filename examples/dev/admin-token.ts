@@ -9,7 +9,7 @@ const COMMENT =
   '# Secrets of local development, made by `npm run dev`. Not for deployment, not for git.';
 
 /**
- * Returns the `ADMIN_TOKEN` of the file, after adding a random one if there is none.
+ * Returns the `ADMIN_TOKEN` of the file, after adding a random one if the file has no such line.
  *
  * Creates the file readable for its owner alone, and leaves alone what is already in it.
  */

@@ -38,7 +38,7 @@ export function startChild(
   process.once('exit', kill);
 
   const exited = howItEnded(child).finally(() => {
-    // The child may have left its own children behind. At once, while its id is nobody else's.
+    // The child may have left its own children behind. At once, while no other process has its id.
     kill();
     process.off('exit', kill);
   });
@@ -73,6 +73,6 @@ function killGroup(child: ChildProcess): void {
     if (process.platform === 'win32') child.kill('SIGKILL');
     else process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // Nobody is left in the group.
+    // The group is empty.
   }
 }

@@ -12,7 +12,7 @@ const NAME_WIDTH = 8;
 const NOISE =
   /^(\[wrangler:(info|warn)\](?! (GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) )|▲|⎔|⛅|─|│|╭|╰|Using (vars|secrets)|Your Worker|Binding|env\.| {2})/u;
 
-/** What is printed of the output of child processes. */
+/** Prints the output of child processes, or the part of it that matters. */
 export interface DevLog {
   /** Takes one line. */
   line(name: string, line: string): void;

@@ -1,4 +1,4 @@
-/** What can be chosen about `npm run dev`: ports, and where its state is kept. Reads nothing itself. */
+/** The options of `npm run dev`: ports, and where its state is kept. Reads nothing itself. */
 
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ export interface DevOptions {
   keysFile: string;
   /** The API to put the edge in front of, as it was given here; `null`: see `upstream.ts`. */
   upstream: string | null;
-  /** Whether everything that wrangler says is printed. */
+  /** `true` if everything that wrangler says is printed. */
   isVerbose: boolean;
 }
 
@@ -144,7 +144,7 @@ function filesIn(
   };
 }
 
-/** Where wrangler looks by itself. */
+/** The file that wrangler reads by itself. */
 export const DEFAULT_DEV_VARS_FILE = join(PROJECT_DIR, '.dev.vars');
 
 function isHttpUrl(text: string): boolean {

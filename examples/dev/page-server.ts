@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { HOST, PROJECT_DIR } from './options.ts';
 
-/** What `config.json` tells the page. */
+/** The content of `config.json`, for the page. */
 export interface PageConfig {
   edgeUrl: string;
   restrictedToken: string;
@@ -37,7 +37,7 @@ const HEADERS = {
     "connect-src 'self' http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
-/** Starts listening. Rejects when the port is taken. */
+/** Starts listening. Rejects if another program uses the port. */
 export async function servePage(port: number, config: PageConfig): Promise<PageServer> {
   const server = createServer((request, response) => {
     answer(request, response, port, config).catch((error) => {
@@ -85,7 +85,7 @@ async function answer(
     response.writeHead(404, HEADERS).end();
     return;
   }
-  // Read anew each time, so that a reload shows an edit.
+  // Read each time, so that a reload shows an edit.
   const body = await readFile(join(PROJECT_DIR, 'examples/browser', found.file));
   response.writeHead(200, { ...HEADERS, 'Content-Type': found.contentType }).end(body);
 }

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { type DevOptions, HOST, PORTS } from './options.ts';
 
 /**
- * Throws when a port is taken, naming every such port and how to choose another.
+ * Throws if another program uses a port, naming every such port and how to choose another.
  *
- * A port may be taken between this check and its use; then wrangler says so in its own words.
+ * A port may become busy between this check and its use; then wrangler says so in its own words.
  */
 export async function assertPortsAreFree(
   options: DevOptions,

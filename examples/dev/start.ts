@@ -36,7 +36,7 @@ const ANSWER_TIMEOUT_MS = 5 * 1000;
 /**
  * Returns when all of it answers and the keys are there. Aborting `stopSignal` ends it, at any time.
  *
- * Rejects when a port is taken, a process ends, the edge does not get ready or refuses to make keys,
+ * Rejects if a port is busy, a process ends, the edge does not get ready or refuses to make keys,
  * or the signal is aborted before it is ready. Nothing is left running then.
  */
 export async function startDev(
@@ -126,7 +126,7 @@ async function answers(url: string, child: Child, stopSignal: AbortSignal): Prom
   );
 }
 
-/** Returns the status and the body in one line, `none` when nobody answers. */
+/** Returns the status and the body in one line, `none` without an answer. */
 async function answerOf(url: string): Promise<string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });

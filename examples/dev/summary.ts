@@ -1,4 +1,4 @@
-/** What `npm run dev` prints once everything answers: addresses, keys, and calls to paste. */
+/** The text that `npm run dev` prints once everything answers: addresses, keys, and calls to paste. */
 
 import { relative } from 'node:path';
 import { styleText } from 'node:util';

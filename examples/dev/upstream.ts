@@ -13,9 +13,9 @@ export interface ChosenUpstream {
   url: string;
   /** `file`: wrangler reads it there by itself. */
   source: 'option' | 'file' | 'example';
-  /** Where it was set. */
+  /** The place where it was set. */
   from: string;
-  /** What is set elsewhere and does not count now; `null`: nothing. */
+  /** A value that is set elsewhere and does not count now; `null`: none is. */
   overridden: string | null;
 }
 

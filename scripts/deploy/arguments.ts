@@ -2,11 +2,11 @@
 
 import { parseArgs } from 'node:util';
 
-/** What a deployment is asked to do. */
+/** The options of a deployment. */
 export interface DeployOptions {
   config: string;
   env: string | undefined;
-  /** Where a new database is put; Cloudflare chooses without it. */
+  /** The location of a new database; Cloudflare chooses without it. */
   location: string | undefined;
   jurisdiction: string | undefined;
   isSchemaOnly: boolean;

@@ -85,7 +85,7 @@ async function credentials(): Promise<Record<string, string>> {
   return { 'X-Auth-Key': found.key ?? '', 'X-Auth-Email': found.email ?? '' };
 }
 
-/** The account of the login. Somebody who has several must say which. */
+/** The account of the login. A login with several accounts must name one. */
 async function onlyAccount(): Promise<string> {
   const { stdout } = await captureWrangler(['whoami', '--json']);
   const { accounts = [] } = parse(stdout);

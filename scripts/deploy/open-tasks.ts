@@ -1,4 +1,4 @@
-/** What a deployment still needs from its operator, as the deployed Worker's settings tell it. */
+/** The tasks that a deployment leaves to its operator, by the settings of the deployed Worker. */
 
 import type { Cloudflare } from './cloudflare.ts';
 import type { Deployment } from './config.ts';

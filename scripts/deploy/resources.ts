@@ -6,7 +6,7 @@
 import { type Cloudflare, CloudflareError } from './cloudflare.ts';
 import type { Deployment, Store } from './config.ts';
 
-/** Where a new database is put. */
+/** The location of a new database. */
 export interface Placement {
   location: string | undefined;
   jurisdiction: string | undefined;
@@ -64,7 +64,7 @@ export async function findOrCreateResources(
   return { ids, report };
 }
 
-/** What the Worker of this name is bound to today; nothing before the first deployment. */
+/** Reads the current bindings of the Worker of this name; none before the first deployment. */
 export async function liveBindings(
   cloudflare: Cloudflare,
   worker: string,

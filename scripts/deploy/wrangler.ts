@@ -19,7 +19,7 @@ export async function runWrangler(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Runs a command for its output, which nobody sees. */
+/** Runs a command and returns its output, without printing it. */
 export async function captureWrangler(
   args: readonly string[],
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {

@@ -1,6 +1,6 @@
 /**
- * An ordinary Hono app. It knows nothing of keys and CORS: whoever gets here was let in by the edge,
- * which says for which account.
+ * An ordinary Hono app. It knows nothing of keys and CORS: the edge has accepted every request that
+ * arrives here, and says for which account.
  */
 
 import { Hono } from 'hono';

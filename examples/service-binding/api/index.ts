@@ -1,5 +1,5 @@
 /**
- * An API that checks no key. It can believe what the edge says in `X-Edge-*`, because nobody else can
+ * An API that checks no key. It can believe what the edge says in `X-Edge-*`, because only the edge can
  * call it.
  */
 

@@ -1,4 +1,4 @@
-/** What the example upstream knows, in memory. Each collection forgets its oldest beyond a bound. */
+/** The memory of the example upstream. Each collection forgets its oldest beyond a bound. */
 
 export interface Stream {
   id: string;
@@ -7,7 +7,7 @@ export interface Stream {
   createdAt: number;
   isActive: boolean;
   playbackId: string;
-  /** Whoever knows this may broadcast to the stream. */
+  /** A client that knows this may broadcast to the stream. */
   streamKey: string;
 }
 
@@ -36,7 +36,7 @@ export interface Asset {
   source: { type: 'directUpload' | 'url'; url?: string };
   /** Bytes received. Absent until the file is there: the SDK takes no `null`. */
   size?: number;
-  /** What was received, so that a caller can tell whether all of it is. Absent like `size`. */
+  /** The checksum of what was received, so that a caller can compare it. Absent like `size`. */
   hash?: { algorithm: 'crc32'; hash: string }[];
   status: { phase: 'waiting' | 'ready'; updatedAt: number };
   /** Counts changes; the entity tag is made of it. */
@@ -64,7 +64,7 @@ export const tasks = collection<Task>();
 export interface Collection<T extends { id: string }> {
   /** Keeps the record, in place of an older one with its id. Returns it. */
   put: (record: T) => T;
-  /** `undefined` when there is none, or no longer. */
+  /** `undefined` if it does not exist, or no longer. */
   get: (id: string) => T | undefined;
   /** Everything, oldest first. */
   all: () => T[];

@@ -34,14 +34,14 @@ export const streamRoutes = new Hono()
 
 /** Returns the account that the edge says is calling. */
 export function ownerOf(c: Context): string {
-  return c.req.header('X-Edge-Owner') ?? 'nobody';
+  return c.req.header('X-Edge-Owner') ?? 'anonymous';
 }
 
 function streamOf(id: string): Stream {
   return orNotFound(streams.get(id), 'stream');
 }
 
-/** A new stream gets a session at once, as nobody broadcasts here and there should be one to read. */
+/** A new stream gets a session at once, because no client broadcasts here and examples read one. */
 function aFirstSession(stream: Stream): Session {
   return {
     id: crypto.randomUUID(),

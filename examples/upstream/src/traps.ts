@@ -1,5 +1,5 @@
 /**
- * What the real upstream also serves and a restricted key must never reach: lists of everybody's
+ * Endpoints that the real upstream also serves and a restricted key must never reach: lists of everybody's
  * objects, bulk and admin actions, lookups by another secret, personal data. Several have the shape
  * of a permitted route. Each answers as the real one would and names itself in `X-Upstream-Trap`.
  */

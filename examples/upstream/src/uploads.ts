@@ -1,9 +1,9 @@
 /**
- * Where files go: a plain PUT, and tus 1.0 (https://tus.io/protocols/resumable-upload) with its
+ * Receives files: a plain PUT, and tus 1.0 (https://tus.io/protocols/resumable-upload) with its
  * creation extension. Only how many bytes came and their checksum are kept.
  *
- * No key is asked for: whoever was given the URL may send to it, which holds because the asset's id
- * cannot be guessed. A real upstream signs such URLs and lets them expire. As browsers come here
+ * No key is asked for: a client that has the URL may send to it, because the asset's id cannot be
+ * guessed. A real upstream signs such URLs and lets them expire. As browsers come here
  * directly and with no key, every origin is granted.
  */
 
@@ -18,7 +18,7 @@ const TUS_VERSION = '1.0.0';
 const TUS_PATH = '/api/asset/upload/tus';
 const LONGEST_UPLOAD_BYTES = 1024 * 1024 * 1024;
 
-/** What came so far of a file. */
+/** The part of a file that has arrived so far. */
 interface Received {
   bytes: number;
   crc32: number;
@@ -30,7 +30,7 @@ interface TusUpload {
   /** As the client sent it; `null` when it did not. */
   metadata: string | null;
   received: Received;
-  /** Whether somebody is sending to it. */
+  /** `true` while a client sends to it. */
   isLocked: boolean;
 }
 
@@ -106,7 +106,7 @@ export const uploadRoutes = new Hono()
       throw new HTTPException(415, { message: 'wanted application/offset+octet-stream' });
     }
     if (upload.isLocked) {
-      throw new HTTPException(423, { message: 'somebody else is sending to the upload' });
+      throw new HTTPException(423, { message: 'another client is sending to the upload' });
     }
     if (byteCount(c, 'Upload-Offset') !== received.bytes) {
       throw new HTTPException(409, { message: `the upload is at ${received.bytes} bytes` });
@@ -122,7 +122,7 @@ export const uploadRoutes = new Hono()
   });
 
 /**
- * Where an upload is. Relative unless the creation asks with `?location=` for what other servers do:
+ * The URL of an upload. Relative unless the creation asks with `?location=` for what other servers do:
  * `forwarded`, absolute on the host that the client called, as proxies report it; `own`, absolute on
  * this API's own host, which leads a client that came through the edge past it.
  */
@@ -143,8 +143,8 @@ function locationOf(c: Context, path: string): string {
 }
 
 /**
- * Counts and sums what comes, as it comes: what arrived before a client broke off is kept, so that it
- * need not send it again. Throws a 413 for what is beyond the length.
+ * Counts and sums a body while it arrives. The part that arrived before a client broke off is kept, so that
+ * the client need not send it again. Throws a 413 for what is beyond the length.
  */
 async function receive(
   body: ReadableStream<Uint8Array> | null,

@@ -1,4 +1,4 @@
-/** How often something was watched. Nobody watches here, so the number is made from the id. */
+/** How often an asset was watched. This upstream plays nothing, so the number is made from the id. */
 
 import { type Context, Hono } from 'hono';
 

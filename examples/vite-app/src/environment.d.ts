@@ -1,5 +1,5 @@
 /// <reference types="vite/client" />
-/** What `.env.local` sets: see `.env.example`. */
+/** The variables of `.env.local`: see `.env.example`. */
 interface ImportMetaEnv {
   readonly VITE_EDGE_URL: string;
   readonly VITE_API_KEY: string;

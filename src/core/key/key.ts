@@ -28,7 +28,7 @@ export function ruleText({ methods, resources }: AccessRule): string {
   return `${names.join(', ')} ${resources.join(', ')}`;
 }
 
-/** What a named limit counts requests by. `client` is the visitor of a client token. */
+/** The unit that a named limit counts requests by. `client` is the visitor of a client token. */
 export type LimitBy = 'key' | 'owner' | 'address' | 'client';
 
 /** The rate limit of a key: an entry of the setting `LIMITERS`. */
