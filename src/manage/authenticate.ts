@@ -24,7 +24,7 @@ export interface Manager {
   readonly actor: string;
   /** The account to whose keys they are limited; `null`: the operator, who is not limited. */
   readonly owner: string | null;
-  /** What a named operator may do; absent: not limited by scopes. */
+  /** The scopes of a named operator; absent: not limited by scopes. */
   readonly scopes?: readonly OperatorScope[];
 }
 

@@ -33,7 +33,7 @@ export interface Management {
   readonly usage: UsageReader;
   /** `null`: the operator has no token. Without named ones and people either, management answers 404. */
   readonly adminToken: string | null;
-  /** The named operators; empty: there are none. */
+  /** The named operators; may be empty. */
   readonly adminTokens: readonly OperatorToken[];
   /** `null`: people do not sign in. */
   readonly people: People | null;

@@ -1,5 +1,5 @@
 /**
- * What an operator may do: the scopes of a named operator, and the table of who may call which endpoint.
+ * The scopes of a named operator, and the table of the endpoints that each scope opens.
  *
  * Denied by default: an endpoint without a row, and every endpoint added later, is for `everything`
  * alone. The OpenAPI document and the tests are derived from this table. Pure, no I/O.
