@@ -10,11 +10,10 @@ import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import { createRandom } from '../../test/keys-model/random.ts';
 import { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import { anyOf, drawRank, letHappen } from './isolates.ts';
-import { NearStores } from './near-stores.ts';
+import { type Distances, NearStores } from './near-stores.ts';
 
 /** One data centre, and what is asked of it. */
-export interface LatencyCase {
-  readonly rttMs: number;
+export interface LatencyCase extends Distances {
   readonly isolates: number;
   readonly keys: number;
   /** Of the data centre. */
@@ -56,7 +55,7 @@ export async function simulateLatency(
 ): Promise<LatencyResult> {
   const random = createRandom(seed);
   const time = new VirtualTime();
-  const stores = new NearStores(time, random, given.rttMs);
+  const stores = new NearStores(time, random, given);
   const isolates = Array.from({ length: given.isolates }, () => ({
     directory: startDirectory(time, stores, random),
     knownMs: new Map<string, number>(),
@@ -66,8 +65,8 @@ export async function simulateLatency(
     Object.keys(alternatives).map((name) => [name, [] as number[]]),
   ) as Record<AlternativeName, number[]>;
   // Apart from ours, so that neither warms the other's KV.
-  const other = new NearStores(time, createRandom(seed + 1), given.rttMs);
-  const throughMemory = new NearStores(time, createRandom(seed + 2), given.rttMs);
+  const other = new NearStores(time, createRandom(seed + 1), given);
+  const throughMemory = new NearStores(time, createRandom(seed + 2), given);
 
   const ask = () => {
     const isolate = anyOf(random, isolates);

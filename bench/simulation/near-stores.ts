@@ -23,20 +23,35 @@ import type { Random } from '../../test/keys-model/random.ts';
 import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 import { REPLICA_CACHE_SECONDS, storedKey } from './stores.ts';
 
+/** How far the stores are. The defaults assume nothing that is not said here. */
+export interface Distances {
+  /** The way to D1's primary and back. */
+  readonly rttMs: number;
+  /** By how much that way varies: one standard deviation, as a part of it. */
+  readonly jitter: number;
+  /** The same for the way to the upstream, which is next to D1. */
+  readonly upstreamJitter: number;
+  /** The upstream's own work, at least and at most. */
+  readonly upstreamWorkMs: readonly [number, number];
+}
+
+/** A primary that is no farther is the nearest instance of D1. */
+const NEAREST_RTT_MS = 10;
+
 /** See the file's head. What is asked of D1's primary, of replicas and of KV is counted. */
 export class NearStores {
   readonly counts = { primary: 0, replica: 0, kv: 0 };
   readonly #time: VirtualTime;
   readonly #random: Random;
-  readonly #rttMs: number;
+  readonly #distances: Distances;
   readonly #lines: ChangeLine[] = [];
   readonly #shared = new Map<SharedEntry, { poll: SharedPoll; untilMs: number }>();
   readonly #hotUntilMs = new Map<string, number>();
 
-  constructor(time: VirtualTime, random: Random, rttMs: number) {
+  constructor(time: VirtualTime, random: Random, distances: Distances) {
     this.#time = time;
     this.#random = random;
-    this.#rttMs = rttMs;
+    this.#distances = distances;
     for (let line = 0; line <= FEED_WINDOW_LINES; line++) this.change();
   }
 
@@ -47,21 +62,34 @@ export class NearStores {
     this.#lines.push({ seq, mark, subject: tokenSubject(`another key, ${seq}`) });
   }
 
-  /** A round trip to D1's primary: the way, which varies by 14 % (one sigma), and 2 to 10 ms. */
+  /** A round trip to D1's primary: the way, and 2 to 10 ms. */
   primaryMs(): number {
+    return this.#wayMs(this.#distances.jitter) + this.#between(2, 10);
+  }
+
+  /** A round trip to the nearest instance of D1, which is the primary if that is as near. */
+  replicaMs(): number {
+    return this.#isPrimaryNearest ? this.primaryMs() : this.#between(5, 30);
+  }
+
+  /** A request to an API next to D1. */
+  upstreamMs(): number {
+    const { upstreamJitter, upstreamWorkMs } = this.#distances;
+    return this.#wayMs(upstreamJitter) + this.#between(...upstreamWorkMs);
+  }
+
+  /** The way to D1 and back, if it varies by so much. It takes at least half of what it takes on average. */
+  #wayMs(jitter: number): number {
+    const { rttMs } = this.#distances;
+    if (jitter === 0) return rttMs;
+    // By Box and Muller.
     const sigmas =
       Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());
-    return this.#rttMs * Math.max(0.5, 1 + 0.14 * sigmas) + this.#between(2, 10);
+    return rttMs * Math.max(0.5, 1 + jitter * sigmas);
   }
 
-  /** A round trip to a near replica, which is the primary if that is nearer. */
-  replicaMs(): number {
-    return Math.min(this.#between(5, 30), this.primaryMs());
-  }
-
-  /** A request to an API next to D1: the same way, and the API's own work of 20 to 60 ms. */
-  upstreamMs(): number {
-    return this.primaryMs() + this.#between(20, 60);
+  get #isPrimaryNearest(): boolean {
+    return this.#distances.rttMs <= NEAREST_RTT_MS;
   }
 
   /** A read of KV: fast for a while after somebody in the data centre has read the same. */
@@ -91,7 +119,7 @@ export class NearStores {
       this.counts.replica++;
       await this.#time.wait(this.replicaMs());
       // Replicas are behind by far less than the time between two changes of one key.
-      return { ...recordsOf(asked), at: head, isFromPrimary: false };
+      return { ...recordsOf(asked), at: head, isFromPrimary: this.#isPrimaryNearest };
     },
   };
 
