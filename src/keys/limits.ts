@@ -68,8 +68,14 @@ export const SHARED_POLL_HEAD_START_MS = 10;
  * The look-ups after which an isolate asks no read replica of D1, and how fast it may again. An isolate
  * that looks up more than that is busy: KV is warm near it, and D1 would not bear all of them.
  */
-export const NEAR_READS_IN_A_ROW = 4;
+export const NEAR_READS_IN_A_ROW = 10;
 export const NEAR_READ_EVERY_MS = 1_000;
+
+/** A read of D1's primary that takes no longer is as good as one of a near replica. */
+export const NEAR_PRIMARY_MS = 30;
+
+/** The same without replicas: a read that takes no longer beats KV where the key is cold there. */
+export const PRIMARY_BESIDE_KV_MS = 120;
 
 /** How long no read replica is asked after the primary answered in its place: replication is off. */
 export const NEAR_READS_OFF_MS = 10 * 60 * 1000;
@@ -89,6 +95,9 @@ export const FEED_CACHE_SECONDS = 2;
 
 /** How long the same poll serves isolates that would wait for D1 without it. */
 export const FEED_CACHE_LONG_SECONDS = 6;
+
+/** After so many requests that found no shared poll, the next ones ask D1 beside the cache at once. */
+export const FEED_CACHE_READS_IN_VAIN = 2;
 
 /** The slowest poll that may be shared. */
 export const FEED_CACHE_SLOWEST_POLL_MS = 1_000;

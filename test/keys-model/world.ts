@@ -14,6 +14,7 @@ import {
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_TIMEOUT_MS,
   FEED_PAGE_LINES,
+  FEED_WINDOW_LINES,
   REPLICA_TIMEOUT_MS,
 } from '../../src/keys/limits.ts';
 import {
@@ -90,10 +91,12 @@ export interface Isolate {
   knownBeginMs: number;
   /** The start of its last read of D1 that was not answered in time. */
   failedBeginMs: number;
-  /** When it last had all lines of the log. */
+  /** The last time as of which it had all lines of the log. */
   caughtUpMs: number;
   /** When it last began to read the shared poll. */
   cacheAskedMs: number;
+  /** Where its window begins anew after an answer that was overtaken; `null` if no lines are missing. */
+  fellBackToSeq: number | null;
   /** The version that it last read a token's key, or an origin, from D1 at, and when. */
   readonly reads: Map<string, { readonly version: number; readonly atMs: number }>;
   readonly asked: Set<string>;
@@ -250,6 +253,7 @@ export class World {
       failedBeginMs: Number.NEGATIVE_INFINITY,
       caughtUpMs: Number.NEGATIVE_INFINITY,
       cacheAskedMs: Number.NEGATIVE_INFINITY,
+      fellBackToSeq: null,
       reads: new Map(),
       asked: new Set(),
       knownAtMs: new Map(),
@@ -275,6 +279,7 @@ export class World {
       await endure(health, this.time, { wellMs: tripMs(), slowMs: tripMs() + workMs });
     }
     const version = this.truth.versions.length - 1;
+    const readMs = this.time.nowMs;
     const expected = readVersion(this.truth.current, request);
     const answer = this.mirror ? await this.mirror.read(request, expected) : expected;
     await this.time.wait(tripMs());
@@ -284,9 +289,19 @@ export class World {
     // Lines that are missing before the answer's may name anything, so it tells nothing of the rest.
     // Another read may have told it of the log since this one was asked.
     const known = isolate.told.length > 0 ? this.truth.versions[isolate.knownVersion] : undefined;
-    const hasGap = known !== undefined && answer.feed.after.seq > (known.lines.at(-1)?.seq ?? 0);
+    const headSeq = isolate.fellBackToSeq ?? known?.lines.at(-1)?.seq ?? 0;
+    const hasGap = known !== undefined && answer.feed.after.seq > headSeq;
+    // An answer that was overtaken by a flood is from before the window, like one of another history.
+    if (known !== undefined && answer.feed.head.seq < known.lines.length - FEED_WINDOW_LINES) {
+      isolate.fellBackToSeq = answer.feed.head.seq;
+      isolate.caughtUpMs = Number.NEGATIVE_INFINITY;
+      isolate.knownAtMs.clear();
+    } else if (!hasGap) {
+      isolate.fellBackToSeq = null;
+    }
     if (!hasGap) {
-      isolate.caughtUpMs = this.time.nowMs;
+      // What D1 held when it was read: others may have changed much on the answer's way back.
+      isolate.caughtUpMs = Math.max(isolate.caughtUpMs, readMs);
       this.#tell(isolate, { version, isShared: false, beginMs, endMs: this.time.nowMs });
     }
     if (request.tokenHash) {

@@ -138,7 +138,7 @@ export class ChangeFeed {
       this.#add(snapshot, startedAtMs, nowMs);
       return 'continued';
     }
-    const isOvertaken = startedAtMs < this.#leaseStartMs;
+    const isOvertaken = startedAtMs <= this.#leaseStartMs;
     this.#restartAt(snapshot.after);
     // Two reads at once that tell two histories: nobody knows which is the later, so neither counts.
     if (!isOvertaken) this.#add(snapshot, startedAtMs, nowMs);

@@ -11,6 +11,7 @@ import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_LONG_SECONDS,
   FEED_CACHE_MARGIN_MS,
+  FEED_CACHE_READS_IN_VAIN,
   FEED_CACHE_SECONDS,
   FEED_CACHE_SLOWEST_POLL_MS,
   FEED_CACHE_TIMEOUT_MS,
@@ -66,6 +67,11 @@ export interface LogReader {
    * D1 accepts an older one.
    */
   readShared(): Promise<void>;
+  /**
+   * Returns whether a shared poll is likely to be found: `false` if the last requests that needed one
+   * found none. They ask D1 at once then, beside the cache.
+   */
+  hasNeighbours(): boolean;
   /** Polls the log now, unless a read of it is under way. A neighbour's poll will do if `isLast` is not set. */
   poll(runInBackground: RunInBackground, isLast?: boolean): Promise<void>;
   /**
@@ -80,6 +86,11 @@ export interface LogReader {
    * is not worth waiting for another one then. After these seconds nobody knows.
    */
   isDatabaseDown(nowMs: number): boolean;
+  /**
+   * Returns how long the last read that D1 answered took, in milliseconds; infinity before the first. An
+   * overloaded D1 seems far away, and so is asked less.
+   */
+  databaseTripMs(): number;
 }
 
 /**
@@ -112,6 +123,8 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   let succeededBeginMs = Number.NEGATIVE_INFINITY;
   let failedBeginMs = Number.NEGATIVE_INFINITY;
   let pageBeginMs = Number.NEGATIVE_INFINITY;
+  let readsInVain = 0;
+  let tripMs = Number.POSITIVE_INFINITY;
   /** `null` before it is known. */
   let hasCache: boolean | null = null;
   let waiting: { readonly at: LogPosition; readonly remember: () => void }[] = [];
@@ -129,6 +142,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     const fromSeq = isCatchingUp ? NEWEST_LINE_ALONE : feed.headSeq;
     const answer = await ask(() => database.read({ ...asked, fromSeq: isWhole ? null : fromSeq }));
     if (answer === null) return null;
+    tripMs = now() - beganMs;
     if (pollBeginMs === beganMs) pollBeginMs = Number.NEGATIVE_INFINITY;
     if (feed.lacksLinesBefore(answer.feed)) {
       feed.noteAhead(answer.feed, now());
@@ -203,27 +217,33 @@ export function createLogReader(options: LogReaderOptions): LogReader {
 
   async function readEntries(): Promise<void> {
     const deadlineMs = now() + FEED_CACHE_TIMEOUT_MS;
-    await readEntry('short', SHARED_POLL_AGE_MS, deadlineMs);
-    // The other one is for those that would have to wait for D1.
+    const reading = [readEntry('short', SHARED_POLL_AGE_MS, deadlineMs)];
+    // The other one is for those that would have to wait for D1. They read both at once.
     const isOver = feed.ageMs(now()) >= options.maxStalenessMs;
     const isYoungEnough = LONG_SHARED_POLL_AGE_MS < options.maxStalenessMs;
-    if (isOver && isYoungEnough) await readEntry('long', LONG_SHARED_POLL_AGE_MS, deadlineMs);
+    if (isOver && isYoungEnough) {
+      reading.push(readEntry('long', LONG_SHARED_POLL_AGE_MS, deadlineMs));
+    }
+    const found = await Promise.all(reading);
+    if (found.includes(true)) readsInVain = 0;
+    else if (isOver) readsInVain += 1;
   }
 
-  async function readEntry(name: SharedEntry, ageMs: number, deadlineMs: number): Promise<void> {
+  /** Takes in an entry. Returns whether there was one. */
+  async function readEntry(name: SharedEntry, ageMs: number, deadlineMs: number): Promise<boolean> {
     const readMs = now();
     const poll = await feedCache.get(name);
     const nowMs = now();
     feed.noteTime(nowMs);
     // Too late: the cache has been given up.
-    if (!poll || nowMs >= deadlineMs) return;
+    if (!poll || nowMs >= deadlineMs) return false;
     hasCache = true;
     // The cache bounds an entry's age, unless it took long to store it. The writer's clock can only
     // take trust away: it is never used to call a poll younger than the cache allows.
-    if (readMs - poll.startedAtMs > ageMs - FEED_CACHE_MARGIN_MS) return;
+    if (readMs - poll.startedAtMs > ageMs - FEED_CACHE_MARGIN_MS) return false;
     // An entry holds no more than a window. What is missing before it is only in D1.
-    if (feed.lacksLinesBefore(poll.feed)) return;
-    takeIn(poll.feed, readMs - ageMs);
+    if (!feed.lacksLinesBefore(poll.feed)) takeIn(poll.feed, readMs - ageMs);
+    return true;
   }
 
   /**
@@ -283,6 +303,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
   return {
     read,
     readShared,
+    hasNeighbours: () => sharesPolls && readsInVain < FEED_CACHE_READS_IN_VAIN,
     poll,
     isCacheUsable,
 
@@ -297,6 +318,7 @@ export function createLogReader(options: LogReaderOptions): LogReader {
     },
 
     isDatabaseDown,
+    databaseTripMs: () => tripMs,
   };
 }
 

@@ -3,8 +3,8 @@
  * and when. The first that suffices answers.
  *
  *     lease over       the shared poll has a head start of 10 ms; then D1's primary, with log and key
- *     key not known    KV and, within a budget, a near read replica, at once; D1's primary after 250 ms
- *                      beside them, or as soon as neither suffices
+ *     key not known    KV and, within a budget, the nearest instance of D1, at once; D1's primary after
+ *                      250 ms beside them, or as soon as neither suffices
  *
  * These are its terms; `search.ts` performs it. It is the same for keys and for origins: `LookupTarget`
  * is what they differ in. A copy

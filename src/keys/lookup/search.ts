@@ -27,6 +27,8 @@ class Search<Stored, Answer> {
   readonly #pending = new Set<Promise<void>>();
   #copiesPending = 0;
   #mayAskNear = false;
+  /** The read of D1's primary; `null` before it is asked. */
+  #database: { isDone: boolean } | null = null;
   #fromKv: ReplicaRead<Stored> = { state: 'unknown' };
   /** What D1's primary has answered to this very look-up. */
   #answered: Answer | undefined;
@@ -79,12 +81,13 @@ class Search<Stored, Answer> {
 
   /**
    * If the lease is over, nothing but the shared poll or D1 helps. The shared poll answers within a few
-   * milliseconds or not at all, so it gets a head start.
+   * milliseconds or not at all, so it gets a head start, unless this isolate seems to be alone.
    */
   async #awaitSharedPoll(): Promise<Answer | undefined> {
     const { lease, reader } = this.#parts;
     if (lease.isFresh()) return undefined;
     const wasOver = lease.isOver();
+    const headStartMs = reader.hasNeighbours() ? SHARED_POLL_HEAD_START_MS : 0;
     let isDone = false;
     this.#ask(
       reader.readShared().then(() => {
@@ -95,7 +98,7 @@ class Search<Stored, Answer> {
       }),
     );
     if (!wasOver) return undefined;
-    return this.#until(SHARED_POLL_HEAD_START_MS, () => isDone);
+    return this.#until(headStartMs, () => isDone);
   }
 
   async #awaitCopies(): Promise<Answer | undefined> {
@@ -105,16 +108,22 @@ class Search<Stored, Answer> {
 
   /** Returns what suffices first: D1's primary, or what else was asked; `undefined` if D1 fails. */
   async #askDatabase(): Promise<Answer | undefined> {
-    const { reader } = this.#parts;
+    const reading = this.#readDatabaseOnce();
+    return this.#until(Number.POSITIVE_INFINITY, () => reading.isDone);
+  }
+
+  #readDatabaseOnce(): { readonly isDone: boolean } {
+    if (this.#database !== null) return this.#database;
+    const reading = { isDone: false };
+    this.#database = reading;
     const asked = { ...this.#alongside?.asked, ...this.#target.asked };
-    let isDone = false;
     this.#ask(
-      reader.read(asked, this.#scope.runInBackground).then((answer) => {
-        isDone = true;
+      this.#parts.reader.read(asked, this.#scope.runInBackground).then((answer) => {
+        reading.isDone = true;
         if (answer !== null) this.#takeAnswer(answer);
       }),
     );
-    return this.#until(Number.POSITIVE_INFINITY, () => isDone);
+    return reading;
   }
 
   #takeAnswer(answer: DatabaseAnswer): void {
@@ -149,9 +158,15 @@ class Search<Stored, Answer> {
   }
 
   #askNearOnce(): void {
+    const { nearReads, lease, reader } = this.#parts;
     if (!this.#mayAskNear) return;
+    // While the lease is over, the primary is asked in any case, after the shared poll.
+    const tripMs = lease.isOver() ? Number.POSITIVE_INFINITY : reader.databaseTripMs();
+    const instance = nearReads.nearest(tripMs);
+    if (instance === null) return;
     this.#mayAskNear = false;
-    this.#askForCopy(this.#askNear());
+    if (instance === 'replica') this.#askForCopy(this.#askNear());
+    else if (!lease.isDatabaseDown(this.#scope)) this.#readDatabaseOnce();
   }
 
   async #askNear(): Promise<void> {

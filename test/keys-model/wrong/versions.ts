@@ -175,6 +175,21 @@ const outlivesLongEntry: MakeDirectory = (options) => {
   });
 };
 
+/** Of two entries that are read side by side, the long one is counted as the short one. */
+const countsLongEntryAsShort: MakeDirectory = (options) => {
+  const { feedCache } = options;
+  return createKeyDirectory({
+    ...options,
+    feedCache: {
+      ...feedCache,
+      async get() {
+        const poll = await feedCache.get('long');
+        return poll && { ...poll, startedAtMs: options.now() };
+      },
+    },
+  });
+};
+
 /** A relay between the isolates and D1 hands on what it read, and does not tell how old that is. */
 const relaysWithoutAge: MakeDirectory = (options) => {
   const relayed = new Map<number | null, { answer: DatabaseAnswer; ms: number }>();
@@ -232,6 +247,7 @@ export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
   'answers "unknown" while D1 is out of reach': answersUnknownInOutage,
   'stops known keys when D1 is out of reach': grantsNoGrace,
   'lets the longer entry of the cache live longer than it is counted': outlivesLongEntry,
+  'counts the longer entry of the cache as the shorter one': countsLongEntryAsShort,
   'asks a relay that does not tell its age': relaysWithoutAge,
   'lets the response to an unconfirmed key go at once': letsGoUnconfirmed,
   "takes a replica's copy for the head's though a later line names its token": ignoresLaterLines,

@@ -229,6 +229,16 @@ describe('a D1 that was restored to an earlier time', () => {
   });
 });
 
+describe('two reads that began in the same millisecond', () => {
+  test('and tell two histories leave nothing known', () => {
+    const feed = new ChangeFeed();
+    feed.apply(read(7, 9), 1_000, 1_100);
+    expect(feed.apply(read(0, 5), 1_000, 1_200)).toBe('restarted');
+    expect(feed.isKnown).toBe(false);
+    expect(feed.vouchesFor(line(5), ['token:x'])).toBe(false);
+  });
+});
+
 describe('a clock', () => {
   test('that was read a little before a poll began makes no lease old', () => {
     const feed = new ChangeFeed();

@@ -16,6 +16,7 @@ import {
   NEAR_READS_IN_A_ROW,
   NEAR_READS_OFF_MS,
   OUTAGE_GRACE_RESTRICTED_SECONDS,
+  PRIMARY_BESIDE_KV_MS,
   REFUSAL_LOOKUPS,
   REPLICA_TIMEOUT_MS,
   RETRY_AFTER_SECONDS,
@@ -69,6 +70,15 @@ function replicate(edge: Edge, hash: string): void {
 const hanging = { tookMs: Number.POSITIVE_INFINITY, fails: false };
 const failing = { tookMs: 0, fails: true };
 const well = { tookMs: 0, fails: false };
+/** D1's primary where it is no use to ask it beside KV. */
+const far = { tookMs: 200, fails: false };
+
+/** Lets an isolate read the log. */
+async function refresh(edge: Edge, { directory }: EdgeIsolate): Promise<void> {
+  const refreshed = directory.refresh();
+  await edge.time.advance(edge.health.database.tookMs);
+  await refreshed;
+}
 
 describe('a hot key', () => {
   test('is recalled at once, without any call and as the same object', async () => {
@@ -221,9 +231,11 @@ describe('a cold look-up', () => {
       replicate(edge, hash);
       edge.health.replica = health;
       for (let number = 0; number < 3; number++) {
-        // Its lease has just begun, so that nothing but KV is asked at first.
+        // Its lease has just begun, and D1 is far, so that nothing but KV is asked at first.
         const asking = edge.isolate();
-        await asking.directory.refresh();
+        edge.health.database = far;
+        await refresh(edge, asking);
+        edge.health.database = well;
         const startedMs = edge.time.nowMs;
         expect(await asking.request(aToken().token)).toMatchObject({
           outcome: 'found',
@@ -752,7 +764,10 @@ describe('with D1 out of reach', () => {
   });
 
   test('for a moment, the next read that succeeds ends it', async () => {
-    const { edge, isolate } = await edgeWithKnownKey();
+    const { edge } = edgeWithKey();
+    const isolate = edge.isolate();
+    edge.health.database = far;
+    await isolate.request(aToken().token);
     edge.health.database = failing;
     await isolate.request(aToken(1).token);
     edge.health.database = well;
@@ -794,9 +809,10 @@ describe('a near read replica', () => {
   async function edgeWithReplica(tookMs?: number) {
     const { edge, token } = edgeWithKey();
     edge.health.replica = hanging;
+    edge.health.database = far;
     const { asked, near } = aReplica(edge, tookMs);
     const isolate = edge.isolate({ near });
-    await isolate.directory.refresh();
+    await refresh(edge, isolate);
     edge.takeCalls();
     return { edge, token, isolate, asked, near };
   }
@@ -827,15 +843,15 @@ describe('a near read replica', () => {
   test('is asked a few times in a row, and then once in a while', async () => {
     const { edge, isolate, asked } = await edgeWithReplica();
     const scope = () => new RequestScope(edge.time.nowMs, (work) => void work);
-    const all = Array.from({ length: 9 }, (_, number) =>
+    const all = Array.from({ length: NEAR_READS_IN_A_ROW + 5 }, (_, number) =>
       isolate.directory.find(aToken(number + 1).token, null, scope()),
     );
     await edge.time.advance(2_000);
     await Promise.all(all);
     expect(asked.count).toBe(NEAR_READS_IN_A_ROW);
     await edge.time.advance(2 * NEAR_READS_IN_A_ROW * NEAR_READ_EVERY_MS);
-    await isolate.directory.refresh();
-    await isolate.request(aToken(10).token);
+    await refresh(edge, isolate);
+    await isolate.request(aToken(17).token);
     expect(asked.count).toBe(NEAR_READS_IN_A_ROW + 1);
   });
 
@@ -848,7 +864,7 @@ describe('a near read replica', () => {
       }
       await edge.time.advance(1_000);
     }
-    expect(asked.count).toBeLessThanOrEqual(NEAR_READS_IN_A_ROW + 2);
+    expect(asked.count).toBeLessThanOrEqual(NEAR_READS_IN_A_ROW + 4);
   });
 
   test('is left alone for ten minutes once the primary answers in its place', async () => {
@@ -856,11 +872,11 @@ describe('a near read replica', () => {
     near.isFromPrimary = true;
     await isolate.request(token);
     await edge.time.advance(60_000);
-    await isolate.directory.refresh();
+    await refresh(edge, isolate);
     await isolate.request(aToken(1).token);
     expect(asked.count).toBe(1);
     await edge.time.advance(NEAR_READS_OFF_MS);
-    await isolate.directory.refresh();
+    await refresh(edge, isolate);
     await isolate.request(aToken(2).token);
     expect(asked.count).toBe(2);
   });
@@ -869,13 +885,82 @@ describe('a near read replica', () => {
     const { edge } = edgeWithKey({ allowedOrigins: ['https://a.test'] });
     edge.health.replica = hanging;
     const isolate = edge.isolate({ near: aReplica(edge).near });
-    await isolate.directory.refresh();
+    await refresh(edge, isolate);
     edge.health.database = { tookMs: 300, fails: false };
     await edge.time.advance(60_000);
     edge.shared = null;
     const beganMs = edge.time.nowMs;
     expect(await isolate.preflight('https://a.test')).toBe('registered');
     expect(edge.time.nowMs - beganMs).toBe(20);
+  });
+});
+
+describe("D1's primary", () => {
+  /** An isolate that knows the log, with a D1 at some distance, and KV that takes its time. */
+  async function edgeAt(tookMs: number) {
+    const { edge, token } = edgeWithKey();
+    edge.health.database = { tookMs, fails: false };
+    edge.health.replica = { tookMs: 200, fails: false };
+    const isolate = edge.isolate();
+    await refresh(edge, isolate);
+    edge.takeCalls();
+    return { edge, token, isolate };
+  }
+
+  test.for([
+    { tookMs: 8, isAsked: true },
+    { tookMs: PRIMARY_BESIDE_KV_MS, isAsked: true },
+    { tookMs: PRIMARY_BESIDE_KV_MS + 10, isAsked: false },
+  ])('is asked for a cold key beside KV only if it is near: $tookMs ms', async (given) => {
+    const { edge, token, isolate } = await edgeAt(given.tookMs);
+    const beganMs = edge.time.nowMs;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', source: 'd1' });
+    const waitedMs = edge.time.nowMs - beganMs;
+    if (given.isAsked) expect(waitedMs).toBeLessThan(given.tookMs + 10);
+    else expect(waitedMs).toBeGreaterThanOrEqual(200 + given.tookMs);
+    expect(edge.takeCalls()).toMatchObject({ database: 1, replicaReads: 1 });
+  });
+
+  test('is asked once for a look-up, though KV fails before it answers', async () => {
+    const { edge, token, isolate } = await edgeAt(8);
+    edge.health.replica = failing;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found' });
+    expect(edge.takeCalls()).toMatchObject({ database: 1 });
+  });
+
+  test('is left to the polls by an isolate that looks up much', async () => {
+    const { edge, isolate } = await edgeAt(8);
+    for (let each = 0; each < NEAR_READS_IN_A_ROW + 5; each++) {
+      const scope = new RequestScope(edge.time.nowMs, (work) => void work);
+      void isolate.directory.find(aToken(each + 1).token, null, scope);
+    }
+    await edge.time.advance(100);
+    expect(edge.takeCalls().database).toBe(NEAR_READS_IN_A_ROW);
+  });
+
+  test('is not asked again beside KV right after it failed', async () => {
+    const { edge, isolate } = await edgeAt(8);
+    edge.health.database = failing;
+    await refresh(edge, isolate);
+    edge.takeCalls();
+    await edge.time.advance(100);
+    expect(await isolate.request(aToken(1).token)).toEqual({ outcome: 'unavailable' });
+    expect(edge.takeCalls().database).toBeUndefined();
+  });
+
+  test('is asked without a head start for the cache once the cache had nothing twice', async () => {
+    const { edge, token, isolate } = await edgeAt(200);
+    edge.health.cache = { tookMs: 9, fails: false };
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      await edge.time.advance(60_000);
+      edge.shared = null;
+      const beganMs = edge.time.nowMs;
+      await isolate.request(token);
+      waits.push(edge.time.nowMs - beganMs);
+    }
+    expect(waits.slice(0, 2).every((ms) => ms > 200)).toBe(true);
+    expect(waits.slice(2)).toEqual([200, 200]);
   });
 });
 
@@ -1271,8 +1356,9 @@ describe('a D1 that was restored to an earlier time', () => {
     edge.truth.restore(current);
     edge.truth.create(aStoredKey({ id: 'key_4' }), aToken(3).hash, false);
     // The first read tells of it, the second tells all.
-    await isolate.directory.refresh();
-    await isolate.directory.refresh();
+    edge.health.database = far;
+    await refresh(edge, isolate);
+    await refresh(edge, isolate);
     edge.takeCalls();
     expect(await isolate.request(aToken().token)).toMatchObject({ key: { id: 'key_1' } });
     expect(edge.takeCalls()).toEqual({ replicaReads: 1 });
