@@ -9,6 +9,7 @@ import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { hashToken, hasValidTag, hintOf, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
+import type { ImportText } from './import-text.ts';
 import { boundsOf } from './key-changes.ts';
 import { newKeyEntries, timeSchema, toMs } from './key-members.ts';
 import {
@@ -28,7 +29,7 @@ import {
   secret,
   wanted,
 } from './read-document.ts';
-import { createSlices, sizeOf } from './slices.ts';
+import { inSlices, type Slices } from './slices.ts';
 
 const HINT_MAX_LENGTH = 16;
 
@@ -163,7 +164,12 @@ export interface ReadImport {
  * Reads all rows, and finds what is wrong with any of them. Pauses between slices of them, so that the
  * isolate also answers other requests.
  */
-export async function readRows(context: Context, document: unknown): Promise<Reading<ReadImport>> {
+export async function readRows(
+  context: Context,
+  { frame, rows: texts }: ImportText,
+  slices: Slices,
+): Promise<Reading<ReadImport>> {
+  const document = isList(frame) ? { ...frame, keys: texts } : frame;
   const body = readDocument(bodyOf(v.unknown()), document);
   if (!body.ok) return body;
   const { management } = context;
@@ -172,14 +178,11 @@ export async function readRows(context: Context, document: unknown): Promise<Rea
   if (management.adminToken !== null) adminTokenHashes.add(await hashToken(management.adminToken));
   const bounds = boundsOf(context);
   const surroundings = { tagKey, adminTokenHashes, bounds, nowMs: management.now() };
-  const slices = createSlices(management.pause);
   const rows: Row[] = [];
   const found = new ProblemList();
-  for (const [index, item] of body.value.keys.entries()) {
-    const size = sizeOf(item);
+  for (const [index, { size, value }] of texts.entries()) {
     await slices.spend(size);
-    const row =
-      size > MANAGEMENT_BODY_MAX_BYTES ? rowTooLarge() : await readRow(item, surroundings);
+    const row = value === undefined ? rowTooLarge() : await readRow(value, surroundings, slices);
     if (row.ok) rows.push(row.value);
     else found.addAll(row, (problem) => inRow(index, problem));
   }
@@ -187,7 +190,14 @@ export async function readRows(context: Context, document: unknown): Promise<Rea
   return found.isEmpty ? { ok: true, value: { rows, skipsKnown } } : failed(found);
 }
 
-/** The facts that rows are checked against. */
+/** Tells whether a document holds a list of keys, which the scan has emptied. */
+function isList(frame: unknown): frame is Readonly<Record<string, unknown>> {
+  return (
+    typeof frame === 'object' && frame !== null && Array.isArray((frame as { keys?: unknown }).keys)
+  );
+}
+
+/** The surroundings against which rows are checked. */
 interface Surroundings {
   readonly tagKey: CryptoKey;
   /** The token of an operator must not become that of a key. */
@@ -196,11 +206,18 @@ interface Surroundings {
   readonly nowMs: number;
 }
 
-async function readRow(item: unknown, surroundings: Surroundings): Promise<Reading<Row>> {
-  const reading = readNewKeyAs(rowSchema, item, surroundings.bounds, (document, access) => ({
-    document,
-    access,
-  }));
+async function readRow(
+  item: unknown,
+  surroundings: Surroundings,
+  slices: Slices,
+): Promise<Reading<Row>> {
+  const reading = await inSlices(
+    readNewKeyAs(rowSchema, item, surroundings.bounds, (document, access) => ({
+      document,
+      access,
+    })),
+    slices,
+  );
   if (!reading.ok) return reading;
   const { document, access } = reading.value;
   const { token, tokenHash } = document;

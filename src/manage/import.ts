@@ -12,6 +12,7 @@ import { toAuditDocument } from './documents.ts';
 import { invalidFields, problemOfFields } from './field-problems.ts';
 import { once } from './idempotency.ts';
 import { importSchema, inRow, type Row, readRows } from './import-rows.ts';
+import { parseImport } from './import-text.ts';
 import { committed, isVisible, newKeyId, noteOf } from './key-changes.ts';
 import { IMPORT_BODY_MAX_BYTES, IMPORT_KEYS_MAX, OWNER_TOKEN_MIN_LENGTH } from './limits.ts';
 import {
@@ -23,7 +24,8 @@ import {
   refusal,
 } from './operation.ts';
 import { problem } from './problems.ts';
-import { readBody } from './request-body.ts';
+import { readText } from './request-body.ts';
+import { createSlices } from './slices.ts';
 
 /** The endpoint about imports. */
 export const importOperations: readonly Operation[] = [
@@ -81,10 +83,13 @@ export const importOperations: readonly Operation[] = [
 async function importKeys(call: Call): Promise<OperationResult> {
   const { management, caller, request } = call;
   if (caller.owner !== null && !management.peopleMayImport) return refusal(operatorOnly());
-  const body = await readBody(request, { maxBytes: IMPORT_BODY_MAX_BYTES });
+  const slices = createSlices(management.pause);
+  const received = await readText(request, { maxBytes: IMPORT_BODY_MAX_BYTES });
+  if (!received.ok) return received;
+  const body = await parseImport(received.text, slices);
   if (!body.ok) return body;
   return once(call, body.text, async (keep) => {
-    const reading = await readRows(call, body.document);
+    const reading = await readRows(call, body.document, slices);
     if (!reading.ok) return refusal(invalidFields(reading));
     const { skipsKnown } = reading.value;
     const rows = skipsKnown ? await withoutKnown(call, reading.value.rows) : reading.value.rows;
@@ -92,7 +97,8 @@ async function importKeys(call: Call): Promise<OperationResult> {
     if (duplicates) return refusal(duplicates);
 
     const nowMs = management.now();
-    const keys = rows.map((row): ImportedKey => {
+    const keys: ImportedKey[] = [];
+    for (const row of rows) {
       const key: ManagedKey = {
         id: newKeyId(call),
         name: row.name,
@@ -108,8 +114,10 @@ async function importKeys(call: Call): Promise<OperationResult> {
         version: 1,
       };
       const { tokenHash, isForeign } = row;
-      return { key, tokenHash, isForeign, after: toAuditDocument(key) };
-    });
+      const after = toAuditDocument(key);
+      await slices.spend(after.length);
+      keys.push({ key, tokenHash, isForeign, after });
+    }
     const imported = answer(201, {
       imported: keys.length,
       skipped: reading.value.rows.length - keys.length,

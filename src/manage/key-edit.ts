@@ -5,7 +5,8 @@
 import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { isRecord } from '../core/json.ts';
-import { checkAccess, type KeyAccess, operatorBounds } from '../core/key/key-access.ts';
+import { checkAccessInSteps, type KeyAccess, operatorBounds } from '../core/key/key-access.ts';
+import type { Steps } from '../core/steps.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import {
   accessSchema,
@@ -95,16 +96,18 @@ export interface KeyEdit {
 }
 
 /** Checks a JSON Merge Patch of a key. */
-export function readKeyEdit(
+export function* readKeyEdit(
   document: unknown,
   key: ManagedKey,
   bounds: KeyBounds,
-): Reading<KeyEdit> {
+): Steps<Reading<KeyEdit>> {
   const merged = mergeAccess(document, key);
+  // Nothing for a usual patch: a pause gives other changes of the key the time to overtake this one.
+  if (isRecord(merged)) yield FIELD_SIZE * countFields(merged['access']);
   const reading = readDocument(editKeySchema, merged);
   const hasAccess = isRecord(merged) && merged['access'] !== undefined;
   const requested = findAccess(merged);
-  const access = checkAccess(requested, accessBoundsOf(document, key, bounds));
+  const access = yield* checkAccessInSteps(requested, accessBoundsOf(document, key, bounds));
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading, namingFixedFields);
   if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', key.kind, found);
@@ -114,6 +117,13 @@ export function readKeyEdit(
   if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
   const edit = toKeyEdit(reading.value);
   return { ok: true, value: hasAccess ? { ...edit, access: access.access } : edit };
+}
+
+/** About how many characters a field takes. */
+const FIELD_SIZE = 10;
+
+function countFields(value: unknown): number {
+  return isRecord(value) ? Object.keys(value).length : 0;
 }
 
 /** The members of an edit, apart from the access. */

@@ -39,6 +39,7 @@ import {
 } from './operation.ts';
 import { problem } from './problems.ts';
 import { readBody } from './request-body.ts';
+import { createSlices, inSlices } from './slices.ts';
 
 const createExample = {
   name: 'Production web player',
@@ -140,8 +141,10 @@ async function createKey(call: Call): Promise<OperationResult> {
   const { management, caller, request } = call;
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
+  const slices = createSlices(management.pause);
   return once(call, body.text, async (keep) => {
-    const reading = readNewKey(body.document, boundsOf(call));
+    await slices.spend(body.text.length);
+    const reading = await inSlices(readNewKey(body.document, boundsOf(call)), slices);
     if (!reading.ok) return refusal(invalidFields(reading));
 
     const { name, owner, access, expiresAtMs } = reading.value;
@@ -194,7 +197,9 @@ async function editKey(call: Call): Promise<OperationResult> {
   });
   if (!body.ok) return body;
   return changeKey(call, async (key) => {
-    const reading = readKeyEdit(body.document, key, boundsOf(call));
+    const slices = createSlices(management.pause);
+    await slices.spend(body.text.length);
+    const reading = await inSlices(readKeyEdit(body.document, key, boundsOf(call)), slices);
     if (!reading.ok) return refusal(invalidFields(reading));
     const stale = failedPrecondition(request.headers, key);
     if (stale) return refusal(stale);

@@ -55,7 +55,7 @@ export const IDEMPOTENCY_KEY_MAX_LENGTH = 255;
 export const ANSWER_KEPT_SECONDS = 24 * 60 * 60;
 
 /** How much of a long document is checked at a time, in characters of JSON: a few milliseconds' work. */
-export const SLICE_SIZE = 16 * 1024;
+export const SLICE_SIZE = 8 * 1024;
 /** Most bytes of the problems of one answer, of which 64 KiB also hold its other members. */
 export const PROBLEMS_MAX_BYTES = 48 * 1024;
 /** Longest value that a problem quotes, in characters. */

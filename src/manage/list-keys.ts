@@ -4,12 +4,13 @@
 
 import * as v from 'valibot';
 import type { ListCursor, ShownKey } from '../keys/admin/types.ts';
-import { keySchema, toKeyDocument } from './documents.ts';
+import { type KeyDocument, keySchema, toKeyDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { PAGE_LIMIT_DEFAULT, SEARCH_MAX_LENGTH } from './limits.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema, limitSchema, readQuery } from './query.ts';
 import { ruleMessage } from './read-document.ts';
+import { createSlices } from './slices.ts';
 
 const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
 
@@ -61,7 +62,9 @@ async function listKeys({ management, caller, query }: Call): Promise<OperationR
   if (!reading.ok) return refusal(invalidFields(reading));
   const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
   // A person sees their own keys alone, so that no other owner has any.
-  if (caller.owner !== null && owner !== null && owner !== caller.owner) return listOf([], null);
+  if (caller.owner !== null && owner !== null && owner !== caller.owner) {
+    return answer(200, { keys: [], nextCursor: null });
+  }
   // One more than asked for tells whether there is a next page.
   const keys = await management.store.keys.list({
     owner: caller.owner ?? owner,
@@ -72,11 +75,23 @@ async function listKeys({ management, caller, query }: Call): Promise<OperationR
   });
   const page = keys.slice(0, limit);
   const last = page.at(-1);
-  return listOf(page, keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null);
+  const documents: KeyDocument[] = [];
+  const slices = createSlices(management.pause);
+  for (const key of page) {
+    await slices.spend(sizeOf(key));
+    documents.push(toKeyDocument(key));
+  }
+  const nextCursor = keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null;
+  return answer(200, { keys: documents, nextCursor });
 }
 
-function listOf(keys: readonly ShownKey[], nextCursor: string | null): OperationResult {
-  return answer(200, { keys: keys.map(toKeyDocument), nextCursor });
+/** Returns about how many characters a key takes as JSON. */
+function sizeOf({ allowedOrigins, rules, clientTokens }: ShownKey): number {
+  const origins = [...(allowedOrigins ?? []), ...(clientTokens?.allowedOrigins ?? [])];
+  const resources = [...(rules ?? []), ...(clientTokens?.rules ?? [])].flatMap(
+    (rule) => rule.resources,
+  );
+  return [...origins, ...resources].reduce((sum, text) => sum + text.length, 500);
 }
 
 function readCursor(text: string | undefined): ListCursor | null {

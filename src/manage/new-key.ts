@@ -7,7 +7,8 @@
 import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { isRecord } from '../core/json.ts';
-import { type AccessBounds, checkAccess, type KeyAccess } from '../core/key/key-access.ts';
+import { type AccessBounds, checkAccessInSteps, type KeyAccess } from '../core/key/key-access.ts';
+import type { Steps } from '../core/steps.ts';
 import { parseTime } from '../core/time.ts';
 import { findAccess } from './access-document.ts';
 import { newKeyEntries, toMs } from './key-members.ts';
@@ -35,8 +36,8 @@ export interface KeyBounds extends AccessBounds {
 }
 
 /** Checks a document for a new key. */
-export function readNewKey(document: unknown, bounds: KeyBounds): Reading<NewKey> {
-  const reading = readNewKeyAs(createKeySchema, document, bounds, toNewKey);
+export function* readNewKey(document: unknown, bounds: KeyBounds): Steps<Reading<NewKey>> {
+  const reading = yield* readNewKeyAs(createKeySchema, document, bounds, toNewKey);
   const expiresAt = isRecord(document) ? document['expiresAt'] : null;
   const expiresAtMs = typeof expiresAt === 'string' ? parseTime(expiresAt) : null;
   if (expiresAtMs === null || expiresAtMs > bounds.nowMs) return reading;
@@ -52,7 +53,7 @@ export function readNewKey(document: unknown, bounds: KeyBounds): Reading<NewKey
 }
 
 /** Checks a document that describes a new key and more, and gives what `build` makes of it. */
-export function readNewKeyAs<
+export function* readNewKeyAs<
   Target extends v.GenericSchema<unknown, v.InferOutput<typeof createKeySchema>>,
   Value,
 >(
@@ -60,9 +61,9 @@ export function readNewKeyAs<
   document: unknown,
   bounds: KeyBounds,
   build: (document: v.InferOutput<Target>, access: KeyAccess) => Value,
-): Reading<Value> {
+): Steps<Reading<Value>> {
   const reading = readDocument(schema, document);
-  const access = checkAccess(findAccess(document), bounds);
+  const access = yield* checkAccessInSteps(findAccess(document), bounds);
   const isOfOther = isOfOtherOwner(document, bounds);
   if (reading.ok && access.ok && !isOfOther)
     return { ok: true, value: build(reading.value, access.access) };

@@ -7,8 +7,8 @@ import type { Problem } from '../problem.ts';
 import { problem } from './problems.ts';
 
 /** The body as text and as what it holds, or why it cannot be read. */
-export type BodyReading =
-  | { readonly ok: true; readonly text: string; readonly document: unknown }
+export type BodyReading<Document = unknown> =
+  | { readonly ok: true; readonly text: string; readonly document: Document }
   | Unread;
 
 /** Why a body cannot be read, with the headers that the response gets for it. */
@@ -33,6 +33,19 @@ interface BodyOptions {
  * it may hold a token.
  */
 export async function readBody(request: Request, options: BodyOptions): Promise<BodyReading> {
+  const { absent } = options;
+  const body = await readText(request, options);
+  if (!body.ok) return body;
+  return body.text === '' && absent !== undefined
+    ? { ok: true, text: '', document: absent }
+    : parse(body.text);
+}
+
+/** Reads a body as `readBody` does, up to its text, which is not parsed. Its `document` is the text. */
+export async function readText(
+  request: Request,
+  options: BodyOptions,
+): Promise<BodyReading<string>> {
   const { maxBytes, absent } = options;
   const declared = readDeclaration(request.headers, options);
   if (!declared.ok) return declared;
@@ -44,9 +57,10 @@ export async function readBody(request: Request, options: BodyOptions): Promise<
     return unread(problem('malformed_json', 'Cannot read the body: it is not gzip'));
   }
   if (bytes === null) return unread(bodyTooLarge(maxBytes));
-  if (bytes.length === 0 && absent !== undefined) return { ok: true, text: '', document: absent };
-  if (!declared.hasType) return unread(unsupported(''));
-  return readJson(bytes);
+  if (!declared.hasType && (bytes.length > 0 || absent === undefined)) {
+    return unread(unsupported(''));
+  }
+  return decode(bytes);
 }
 
 /** Reads what the headers say of the body: its type, its charset and its coding. */
@@ -73,9 +87,14 @@ function readDeclaration(
 
 /** The JSON in the bytes of a body, or the 400 for bytes that hold none. Nothing of them is quoted. */
 export function readJson(bytes: Uint8Array): BodyReading {
+  const body = decode(bytes);
+  return body.ok ? parse(body.text) : body;
+}
+
+function decode(bytes: Uint8Array): BodyReading<string> {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
-    return parse(text);
+    return { ok: true, text, document: text };
   } catch {
     return unread(problem('malformed_json', 'Cannot read the body: it is not UTF-8'));
   }
@@ -85,19 +104,37 @@ function parse(text: string): BodyReading {
   try {
     return { ok: true, text, document: JSON.parse(text) };
   } catch (error) {
-    const place = text.trim() === '' ? 'it is empty' : placeOf(error, text);
-    return unread(problem('malformed_json', `Cannot parse the body as JSON: ${place}`));
+    return malformed(error, text);
   }
 }
 
+/**
+ * Returns the 400 for a text that `JSON.parse` did not accept. `toWhole` maps a position in the text that
+ * was parsed to one in `text`, if only a part of it was.
+ */
+export function malformed(
+  error: unknown,
+  text: string,
+  toWhole = (position: number) => position,
+): Unread {
+  const place = /^[ \t\r\n]*$/.test(text) ? 'it is empty' : placeOf(error, text, toWhole);
+  return unread(problem('malformed_json', `Cannot parse the body as JSON: ${place}`));
+}
+
 /** The place at which parsing stopped, without the text around it that the engine's message quotes. */
-function placeOf(error: unknown, text: string): string {
+function placeOf(error: unknown, text: string, toWhole: (position: number) => number): string {
   const message = String(error);
   if (message.includes('end of JSON')) return 'it ends too early';
   const position = /at position (\d+)/.exec(message)?.[1];
   if (position === undefined) return 'it holds something that is not JSON';
-  const lines = text.slice(0, Number(position)).split('\n');
-  return `it is malformed at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
+  const at = toWhole(Number(position));
+  let line = 1;
+  let lineStart = 0;
+  for (let end = text.indexOf('\n'); end !== -1 && end < at; end = text.indexOf('\n', lineStart)) {
+    line += 1;
+    lineStart = end + 1;
+  }
+  return `it is malformed at line ${line}, column ${at - lineStart + 1}`;
 }
 
 /** Returns the charset among the parameters of a media type; `null` if it is absent. */

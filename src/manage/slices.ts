@@ -3,11 +3,12 @@
  * does not hold up the gateway.
  */
 
+import type { Steps } from '../core/steps.ts';
 import { SLICE_SIZE } from './limits.ts';
 
 /** Work that pauses whenever a slice of it is done. */
 export interface Slices {
-  /** Counts work of this size, as `sizeOf` tells it, before it is done; pauses first if it is due. */
+  /** Counts work of this size, in characters of JSON, before it is done; pauses first if a slice is full. */
   spend(size: number): Promise<void>;
 }
 
@@ -25,21 +26,11 @@ export function createSlices(pause: () => Promise<void>): Slices {
   };
 }
 
-/**
- * The size of a JSON value: about the number of characters of its JSON. Values may be nested to any
- * depth, which a recursive walk such as `JSON.stringify` does not survive.
- */
-export function sizeOf(value: unknown): number {
-  let size = 0;
-  const waiting: unknown[] = [value];
-  while (waiting.length > 0) {
-    const one = waiting.pop();
-    size += typeof one === 'string' ? one.length + 3 : 4;
-    if (typeof one !== 'object' || one === null) continue;
-    for (const [name, entry] of Object.entries(one)) {
-      if (!Array.isArray(one)) size += name.length + 4;
-      waiting.push(entry);
-    }
+/** Takes the steps of some work, with pauses between slices of them. */
+export async function inSlices<Value>(steps: Steps<Value>, slices: Slices): Promise<Value> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await slices.spend(step.value);
   }
-  return size;
 }

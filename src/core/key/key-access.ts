@@ -15,9 +15,10 @@ import {
   RULE_SEGMENTS_PER_KEY,
   RULES_PER_KEY,
 } from '../limits.ts';
-import { canonicalizeOriginPatterns } from '../origins/pattern.ts';
+import { canonicalizeOriginPattern } from '../origins/pattern.ts';
 import { ROUTE_METHODS } from '../routes/methods.ts';
 import { isLiteral, readRuleId } from '../routes/path-grammar.ts';
+import { atOnce, type Steps } from '../steps.ts';
 import { lengthOf, truncateWithEllipsis } from '../text.ts';
 import type { AccessRule, ClientTokenAccess } from './key.ts';
 
@@ -77,6 +78,9 @@ export const operatorBounds: AccessBounds = {
 // Values are quoted back, but never so much that an answer grows with the request.
 const QUOTE_MAX_LENGTH = 200;
 const RESOURCE_MAX_LENGTH = 512;
+// However short an origin is, reading it takes as long as some text of this length.
+const ORIGIN_SIZE_MIN = 100;
+const ENTRY_SIZE_MIN = 10;
 const methods = ['*', ...ROUTE_METHODS.map((method) => method.toLowerCase())];
 
 /**
@@ -87,16 +91,31 @@ const methods = ['*', ...ROUTE_METHODS.map((method) => method.toLowerCase())];
  */
 export function checkAccess(
   requested: RequestedAccess | null | undefined,
-  { originsPerKey, ruleBytesPerKey }: AccessBounds = operatorBounds,
+  bounds: AccessBounds = operatorBounds,
 ): AccessResult {
+  return atOnce(checkAccessInSteps(requested, bounds));
+}
+
+/** Does the same in steps, of an origin or a rule each. */
+export function* checkAccessInSteps(
+  requested: RequestedAccess | null | undefined,
+  { originsPerKey, ruleBytesPerKey }: AccessBounds,
+): Steps<AccessResult> {
   const problems = new ProblemList();
   const cors = requested?.cors ?? null;
   const allowedOrigins =
     cors &&
-    checkOrigins(cors.allowedOrigins, 'access.cors.allowedOrigins', originsPerKey, problems);
-  const rules = requested?.rules ? checkRules(requested.rules, 'access.rules', problems) : null;
+    (yield* checkOrigins(
+      cors.allowedOrigins,
+      'access.cors.allowedOrigins',
+      originsPerKey,
+      problems,
+    ));
+  const rules = requested?.rules
+    ? yield* checkRulesInSteps(requested.rules, 'access.rules', problems)
+    : null;
   const clientTokens = requested?.clientTokens
-    ? checkClientTokens(requested.clientTokens, originsPerKey, problems)
+    ? yield* checkClientTokens(requested.clientTokens, originsPerKey, problems)
     : null;
   const addresses = requested?.addresses ? checkAddresses(requested.addresses, problems) : null;
   if (cors && clientTokens) {
@@ -152,33 +171,33 @@ function checkAddresses(values: readonly string[], problems: ProblemList): reado
 }
 
 /** Anything that is absent has the default of `docs/client-tokens.md`. */
-function checkClientTokens(
+function* checkClientTokens(
   requested: RequestedClientTokens,
   originsPerKey: number,
   problems: ProblemList,
-): ClientTokenAccess {
+): Steps<ClientTokenAccess> {
   const path = 'access.clientTokens';
   const { rules, maxTtlSeconds = CLIENT_TTL_DEFAULT_SECONDS } = requested;
   return {
-    allowedOrigins: checkOrigins(
+    allowedOrigins: yield* checkOrigins(
       requested.allowedOrigins,
       `${path}.allowedOrigins`,
       originsPerKey,
       problems,
     ),
-    rules: rules ? checkRules(rules, `${path}.rules`, problems) : null,
+    rules: rules ? yield* checkRulesInSteps(rules, `${path}.rules`, problems) : null,
     maxTtlSeconds,
     originOptional: requested.originOptional === true,
     endConnectionsAtExpiry: requested.endConnectionsAtExpiry !== false,
   };
 }
 
-function checkOrigins(
+function* checkOrigins(
   values: readonly string[],
   path: string,
   most: number,
   problems: ProblemList,
-): readonly string[] {
+): Steps<readonly string[]> {
   if (values.length === 0) {
     problems.add(() => ({
       path,
@@ -197,16 +216,22 @@ function checkOrigins(
     }));
     return [];
   }
-  const result = canonicalizeOriginPatterns(values);
-  for (const { index, value, reason, fix } of result.problems) {
-    problems.add(() => ({
-      path: `${path}[${index}]`,
-      value: truncateWithEllipsis(value, QUOTE_MAX_LENGTH),
-      reason,
-      fix,
-    }));
+  const patterns = new Set<string>();
+  for (const [index, value] of values.entries()) {
+    yield value.length + ORIGIN_SIZE_MIN;
+    const result = canonicalizeOriginPattern(value);
+    if (result.ok) patterns.add(result.pattern);
+    else {
+      const { reason, fix } = result.problem;
+      problems.add(() => ({
+        path: `${path}[${index}]`,
+        value: truncateWithEllipsis(value, QUOTE_MAX_LENGTH),
+        reason,
+        fix,
+      }));
+    }
   }
-  return result.patterns;
+  return [...patterns];
 }
 
 /**
@@ -218,13 +243,23 @@ export function checkRules(
   place: string,
   problems: ProblemList,
 ): readonly AccessRule[] {
+  return atOnce(checkRulesInSteps(rules, place, problems));
+}
+
+function* checkRulesInSteps(
+  rules: NonNullable<RequestedAccess['rules']>,
+  place: string,
+  problems: ProblemList,
+): Steps<readonly AccessRule[]> {
   if (!checkCount(place, rules, problems, RULES_PER_KEY)) return [];
-  const checked = rules.map((rule, index) => {
+  const checked: AccessRule[] = [];
+  for (const [index, rule] of rules.entries()) {
     const path = `${place}[${index}]`;
     const listed = checkCount(`${path}.methods`, rule.methods, problems) ? rule.methods : [];
     const resources = checkCount(`${path}.resources`, rule.resources, problems)
       ? rule.resources
       : [];
+    yield [...listed, ...resources].reduce((sum, text) => sum + text.length + ENTRY_SIZE_MIN, 0);
     listed.forEach((method, at) => {
       if (methods.includes(method.toLowerCase())) return;
       problems.add(() => ({
@@ -243,11 +278,11 @@ export function checkRules(
         ...fault,
       }));
     });
-    return {
+    checked.push({
       methods: [...new Set(listed.map((method) => method.toLowerCase()))],
       resources: [...new Set(resources)],
-    };
-  });
+    });
+  }
   checkSegments(checked, place, problems);
   return checked;
 }

@@ -32,17 +32,6 @@ export type OriginPatternResult =
   | { readonly ok: true; readonly pattern: string }
   | { readonly ok: false; readonly problem: OriginProblem };
 
-/** A problem in a list, with the place of its value there, counted from 0. */
-export interface OriginListProblem extends OriginProblem {
-  readonly index: number;
-}
-
-/** The result of reading a list of values. Nothing should be stored while there are problems. */
-export interface OriginPatternsResult {
-  readonly patterns: readonly string[];
-  readonly problems: readonly OriginListProblem[];
-}
-
 /**
  * Reads one allowed origin and returns it in the form in which it is stored and compared: without
  * default port and trailing slash, http(s) hosts in lower case and in Punycode, IPv6 compressed. That is
@@ -59,22 +48,6 @@ export function canonicalizeOriginPattern(value: string): OriginPatternResult {
   if (typeof result === 'string') return { ok: true, pattern: result };
   const reason = `Cannot allow origin ${quote(value)}: ${result.reason}`;
   return { ok: false, problem: { value, reason, fix: fixFor(result) } };
-}
-
-/**
- * Reads a list of allowed origins as `canonicalizeOriginPattern()` does each of them. Returns the
- * patterns in the order given, each once, and the problems of all values rather than the first.
- * Never throws. How many origins a key may have is not checked here.
- */
-export function canonicalizeOriginPatterns(values: readonly string[]): OriginPatternsResult {
-  const patterns = new Set<string>();
-  const problems: OriginListProblem[] = [];
-  for (const [index, value] of values.entries()) {
-    const result = canonicalizeOriginPattern(value);
-    if (result.ok) patterns.add(result.pattern);
-    else problems.push({ index, ...result.problem });
-  }
-  return { patterns: [...patterns], problems };
 }
 
 function readPattern(value: string): string | Refusal {

@@ -30,6 +30,9 @@ const sql = {
       FROM json_each(?1)`,
 } as const;
 
+/** How much is written as JSON between two pauses: a few milliseconds' work. */
+const STEP_CHARACTERS = 256 * 1024;
+
 /** Import into this D1. */
 export function createKeyImport(db: D1Database): KeyImport {
   return {
@@ -53,8 +56,18 @@ export function createKeyImport(db: D1Database): KeyImport {
         rows: readonly unknown[],
         ...values: (string | number)[]
       ): Promise<readonly D1PreparedStatement[]> => {
-        await pause();
-        const parts = toJsonParts(rows.map((row) => JSON.stringify(row)));
+        const texts: string[] = [];
+        let written = STEP_CHARACTERS;
+        for (const row of rows) {
+          if (written >= STEP_CHARACTERS) {
+            await pause();
+            written = 0;
+          }
+          const json = JSON.stringify(row);
+          written += json.length;
+          texts.push(json);
+        }
+        const parts = toJsonParts(texts);
         return parts.map((part) => db.prepare(text).bind(part, ...values));
       };
       const columns = keys.map(({ key }) => keyColumns(key));

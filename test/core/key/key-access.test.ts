@@ -315,6 +315,26 @@ describe('checkAccess() refuses', () => {
 });
 
 describe('checkAccess() accepts', () => {
+  test('reports each origin in its place, and keeps the order of those that are in order, each once', () => {
+    const of = (allowedOrigins: readonly string[]) => checkAccess({ cors: { allowedOrigins } });
+    const refused = of([
+      'example.com',
+      'https://b.example',
+      'null',
+      'https://a.example/',
+      'example.com',
+    ]);
+    expect(refused.ok ? [] : refused.problems.map(({ path, value }) => [path, value])).toEqual([
+      [`${origins}[0]`, 'example.com'],
+      [`${origins}[2]`, 'null'],
+      [`${origins}[4]`, 'example.com'],
+    ]);
+    const written = ['https://b.example', 'https://A.example:443/', 'https://a.example', '*', '*'];
+    expect(of(written)).toMatchObject({
+      access: { allowedOrigins: ['https://b.example', 'https://a.example', '*'] },
+    });
+  });
+
   const noTokens = { clientTokens: null, addresses: null };
   const backend = {
     kind: 'backend',

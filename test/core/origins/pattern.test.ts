@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   canonicalizeOriginPattern,
-  canonicalizeOriginPatterns,
   type OriginProblem,
 } from '../../../src/core/origins/pattern.ts';
 import { originWarnings } from '../../../src/core/origins/warnings.ts';
@@ -13,7 +12,7 @@ const label63 = 'a'.repeat(63);
 const host251 = `${`${label63}.`.repeat(3)}${'b'.repeat(59)}`;
 const scheme64 = `a${'b'.repeat(63)}`;
 
-/** Where `meant` is given, the fix proposes exactly that. Elsewhere it is general advice. */
+/** If `meant` is given, the fix proposes exactly that. Otherwise it is general advice. */
 type RefusedRow = readonly [name: string, value: string, keyword: string, meant?: string];
 
 const refused: readonly RefusedRow[] = [
@@ -559,45 +558,6 @@ describe('canonicalizeOriginPattern()', () => {
     expect(problemOf('a"\n\u202e\u00a0\ud800\u{e0061}').reason).toContain(
       String.raw`"a\"\n\u202e\u00a0\ud800\udb40\udc61"`,
     );
-  });
-});
-
-describe('canonicalizeOriginPatterns()', () => {
-  test('reports every problem with its place, and the patterns that are in order', () => {
-    const { patterns, problems } = canonicalizeOriginPatterns([
-      'example.com',
-      'https://b.example',
-      'null',
-      'https://a.example/',
-      'example.com',
-    ]);
-    expect(patterns).toEqual(['https://b.example', 'https://a.example']);
-    expect(problems.map(({ index, value }) => [index, value])).toEqual([
-      [0, 'example.com'],
-      [2, 'null'],
-      [4, 'example.com'],
-    ]);
-    expect(problems[1]).toEqual({ index: 2, ...problemOf('null') });
-  });
-
-  test('keeps the order and drops what is the same after reading', () => {
-    const values = [
-      'https://b.example',
-      'https://A.example:443/',
-      'https://a.example',
-      'HTTPS://B.EXAMPLE',
-      '*',
-      'http://a.example',
-      '*',
-    ];
-    expect(canonicalizeOriginPatterns(values)).toEqual({
-      patterns: ['https://b.example', 'https://a.example', '*', 'http://a.example'],
-      problems: [],
-    });
-  });
-
-  test('makes nothing of nothing', () => {
-    expect(canonicalizeOriginPatterns([])).toEqual({ patterns: [], problems: [] });
   });
 });
 

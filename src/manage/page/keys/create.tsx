@@ -5,6 +5,7 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { operatorBounds } from '../../../core/key/key-access.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
+import { atOnce } from '../../../core/steps.ts';
 import type { KeyWithToken } from '../../documents.ts';
 import { readNewKey } from '../../new-key.ts';
 import type { Action, View } from '../access/guards.tsx';
@@ -99,7 +100,7 @@ function otherProblems(
   mistakes: readonly FieldProblem[],
   nowMs: number,
 ): readonly FieldProblem[] {
-  const reading = readNewKey(document, { owner: null, ...operatorBounds, nowMs });
+  const reading = atOnce(readNewKey(document, { owner: null, ...operatorBounds, nowMs }));
   if (reading.ok) return [];
   return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
 }
