@@ -11,7 +11,9 @@ export const optionalPrograms: Readonly<Record<string, string>> = {
   python3: 'the Python example in docs/upstream.md',
   chromium: 'tests, if CHROMIUM_PATH names it',
   'google-chrome': 'tests, if CHROMIUM_PATH names it',
-  firefox: 'no test',
+  'firefox-esr': 'the nightly test of three engines',
+  WebKitWebDriver: 'the nightly test of three engines, with Xvfb',
+  Xvfb: 'the nightly test of three engines, for WebKit',
 };
 
 /** The path of a program that root's shell would find, or `null` if it is not installed. */
