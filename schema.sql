@@ -25,7 +25,8 @@ SELECT value
     "0007_leaks.sql",
     "0008_client_tokens.sql",
     "0009_owners.sql",
-    "0010_plans.sql"
+    "0010_plans.sql",
+    "0011_lists.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -93,6 +94,25 @@ CREATE INDEX IF NOT EXISTS keys_by_age ON keys (created_at_ms DESC, id DESC)
   WHERE revoked_at_ms IS NULL;
 CREATE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, created_at_ms DESC, id DESC)
   WHERE revoked_at_ms IS NULL;
+-- The list by name, whatever the case of ASCII letters, and by last use. Each merge of usage writes the
+-- second for the keys that were used.
+CREATE INDEX IF NOT EXISTS keys_by_name ON keys (name COLLATE NOCASE, id)
+  WHERE revoked_at_ms IS NULL;
+CREATE INDEX IF NOT EXISTS keys_by_use ON keys (last_used_at_ms, id)
+  WHERE revoked_at_ms IS NULL;
+-- The keys that their owners switched off. (None for "suspended": this file may be applied to tables
+-- that do not have the column yet.)
+CREATE INDEX IF NOT EXISTS keys_disabled ON keys (id)
+  WHERE revoked_at_ms IS NULL AND enabled = 0;
+-- The same lists of revoked keys. Written when a key is revoked.
+CREATE INDEX IF NOT EXISTS keys_revoked_by_age ON keys (created_at_ms DESC, id DESC)
+  WHERE revoked_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS keys_revoked_by_owner ON keys (owner, created_at_ms DESC, id DESC)
+  WHERE revoked_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS keys_revoked_by_name ON keys (name COLLATE NOCASE, id)
+  WHERE revoked_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS keys_revoked_by_use ON keys (last_used_at_ms, id)
+  WHERE revoked_at_ms IS NOT NULL;
 
 -- For house-keeping, which drops what ended long ago.
 CREATE INDEX IF NOT EXISTS keys_by_revocation ON keys (revoked_at_ms, id)
@@ -113,7 +133,8 @@ CREATE TABLE IF NOT EXISTS tokens (
   imported INTEGER NOT NULL DEFAULT 0 CHECK (imported IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS tokens_by_key ON tokens (key_id);
+-- With their ends, so that a page of the list reads those in their grace alone.
+CREATE INDEX IF NOT EXISTS tokens_by_key ON tokens (key_id, expires_at_ms);
 -- For house-keeping.
 CREATE INDEX IF NOT EXISTS tokens_by_expiry ON tokens (expires_at_ms)
   WHERE expires_at_ms IS NOT NULL;
@@ -252,6 +273,8 @@ CREATE TABLE IF NOT EXISTS audit (
 
 CREATE INDEX IF NOT EXISTS audit_by_key ON audit (key_id, id DESC);
 CREATE INDEX IF NOT EXISTS audit_by_owner ON audit (owner, id DESC);
+-- Where a time is in the order of ids.
+CREATE INDEX IF NOT EXISTS audit_by_time ON audit (at_ms, id);
 -- Whether a place is known already, and how many of a key are, without reading its other lines.
 CREATE INDEX IF NOT EXISTS audit_leaks ON audit (key_id, leak_url) WHERE action = 'leak';
 

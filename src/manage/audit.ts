@@ -4,15 +4,35 @@
  */
 
 import * as v from 'valibot';
-import type { AuditLine } from '../keys/admin/types.ts';
+import { type AuditLine, auditActions } from '../keys/admin/types.ts';
 import { keySchema, toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
-import { PAGE_LIMIT_DEFAULT } from './limits.ts';
+import { otherOwner } from './key-filter.ts';
+import { ownerSchema, timeSchema, toMs } from './key-members.ts';
+import { ACTOR_MAX_LENGTH, PAGE_LIMIT_DEFAULT } from './limits.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema, keyIdSchema, limitSchema, readQuery } from './query.ts';
+import { oneOf, ruleMessage, wanted } from './read-document.ts';
 
 const auditQuerySchema = v.strictObject({
   keyId: v.optional(v.pipe(keyIdSchema, v.description('Only the changes of this key.'))),
+  owner: v.optional(v.pipe(ownerSchema, v.description('Only changes of the keys of this owner.'))),
+  actor: v.optional(
+    v.pipe(
+      v.string(),
+      v.nonEmpty(ruleMessage('it is empty', 'Remove it, or name an actor')),
+      v.maxCodePoints(
+        ACTOR_MAX_LENGTH,
+        ruleMessage(`it is longer than ${ACTOR_MAX_LENGTH} characters`, 'Name an actor'),
+      ),
+      v.description('Only changes by this actor, as entries name it.'),
+      v.examples(['operator']),
+      wanted('an actor, such as "operator"'),
+    ),
+  ),
+  action: v.optional(oneOf(auditActions, 'Only this kind of change.')),
+  since: v.optional(v.pipe(timeSchema, v.description('Only changes from this time on.'))),
+  until: v.optional(v.pipe(timeSchema, v.description('Only changes before this time.'))),
   cursor: cursorSchema(/^[1-9]\d{0,14}$/),
   limit: limitSchema,
 });
@@ -20,6 +40,7 @@ const auditQuerySchema = v.strictObject({
 const {
   lastUsedAt: _used,
   updatedAt: _updated,
+  revokedAt: _revoked,
   retiringTokens: _retiring,
   warnings: _warnings,
   ...auditedEntries
@@ -41,7 +62,7 @@ const auditLineSchema = v.object({
     v.examples(['operator']),
   ),
   action: v.pipe(
-    v.picklist(['create', 'import', 'edit', 'roll', 'revoke', 'leak']),
+    v.picklist(auditActions),
     v.description('"leak": a token was found in public, and the key was left as it is.'),
   ),
   keyId: v.pipe(v.string(), v.description('The key that was changed.')),
@@ -77,7 +98,8 @@ export const auditOperations: readonly Operation[] = [
     path: '/audit',
     name: 'listAudit',
     summary: 'List who changed what, newest first',
-    description: 'Holds neither tokens nor their hashes. People see the changes of their own keys.',
+    description:
+      'Holds neither tokens nor their hashes. People see the changes of their own keys. A page may hold fewer entries than "limit", or none, and still have a "nextCursor".',
     query: auditQuerySchema,
     answer: {
       status: 200,
@@ -92,19 +114,24 @@ export const auditOperations: readonly Operation[] = [
 async function listAudit({ management, caller, query }: Call): Promise<OperationResult> {
   const reading = readQuery(auditQuerySchema, query);
   if (!reading.ok) return refusal(invalidFields(reading));
-  const { keyId = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
-  // One more than asked for tells whether there is a next page.
-  const lines = await management.store.audit.list({
-    owner: caller.owner,
-    keyId,
+  const { keyId, owner, actor, action, since, until, cursor, limit } = reading.value;
+  const other = otherOwner(caller.owner, owner);
+  if (other) return other;
+  const { lines, next } = await management.store.audit.list({
+    filter: {
+      owner: caller.owner ?? owner ?? null,
+      keyId: keyId ?? null,
+      actor: actor ?? null,
+      action: action ?? null,
+      sinceMs: toMs(since),
+      untilMs: toMs(until),
+    },
     beforeId: cursor === undefined ? null : Number(cursor),
-    limit: limit + 1,
+    limit: limit ?? PAGE_LIMIT_DEFAULT,
   });
-  const page = lines.slice(0, limit);
-  const last = page.at(-1);
   return answer(200, {
-    entries: page.map(toDocument),
-    nextCursor: lines.length > limit && last ? String(last.id) : null,
+    entries: lines.map(toDocument),
+    nextCursor: next === null ? null : String(next),
   });
 }
 

@@ -52,7 +52,13 @@ export const keySchema = v.object({
   ),
   updatedAt: v.pipe(
     outgoingTime,
-    v.description('The last edit or roll. Use of the key does not count.'),
+    v.description('The last edit, roll or revocation. Use of the key does not count.'),
+  ),
+  revokedAt: v.pipe(
+    v.nullable(outgoingTime),
+    v.description(
+      'When the key was revoked, for good; null: it was not. Revoked keys can be read until they are deleted.',
+    ),
   ),
   lastUsedAt: v.pipe(
     v.nullable(outgoingTime),
@@ -89,7 +95,7 @@ export type KeyWithToken = v.InferOutput<typeof keyWithTokenSchema>;
 /** See `toAuditDocument`. */
 export type AuditedKey = Omit<
   KeyDocument,
-  'lastUsedAt' | 'updatedAt' | 'retiringTokens' | 'warnings'
+  'lastUsedAt' | 'updatedAt' | 'revokedAt' | 'retiringTokens' | 'warnings'
 >;
 
 /** A key as the API shows it. */
@@ -98,7 +104,8 @@ export function toKeyDocument(key: ShownKey): KeyDocument {
   return {
     ...toAuditedKey(key),
     updatedAt: toTime(key.updatedAtMs),
-    lastUsedAt: key.lastUsedAtMs === null ? null : toTime(key.lastUsedAtMs),
+    revokedAt: toTimeOrNull(key.revokedAtMs),
+    lastUsedAt: toTimeOrNull(key.lastUsedAtMs),
     retiringTokens: key.retiringEndsMs.map((endMs) => ({ endsAt: toTime(endMs) })),
     ...(warnings.length > 0 ? { warnings } : {}),
   };
@@ -124,7 +131,7 @@ function toAuditedKey(key: ManagedKey): AuditedKey {
     access: toAccessDocument(key),
     hint: key.hint,
     createdAt: toTime(key.createdAtMs),
-    expiresAt: key.expiresAtMs === null ? null : toTime(key.expiresAtMs),
+    expiresAt: toTimeOrNull(key.expiresAtMs),
     enabled: key.enabled,
     suspended: key.suspended,
     ...(key.clientTokens

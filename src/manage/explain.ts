@@ -14,7 +14,7 @@ import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
 import { readTarget } from '../core/routes/request-target.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { invalidFields } from './field-problems.ts';
-import { findKey, isVisible, noSuchKey } from './key-changes.ts';
+import { findReadableKey, isVisible, noSuchKey } from './key-changes.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import {
   answer,
@@ -267,7 +267,8 @@ interface Found {
 
 /** `null`: there is no such key for this caller. */
 async function findById(call: Call, id: string): Promise<Found | null> {
-  const key = await findKey(call, id);
+  const key = await findReadableKey(call, id);
+  if (key && key.revokedAtMs !== null) return missing('the key was revoked', key.id);
   if (key?.suspended) return suspended(key);
   return key && { keyId: key.id, key: compile(call, key) };
 }

@@ -107,6 +107,7 @@ async function importKeys(call: Call): Promise<OperationResult> {
         hint: row.hint,
         createdAtMs: row.createdAtMs ?? nowMs,
         updatedAtMs: nowMs,
+        revokedAtMs: null,
         expiresAtMs: row.expiresAtMs,
         enabled: true,
         suspended: false,

@@ -38,8 +38,14 @@ export async function changeKey(
   );
 }
 
-/** Returns the key of an id if the caller may see it, and `null` otherwise. */
-export async function findKey(
+/** Returns the key of an id if the caller may see it and it is not revoked, and `null` otherwise. */
+export async function findKey(context: Context, id: string): Promise<ShownKey | null> {
+  const key = await findReadableKey(context, id);
+  return key?.revokedAtMs === null ? key : null;
+}
+
+/** Returns the key of an id if the caller may see it, and `null` otherwise. It may be revoked. */
+export async function findReadableKey(
   { management, caller }: Context,
   id: string,
 ): Promise<ShownKey | null> {

@@ -214,6 +214,7 @@ const fixedFields = [
   'hint',
   'createdAt',
   'updatedAt',
+  'revokedAt',
   'lastUsedAt',
   'retiringTokens',
   'warnings',

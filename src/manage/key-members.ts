@@ -31,7 +31,8 @@ export const nameSchema = v.pipe(
 
 // An owner travels to the upstream in the header X-Edge-Owner.
 const ownerFix = `Use 1 to ${OWNER_MAX_LENGTH} visible ASCII characters without blanks`;
-const ownerSchema = v.pipe(
+/** The owner of a key. */
+export const ownerSchema = v.pipe(
   v.string(),
   v.nonEmpty(ruleMessage('it is empty', ownerFix)),
   v.regex(

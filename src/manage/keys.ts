@@ -20,7 +20,7 @@ import {
   boundsOf,
   changeKey,
   committed,
-  findKey,
+  findReadableKey,
   newKeyId,
   noSuchKey,
   noteOf,
@@ -158,6 +158,7 @@ async function createKey(call: Call): Promise<OperationResult> {
       hint: hintOf(token),
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
+      revokedAtMs: null,
       expiresAtMs,
       enabled: true,
       suspended: false,
@@ -182,7 +183,7 @@ async function createKey(call: Call): Promise<OperationResult> {
 }
 
 async function getKey(call: Call): Promise<OperationResult> {
-  const key = await findKey(call, call.id);
+  const key = await findReadableKey(call, call.id);
   if (key === null) return refusal(noSuchKey(call.id));
   return isNotModified(call.request.headers, key)
     ? answer(304, null, { ETag: etagOf(key) })

@@ -31,7 +31,13 @@ export const PAGE_LIMIT_DEFAULT = 50;
 export const PAGE_LIMIT_MAX = 100;
 /** Longest name of a key, in characters. */
 export const NAME_MAX_LENGTH = 200;
-/** Longest text that is searched for in names, in characters. */
+/** Longest actor that the audit is filtered by, in characters: the subject of a JWT may be long. */
+export const ACTOR_MAX_LENGTH = 300;
+/** Most keys that the list counts. */
+export const TOTAL_MAX = 10_000;
+/** Longest origin that the list is filtered by, in characters: a scheme, a host of 253, a wildcard, a port. */
+export const ORIGIN_FILTER_MAX_LENGTH = 400;
+/** Longest text that the list is searched for, in characters. */
 export const SEARCH_MAX_LENGTH = 200;
 
 /** Longest time for which a rolled token remains valid, in seconds. */

@@ -3,38 +3,46 @@
  */
 
 import * as v from 'valibot';
-import type { ListCursor, ShownKey } from '../keys/admin/types.ts';
+import { type KeySort, keySorts, type ShownKey } from '../keys/admin/types.ts';
 import { type KeyDocument, keySchema, toKeyDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
-import { PAGE_LIMIT_DEFAULT, SEARCH_MAX_LENGTH } from './limits.ts';
+import { filterOf, keyFilterEntries } from './key-filter.ts';
+import { PAGE_LIMIT_DEFAULT, TOTAL_MAX } from './limits.ts';
+import { CURSOR_PATTERN, readCursor, toCursor } from './list-cursor.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema, limitSchema, readQuery } from './query.ts';
-import { ruleMessage } from './read-document.ts';
+import { oneOf } from './read-document.ts';
 import { createSlices } from './slices.ts';
 
-const LIST_CURSOR = /^(-?\d{1,16})\.(key_[0-9A-Za-z]{22})$/;
-
 const listQuerySchema = v.strictObject({
-  owner: v.optional(v.pipe(v.string(), v.description('Only the keys of this owner.'))),
-  search: v.optional(
-    v.pipe(
-      v.string(),
-      v.maxCodePoints(
-        SEARCH_MAX_LENGTH,
-        ruleMessage(`it is longer than ${SEARCH_MAX_LENGTH} characters`, 'Search for less'),
-      ),
-      v.description(
-        'Only keys whose name holds this text, whatever the case of its ASCII letters.',
-      ),
+  ...keyFilterEntries,
+  sort: v.optional(
+    oneOf(
+      keySorts,
+      'The order: newest first (the default), by name whatever the case of its ASCII letters, or most recently used first.',
     ),
   ),
-  cursor: cursorSchema(LIST_CURSOR),
+  total: v.optional(
+    oneOf(['true', 'false'], 'true: the answer also says how many keys the filters leave.'),
+  ),
+  cursor: cursorSchema(CURSOR_PATTERN),
   limit: limitSchema,
 });
 
 const keyListSchema = v.object({
-  keys: v.array(keySchema),
-  nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
+  keys: v.pipe(v.array(keySchema), v.description('The keys of this page, in order.')),
+  nextCursor: v.pipe(
+    v.nullable(v.string()),
+    v.description('The cursor of the next page, for the same filters and order; null: none.'),
+  ),
+  total: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TOTAL_MAX))),
+    v.description('How many keys the filters leave, if "total" is true.'),
+  ),
+  totalIsExact: v.pipe(
+    v.optional(v.boolean()),
+    v.description(`false: there may be more, since no more than ${TOTAL_MAX} keys were looked at.`),
+  ),
 });
 
 /** A page of keys, as the API answers it. */
@@ -45,8 +53,9 @@ export const listKeysOperation: Operation = {
   method: 'GET',
   path: '/keys',
   name: 'listKeys',
-  summary: 'List keys, newest first',
-  description: 'Revoked keys are not listed. People see their own keys.',
+  summary: 'List keys',
+  description:
+    'Revoked keys are listed if "state" asks for them, until they are deleted. People see their own keys. A page reads a bounded number of keys: it may hold fewer than "limit", or none, and still have a "nextCursor".',
   query: listQuerySchema,
   answer: {
     status: 200,
@@ -57,32 +66,31 @@ export const listKeysOperation: Operation = {
   handle: listKeys,
 };
 
-async function listKeys({ management, caller, query }: Call): Promise<OperationResult> {
-  const reading = readQuery(listQuerySchema, query);
+async function listKeys(call: Call): Promise<OperationResult> {
+  const { store, now, pause } = call.management;
+  const reading = readQuery(listQuerySchema, call.query);
   if (!reading.ok) return refusal(invalidFields(reading));
-  const { owner = null, search = null, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
-  // A person sees their own keys alone, so that no other owner has any.
-  if (caller.owner !== null && owner !== null && owner !== caller.owner) {
-    return answer(200, { keys: [], nextCursor: null });
-  }
-  // One more than asked for tells whether there is a next page.
-  const keys = await management.store.keys.list({
-    owner: caller.owner ?? owner,
-    search,
-    cursor: readCursor(cursor),
-    limit: limit + 1,
-    nowMs: management.now(),
-  });
-  const page = keys.slice(0, limit);
-  const last = page.at(-1);
-  const documents: KeyDocument[] = [];
-  const slices = createSlices(management.pause);
-  for (const key of page) {
+  const { sort = 'created', total, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
+  const asked = filterOf(call, reading.value);
+  if (!asked.ok) return asked;
+  const after = cursor === undefined ? null : readCursor(sort, cursor);
+  if (cursor !== undefined && after === null) return refusal(foreignCursor(sort));
+  const nowMs = now();
+  const [page, counted] = await Promise.all([
+    store.keys.list({ filter: asked.filter, sort, after, limit, nowMs }),
+    total === 'true' ? store.keys.count(asked.filter, nowMs) : null,
+  ]);
+  const keys: KeyDocument[] = [];
+  const slices = createSlices(pause);
+  for (const key of page.keys) {
     await slices.spend(sizeOf(key));
-    documents.push(toKeyDocument(key));
+    keys.push(toKeyDocument(key));
   }
-  const nextCursor = keys.length > limit && last ? `${last.createdAtMs}.${last.id}` : null;
-  return answer(200, { keys: documents, nextCursor });
+  return answer(200, {
+    keys,
+    nextCursor: page.next && toCursor(sort, page.next),
+    ...(counted ? { total: counted.total, totalIsExact: counted.isExact } : {}),
+  });
 }
 
 /** Returns about how many characters a key takes as JSON. */
@@ -94,9 +102,16 @@ function sizeOf({ allowedOrigins, rules, clientTokens }: ShownKey): number {
   return [...origins, ...resources].reduce((sum, text) => sum + text.length, 500);
 }
 
-function readCursor(text: string | undefined): ListCursor | null {
-  const [, createdAt, id] = LIST_CURSOR.exec(text ?? '') ?? [];
-  return createdAt !== undefined && id !== undefined
-    ? { createdAtMs: Number(createdAt), id }
-    : null;
+function foreignCursor(sort: KeySort) {
+  return invalidFields({
+    problems: [
+      {
+        path: 'cursor',
+        value: null,
+        reason: `it is not a cursor of this list, which is sorted by ${JSON.stringify(sort)}`,
+        fix: 'Use nextCursor of the page before with the same sort, or remove it',
+      },
+    ],
+    more: 0,
+  });
 }

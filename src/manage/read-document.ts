@@ -46,6 +46,12 @@ export function wanted<Input>(text: string): v.MetadataAction<Input, { readonly 
   return v.metadata({ wanted: text });
 }
 
+/** One of a few words. */
+export function oneOf<const Word extends string>(words: readonly Word[], description: string) {
+  const named = words.map((word) => JSON.stringify(word)).join(', ');
+  return v.pipe(v.picklist(words), v.description(description), wanted(`one of ${named}`));
+}
+
 /** Metadata of a schema whose values are never quoted. */
 export function secret<Input>(): v.MetadataAction<Input, { readonly isSecret: true }> {
   return v.metadata({ isSecret: true });

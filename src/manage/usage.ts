@@ -8,7 +8,7 @@ import { USAGE_DAYS_DEFAULT, USAGE_DAYS_MAX } from '../core/limits.ts';
 import { DAY_MS, dayOf } from '../usage/batch.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
-import { findKey, noSuchKey } from './key-changes.ts';
+import { findReadableKey, noSuchKey } from './key-changes.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { readQuery, wholeNumber } from './query.ts';
 
@@ -108,7 +108,7 @@ async function getUsage(call: Call): Promise<OperationResult> {
   const { management, query, id } = call;
   const reading = readQuery(usageQuerySchema, query);
   if (!reading.ok) return refusal(invalidFields(reading));
-  const key = await findKey(call, id);
+  const key = await findReadableKey(call, id);
   if (key === null) return refusal(noSuchKey(id));
   const nowMs = management.now();
   const { days = USAGE_DAYS_DEFAULT } = reading.value;
@@ -120,7 +120,7 @@ async function getUsage(call: Call): Promise<OperationResult> {
 }
 
 async function listRefusedOrigins(call: Call): Promise<OperationResult> {
-  const key = await findKey(call, call.id);
+  const key = await findReadableKey(call, call.id);
   if (key === null) return refusal(noSuchKey(call.id));
   const origins = await call.management.usage.refusedOriginsOf(key.id);
   return answer(200, {

@@ -154,9 +154,13 @@ export interface Key {
    */
   suspended: boolean;
   /**
-   * The last edit or roll. Use of the key does not count.
+   * The last edit, roll or revocation. Use of the key does not count.
    */
   updatedAt: string;
+  /**
+   * When the key was revoked, for good; null: it was not. Revoked keys can be read until they are deleted.
+   */
+  revokedAt: string | null;
   /**
    * The last allowed request, a few seconds late.
    */
@@ -287,9 +291,13 @@ export interface KeyWithToken {
    */
   suspended: boolean;
   /**
-   * The last edit or roll. Use of the key does not count.
+   * The last edit, roll or revocation. Use of the key does not count.
    */
   updatedAt: string;
+  /**
+   * When the key was revoked, for good; null: it was not. Revoked keys can be read until they are deleted.
+   */
+  revokedAt: string | null;
   /**
    * The last allowed request, a few seconds late.
    */
@@ -508,11 +516,22 @@ export interface CreateKeyRequest {
  * The answer of `listKeys`.
  */
 export interface ListKeysAnswer {
+  /**
+   * The keys of this page, in order.
+   */
   keys: Key[];
   /**
-   * null: there are no more.
+   * The cursor of the next page, for the same filters and order; null: none.
    */
   nextCursor: string | null;
+  /**
+   * How many keys the filters leave, if "total" is true.
+   */
+  total?: number;
+  /**
+   * false: there may be more, since no more than 10000 keys were looked at.
+   */
+  totalIsExact?: boolean;
 }
 /**
  * The body of `editKey`.
@@ -1388,14 +1407,30 @@ export interface paths {
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
       };
     };
-    /** List keys, newest first. */
+    /** List keys. */
     get: {
       parameters: {
         query?: {
           /** Only the keys of this owner. */
           owner?: string;
-          /** Only keys whose name holds this text, whatever the case of its ASCII letters. */
+          /** Only keys in this state; absent: all but revoked ones. A key that is both disabled and expired is in both states. "live": it works. */
+          state?: 'live' | 'disabled' | 'suspended' | 'expired' | 'revoked';
+          /** Only backend keys, or only CORS keys. */
+          kind?: 'backend' | 'cors';
+          /** Only keys with this access, as the upstream receives it in X-Edge-Access. */
+          access?: 'backend' | 'restricted' | 'full' | 'rules';
+          /** Only keys that list this allowed origin, for themselves or for their client tokens. A wildcard is found as it is listed, and by no origin that it admits. */
+          origin?: string;
+          /** Only keys that were last used before this time. Keys that were never used count from their creation. */
+          usedBefore?: string;
+          /** Only keys that expire, or have expired, before this time. */
+          expiresBefore?: string;
+          /** Only keys with this text anywhere in the name, or at the beginning of the id, the hint, the owner, an allowed origin or its host, in upper or lower case. */
           search?: string;
+          /** The order: newest first (the default), by name whatever the case of its ASCII letters, or most recently used first. */
+          sort?: 'created' | 'name' | 'lastUsed';
+          /** true: the answer also says how many keys the filters leave. */
+          total?: 'true' | 'false';
           /** nextCursor of the page before. */
           cursor?: string;
           /** How many entries a page may hold. */
@@ -1709,6 +1744,16 @@ export interface paths {
         query?: {
           /** Only the changes of this key. */
           keyId?: string;
+          /** Only changes of the keys of this owner. */
+          owner?: string;
+          /** Only changes by this actor, as entries name it. */
+          actor?: string;
+          /** Only this kind of change. */
+          action?: 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
+          /** Only changes from this time on. */
+          since?: string;
+          /** Only changes before this time. */
+          until?: string;
           /** nextCursor of the page before. */
           cursor?: string;
           /** How many entries a page may hold. */

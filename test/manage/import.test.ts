@@ -307,6 +307,7 @@ describe('POST /keys/import', () => {
       lastUsedAt: null,
       suspended: false,
       updatedAt: expect.stringMatching(/Z$/),
+      revokedAt: null,
       retiringTokens: [],
     });
     const stored = JSON.stringify([await snapshot(edge), await edge.copies(), edge.logs]);

@@ -293,6 +293,7 @@ describe('POST /keys', () => {
       enabled: true,
       suspended: false,
       updatedAt: key.createdAt,
+      revokedAt: null,
       lastUsedAt: null,
       retiringTokens: [],
     });
@@ -462,20 +463,28 @@ describe('GET /keys', () => {
 describe('a key that is not there', () => {
   const ids = ['key_0000000000000000000000', 'key_', 'x', "key_' OR 1=1 --"];
   const requests = [
-    ['GET', '', undefined],
     ['PATCH', '', { name: 'b' }],
     ['DELETE', '', undefined],
     ['POST', '/roll', {}],
+  ] as const;
+  const reads = [
+    ['GET', '', undefined],
     ['GET', '/usage', undefined],
     ['GET', '/refused-origins', undefined],
   ] as const;
-  const rows = requests.flatMap(([method, path, body]) =>
+  const rows = [...requests, ...reads].flatMap(([method, path, body]) =>
     ids.map((id) => [`${method} /keys/${id}${path}`, method, path, body, id] as const),
   );
   it.each(rows)('is 404 for %s', async (_, method, path, body, id) => {
     const answer = await operator(method, `/keys/${encodeURIComponent(id)}${path}`, { body });
     expect(answer.status).toBe(404);
     expect(answer.headers['x-edge-reason']).toBe('not_found');
+  });
+
+  it.each(reads)('is readable by %s /keys/{id}%s when it was revoked', async (method, path) => {
+    const { id } = await create();
+    expect((await operator('DELETE', `/keys/${id}`)).status).toBe(204);
+    expect((await operator(method, `/keys/${id}${path}`)).status).toBe(200);
   });
 
   it.each(requests)(

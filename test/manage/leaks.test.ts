@@ -354,7 +354,8 @@ describe('a report', () => {
     });
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(await tryToken(edge, key.token)).toBe('401 invalid_key');
-    expectProblem(await operator('GET', `/keys/${key.id}`), 404, 'not_found');
+    const { revokedAt } = (await operator('GET', `/keys/${key.id}`)).body;
+    expect(revokedAt).toMatch(/Z$/);
     // The change log names the token, and the copy in KV is a tombstone.
     const linesAfter = await edge.query('SELECT count(*) AS count FROM changes');
     expect(linesAfter[0]?.['count']).toBe(Number(linesBefore[0]?.['count']) + 1);
@@ -436,7 +437,7 @@ describe('a report', () => {
 
     expect(answer.body.map(({ label }: Document) => label)).toEqual(Array(4).fill('true_positive'));
     expect(await tryToken(edge, key.token, { origin: ORIGIN })).toBe('200');
-    const { token, lastUsedAt, retiringTokens, updatedAt, ...document } = key;
+    const { token, lastUsedAt, retiringTokens, updatedAt, revokedAt, ...document } = key;
     const lines = (await auditOf(key.id)).filter(({ action }) => action === 'leak');
     expect(lines.map(({ leakUrl }) => leakUrl).sort()).toEqual([URL_FOUND, elsewhere, null].sort());
     expect(lines[0]).toMatchObject({ before: document, after: document });

@@ -8,6 +8,7 @@ import {
   clientOf,
   type Document,
   expectProblem,
+  problemsOf,
   snapshot,
   tryToken,
 } from './client.ts';
@@ -449,12 +450,16 @@ describe('a person', () => {
     },
   );
 
-  it('lists their own keys alone, whatever they ask for', async () => {
+  it('lists their own keys alone, and refuses another owner', async () => {
     const ids = async (query: string) =>
       (await ann('GET', `/keys${query}`)).body.keys.map(({ id }: Document) => id);
     expect(await ids('')).toEqual([own.id]);
     expect(await ids('?owner=ann')).toEqual([own.id]);
-    expect(await ids('?owner=bob')).toEqual([]);
+    for (const list of ['/keys', '/audit']) {
+      const refused = await ann('GET', `${list}?owner=bob`);
+      expectProblem(refused, 422, 'invalid_fields');
+      expect(Object.keys(problemsOf(refused))).toEqual(['owner']);
+    }
     expect(await ids('?search=foreign')).toEqual([]);
     expect((await operator('GET', '/keys')).body.keys.length).toBeGreaterThan(2);
   });

@@ -60,6 +60,7 @@ export function aKey(overrides: Partial<ManagedKey> = {}): ManagedKey {
     enabled: true,
     suspended: false,
     updatedAtMs: 1,
+    revokedAtMs: null,
     lastUsedAtMs: null,
     version: 1,
     ...overrides,

@@ -2,16 +2,32 @@
  * The audit: who changed what, when. A line is written in the batch of its change.
  */
 
-import { conditions, isUnchanged } from './rows.ts';
-import type { AuditAction, AuditLine, AuditLog, ChangeNote, ManagedKey } from './types.ts';
+import { CLOCK_MARGIN_MS, isUnchanged } from './rows.ts';
+import type {
+  AuditAction,
+  AuditFilter,
+  AuditLine,
+  AuditLog,
+  ChangeNote,
+  ManagedKey,
+} from './types.ts';
+import { all, joined, readWindow, type Sql, sql } from './windows.ts';
 
-const sql = {
-  insert: `
+/** Lines that one page reads at most, to find what the filters leave and to find where it ended. */
+const WINDOW_LINES = 2_400;
+
+const insert = `
     INSERT INTO audit (at_ms, actor, action, key_id, owner, before, after, request_id, leak_url)
-    SELECT ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10 WHERE ${isUnchanged}`,
-  lines: `
-    SELECT id, at_ms, actor, action, key_id, before, after, request_id, leak_url FROM audit`,
-} as const;
+    SELECT ?3, ?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10 WHERE ${isUnchanged}`;
+
+/** After the last line that is older than a time: one row of an index. */
+const afterOlder = `
+  id > coalesce((SELECT id FROM audit INDEXED BY audit_by_time
+                  WHERE at_ms < ? ORDER BY at_ms DESC, id DESC LIMIT 1), 0)`;
+/** Before the first line that is not older than a time. */
+const beforeYounger = `
+  id < coalesce((SELECT id FROM audit INDEXED BY audit_by_time
+                  WHERE at_ms >= ? ORDER BY at_ms, id LIMIT 1), ${Number.MAX_SAFE_INTEGER})`;
 
 interface AuditRow {
   id: number;
@@ -28,20 +44,55 @@ interface AuditRow {
 /** The audit in this D1. */
 export function createAuditLog(db: D1Database): AuditLog {
   return {
-    async list({ owner, keyId, beforeId, limit }) {
-      const { where, values } = conditions([
-        ['owner = ?', owner],
-        ['key_id = ?', keyId],
-        ['id < ?', beforeId],
-      ]);
-      const { results } = await db
-        .withSession('first-primary')
-        .prepare(`${sql.lines} ${where} ORDER BY id DESC LIMIT ?`)
-        .bind(...values, limit)
-        .all<AuditRow>();
-      return results.map(toAuditLine);
+    async list({ filter, beforeId, limit }) {
+      const { bounds, filters } = conditionsOf(filter);
+      const { rows, last } = await readWindow<AuditRow, number>(db.withSession('first-primary'), {
+        source: joined(
+          [
+            sql(`SELECT * FROM audit ${indexOf(filter)} WHERE`),
+            all([...bounds, ...(beforeId === null ? [] : [sql('id < ?', beforeId)])]),
+            sql('ORDER BY id DESC'),
+          ],
+          ' ',
+        ),
+        filters,
+        columns: sql('id, at_ms, actor, action, key_id, before, after, request_id, leak_url'),
+        place: 'id',
+        placeOf: ({ id }) => id,
+        limit,
+        window: WINDOW_LINES,
+      });
+      return { lines: rows.map(toAuditLine), next: last };
     },
   };
+}
+
+function indexOf({ keyId, owner }: AuditFilter): string {
+  if (keyId !== null) return 'INDEXED BY audit_by_key';
+  return owner === null ? 'NOT INDEXED' : 'INDEXED BY audit_by_owner';
+}
+
+/** The part of a filter that bounds what is read of an index, and the part that leaves out lines of it. */
+function conditionsOf({ owner, keyId, actor, action, sinceMs, untilMs }: AuditFilter): {
+  readonly bounds: readonly Sql[];
+  readonly filters: readonly Sql[];
+} {
+  const bounds: Sql[] = [];
+  const filters: Sql[] = [];
+  if (keyId !== null) bounds.push(sql('key_id = ?', keyId));
+  if (owner !== null) (keyId === null ? bounds : filters).push(sql('owner = ?', owner));
+  if (actor !== null) filters.push(sql('actor = ?', actor));
+  if (action !== null) filters.push(sql('action = ?', action));
+  // Clocks differ, so that a line may be a little younger than its successor.
+  if (sinceMs !== null) {
+    bounds.push(sql(afterOlder, sinceMs - CLOCK_MARGIN_MS));
+    filters.push(sql('at_ms >= ?', sinceMs));
+  }
+  if (untilMs !== null) {
+    bounds.push(sql(beforeYounger, untilMs + CLOCK_MARGIN_MS));
+    filters.push(sql('at_ms < ?', untilMs));
+  }
+  return { bounds, filters };
 }
 
 /** The line of a change, provided that the key still has the version that the change was made from. */
@@ -52,7 +103,7 @@ export function auditStatement(
   note: ChangeNote,
 ): D1PreparedStatement {
   return db
-    .prepare(sql.insert)
+    .prepare(insert)
     .bind(
       id,
       version,

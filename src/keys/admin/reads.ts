@@ -1,16 +1,17 @@
 /**
- * Reads keys as management sees them, from D1's primary: one of them, those of tokens, or a page of
- * the list. Look-ups for the gateway are in `stores/d1.ts`.
+ * Reads keys as management sees them, from D1's primary: one of them, or those of tokens.
+ * Pages of the list are in `key-list.ts`, look-ups for the gateway in `stores/d1.ts`.
  */
 
 import {
-  conditions,
   type KeyOfTokenRow,
   type ShownKeyRow,
+  shownColumns,
   toKeyOfToken,
   toShownKey,
 } from './rows.ts';
 import type { KeyReads } from './types.ts';
+import { prepare, sql } from './windows.ts';
 
 /** A token with its key, alive or not. */
 export const keyOfToken = `
@@ -22,15 +23,7 @@ export const keyOfToken = `
          t.expires_at_ms AS token_expires_at_ms
     FROM tokens AS t JOIN keys AS k ON k.id = t.key_id`;
 
-const sql = {
-  shownKey: `
-    SELECT id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms,
-           expires_at_ms, enabled, suspended, updated_at_ms, last_used_at_ms, version, client_tokens,
-           client_tokens_valid_from_ms, addresses, meta, tags, limit_name, limit_by, quota_requests,
-           quota_period, quota_renews_at_ms,
-           (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
-             WHERE t.key_id = keys.id AND t.expires_at_ms > ?1) AS retiring_ends_ms
-      FROM keys`,
+const statements = {
   livingKeys: `
     SELECT id FROM keys
      WHERE revoked_at_ms IS NULL AND id IN (SELECT value FROM json_each(?1))`,
@@ -46,10 +39,11 @@ export function createKeyReads(db: D1Database): KeyReads {
 
   return {
     async find(id, nowMs = 0) {
-      const row = await primary()
-        .prepare(`${sql.shownKey} WHERE id = ?2 AND revoked_at_ms IS NULL`)
-        .bind(nowMs, id)
-        .first<ShownKeyRow>();
+      const row = await prepare(primary(), [
+        sql('SELECT'),
+        shownColumns('keys', nowMs),
+        sql('FROM keys WHERE id = ?', id),
+      ]).first<ShownKeyRow>();
       return row && toShownKey(row);
     },
 
@@ -69,24 +63,9 @@ export function createKeyReads(db: D1Database): KeyReads {
       return new Map(results.map((row) => [row.token_hash, toKeyOfToken(row)]));
     },
 
-    async list({ owner, search, cursor, limit, nowMs }) {
-      const { where, values } = conditions([
-        ['revoked_at_ms IS NULL'],
-        ['owner = ?', owner],
-        // Not LIKE: D1 takes patterns of 50 bytes at most, and text is to be found as it is typed.
-        ['instr(lower(name), lower(?)) > 0', search],
-        ['(created_at_ms, id) < (?, ?)', cursor?.createdAtMs ?? null, cursor?.id ?? null],
-      ]);
-      const { results } = await primary()
-        .prepare(`${sql.shownKey} ${where} ORDER BY created_at_ms DESC, id DESC LIMIT ?`)
-        .bind(nowMs, ...values, limit)
-        .all<ShownKeyRow>();
-      return results.map(toShownKey);
-    },
-
     async livingAmong(ids) {
       const { results } = await primary()
-        .prepare(sql.livingKeys)
+        .prepare(statements.livingKeys)
         .bind(JSON.stringify(ids))
         .all<{ id: string }>();
       return new Set(results.map((row) => row.id));
@@ -94,14 +73,14 @@ export function createKeyReads(db: D1Database): KeyReads {
 
     async countTokens(id, nowMs) {
       const row = await primary()
-        .prepare(sql.countTokens)
+        .prepare(statements.countTokens)
         .bind(id, nowMs)
         .first<{ count: number }>();
       return row?.count ?? 0;
     },
 
     async tagKeyHex() {
-      const row = await primary().prepare(sql.tagKey).first<{ value: string }>();
+      const row = await primary().prepare(statements.tagKey).first<{ value: string }>();
       if (row === null) {
         throw new Error('Cannot find the token tag key in D1: apply schema.sql to the database');
       }

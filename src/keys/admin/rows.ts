@@ -6,6 +6,7 @@
 
 import { type KeyRow, toStoredKey } from '../stores/d1.ts';
 import type { KeyOfToken, ManagedKey, ShownKey } from './types.ts';
+import { type Sql, sql } from './windows.ts';
 
 /** A key that never expires sorts after every other. */
 export const NEVER_MS = Number.MAX_SAFE_INTEGER;
@@ -26,6 +27,7 @@ export type ManagedKeyRow = KeyRow & {
   last_used_at_ms: number | null;
   suspended: number;
   updated_at_ms: number | null;
+  revoked_at_ms: number | null;
   version: number;
 };
 /** The same with the ends of its retiring tokens, as a JSON array. */
@@ -33,7 +35,6 @@ export type ShownKeyRow = ManagedKeyRow & { retiring_ends_ms: string };
 /** The same with one of its tokens. */
 export type KeyOfTokenRow = ManagedKeyRow & {
   token_hash: string;
-  revoked_at_ms: number | null;
   token_expires_at_ms: number | null;
 };
 
@@ -116,6 +117,7 @@ export function toManagedKey(row: ManagedKeyRow): ManagedKey {
     lastUsedAtMs: row.last_used_at_ms,
     suspended: row.suspended === 1,
     updatedAtMs: row.updated_at_ms ?? row.created_at_ms,
+    revokedAtMs: row.revoked_at_ms,
     version: row.version,
   };
 }
@@ -135,15 +137,18 @@ export function toKeyOfToken(row: KeyOfTokenRow): KeyOfToken {
   };
 }
 
-/** The conditions whose values are given, as a WHERE clause and the values it binds. */
-export function conditions(
-  all: readonly (readonly [condition: string, ...values: (string | number | null)[]])[],
-): { readonly where: string; readonly values: (string | number | null)[] } {
-  const met = all.filter(([, ...values]) => !values.includes(null));
-  return {
-    where: met.length === 0 ? '' : `WHERE ${met.map(([condition]) => condition).join(' AND ')}`,
-    values: met.flatMap(([, ...values]) => values),
-  };
+/** The columns of a shown key of a table of keys, with its tokens whose grace is not over at a time. */
+export function shownColumns(table: string, nowMs: number): Sql {
+  return sql(
+    `id, name, owner, kind, allowed_origins, full_access, rules, hint, created_at_ms, expires_at_ms,
+     enabled, suspended, updated_at_ms, revoked_at_ms, last_used_at_ms, version, client_tokens,
+     client_tokens_valid_from_ms, addresses, meta, tags, limit_name, limit_by, quota_requests,
+     quota_period, quota_renews_at_ms,
+     (SELECT json_group_array(t.expires_at_ms) FROM tokens AS t
+       WHERE t.key_id = ${table}.id AND t.expires_at_ms > ? AND ${table}.revoked_at_ms IS NULL
+     ) AS retiring_ends_ms`,
+    nowMs,
+  );
 }
 
 /** JSON arrays of these rows, each small enough to be bound. A row alone always is. */

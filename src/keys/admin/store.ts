@@ -7,6 +7,7 @@ import { createKeyChanges } from './changes.ts';
 import { createHolderReads } from './holders.ts';
 import { createKeyImport } from './import.ts';
 import { createKeptAnswers } from './kept-answers.ts';
+import { createKeyLists } from './key-list.ts';
 import { createLeakNotes } from './leaks.ts';
 import { createOwnerLimits } from './owner-limits.ts';
 import { createKeyReads } from './reads.ts';
@@ -15,7 +16,12 @@ import type { AdminStore } from './types.ts';
 /** The stores of management in this D1. */
 export function createAdminStore(db: D1Database): AdminStore {
   return {
-    keys: { ...createKeyReads(db), ...createKeyChanges(db), ...createKeyImport(db) },
+    keys: {
+      ...createKeyReads(db),
+      ...createKeyLists(db),
+      ...createKeyChanges(db),
+      ...createKeyImport(db),
+    },
     audit: createAuditLog(db),
     answers: createKeptAnswers(db),
     leaks: createLeakNotes(db),

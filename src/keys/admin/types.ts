@@ -3,8 +3,8 @@
  * reads and changes them. `store.ts` builds their adapters over D1; each has a file of its own.
  */
 
-import type { StoredKey } from '../../core/key/key.ts';
-import type { MintingIdentity } from '../../core/key/token.ts';
+import type { AccessLevel, StoredKey } from '../../core/key/key.ts';
+import type { KeyKind, MintingIdentity } from '../../core/key/token.ts';
 
 /** A key with everything that management shows of it. */
 export interface ManagedKey extends StoredKey {
@@ -17,6 +17,8 @@ export interface ManagedKey extends StoredKey {
   /** Set and cleared by the operator alone. The key is refused like a disabled one. */
   readonly suspended: boolean;
   readonly updatedAtMs: number;
+  /** When the key was revoked, for good; `null`: it was not. */
+  readonly revokedAtMs: number | null;
   /** Counts the changes, from 1. */
   readonly version: number;
 }
@@ -27,14 +29,42 @@ export interface ShownKey extends ManagedKey {
   readonly retiringEndsMs: readonly number[];
 }
 
-/** A place in the list of keys, newest first. */
-export interface ListCursor {
-  readonly createdAtMs: number;
+/** The orders of the list of keys: newest first, by name, most recently used first. */
+export const keySorts = ['created', 'name', 'lastUsed'] as const;
+/** See `keySorts`. */
+export type KeySort = (typeof keySorts)[number];
+
+/** The states of a key. A key that is not revoked may be in several of them, except for `live`. */
+export const keyStates = ['live', 'disabled', 'suspended', 'expired', 'revoked'] as const;
+/** See `keyStates`. */
+export type KeyState = (typeof keyStates)[number];
+
+/** The keys that a list is about. `null`: the filter is not given. */
+export interface KeyFilter {
+  readonly owner: string | null;
+  /** `null`: every state but `revoked`. */
+  readonly state: KeyState | null;
+  readonly kind: KeyKind | null;
+  readonly access: Exclude<AccessLevel, 'client'> | null;
+  /** A canonical pattern that the key or its client tokens list, as it is. */
+  readonly origin: string | null;
+  /** The last use, or the creation of a key without any, is earlier. */
+  readonly usedBeforeMs: number | null;
+  readonly expiresBeforeMs: number | null;
+  /** Text in the name, or at the beginning of the id, the hint, the owner, an origin or its host. */
+  readonly search: string | null;
+}
+
+/** A place in the list of keys: the value that the list is sorted by, and the id of the key. */
+export interface ListPlace {
+  readonly value: string | number | null;
   readonly id: string;
 }
 
-/** A kind of change to a key. */
-export type AuditAction = 'create' | 'import' | 'edit' | 'roll' | 'revoke' | 'leak';
+/** The actions on a key that the audit has lines of. */
+export const auditActions = ['create', 'import', 'edit', 'roll', 'revoke', 'leak'] as const;
+/** See `auditActions`. */
+export type AuditAction = (typeof auditActions)[number];
 
 /** The facts that are noted with a change. */
 export interface ChangeNote {
@@ -73,6 +103,18 @@ export interface KeptAnswer {
   readonly answer: string;
   readonly sealedToken: string | null;
   readonly expiresAtMs: number;
+}
+
+/** The lines that a page of the audit is about. `null`: the filter is not given. */
+export interface AuditFilter {
+  readonly owner: string | null;
+  readonly keyId: string | null;
+  readonly actor: string | null;
+  readonly action: AuditAction | null;
+  /** From this time on. */
+  readonly sinceMs: number | null;
+  /** Before this time. */
+  readonly untilMs: number | null;
 }
 
 /** A line of the audit. */
@@ -151,36 +193,46 @@ export interface AdminStore {
   readonly ownerLimits: OwnerLimits;
 }
 
-/** The keys: `reads.ts`, `changes.ts` and `import.ts`. */
-export interface ManagedKeys extends KeyReads, KeyChanges, KeyImport {}
+/** The keys: `reads.ts`, `key-list.ts`, `changes.ts` and `import.ts`. */
+export interface ManagedKeys extends KeyReads, KeyLists, KeyChanges, KeyImport {}
 
 /** Reads of keys. */
 export interface KeyReads {
   /**
-   * `null` when there is no such key, or it was revoked. Of the tokens from before a roll, those that
-   * end after `nowMs` are returned; all of them, unless it is given.
+   * Finds a key, which may be revoked; `null` for an unknown id. Of the tokens from before a roll, those
+   * that end after `nowMs` are returned; all of them, unless it is given.
    */
   find(id: string, nowMs?: number): Promise<ShownKey | null>;
   /** `null` when no key, not even a dead one, has this token. */
   findByToken(tokenHash: string): Promise<KeyOfToken | null>;
   /** The same for many tokens in one read, by their hashes. Those that no key has are left out. */
   findByTokens(tokenHashes: readonly string[]): Promise<ReadonlyMap<string, KeyOfToken>>;
-  /** Up to `limit` unrevoked keys after the cursor, newest first. */
-  list(options: {
-    /** `null`: everybody's. */
-    readonly owner: string | null;
-    /** Text in the name, whatever the case of its ASCII letters; `null`: any name. */
-    readonly search: string | null;
-    readonly cursor: ListCursor | null;
-    readonly limit: number;
-    readonly nowMs: number;
-  }): Promise<readonly ShownKey[]>;
   /** The keys among these that exist and are not revoked, of any owner. */
   livingAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** How many tokens of a key work, or will when it is enabled. */
   countTokens(id: string, nowMs: number): Promise<number>;
   /** The HMAC key of the tokens' tags. */
   tagKeyHex(): Promise<string>;
+}
+
+/** The list of keys. */
+export interface KeyLists {
+  /**
+   * Reads up to `limit` keys after a place. There may be fewer of them, or none, and still a `next` place:
+   * a page reads a bounded number of rows.
+   */
+  list(options: {
+    readonly filter: KeyFilter;
+    readonly sort: KeySort;
+    readonly after: ListPlace | null;
+    readonly limit: number;
+    readonly nowMs: number;
+  }): Promise<{ readonly keys: readonly ShownKey[]; readonly next: ListPlace | null }>;
+  /** Counts keys, looking at no more than 10,000 of them. */
+  count(
+    filter: KeyFilter,
+    nowMs: number,
+  ): Promise<{ readonly total: number; readonly isExact: boolean }>;
 }
 
 /** Changes to one key. Each rejects with an `OwnerLimitError` where the quota of its note is used up. */
@@ -228,14 +280,15 @@ export interface LeakNotes {
 
 /** The audit. Its lines are written in the batch of each change. */
 export interface AuditLog {
-  /** Up to `limit` lines before a line, newest first. */
+  /**
+   * Reads up to `limit` lines before a line, newest first. There may be fewer of them, or none, and still a
+   * `next` place: a page reads a bounded number of rows.
+   */
   list(options: {
-    /** `null`: everybody's. */
-    readonly owner: string | null;
-    readonly keyId: string | null;
+    readonly filter: AuditFilter;
     readonly beforeId: number | null;
     readonly limit: number;
-  }): Promise<readonly AuditLine[]>;
+  }): Promise<{ readonly lines: readonly AuditLine[]; readonly next: number | null }>;
 }
 
 /** Answers that are kept for repeated requests. They are written in the batch of each change. */

@@ -3,8 +3,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createAdminStore } from '../../../src/keys/admin/store.ts';
 import type {
   AdminStore,
+  AuditFilter,
   ChangeNote,
   KeptAnswer,
+  KeyFilter,
   ManagedKey,
   ManagedKeys,
 } from '../../../src/keys/admin/types.ts';
@@ -80,6 +82,25 @@ async function everything() {
   const tables = ['keys', 'tokens', 'origins', 'changes', 'replica_writes', 'audit', 'idempotency'];
   return Promise.all(tables.map((table) => rows(`SELECT * FROM ${table}`)));
 }
+
+const noFilter: KeyFilter = {
+  owner: null,
+  state: null,
+  kind: null,
+  access: null,
+  origin: null,
+  usedBeforeMs: null,
+  expiresBeforeMs: null,
+  search: null,
+};
+const noAuditFilter: AuditFilter = {
+  owner: null,
+  keyId: null,
+  actor: null,
+  action: null,
+  sinceMs: null,
+  untilMs: null,
+};
 
 describe('a change of a key', () => {
   const cases: readonly (readonly [
@@ -215,14 +236,14 @@ describe('a change of a key', () => {
     const found = async (nowMs: number) => (await keys.find(page().id, nowMs))?.retiringEndsMs;
     expect(await found(NOW)).toEqual([NOW + 2 * MINUTE, NOW + MINUTE]);
     expect(await found(NOW + MINUTE)).toEqual([NOW + 2 * MINUTE]);
-    const [listed] = await keys.list({
-      owner: 'acct_1',
-      search: 'KEY',
-      cursor: { createdAtMs: 2, id: '' },
+    const { keys: listed } = await keys.list({
+      filter: { ...noFilter, owner: 'acct_1', search: 'KEY' },
+      sort: 'created',
+      after: { value: 2, id: '' },
       limit: 9,
       nowMs: NOW + MINUTE,
     });
-    expect(listed?.retiringEndsMs).toEqual([NOW + 2 * MINUTE]);
+    expect(listed[0]?.retiringEndsMs).toEqual([NOW + 2 * MINUTE]);
     expect(await found(NOW + 2 * MINUTE)).toEqual([]);
     expect(await keys.livingAmong([page().id, 'key_other'])).toEqual(new Set([page().id]));
   });
@@ -235,7 +256,7 @@ describe('a change of a key', () => {
     expect([...(hashes ?? [])].sort()).toEqual(['t1', 't2']);
     expect([...(await logAfter(seq))].sort()).toEqual([A, B, 't1', 't2'].sort());
     expect(await index()).toEqual([]);
-    expect(await keys.find(page().id)).toBeNull();
+    expect(await keys.find(page().id)).toMatchObject({ revokedAtMs: NOW, retiringEndsMs: [] });
     expect(await keys.livingAmong([page().id])).toEqual(new Set());
   });
 
@@ -257,7 +278,7 @@ describe('a change of a key', () => {
     await keys.update(page(), page({ name: 'n' }), note);
     await keys.roll(page({ version: 2 }), page(), { tokenHash: 't2', olderExpireAtMs: 0 }, note);
     await keys.revoke(page({ version: 3 }), note);
-    const lines = await store.audit.list({ owner: null, keyId: null, beforeId: null, limit: 9 });
+    const { lines } = await store.audit.list({ filter: noAuditFilter, beforeId: null, limit: 9 });
     expect(lines.map(({ action }) => action)).toEqual(['revoke', 'roll', 'edit', 'create']);
     expect(lines[2]).toEqual({
       id: 2,
@@ -381,9 +402,8 @@ describe('an import', () => {
       ),
       aNote(),
     );
-    expect(
-      await keys.list({ owner: null, search: null, cursor: null, limit: 9, nowMs: NOW }),
-    ).toEqual(
+    const order = { sort: 'created', after: null, limit: 9, nowMs: NOW } as const;
+    expect((await keys.list({ filter: noFilter, ...order })).keys).toEqual(
       imported(3, (index) =>
         index === 0
           ? { expiresAtMs: 9, owner: 'acct_1' }
@@ -402,9 +422,10 @@ describe('an import', () => {
     ]);
     // The first reader of a key leaves its copy in KV.
     expect(await rows('SELECT token_hash FROM replica_writes')).toEqual([]);
-    expect(
-      await store.audit.list({ owner: 'acct_1', keyId: null, beforeId: null, limit: 9 }),
-    ).toEqual([expect.objectContaining({ action: 'import', before: null, after: '{"n":0}' })]);
+    const filter = { ...noAuditFilter, owner: 'acct_1' };
+    expect((await store.audit.list({ filter, beforeId: null, limit: 9 })).lines).toEqual([
+      expect.objectContaining({ action: 'import', before: null, after: '{"n":0}' }),
+    ]);
   });
 
   it('adds nothing when one of its tokens is known', async () => {

@@ -27,6 +27,7 @@ const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({
   enabled: true,
   suspended: false,
   updatedAt: '2030-01-01T00:00:00.000Z',
+  revokedAt: null,
   lastUsedAt: null,
   retiringTokens: [],
   ...overrides,

@@ -5,6 +5,7 @@
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
+import { noSuchKey } from '../../key-changes.ts';
 import type { RefusedOriginsDocument, UsageDocument } from '../../usage.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
@@ -102,6 +103,8 @@ async function loadKey(
     explain(api, context.req.param('id') ?? '', context),
   ]);
   if (!key.ok) return key;
+  // The API shows a revoked key; there is nothing to do with it here.
+  if (key.document.revokedAt !== null) return { ok: false, problem: noSuchKey(key.document.id) };
   return {
     ok: true,
     state: {
