@@ -3,6 +3,7 @@
 import type { StoredKey } from '../src/core/key/key.ts';
 import { parseOrigin } from '../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../src/core/routes/route-table.ts';
 import { createKeyDirectory, type KeyDirectory } from '../src/keys/lookup/directory.ts';
 import { RequestScope } from '../src/keys/lookup/request-scope.ts';
 import { LOG_START } from '../src/keys/types.ts';
@@ -90,6 +91,7 @@ function createDirectory(keyOf: (typeof keyKinds)[string] = () => ({})): KeyDire
     withTimeout: (work) => work,
     log: () => {},
     restrictedRoutes,
+    restrictedTable: compileRoutes(restrictedRoutes),
     refreshMs: 5_000,
     maxStalenessMs: 10_000,
     outageGraceMs: 300_000,

@@ -48,11 +48,12 @@ const newId = () => crypto.randomUUID();
 export function buildIsolate(env: Env, config: Config): Isolate {
   const store = createKeyStore(env.DB);
   const replication = { store, replica: createKeyReplica(env.KEYS), now, withTimeout };
+  const restrictedTable = compileRoutes(config.restrictedRoutes);
   const shared: SharedParts = {
     store,
     replication,
-    directory: buildDirectory(env, config, replication),
-    restrictedTable: compileRoutes(config.restrictedRoutes),
+    directory: buildDirectory(env, config, { replication, restrictedTable }),
+    restrictedTable,
     publicTable: config.publicRoutes && compileRoutes(config.publicRoutes),
     keyLimit: limitOf(env.KEY_LIMITER, config.keyLimit),
     failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
@@ -174,7 +175,11 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
   };
 }
 
-function buildDirectory(env: Env, config: Config, replication: ReplicationOptions): KeyDirectory {
+function buildDirectory(
+  env: Env,
+  config: Config,
+  { replication, restrictedTable }: Pick<SharedParts, 'replication' | 'restrictedTable'>,
+): KeyDirectory {
   return createKeyDirectory({
     database: replication.store,
     replica: replication.replica,
@@ -189,6 +194,7 @@ function buildDirectory(env: Env, config: Config, replication: ReplicationOption
     withTimeout,
     log,
     restrictedRoutes: config.restrictedRoutes,
+    restrictedTable,
     refreshMs: config.feedRefreshSeconds * 1000,
     maxStalenessMs: config.maxStalenessSeconds * 1000,
     outageGraceMs: config.outageGraceSeconds * 1000,

@@ -14,12 +14,7 @@ const COMPLEXITY_MAX = 15;
 /** The files and functions that may be larger, with the reason. A name is a path, or a path with the name of a function. */
 const exceptions: Readonly<Record<string, string>> = {
   'src/management-client/schema.ts': 'generated',
-  'src/manage/page/browser/script.js editOrigins': 'one list, to be split',
   'src/keys/lookup/log-reader.ts createLogReader': 'closures of the look-up, to be split',
-  'src/keys/lookup/client-target.ts createClientTargets': 'closures of the look-up, to be split',
-  'src/keys/lookup/key-target.ts createKeyTargets': 'closures of the look-up, to be split',
-  'src/keys/lookup/directory.ts createKeyDirectory': 'closures of the look-up, to be split',
-  'src/keys/lookup/origin-target.ts createOriginTargets': 'closures of the look-up, to be split',
 };
 
 // A string variable keeps the types of Vite, and with them those of Node, out of the Workers' program.

@@ -1,6 +1,7 @@
 /** The real directory, as isolates of a simulated data centre. */
 
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import { createKeyDirectory, type KeyDirectory } from '../../src/keys/lookup/directory.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
@@ -35,6 +36,7 @@ export function startIsolate(
       throw new Error(`${JSON.stringify(event)} in a simulation without failures`);
     },
     restrictedRoutes,
+    restrictedTable: compileRoutes(restrictedRoutes),
   });
 }
 

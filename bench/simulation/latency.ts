@@ -5,6 +5,7 @@
 
 import { parseOrigin } from '../../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import { createKeyDirectory, type KeyDirectory } from '../../src/keys/lookup/directory.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
 import { createRandom } from '../../test/keys-model/random.ts';
@@ -110,6 +111,7 @@ function startDirectory(time: VirtualTime, stores: NearStores, random: () => num
     withTimeout: time.withTimeout,
     log: () => {},
     restrictedRoutes,
+    restrictedTable: compileRoutes(restrictedRoutes),
     refreshMs: 5_000,
     maxStalenessMs: 10_000,
     outageGraceMs: 300_000,

@@ -240,6 +240,7 @@ export class World {
           withTimeout: this.time.withTimeout,
           log: () => {},
           restrictedRoutes,
+          restrictedTable: compiledRestrictedRoutes,
           refreshMs: REFRESH_MS,
           maxStalenessMs: MAX_STALENESS_MS,
           outageGraceMs: OUTAGE_GRACE_MS,

@@ -9,6 +9,7 @@ import type { StoredKey } from '../../src/core/key/key.ts';
 import { hashToken, importTagKey, makeToken } from '../../src/core/key/token.ts';
 import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import {
   createKeyDirectory,
   type DirectoryOptions,
@@ -149,6 +150,7 @@ export class Edge {
       withTimeout: this.time.withTimeout,
       log: (event) => this.events.push(event),
       restrictedRoutes,
+      restrictedTable: compileRoutes(restrictedRoutes),
       refreshMs: 5_000,
       maxStalenessMs: 10_000,
       outageGraceMs: 300_000,

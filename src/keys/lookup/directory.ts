@@ -19,20 +19,21 @@ import { isClientToken } from '../../core/client-token/client-token.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
 import { hashToken } from '../../core/key/token.ts';
 import type { WebOrigin } from '../../core/origins/web-origin.ts';
-import type { RouteList } from '../../core/routes/route-table.ts';
+import type { RouteList, RouteTable } from '../../core/routes/route-table.ts';
 import type { Log } from '../../log/events.ts';
 import { REFUSAL_LOOKUPS } from '../limits.ts';
 import type { FeedCache, KeyDatabase, KeyReplica, NearReplica } from '../types.ts';
 import { ChangeFeed } from './change-feed.ts';
-import { createClientTargets } from './client-target.ts';
+import { ClientTargets } from './client-target.ts';
 import { createCopyWriter } from './copy-writer.ts';
 import { createFailureLog } from './failure-log.ts';
-import { createKeepWarm } from './keep-warm.ts';
-import { createKeyTargets, type KeyLookup, type OnUnconfirmed } from './key-target.ts';
-import { createLease } from './lease.ts';
-import { createLogReader, type WithTimeout } from './log-reader.ts';
+import { createKeepWarm, type KeepWarm } from './keep-warm.ts';
+import { type KeyLookup, KeyTargets, type OnUnconfirmed } from './key-target.ts';
+import { createLease, type Lease } from './lease.ts';
+import { createLogReader, type LogReader, type WithTimeout } from './log-reader.ts';
 import { createNearReads } from './near-reads.ts';
-import { createOriginTargets } from './origin-target.ts';
+import { type OriginTarget, OriginTargets } from './origin-target.ts';
+import type { LookUp } from './protocol.ts';
 import { createRefusalBudget } from './refusal-budget.ts';
 import type { RequestScope } from './request-scope.ts';
 import { createProtocol } from './search.ts';
@@ -51,6 +52,8 @@ export interface DirectoryOptions {
   readonly withTimeout: WithTimeout;
   readonly log: Log;
   readonly restrictedRoutes: RouteList;
+  /** The same, compiled. */
+  readonly restrictedTable: RouteTable;
   readonly refreshMs: number;
   readonly maxStalenessMs: number;
   readonly outageGraceMs: number;
@@ -113,8 +116,49 @@ export interface DirectoryStats {
   readonly feedLines: number;
 }
 
+/** The parts of a directory. */
+interface Parts {
+  readonly keys: KeyTargets;
+  readonly clients: ClientTargets;
+  readonly origins: OriginTargets;
+  readonly feed: ChangeFeed;
+  readonly reader: LogReader;
+  readonly lease: Lease;
+  readonly lookUp: LookUp;
+  readonly takeRefusalLookup: () => boolean;
+  readonly keepWarm: KeepWarm;
+}
+
 /** A directory with an empty memory. One isolate has one. */
 export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
+  const parts = buildParts(options);
+  const { keys, clients, origins, reader, lease, lookUp, keepWarm } = parts;
+  return {
+    // One comparison distinguishes the two kinds of token, so neither pays for the other.
+    recall: (token, scope) =>
+      isClientToken(token) ? clients.recall(token, scope) : keys.recall(token, scope),
+    recallOrigin: (origin, scope) => origins.recall(origin, scope),
+    find: (token, origin, scope, onUnconfirmed) =>
+      isClientToken(token)
+        ? findClient(parts, token, origin, scope)
+        : findKey(parts, { token, origin, scope, onUnconfirmed }),
+    async findOrigin(origin, scope, purpose) {
+      const known = origins.recall(origin, scope);
+      if (known !== undefined) return known;
+      if (purpose === 'refusal' && !parts.takeRefusalLookup()) return 'unsure';
+      return (await lookUp(origins.target(origin, scope), null, scope)).answer;
+    },
+    writeWaitingCopies: (origin, scope) => origins.writeWaitingCopies(origin, scope),
+    keepWarm: (scope) => keepWarm.start(scope.runInBackground),
+    async refresh() {
+      await reader.read({}, null);
+    },
+    isLeaseCurrent: () => !lease.isOver(),
+    stats: () => statsOf(parts),
+  };
+}
+
+function buildParts(options: DirectoryOptions): Parts {
   const logFailure = createFailureLog(options.log, options.now);
   const feed = new ChangeFeed();
   const reader = createLogReader({
@@ -128,10 +172,9 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
     },
   });
   const lease = createLease({ ...options, feed, reader });
-  const keys = createKeyTargets({ ...options, feed, lease });
-  const clients = createClientTargets({ ...options, feed, lease });
-  const origins = createOriginTargets({ ...options, feed, lease });
-  const takeRefusalLookup = createRefusalBudget(options.now, REFUSAL_LOOKUPS);
+  const keys = new KeyTargets({ ...options, feed, lease });
+  const clients = new ClientTargets({ ...options, feed, lease });
+  const origins = new OriginTargets({ ...options, feed, lease });
   const lookUp = createProtocol({
     ...options,
     feed,
@@ -141,80 +184,77 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
     nearReads: createNearReads({ ...options, logFailure }),
     copies: createCopyWriter(options.now, logFailure),
   });
-  const keepWarm = createKeepWarm({ ...options, feed, reader });
-
-  /** The origin as a second thing to read in the same round trip; `null` if memory knows it. */
-  function alongsideFor(origin: WebOrigin | null, scope: RequestScope) {
-    const isOriginKnown = origin === null || origins.recall(origin, scope) !== undefined;
-    return isOriginKnown ? null : origins.target(origin, scope);
-  }
-
-  /** Looks a client token up: its parent first, by the protocol, and then the token by its parent. */
-  async function findClient(
-    token: string,
-    origin: WebOrigin | null,
-    scope: RequestScope,
-  ): Promise<KeyLookup> {
-    const known = clients.recall(token, scope);
-    if (known !== undefined) return known;
-    const candidate = await clients.read(token, scope);
-    if ('outcome' in candidate) return candidate;
-    const { kid } = candidate.form;
-    // Twice, because the parent may change while the signature is verified.
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const parent =
-        clients.recallParent(kid, scope) ??
-        (await lookUp(clients.target(kid, scope), alongsideFor(origin, scope), scope)).answer;
-      if (parent.outcome !== 'parent') return parent;
-      const judged = await clients.judge(candidate, parent);
-      if (judged !== null) return judged;
-    }
-    return { outcome: 'unavailable' };
-  }
-
   return {
-    // One comparison tells the two kinds of token apart, so neither pays for the other.
-    recall: (token, scope) =>
-      isClientToken(token) ? clients.recall(token, scope) : keys.recall(token, scope),
-    recallOrigin: origins.recall,
-
-    async find(token, origin, scope, onUnconfirmed) {
-      if (isClientToken(token)) return findClient(token, origin, scope);
-      const known = keys.recall(token, scope) ?? (await keys.refute(token, scope));
-      if (known) return known;
-      const target = keys.target(token, await hashToken(token), scope, onUnconfirmed);
-      const missing = target.recall();
-      if (missing) return missing;
-      const { answer, source } = await lookUp(target, alongsideFor(origin, scope), scope);
-      return answer.outcome === 'unavailable' ? answer : { ...answer, source };
-    },
-
-    isLeaseCurrent: () => !lease.isOver(),
-
-    async findOrigin(origin, scope, purpose) {
-      const known = origins.recall(origin, scope);
-      if (known !== undefined) return known;
-      if (purpose === 'refusal' && !takeRefusalLookup()) return 'unsure';
-      return (await lookUp(origins.target(origin, scope), null, scope)).answer;
-    },
-    writeWaitingCopies: origins.writeWaitingCopies,
-
-    keepWarm: (scope) => keepWarm.start(scope.runInBackground),
-
-    async refresh() {
-      await reader.read({}, null);
-    },
-
-    stats() {
-      const { misses: missingKeys, ...ofKeys } = keys.stats();
-      const { misses: missingOrigins, ...ofOrigins } = origins.stats();
-      return {
-        ...ofKeys,
-        ...clients.stats(),
-        ...ofOrigins,
-        misses: missingKeys + missingOrigins,
-        feedLines: feed.size,
-      };
-    },
+    keys,
+    clients,
+    origins,
+    feed,
+    reader,
+    lease,
+    lookUp,
+    takeRefusalLookup: createRefusalBudget(options.now, REFUSAL_LOOKUPS),
+    keepWarm: createKeepWarm({ ...options, feed, reader }),
   };
+}
+
+/** Looks the token of a key up: memory and the log first, and then the protocol. */
+async function findKey(
+  { keys, origins, lookUp }: Parts,
+  asked: {
+    readonly token: string;
+    readonly origin: WebOrigin | null;
+    readonly scope: RequestScope;
+    readonly onUnconfirmed: OnUnconfirmed | undefined;
+  },
+): Promise<KeyLookup> {
+  const { token, origin, scope, onUnconfirmed } = asked;
+  const known = keys.recall(token, scope) ?? (await keys.refute(token, scope));
+  if (known) return known;
+  const target = keys.target(token, await hashToken(token), scope, onUnconfirmed);
+  const missing = target.recall();
+  if (missing) return missing;
+  const { answer, source } = await lookUp(target, alongsideFor(origins, origin, scope), scope);
+  return answer.outcome === 'unavailable' ? answer : { ...answer, source };
+}
+
+/** Looks a client token up: its parent first, by the protocol, and then the token by its parent. */
+async function findClient(
+  { clients, origins, lookUp }: Parts,
+  token: string,
+  origin: WebOrigin | null,
+  scope: RequestScope,
+): Promise<KeyLookup> {
+  const known = clients.recall(token, scope);
+  if (known !== undefined) return known;
+  const candidate = await clients.read(token, scope);
+  if ('outcome' in candidate) return candidate;
+  const { kid } = candidate.form;
+  // Twice, because the parent may change while the signature is verified.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const parent =
+      clients.recallParent(kid, scope) ??
+      (await lookUp(clients.target(kid, scope), alongsideFor(origins, origin, scope), scope))
+        .answer;
+    if (parent.outcome !== 'parent') return parent;
+    const judged = await clients.judge(candidate, parent);
+    if (judged !== null) return judged;
+  }
+  return { outcome: 'unavailable' };
+}
+
+/** The origin as a second thing to read in the same round trip; `null` if memory knows it. */
+function alongsideFor(
+  origins: OriginTargets,
+  origin: WebOrigin | null,
+  scope: RequestScope,
+): OriginTarget | null {
+  const isKnown = origin === null || origins.recall(origin, scope) !== undefined;
+  return isKnown ? null : origins.target(origin, scope);
+}
+
+function statsOf({ keys, clients, origins, feed }: Parts): DirectoryStats {
+  const { misses: missingKeys, ...ofKeys } = keys.stats();
+  const { misses: missingOrigins, ...ofOrigins } = origins.stats();
+  const misses = missingKeys + missingOrigins;
+  return { ...ofKeys, ...clients.stats(), ...ofOrigins, misses, feedLines: feed.size };
 }

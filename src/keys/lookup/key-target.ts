@@ -1,6 +1,6 @@
 /**
- * Keys as the look-up protocol sees them: what memory holds of a token, and what a copy of a key from
- * KV or D1 comes to.
+ * Keys as the look-up protocol sees them: the memory of tokens with their keys, and the answer that follows
+ * from a copy of a key in KV or D1.
  */
 
 import { compileKey, type Key, type StoredKey } from '../../core/key/key.ts';
@@ -11,16 +11,16 @@ import {
   MISS_SECONDS,
   MISSES_IN_MEMORY,
   MISSES_IN_MEMORY_BYTES,
-  OUTAGE_GRACE_RESTRICTED_SECONDS,
 } from '../limits.ts';
-import { type KeyReplica, type Subject, tokenSubject } from '../types.ts';
+import { type KeyReplica, tokenSubject, type Versioned } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
 import { isWithin } from './log-reader.ts';
 import { weightOf, weightOfKey } from './memory-weight.ts';
+import { publicGraceMs, recallWithinGrace, staleWithinGrace } from './outage-grace.ts';
 import type { LookupTarget } from './protocol.ts';
 import type { KeySource, RequestScope } from './request-scope.ts';
-import { createTokenGate } from './token-gate.ts';
+import { createTokenGate, type TokenGate } from './token-gate.ts';
 import { VouchedMap } from './vouched-map.ts';
 
 /** The result of looking a token up. */
@@ -74,91 +74,58 @@ export interface KeyTargetOptions {
 }
 
 /** The keys that one isolate remembers. */
-export type KeyTargets = ReturnType<typeof createKeyTargets>;
-
-/** An empty memory of keys. */
-export function createKeyTargets(options: KeyTargetOptions) {
-  const { feed, lease, replica, now, restrictedRoutes } = options;
-  const gate = createTokenGate(feed);
+export class KeyTargets {
+  readonly #options: KeyTargetOptions;
+  readonly #gate: TokenGate;
   // Misses are stored separately from hits, so that a flood of unknown tokens cannot evict keys in
   // use. Misses are indexed by token hash: hashing them again on each request is acceptable.
-  const keys = new VouchedMap<FoundKey>(feed, KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES);
-  const missing = new VouchedMap<Miss>(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
+  readonly #keys: VouchedMap<FoundKey>;
+  readonly #missing: VouchedMap<Miss>;
 
-  function recall(token: string, scope: RequestScope): KeyLookup | undefined {
-    const found = keys.get(token);
-    if (found === undefined) return undefined;
-    if (lease.isCurrent(scope)) return found;
-    return lease.isDatabaseDown(scope) ? recallStale(token) : undefined;
+  constructor(options: KeyTargetOptions) {
+    const { feed } = options;
+    this.#options = options;
+    this.#gate = createTokenGate(feed);
+    this.#keys = new VouchedMap(feed, KEYS_IN_MEMORY, KEYS_IN_MEMORY_BYTES);
+    this.#missing = new VouchedMap(feed, MISSES_IN_MEMORY, MISSES_IN_MEMORY_BYTES);
   }
 
-  /**
-   * Returns a known key while D1 is out of reach, until the grace ends. The log's word comes first
-   * here too: a key that it names is not in memory any more.
-   */
-  function recallStale(token: string): KeyLookup | undefined {
-    const found = keys.get(token);
-    if (found === undefined) return undefined;
-    const overMs = lease.overMs();
-    if (overMs < 0) return found;
-    const isInGrace = overMs < outageGraceMs(found.key, options.outageGraceMs);
-    return isInGrace ? { ...found, isStale: true } : undefined;
+  /** Returns what memory may answer now; `undefined` if a look-up is needed. */
+  recall(token: string, scope: RequestScope): KeyLookup | undefined {
+    const found = this.#keys.get(token);
+    return found && recallWithinGrace(this.#options.lease, scope, found, this.#graceMs(found));
   }
 
-  /**
-   * Returns a key whose lease alone is over, while it is younger than the outage grace. The known log
-   * does not name it.
-   */
-  function unconfirmed(token: string): FoundKey | undefined {
-    const found = keys.get(token);
-    if (found === undefined || !lease.isOver()) return undefined;
-    return lease.overMs() < outageGraceMs(found.key, options.outageGraceMs) ? found : undefined;
-  }
-
-  function recallMissing(tokenHash: string, scope: RequestScope): KeyLookup | undefined {
-    const miss = missing.get(tokenHash);
-    if (miss === undefined || !isWithin(now(), miss.atMs, MISS_SECONDS * 1000)) return undefined;
-    return lease.isCurrent(scope) ? miss.answer : undefined;
-  }
-
-  async function refute(token: string, scope: RequestScope): Promise<KeyLookup | undefined> {
+  /** Returns why no key can have a token, as far as the token and the log tell without a store. */
+  async refute(token: string, scope: RequestScope): Promise<KeyLookup | undefined> {
+    const { feed, lease } = this.#options;
     const isLogCurrent = !lease.isOver();
-    const cause = await gate.refute(token, isLogCurrent);
+    const cause = await this.#gate.refute(token, isLogCurrent);
     if (cause === null) return undefined;
     // The log has to be read even if only invented tokens arrive.
     if (feed.isKnown && !isLogCurrent) lease.poll(scope);
     return { outcome: 'unknown', cause };
   }
 
-  function target(
+  /** A token as a target of the protocol. */
+  target(
     token: string,
     tokenHash: string,
     scope: RequestScope,
     onUnconfirmed?: OnUnconfirmed,
   ): LookupTarget<StoredKey | 'revoked', KeyLookup> {
+    const { replica } = this.#options;
     let isAnnounced = onUnconfirmed === undefined;
-    const subjects: readonly Subject[] = [tokenSubject(tokenHash)];
     return {
       copyName: () => tokenHash,
-      subjectsOf: () => subjects,
+      subjectsOf: () => [tokenSubject(tokenHash)],
       asked: { tokenHash },
       pick: (answer) => answer.key ?? null,
-      isRemembered: () => keys.get(token) !== undefined,
-      recall: () => recall(token, scope) ?? recallMissing(tokenHash, scope),
-      recallStale: () => recallStale(token),
-      refute: () => refute(token, scope),
-      remember: ({ value, at }) => {
-        if (value === null || value === 'revoked') {
-          const answer = value === null ? noSuchKey : revokedKey;
-          const weight = weightOf(tokenHash, subjects);
-          missing.set(tokenHash, { value: { answer, atMs: now() }, subjects, at, weight });
-          return answer;
-        }
-        const key = compileKey(value, restrictedRoutes);
-        const found: FoundKey = { outcome: 'found', key, isStale: false };
-        keys.set(token, { value: found, subjects, at, weight: weightOfKey(value, token) });
-        return found;
-      },
+      isRemembered: () => this.#keys.get(token) !== undefined,
+      recall: () => this.recall(token, scope) ?? this.#recallMissing(tokenHash, scope),
+      recallStale: () => this.#recallStale(token),
+      refute: () => this.refute(token, scope),
+      remember: (copy) => this.#remember(token, tokenHash, copy),
       // KV holds a tombstone for a revoked token, and nothing for one that never existed.
       fromReplica: async () => {
         const copy = await replica.getKey(tokenHash);
@@ -170,7 +137,7 @@ export function createKeyTargets(options: KeyTargetOptions) {
       unavailable,
       isCopyUsefulEarly: onUnconfirmed !== undefined,
       onCopy: () => {
-        const found = isAnnounced ? undefined : unconfirmed(token);
+        const found = isAnnounced ? undefined : this.#unconfirmed(token);
         if (found === undefined) return false;
         isAnnounced = true;
         onUnconfirmed?.(found);
@@ -179,20 +146,62 @@ export function createKeyTargets(options: KeyTargetOptions) {
     };
   }
 
-  return {
-    recall,
-    refute,
-    target,
-    clear(): void {
-      keys.clear();
-      missing.clear();
-    },
-    stats: () => ({ keys: keys.size, keyBytes: keys.weight, misses: missing.size }),
-  };
-}
+  /** Forgets everything. */
+  clear(): void {
+    this.#keys.clear();
+    this.#missing.clear();
+  }
 
-/** Anybody can copy a restricted key out of a page, so its grace is shorter. */
-function outageGraceMs(key: Key, graceMs: number): number {
-  if (key.access !== 'restricted') return graceMs;
-  return Math.min(graceMs, OUTAGE_GRACE_RESTRICTED_SECONDS * 1000);
+  /** The contents of memory. */
+  stats() {
+    const { size, weight } = this.#keys;
+    return { keys: size, keyBytes: weight, misses: this.#missing.size };
+  }
+
+  #recallStale(token: string): FoundKey | undefined {
+    const found = this.#keys.get(token);
+    return found && staleWithinGrace(this.#options.lease, found, this.#graceMs(found));
+  }
+
+  /**
+   * Returns a key whose lease alone is over, while it is younger than the outage grace. The known log
+   * does not name it.
+   */
+  #unconfirmed(token: string): FoundKey | undefined {
+    const { lease } = this.#options;
+    const found = this.#keys.get(token);
+    if (found === undefined || !lease.isOver()) return undefined;
+    return lease.overMs() < this.#graceMs(found) ? found : undefined;
+  }
+
+  #recallMissing(tokenHash: string, scope: RequestScope): KeyLookup | undefined {
+    const { lease, now } = this.#options;
+    const miss = this.#missing.get(tokenHash);
+    if (miss === undefined || !isWithin(now(), miss.atMs, MISS_SECONDS * 1000)) return undefined;
+    return lease.isCurrent(scope) ? miss.answer : undefined;
+  }
+
+  #remember(
+    token: string,
+    tokenHash: string,
+    { value, at }: Versioned<StoredKey | 'revoked'>,
+  ): KeyLookup {
+    const subjects = [tokenSubject(tokenHash)];
+    if (value === null || value === 'revoked') {
+      const answer = value === null ? noSuchKey : revokedKey;
+      const weight = weightOf(tokenHash, subjects);
+      const miss = { answer, atMs: this.#options.now() };
+      this.#missing.set(tokenHash, { value: miss, subjects, at, weight });
+      return answer;
+    }
+    const key = compileKey(value, this.#options.restrictedRoutes);
+    const found: FoundKey = { outcome: 'found', key, isStale: false };
+    this.#keys.set(token, { value: found, subjects, at, weight: weightOfKey(value, token) });
+    return found;
+  }
+
+  #graceMs({ key }: FoundKey): number {
+    const { outageGraceMs } = this.#options;
+    return key.access === 'restricted' ? publicGraceMs(outageGraceMs) : outageGraceMs;
+  }
 }
