@@ -1,5 +1,5 @@
 /**
- * Times as RFC 3339 writes them. Strict, unlike `Date.parse`, which takes the 30th of February for the 2nd
+ * Spans of time, and times as RFC 3339 writes them. Strict, unlike `Date.parse`, which takes the 30th of February for the 2nd
  * of March. https://www.rfc-editor.org/rfc/rfc3339#section-5.6
  *
  * Pure, no I/O, no clock.
@@ -24,4 +24,10 @@ export function parseTime(text: string): number | null {
   if (Number.isNaN(localMs) || new Date(localMs).toISOString() !== written) return null;
   const offsetMs = (Number(zoneHours ?? 0) * 60 + Number(zoneMinutes ?? 0)) * MINUTE_MS;
   return sign === '-' ? localMs + offsetMs : localMs - offsetMs;
+}
+
+/** Returns whether something began less than `spanMs` ago; `false` if the clock was set back since. */
+export function isWithin(nowMs: number, beganMs: number, spanMs: number): boolean {
+  const agoMs = nowMs - beganMs;
+  return agoMs >= 0 && agoMs < spanMs;
 }

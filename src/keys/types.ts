@@ -161,3 +161,6 @@ export interface SharedPoll {
   /** When the poll started, by the clock of the isolate that made it. */
   readonly startedAtMs: number;
 }
+
+/** Rejects after so many milliseconds, unless the work is done before. */
+export type WithTimeout = <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;

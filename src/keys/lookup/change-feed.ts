@@ -1,5 +1,5 @@
 /**
- * What one isolate knows of the change log, and so whether a copy of something still counts.
+ * The knowledge that one isolate has of the change log, which decides whether a copy still counts.
  *
  * Holds a window of the log: its start, and every line after that up to the head. A copy taken at
  * some line counts only if the window holds that very line and no later one about its subject. The
@@ -17,8 +17,8 @@ import {
 } from '../types.ts';
 
 /**
- * What came of a read of the log: it goes on from what is known, or it does not. Then the window
- * begins anew, and nothing that was vouched for before counts.
+ * The result of a read of the log: it continues the known lines, or it does not. Then a new window starts,
+ * and no earlier value is vouched for.
  */
 export type FeedProgress = 'continued' | 'restarted';
 
@@ -34,7 +34,7 @@ export class ChangeFeed {
   #leaseStartMs = Number.NEGATIVE_INFINITY;
   /** When the head was learnt. What was read after that cannot have an earlier head. */
   #headLearntMs = Number.NEGATIVE_INFINITY;
-  /** What changed beyond a gap after the head; `null` while there is no gap. */
+  /** The changes beyond a gap after the head; `null` while there is no gap. */
   #ahead: { subjects: Set<Subject>; headSeq: number; learntMs: number } | null = null;
   /** The latest reading of the clock so far. */
   #latestMs = Number.NEGATIVE_INFINITY;
@@ -42,7 +42,7 @@ export class ChangeFeed {
   #hasImportedTokens = true;
   readonly #beforeForgetting: ((untilSeq: number) => void)[] = [];
 
-  /** Whether there is a window at all. Not before the first read. */
+  /** `true` if there is a window: not before the first read. */
   get isKnown(): boolean {
     return this.#isKnown;
   }
@@ -52,7 +52,7 @@ export class ChangeFeed {
     return this.#head.seq;
   }
 
-  /** The newest line that is known; the place before the first one if there is none. */
+  /** The newest known line; the place before the first one if no line is known. */
   get head(): LogPosition {
     return this.#head;
   }
@@ -67,14 +67,14 @@ export class ChangeFeed {
     return this.#tagKeyHex;
   }
 
-  /** Whether a token of another form than ours may exist. `true` before the first read. */
+  /** `true` if a token of another form than ours may exist, and before the first read. */
   get hasImportedTokens(): boolean {
     return this.#hasImportedTokens;
   }
 
   /**
    * The age of the lease: milliseconds since the last read of the log that saw the head started.
-   * Infinity before the first, and when the clock was set back, because then nobody knows.
+   * Infinity before the first, and after the clock was set back, because the age is unknown then.
    */
   ageMs(nowMs: number): number {
     const ageMs = nowMs - this.#leaseStartMs;
@@ -85,8 +85,8 @@ export class ChangeFeed {
   /**
    * Takes a reading of the clock, which must be fresh: read right after I/O or at a request's start.
    *
-   * A reading more than a second behind the latest one ends the lease, because the clock was set back
-   * and nobody knows how old the lease is. Smaller steps add up to a second to the bound at most.
+   * A reading more than a second behind the latest one ends the lease: the clock was set back, so the age
+   * of the lease is unknown. Smaller steps add up to a second to the bound at most.
    */
   noteTime(nowMs: number): void {
     if (nowMs >= this.#latestMs) {
@@ -111,8 +111,8 @@ export class ChangeFeed {
   }
 
   /**
-   * Whether one of the subjects changed after a line that this feed vouched for before. `true` also
-   * when the window does not reach back that far.
+   * Returns whether one of the subjects changed after a line that this feed vouched for before. Also `true`
+   * if the window does not reach back that far.
    */
   hasChangedSince(seq: number, subjects: readonly Subject[]): boolean {
     if (!this.#isKnown || seq < this.#start.seq) return true;
@@ -126,8 +126,8 @@ export class ChangeFeed {
 
   /**
    * Takes in a read of the log that started at `startedAtMs`. Reads may come in any order, twice, or
-   * not at all. One that leaves a gap after what is known, or that tells another history (because D1
-   * was restored to an earlier time), starts the window anew: see `FeedProgress`.
+   * not at all. One that leaves a gap after the known lines, or that shows another history (because D1 was
+   * restored to an earlier time), starts a new window: see `FeedProgress`.
    */
   apply(snapshot: FeedSnapshot, startedAtMs: number, nowMs: number): FeedProgress {
     this.noteTime(nowMs);
@@ -140,12 +140,12 @@ export class ChangeFeed {
     }
     const isOvertaken = startedAtMs <= this.#leaseStartMs;
     this.#restartAt(snapshot.after);
-    // Two reads at once that tell two histories: nobody knows which is the later, so neither counts.
+    // Two reads at once that show two histories: it is unknown which is later, so neither counts.
     if (!isOvertaken) this.#add(snapshot, startedAtMs, nowMs);
     return 'restarted';
   }
 
-  /** Whether lines beyond a gap are known, so that a value vouched for at the head may have changed. */
+  /** `true` if lines beyond a gap are known, so that a value vouched for at the head may have changed. */
   get hasGap(): boolean {
     return this.#ahead !== null;
   }
@@ -186,7 +186,7 @@ export class ChangeFeed {
     return true;
   }
 
-  /** What is known, at most a fresh isolate's window of it, to be shared with others. */
+  /** The known lines, at most a fresh isolate's window of them, to be shared with others. */
   snapshot(): FeedSnapshot | null {
     if (!this.#isKnown || this.#tagKeyHex === null) return null;
     const lines = this.#lines.slice(-FEED_WINDOW_LINES);
@@ -199,7 +199,7 @@ export class ChangeFeed {
     };
   }
 
-  /** Whether a read and what is known are one history without a gap between them. */
+  /** Returns whether a read and the known lines are one history without a gap between them. */
   #continuesWith(snapshot: FeedSnapshot, startedAtMs: number): boolean {
     if (!this.#isKnown) return false;
     // One common line is enough, because a line has one past. The earlier of the heads has to be one.
@@ -237,7 +237,7 @@ export class ChangeFeed {
     this.#isKnown = true;
     // A lease is one of the head. Two reads at once, of which the one that began later saw less: it was
     // overtaken; or D1 was restored between them. So what saw another head than the one that is kept
-    // says nothing of how new that is, and nobody's head gets a lease from after such a restore.
+    // says nothing of how new that is, and no head gets a lease from after such a restore.
     if (snapshot.head.seq < this.#head.seq) return;
     if (snapshot.head.seq > this.#head.seq) this.#leaseStartMs = startedAtMs;
     else this.#leaseStartMs = Math.max(this.#leaseStartMs, startedAtMs);
@@ -277,7 +277,7 @@ export class ChangeFeed {
   }
 }
 
-/** Whether a window holds this very line, and not only one with its seq. */
+/** Returns whether a window holds this very line, and not only one with its seq. */
 function holds(start: LogPosition, lines: readonly ChangeLine[], at: LogPosition): boolean {
   const line = at.seq === start.seq ? start : lineWithSeq(lines, at.seq);
   return line?.seq === at.seq && line.mark === at.mark;

@@ -22,7 +22,7 @@ import type { WebOrigin } from '../../core/origins/web-origin.ts';
 import type { RouteList, RouteTable } from '../../core/routes/route-table.ts';
 import type { Log } from '../../log/events.ts';
 import { REFUSAL_LOOKUPS } from '../limits.ts';
-import type { FeedCache, KeyDatabase, KeyReplica, NearReplica } from '../types.ts';
+import type { FeedCache, KeyDatabase, KeyReplica, NearReplica, WithTimeout } from '../types.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { ClientTargets } from './client-target.ts';
 import { createCopyWriter } from './copy-writer.ts';
@@ -30,7 +30,7 @@ import { createFailureLog } from './failure-log.ts';
 import { createKeepWarm, type KeepWarm } from './keep-warm.ts';
 import { type KeyLookup, KeyTargets, type OnUnconfirmed } from './key-target.ts';
 import { createLease, type Lease } from './lease.ts';
-import { createLogReader, type LogReader, type WithTimeout } from './log-reader.ts';
+import { LogReader } from './log-reader.ts';
 import { createNearReads } from './near-reads.ts';
 import { type OriginTarget, OriginTargets } from './origin-target.ts';
 import type { LookUp } from './protocol.ts';
@@ -87,7 +87,7 @@ export interface KeyDirectory {
   recallOrigin(origin: WebOrigin, scope: RequestScope): Registration | undefined;
   /**
    * Looks up whether a live key lists an origin. Never rejects. A look-up that only makes a refusal
-   * readable has a budget; beyond it nobody can tell, as while D1 is out of reach.
+   * readable has a budget. Beyond it the answer is `unsure`, as while D1 is out of reach.
    */
   findOrigin(
     origin: WebOrigin,
@@ -104,7 +104,7 @@ export interface KeyDirectory {
   stats(): DirectoryStats;
 }
 
-/** What a directory holds in memory. */
+/** The size of a directory's memory. */
 export interface DirectoryStats {
   readonly keys: number;
   readonly keyBytes: number;
@@ -161,7 +161,7 @@ export function createKeyDirectory(options: DirectoryOptions): KeyDirectory {
 function buildParts(options: DirectoryOptions): Parts {
   const logFailure = createFailureLog(options.log, options.now);
   const feed = new ChangeFeed();
-  const reader = createLogReader({
+  const reader = new LogReader({
     ...options,
     feed,
     logFailure,

@@ -6,9 +6,10 @@
  * no promise is shared between requests, and a loop whose request died is replaced.
  */
 
+import { isWithin } from '../../core/time.ts';
 import { BACKGROUND_WORK_MS } from '../limits.ts';
 import type { ChangeFeed } from './change-feed.ts';
-import { isWithin, type LogReader } from './log-reader.ts';
+import type { LogReader } from './log-reader.ts';
 import type { RunInBackground } from './request-scope.ts';
 
 /** See the file's head. */
@@ -17,7 +18,7 @@ export interface KeepWarm {
   start(runInBackground: RunInBackground): void;
 }
 
-/** What a loop is made of. */
+/** The parts of a loop. */
 export interface KeepWarmOptions {
   readonly feed: ChangeFeed;
   readonly reader: LogReader;

@@ -5,6 +5,7 @@
 
 import { compileKey, type Key, type StoredKey } from '../../core/key/key.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
+import { isWithin } from '../../core/time.ts';
 import {
   KEYS_IN_MEMORY,
   KEYS_IN_MEMORY_BYTES,
@@ -15,7 +16,6 @@ import {
 import { type KeyReplica, tokenSubject, type Versioned } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
-import { isWithin } from './log-reader.ts';
 import { weightOf, weightOfKey } from './memory-weight.ts';
 import { publicGraceMs, recallWithinGrace, staleWithinGrace } from './outage-grace.ts';
 import type { LookupTarget } from './protocol.ts';

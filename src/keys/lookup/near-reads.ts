@@ -15,9 +15,8 @@ import {
   PRIMARY_BESIDE_KV_MS,
   REPLICA_TIMEOUT_MS,
 } from '../limits.ts';
-import type { NearAnswer, NearReplica, NearRequest } from '../types.ts';
+import type { NearAnswer, NearReplica, NearRequest, WithTimeout } from '../types.ts';
 import type { LogFailure } from './failure-log.ts';
-import type { WithTimeout } from './log-reader.ts';
 
 /** The instance of D1 that a look-up asks beside KV. */
 export type NearInstance = 'replica' | 'primary';
@@ -32,9 +31,9 @@ export interface NearReads {
   read(request: NearRequest): Promise<NearAnswer | null>;
 }
 
-/** What near reads are made of. */
+/** The parts of near reads. */
 export interface NearReadOptions {
-  /** `null`: there is none. */
+  /** `null`: D1 has no read replicas here. */
   readonly near: NearReplica | null;
   readonly now: () => number;
   readonly withTimeout: WithTimeout;
@@ -71,7 +70,7 @@ export function createNearReads({
 
     async read(request) {
       try {
-        // `nearest` names no replica if there is none.
+        // `nearest` names no replica if `near` is null.
         const answer = await withTimeout(near!.read(request), REPLICA_TIMEOUT_MS);
         // Replication is off, so this costs the primary a read and is no faster.
         if (answer.isFromPrimary) offUntilMs = now() + NEAR_READS_OFF_MS;

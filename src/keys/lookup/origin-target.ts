@@ -9,6 +9,7 @@
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
 import { patternsAdmitting, type WebOrigin } from '../../core/origins/web-origin.ts';
+import { isWithin } from '../../core/time.ts';
 import {
   MISS_SECONDS,
   MISSES_IN_MEMORY,
@@ -21,7 +22,6 @@ import {
 import type { KeyReplica, Registered, Subject, Versioned } from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { Lease } from './lease.ts';
-import { isWithin } from './log-reader.ts';
 import { weightOf } from './memory-weight.ts';
 import type { LookupTarget } from './protocol.ts';
 import type { RequestScope } from './request-scope.ts';

@@ -12,12 +12,19 @@
  */
 
 import type { Registration } from '../../core/decide/preflight.ts';
-import type { DatabaseAnswer, DatabaseRequest, Registered, Subject, Versioned } from '../types.ts';
+import type {
+  DatabaseAnswer,
+  DatabaseRequest,
+  Registered,
+  Subject,
+  Versioned,
+  WithTimeout,
+} from '../types.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { CopyWriter } from './copy-writer.ts';
 import type { LogFailure } from './failure-log.ts';
 import type { Lease } from './lease.ts';
-import type { LogReader, WithTimeout } from './log-reader.ts';
+import type { LogReader } from './log-reader.ts';
 import type { NearReads } from './near-reads.ts';
 import type { KeySource, RequestScope } from './request-scope.ts';
 
@@ -25,7 +32,7 @@ import type { KeySource, RequestScope } from './request-scope.ts';
 export interface LookupTarget<Stored, Answer> {
   /** The name of a copy, so that none is written twice in a short time. */
   readonly copyName: (copy: Versioned<Stored>) => string;
-  /** What a copy is about; `null`: it says nothing that the log could vouch for. */
+  /** The subjects of a copy; `null`: it says nothing that the log could vouch for. */
   readonly subjectsOf: (copy: Versioned<Stored>) => readonly Subject[] | null;
   readonly asked: Pick<DatabaseRequest, 'tokenHash' | 'patterns' | 'kid'>;
   readonly pick: (answer: Omit<DatabaseAnswer, 'feed' | 'rowsRead'>) => Stored | null;
@@ -38,13 +45,13 @@ export interface LookupTarget<Stored, Answer> {
   /** Returns what the log alone can tell; `undefined` if a look-up is needed. */
   readonly refute: () => Promise<Answer | undefined>;
   readonly remember: (copy: Versioned<Stored>) => Answer;
-  /** Reads copies from KV, in one call. Empty if there is none. */
+  /** Reads copies from KV, in one call. May be empty. */
   readonly fromReplica: () => Promise<readonly Versioned<Stored>[]>;
   readonly toReplica: (copy: Versioned<Stored>) => Promise<void>;
   /** Takes a write of a copy that KV lacks, for when some request is allowed. */
   readonly offerCopy: (copy: Versioned<Stored>, write: () => Promise<void>) => void;
   readonly unavailable: Answer;
-  /** Whether a copy helps although the lease is over. */
+  /** `true` if a copy helps although the lease is over. */
   readonly isCopyUsefulEarly: boolean;
   /**
    * Called when memory may hold a copy that it did not hold before. Returns whether the caller now works

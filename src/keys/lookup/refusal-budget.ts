@@ -1,6 +1,6 @@
 /**
- * A budget for look-ups that serve nobody's key: those that only decide whether a page may read a
- * refusal. Anybody can cause them, with an invented token and an origin that nobody has seen.
+ * A budget for look-ups that serve no key: those that only decide whether a page may read a refusal.
+ * Anybody can cause them, with an invented token and an invented origin.
  */
 
 /** Takes one look-up from the budget; `false` if none is left at the moment. */

@@ -1,11 +1,11 @@
 /**
  * One request's side of a look-up: when it came, and what it may leave behind.
  *
- * A request that is refused writes nothing, so that nobody can make the edge write by being refused.
+ * A request that is refused writes nothing, so that no caller can make the edge write by being refused.
  * The directory does not know how a request will end; it leaves its writes here.
  */
 
-/** Work that goes on after the response, of one request: `ctx.waitUntil`. */
+/** Takes work of a request that continues after the response: `ctx.waitUntil`. */
 export type RunInBackground = (work: Promise<unknown>) => void;
 
 /** The store that a look-up waited for last. `shared`: memory, once the shared poll renewed the lease. */

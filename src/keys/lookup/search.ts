@@ -30,10 +30,10 @@ class Search<Stored, Answer> {
   /** The read of D1's primary; `null` before it is asked. */
   #database: { isDone: boolean } | null = null;
   #fromKv: ReplicaRead<Stored> = { state: 'unknown' };
-  /** What D1's primary has answered to this very look-up. */
+  /** The answer of D1's primary to this very look-up. */
   #answered: Answer | undefined;
   #source: KeySource = 'memory';
-  /** Whether the caller already works with the copy in memory. */
+  /** `true` if the caller already works with the copy in memory. */
   #isInUse = false;
 
   constructor(

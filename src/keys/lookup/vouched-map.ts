@@ -1,5 +1,5 @@
 /**
- * What an isolate remembers, each entry for as long as the change log vouches for it.
+ * The memory of an isolate, which keeps each entry for as long as the change log vouches for it.
  *
  * The log is asked again only when it has grown since it was last asked about an entry, so a hit
  * costs one look-up and one comparison. Bounded like `BoundedMap`, which it is made of.

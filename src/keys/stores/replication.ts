@@ -6,8 +6,7 @@
  */
 
 import { REPLICA_REPAIRS_PER_RUN } from '../limits.ts';
-import type { WithTimeout } from '../lookup/log-reader.ts';
-import type { KeyReplica } from '../types.ts';
+import type { KeyReplica, WithTimeout } from '../types.ts';
 import type { KeyStore } from './d1.ts';
 
 /** Writes that are younger are left to the isolate that made the change. In milliseconds. */

@@ -22,8 +22,8 @@ import {
   RETRY_AFTER_SECONDS,
   SHARED_POLL_HEAD_START_MS,
 } from '../../../src/keys/limits.ts';
-import { SHARED_POLL_AGE_MS } from '../../../src/keys/lookup/log-reader.ts';
 import { RequestScope } from '../../../src/keys/lookup/request-scope.ts';
+import { SHARED_POLL_AGE_MS } from '../../../src/keys/lookup/shared-polls.ts';
 import type { NearRequest } from '../../../src/keys/types.ts';
 import { copyOf, readNear } from '../../keys-model/truth.ts';
 import {

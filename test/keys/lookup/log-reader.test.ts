@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { ChangeFeed } from '../../../src/keys/lookup/change-feed.ts';
-import { createLogReader } from '../../../src/keys/lookup/log-reader.ts';
+import { LogReader } from '../../../src/keys/lookup/log-reader.ts';
 import type { DatabaseAnswer, SharedPoll } from '../../../src/keys/types.ts';
 import { createRandom } from '../../keys-model/random.ts';
 import { readVersion, Truth } from '../../keys-model/truth.ts';
@@ -20,7 +20,7 @@ function aReader() {
   const feed = new ChangeFeed();
   const shared: SharedPoll[] = [];
   const answers: ((answer: DatabaseAnswer) => void)[] = [];
-  const reader = createLogReader({
+  const reader = new LogReader({
     feed,
     database: {
       read: () => new Promise((resolve) => answers.push(resolve)),
