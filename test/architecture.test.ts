@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
  * Who may import whom, and how a file looks from outside.
  *
  * `core <- keys, usage <- gateway, manage <- app <- isolate <- worker <- index`: the gateway and management
- * do not know each other, and `core` knows nobody. A new directory or dependency needs a line here first.
+ * do not know each other, and `core` imports no other area. A new directory or dependency needs a line here first.
  */
 const areas: Readonly<Record<string, { areas: readonly string[]; packages: readonly string[] }>> = {
   core: { areas: [], packages: ['ipaddr.js'] },
@@ -67,7 +67,7 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   },
 };
 
-/** `hono/cors` takes every OPTIONS for a preflight; nothing may come to use it by habit. */
+/** `hono/cors` answers every OPTIONS as a preflight, so no file may use it by habit. */
 const forbiddenModules = ['hono/cors'];
 
 /**

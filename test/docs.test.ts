@@ -39,7 +39,7 @@ function fromRoot(path: string): string {
   return path.replace(/^\.\//, 'test/').replace(/^\.\.\//, '');
 }
 
-/** What is wrong with the relative links of a document, one line each. */
+/** The faults of the relative links of a document, one line each. */
 function brokenLinks(
   path: string,
   text: string,
@@ -158,7 +158,7 @@ describe('docs/api.md', () => {
     },
   );
 
-  /** As whoever fetches it reads it. */
+  /** The document as a client reads it. */
   function parsed(document: unknown): Parameters<typeof apiReference>[0] {
     return JSON.parse(JSON.stringify(document));
   }

@@ -24,7 +24,7 @@ interface Evidence {
 interface Threat {
   readonly threat: string;
   readonly evidence: readonly Evidence[];
-  /** What stands in the last cell besides files and titles, which should be nothing. */
+  /** The text of the last cell without files and titles, which has to be empty. */
   readonly rest: string;
 }
 
@@ -51,7 +51,7 @@ function threatsIn(markdown: string): readonly Threat[] {
   });
 }
 
-/** Whether a source has a test, or a group of them, with this title that is not switched off. */
+/** Returns whether a source has a test, or a group of them, with this title that is not switched off. */
 function hasTest(source: string, title: string): boolean {
   const literal = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll("'", "\\\\?'");
   const call = new RegExp(`(\\.\\w+)?\\(\\s*(['"\`])${literal}\\2,`, 'g');

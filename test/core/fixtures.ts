@@ -42,7 +42,7 @@ export function anOrigin(value: string): WebOrigin {
 }
 
 /**
- * Whether work takes less than so many milliseconds in one of five attempts. Another process that takes
+ * Returns whether work takes less than so many milliseconds in one of five attempts. Another process that takes
  * the core for a moment makes one attempt slow; a quadratic pattern makes all of them slow.
  */
 export function takesLessThan(limitMs: number, work: () => void): boolean {

@@ -12,7 +12,7 @@ describe('a failure inside', () => {
     vi.restoreAllMocks();
   });
 
-  /** A request that cannot be read to its end, which is nobody's fault but ours. */
+  /** A request that cannot be read to its end, which is our own fault. */
   function poisonedRequest(target: string): Request {
     const request = requestWithTarget(target, { headers: { Origin: 'https://app.example' } });
     const headers = new Headers(request.headers);

@@ -1,4 +1,4 @@
-/** What `fetch` is asked for, where the upstream could not tell the difference in a test. */
+/** The calls of `fetch` whose differences an upstream could not see in a test. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Deployment } from '../contract/deployment.ts';

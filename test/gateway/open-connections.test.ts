@@ -1,4 +1,4 @@
-/** What holds a connection to its key, with a clock of the test's own. */
+/** How a connection is held to its key, with a clock of the test's own. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { OPEN_CONNECTION_CHECK_MS, OPEN_CONNECTION_LOST_MS } from '../../src/gateway/limits.ts';
@@ -66,7 +66,7 @@ describe('the bound of a key', () => {
     expect(connections.count()).toBe(3);
   });
 
-  // The runtime drops a client that goes away in the middle of a stream, and calls nobody.
+  // The runtime drops a client that disconnects in the middle of a stream, without notice.
   test('forgets a connection that has not been heard of', async () => {
     const connections = someConnections(1);
     connections.open('key_1');
@@ -83,7 +83,7 @@ describe('the bound of a key', () => {
     expect(second?.relay(40)).toBe(true);
     expect(first?.relay(1)).toBe(false);
     expect(connections.open('key_2')?.relay(100)).toBe(true);
-    // Not even a new connection has them anew.
+    // Even a new connection does not start at zero.
     first?.close();
     second?.close();
     expect(connections.open('key_1')?.relay(1)).toBe(false);

@@ -1,8 +1,8 @@
 /**
- * What must hold for every answer, whatever happened before: the promises of the look-up protocol.
+ * The promises of the look-up protocol, which hold for every answer, whatever happened before.
  *
- * Each check compares an answer with what D1 held at some time, and with what this isolate had been
- * told. A failure is a sentence; `null` is none.
+ * Each check compares an answer with what D1 held at some time, and with what this isolate had learnt. A
+ * failure is a sentence; `null` is a pass.
  */
 
 import type { Registration } from '../../src/core/decide/preflight.ts';
@@ -28,7 +28,7 @@ const FAILURE_REMEMBERED_MS = 5_000;
 interface Answered {
   readonly isolate: Isolate;
   readonly arrivedMs: number;
-  /** Whether this isolate had never been asked this before. */
+  /** `true` if this isolate had never been asked this before. */
   readonly isFirst: boolean;
 }
 
@@ -113,7 +113,7 @@ export function judgeOrigin(
   }
 }
 
-/** Whether D1 held something like this recently enough: within the bound, or the grace of an outage. */
+/** Returns whether D1 held something like this recently enough: within the bound, or the outage grace. */
 function isWithinReach(
   world: World,
   isolate: Isolate,
@@ -125,7 +125,7 @@ function isWithinReach(
   return world.versionsWithin(nowMs - reachMs, nowMs).some(holds);
 }
 
-/** Whether anybody in this data centre had D1's word recently enough to go on with this key. */
+/** Returns whether an isolate of this data centre read D1 recently enough to still accept this key. */
 function isWithinGrace(world: World, isolate: Isolate, found: KeyLookup): boolean {
   const isRestricted = found.outcome === 'found' && found.key.access === 'restricted';
   return (
@@ -134,8 +134,8 @@ function isWithinGrace(world: World, isolate: Isolate, found: KeyLookup): boolea
 }
 
 /**
- * Whether D1 held something like this in the newest version that this isolate was told, or later.
- * What it has read of this very token itself counts too: answers may overtake one another.
+ * Returns whether D1 held something like this in the newest version that this isolate learnt, or later.
+ * Its own reads of this very token count too: answers may overtake one another.
  */
 function isNewsToIsolate(
   world: World,
@@ -154,10 +154,10 @@ function isNewsToIsolate(
 }
 
 /**
- * The newest version that this isolate was told and could know to be the newest. Of two answers that
- * were on their way at once, one that lacks the other's newest line was overtaken by it; or D1 was
- * restored between them, and it is the other way round. Nobody can tell before a later answer does,
- * so the one that lacks a line cannot be held against the isolate.
+ * The newest version that this isolate learnt and could know to be the newest. Of two answers that were on
+ * their way at once, one that lacks the other's newest line was overtaken by it; or D1 was restored between
+ * them, and it is the other way round. Only a later answer decides, so the one that lacks a line cannot be
+ * held against the isolate.
  */
 function newestUncontested(world: World, isolate: Isolate): number {
   const { versions } = world.truth;
@@ -179,15 +179,15 @@ function hasFailedSince(isolate: Isolate, arrivedMs: number): boolean {
   return isolate.failedBeginMs > arrivedMs - FAILURE_REMEMBERED_MS;
 }
 
-/** Whether a key that this isolate knows has to work though D1 is out of reach. */
+/** Returns whether a key that this isolate knows has to work although D1 is out of reach. */
 function mustGoOn(world: World, isolate: Isolate, tokenHash: string): boolean {
   const nowMs = world.time.nowMs;
   const knownAtMs = isolate.knownAtMs.get(tokenHash);
   const stored = keyOf(world.truth.current, tokenHash);
   if (knownAtMs === undefined || stored === null) return false;
-  // Whoever hears of a restored D1 forgets everything, once for each of several answers on their way.
+  // An isolate that learns of a restored D1 forgets everything, once for each answer on its way.
   if (world.restoredAtMs !== Number.NEGATIVE_INFINITY) return false;
-  // It was told the key as it is now, and the key has not changed since.
+  // It learnt the key as it is now, and the key has not changed since.
   if (knownAtMs - MAX_STALENESS_MS <= lastChangeMs(world, tokenHash)) return false;
   const isRestricted = stored.kind === 'cors' && !stored.fullAccess && stored.rules === null;
   return nowMs < isolate.knownBeginMs + MAX_STALENESS_MS + graceMs(isRestricted);
@@ -207,7 +207,7 @@ function lastChangeMs(world: World, tokenHash: string): number {
   return latest?.committedAtMs ?? Number.NEGATIVE_INFINITY;
 }
 
-/** Whether the log has been one history for longer than anybody may not know otherwise. */
+/** Returns whether the log has been one history for longer than any isolate may be behind. */
 function isUnbroken(world: World): boolean {
   return world.time.nowMs - world.restoredAtMs > MAX_STALENESS_MS + LONGEST_WAIT_MS;
 }

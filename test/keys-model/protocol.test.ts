@@ -30,7 +30,7 @@ describe('the directory', () => {
 const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
   {
     // Two reads of D1 are on their way when D1 is restored between them. The isolate cannot tell which
-    // was the later, is told nothing more, and goes on by the one that knows more lines.
+    // was the later, learns nothing more, and continues with the one that knows more lines.
     what: 'D1 is restored between two reads at once, then out of reach',
     seed: 1140799634,
     isPopulated: true,
@@ -97,7 +97,7 @@ const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
     ],
   },
   ...Array.from({ length: 20 }, (_, seed): Schedule & { what: string } => ({
-    // The isolate has given the cache up by then, so it was told nothing.
+    // The isolate has given the cache up by then, so it learnt nothing.
     what: `a neighbour's poll arrives late, and D1 hangs (seed ${seed})`,
     seed,
     isPopulated: true,

@@ -180,7 +180,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** A world's seed and what happens in it. */
 export interface Schedule {
   readonly seed: number;
-  /** Whether every slot has a key from the start, and its copy in KV. */
+  /** `true` if every slot has a key from the start, and its copy in KV. */
   readonly isPopulated: boolean;
   readonly steps: readonly Step[];
 }

@@ -1,5 +1,5 @@
 /**
- * What `npm run simulate` estimates, held against a count: small deployments in which every isolate, KV
+ * Compares the estimates of `npm run simulate` with a count: small deployments in which every isolate, KV
  * and its caches are simulated as a whole, with the real directory.
  *
  * A count is random itself: some thirty isolates end in it, each of which costs a window of the log. The

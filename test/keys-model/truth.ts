@@ -1,5 +1,5 @@
 /**
- * What D1 holds, as plain values, and everything that it ever held: the yardstick of the model.
+ * The content of D1, as plain values, and everything that it ever held: the yardstick of the model.
  *
  * Answers look-ups as the SQL in `src/keys/stores/d1.ts` does, and changes keys as management does, with a
  * line in the log for each live token of the key and for each origin pattern that is gained or lost.
@@ -43,7 +43,7 @@ export interface Version {
   readonly lines: readonly ChangeLine[];
 }
 
-/** What may be changed of a key. */
+/** The members of a key that may change. */
 export type KeyEdit = Partial<
   Pick<TrueKey, 'allowedOrigins' | 'enabled' | 'rules' | 'expiresAtMs' | 'isRevoked'>
 >;
@@ -125,7 +125,7 @@ export class Truth {
     });
   }
 
-  /** So many lines about keys that nobody asks for. */
+  /** So many lines about keys that no request uses. */
   flood(count: number): void {
     const { keys, tokens } = this.current;
     const floodAt = this.versions.length;
@@ -166,7 +166,7 @@ export class Truth {
   }
 }
 
-/** What a token's hash stands for; `null` when no key that was not revoked has it. */
+/** The key of a token's hash; `null` if no key that was not revoked has it. */
 export function keyOf({ keys, tokens }: Version, tokenHash: string): StoredKey | null {
   const token = tokens.get(tokenHash);
   const key = token && keys.get(token.keyId);
@@ -175,7 +175,7 @@ export function keyOf({ keys, tokens }: Version, tokenHash: string): StoredKey |
   return { ...stored, expiresAtMs: earliest(key.expiresAtMs, token.expiresAtMs) };
 }
 
-/** The same, and whether there was a key, as a look-up is told. */
+/** The same as a look-up receives it, with `revoked` for a key that was revoked. */
 function answerFor(version: Version, tokenHash: string): StoredKey | 'revoked' | null {
   const wasThere = version.tokens.has(tokenHash);
   return keyOf(version, tokenHash) ?? (wasThere ? 'revoked' : null);
@@ -193,7 +193,7 @@ export function registeredIn({ keys }: Version, patterns: readonly string[]): Re
   return longest;
 }
 
-/** Whether tokens of other forms than ours exist; one that was revoked or rolled away does not count. */
+/** Returns whether tokens of other forms than ours exist; a revoked or rolled one does not count. */
 export function hasImported({ tokens }: Version): boolean {
   return [...tokens.values()].some(({ isImported }) => isImported);
 }
@@ -215,7 +215,7 @@ export function readLines({ lines }: Version, fromSeq: number): readonly ChangeL
   return lines.filter(({ seq }) => seq >= fromSeq).slice(0, FEED_PAGE_LINES + 1);
 }
 
-/** What a read replica answers that is at this version. */
+/** The answer of a read replica that is at this version. */
 export function readNear(version: Version, { head, ...request }: NearRequest): NearAnswer {
   const { lines } = version;
   const newest = lines.at(-1) ?? LOG_START;
@@ -229,7 +229,7 @@ export function readNear(version: Version, { head, ...request }: NearRequest): N
   return { ...records, at: { seq: at.seq, mark: at.mark }, isFromPrimary: false };
 }
 
-/** What goes to KV for a token. */
+/** The copy that KV gets for a token. */
 export function copyOf(version: Version, tokenHash: string): Versioned<StoredKey> {
   return { value: keyOf(version, tokenHash), at: version.lines.at(-1) ?? LOG_START };
 }

@@ -40,7 +40,7 @@ export class VirtualTime {
     await new Promise<void>((resolve) => this.after(delayMs, resolve));
   }
 
-  /** What the Worker's `withTimeout` does, in this time. */
+  /** The Worker's `withTimeout`, in this time. */
   readonly withTimeout = async <Result>(
     work: Promise<Result>,
     timeoutMs: number,

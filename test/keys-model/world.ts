@@ -22,8 +22,8 @@ import {
   type DirectoryOptions,
   type KeyDirectory,
 } from '../../src/keys/lookup/directory.ts';
-import { LONG_SHARED_POLL_AGE_MS, SHARED_POLL_AGE_MS } from '../../src/keys/lookup/log-reader.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
+import { LONG_SHARED_POLL_AGE_MS, SHARED_POLL_AGE_MS } from '../../src/keys/lookup/shared-polls.ts';
 import { createKeyReplica } from '../../src/keys/stores/kv.ts';
 import {
   type FeedCache,
@@ -53,7 +53,7 @@ export const MAX_STALENESS_MS = 10_000;
 export const OUTAGE_GRACE_MS = 300_000;
 export const KEEP_WARM_MS = 25_000;
 
-/** What a request is made with, beside its token. */
+/** The parts of a request, beside its token. */
 export interface Call {
   readonly method: string;
   readonly path: string;
@@ -71,7 +71,7 @@ export interface DataCentre {
   answeredBeginMs: number;
 }
 
-/** A version of D1 that an isolate was told. */
+/** A version of D1 that an isolate learnt. */
 export interface Told {
   readonly version: number;
   readonly isShared: boolean;
@@ -79,12 +79,12 @@ export interface Told {
   readonly endMs: number;
 }
 
-/** What the judge knows of an isolate, beside its answers. */
+/** The facts that the judge has of an isolate, beside its answers. */
 export interface Isolate {
   readonly place: DataCentre;
   readonly directory: KeyDirectory;
   readonly now: () => number;
-  /** What reads of D1, and shared polls, told it, in the order in which they came. */
+  /** The versions that it learnt from reads of D1 and from shared polls, in the order of their arrival. */
   readonly told: Told[];
   /** The newest version that any of them told, and the start of the last that told it. */
   knownVersion: number;
@@ -95,7 +95,7 @@ export interface Isolate {
   caughtUpMs: number;
   /** When it last began to read the shared poll. */
   cacheAskedMs: number;
-  /** Where its window begins anew after an answer that was overtaken; `null` if no lines are missing. */
+  /** The start of its new window after an answer that was overtaken; `null` if no lines are missing. */
   fellBackToSeq: number | null;
   /** The version that it last read a token's key, or an origin, from D1 at, and when. */
   readonly reads: Map<string, { readonly version: number; readonly atMs: number }>;
@@ -273,7 +273,7 @@ export class World {
     // Slow, but in time; how slow decides whether the poll may be shared.
     const workMs = health === 'slow' ? 700 + Math.floor(this.#random() * 450) : 0;
     if (health === 'failing' || health === 'hanging') isolate.failedBeginMs = beginMs;
-    // Some of those that hang are answered when nobody waits any more.
+    // Some of those that hang are answered when no request waits any more.
     if (health === 'hanging' && this.#random() < 0.5) {
       await this.time.wait(DATABASE_TIMEOUT_MS + 1 + Math.floor(this.#random() * 20_000));
     } else {
@@ -345,13 +345,13 @@ export class World {
     const ageMs = entry === 'short' ? SHARED_POLL_AGE_MS : LONG_SHARED_POLL_AGE_MS;
     const beginMs = askedMs - ageMs;
     const poll = await feedCache.get(entry);
-    // Both entries have one time-out. Past it the isolate no longer waits, so it was told nothing.
+    // Both entries have one time-out. Past it the isolate no longer waits, so it learnt nothing.
     if (entry === 'short') isolate.cacheAskedMs = askedMs;
     const sinceMs = Math.min(
       ...[askedMs, isolate.cacheAskedMs].filter((ms) => askedMs - ms < FEED_CACHE_TIMEOUT_MS),
     );
     if (this.time.nowMs - sinceMs >= FEED_CACHE_TIMEOUT_MS) return poll;
-    // What is older than a cache should hand out is not taken for news, so it tells nothing.
+    // An entry that is older than a cache may return is no news to the isolate.
     const oldestMs = isolate.now() - (ageMs - FEED_CACHE_MARGIN_MS);
     if (poll && poll.startedAtMs >= oldestMs) {
       const version = this.truth.versions.findLastIndex((version) => isHead(version, poll));
@@ -390,7 +390,7 @@ function isHead({ lines }: Version, { feed }: SharedPoll): boolean {
 export const LONGEST_WAIT_MS =
   Math.max(REPLICA_TIMEOUT_MS, FEED_CACHE_TIMEOUT_MS) + DATABASE_TIMEOUT_MS;
 
-/** Whether a key, as it is at some moment, lets this call through. */
+/** Returns whether a key, as it is at some moment, lets this call through. */
 export function admits(key: Key, { method, path, origin }: Call, nowMs: number): boolean {
   if (!isLive(key, nowMs)) return false;
   if (origin !== null && !(key.origins && admitsOrigin(key.origins, origin))) return false;

@@ -1,4 +1,4 @@
-/** What `cloudflare:workers` hands to the tests of the `workers` project. */
+/** The environment that `cloudflare:workers` hands to the tests of the `workers` project. */
 declare namespace Cloudflare {
   interface Env {
     readonly DB: D1Database;

@@ -4,7 +4,7 @@ import 'vitest';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Whether the run is the nightly one, which takes larger numbers. */
+    /** `true` in the nightly run, which has larger numbers. */
     isNightly: boolean;
     /** The URL of the run's `ChromiumKeeper`, for end-to-end tests. */
     chromium: string;

@@ -1,6 +1,6 @@
 /**
- * What tests in workerd share: the schema on an empty D1, builders, and the whole Worker behind
- * `deploy()`, with the real D1 and KV and an upstream that records what `fetch` was given.
+ * Shared by the tests in workerd: the schema on an empty D1, builders, and the whole Worker behind
+ * `deploy()`, with the real D1 and KV and an upstream that records the calls of `fetch`.
  */
 
 import { createExecutionContext } from 'cloudflare:test';
@@ -26,7 +26,7 @@ import { emptyReplica, emptyStorage } from './empty-storage.ts';
 
 export { emptyStorage };
 
-/** Where the pool's Worker is called. */
+/** The address of the pool's Worker. */
 export const EDGE_URL = 'https://edge.test';
 
 /** Creates what `schema.sql` describes. May be called again. */
@@ -103,7 +103,7 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
   };
 
   async function send(request: Request): Promise<Answer> {
-    // What goes on in the background is not waited for: usage is counted for seconds.
+    // Background work is not awaited: usage is counted for seconds.
     const response = await worker.fetch(request as never, deployed, createExecutionContext());
     const body = await response.text();
     const lines = [...response.headers] as HeaderLine[];
@@ -165,7 +165,7 @@ function toRequest(call: Call): Request {
   const { scheme = 'https', host = 'edge.test' } = call;
   const lines = new Headers();
   for (const [name, value] of headers) {
-    // On the wire, an empty line before any other of its name is none to workerd.
+    // On the wire, workerd ignores an empty line before any other of its name.
     if (value.trim() !== '' || lines.has(name)) lines.append(name, value);
   }
   // The runtime decodes the target as UTF-8.

@@ -1,4 +1,4 @@
-/** Counting and handing over, with a Queue that fails in every way and a clock that is told. */
+/** Counting and handing over, with a Queue that fails in every way and a clock that tests set. */
 
 import { describe, expect, inject, it, test } from 'vitest';
 import {
@@ -148,7 +148,7 @@ describe('a request that dies', () => {
       expect(queue.given).toHaveLength(1);
       clock.killBackgroundWork();
 
-      // For a while it is taken to be on its way: what is counted meanwhile goes by itself.
+      // For a while it counts as sent: requests that are counted meanwhile form a batch of their own.
       isolate.allow('key_b');
       await clock.advance(FLUSH_MS);
       expect(queue.given).toHaveLength(2);
@@ -375,7 +375,7 @@ describe('what is counted', () => {
     isolate.allow('key_a');
     await clock.advance(1);
     isolate.allow('key_a', 5);
-    // Arrived before midnight, and comes to be counted after others that arrived later.
+    // Arrived before midnight, and is counted after others that arrived later.
     isolate.counter.countAllowed('key_a', late);
     isolate.allow('key_a');
     isolate.counter.countRefused({ code: 'invalid_key', keyId: 'key_a', origin: null }, late);

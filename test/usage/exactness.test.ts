@@ -157,7 +157,7 @@ it('no fault of the Queue or of D1 changes a count', { timeout: 600_000 }, async
   );
 });
 
-/** What should be counted, by "key day outcome". */
+/** The counts that are expected, by "key day outcome". */
 class Expectation {
   readonly counts: Record<string, number> = {};
 

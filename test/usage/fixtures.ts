@@ -1,6 +1,6 @@
 /**
- * What tests of usage share: a clock that stands still unless it is told, isolates that count, and a
- * Queue with the faults of a real one.
+ * Shared by the tests of usage: a clock that only tests advance, isolates that count, and a Queue with the
+ * faults of a real one.
  */
 
 import { env } from 'cloudflare:workers';
@@ -13,7 +13,7 @@ import { type CountContext, UsageCounter } from '../../src/usage/counter.ts';
 export const NOON_MS = Date.parse('2026-11-22T12:00:00.000Z');
 export const FLUSH_MS = 5_000;
 
-/** Time that passes only when it is told to. */
+/** Time that passes only when a test advances it. */
 export class Clock {
   #nowMs: number;
   #timers: { readonly atMs: number; readonly ring: () => void }[] = [];
@@ -58,7 +58,7 @@ export class Clock {
     this.#nowMs = endMs;
   }
 
-  /** What waits now waits for ever, as the work of a request that the platform has ended. */
+  /** Makes waiting work wait for ever, as that of a request that the platform has ended. */
   killBackgroundWork(): void {
     this.#timers = [];
   }
@@ -127,13 +127,13 @@ export type Taking =
   | 'taken_but_hangs'
   | 'taken_but_failed';
 
-/** A Queue that takes messages as it is told, and delivers when it is told. */
+/** A Queue that takes and delivers messages as a test decides. */
 export class FaultyQueue {
-  /** How it takes the next messages; the last one goes on. */
+  /** How it takes the next messages; the last way remains. */
   taking: Taking[] = ['takes'];
   /** Every text that it was given, taken or not. */
   readonly given: string[] = [];
-  /** What it holds for the consumer. */
+  /** The messages that it holds for the consumer. */
   readonly held: string[] = [];
 
   readonly deliver = (batch: ClosedBatch): Promise<unknown> => {
@@ -191,7 +191,7 @@ export async function consume(
   return events;
 }
 
-/** What a batch says, opened. Throws when it is not one. */
+/** Opens a batch. Throws if the text is no batch. */
 export function openBatch(text: string): {
   id: string;
   counts: [keyId: string, day: string, outcome: string, requests: number][];

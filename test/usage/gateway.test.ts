@@ -1,4 +1,4 @@
-/** What the whole Worker counts, request by request, and what leaves it. */
+/** The counts of the whole Worker, request by request, and the batches that leave it. */
 
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -195,7 +195,7 @@ it('a Queue that hangs, rejects or throws changes nothing about the answer', asy
   for (const [, fault] of faults) {
     const faulty = { ...deployed, USAGE: { send: fault } as unknown as Queue<string> };
     const headers = { Authorization: `Bearer ${backend.token}` };
-    // Not waited for: the background work goes on trying for seconds.
+    // Not awaited: the background work tries for seconds.
     const response = await worker.fetch(
       new Request(`${EDGE_URL}/x`, { headers }) as never,
       faulty,

@@ -88,7 +88,7 @@ interface Judged {
 
 describe('judgeTimes()', () => {
   const rows: readonly (readonly [name: string, judged: Judged])[] = [
-    // The clock stands at 1,000,000 s and the parent allows 600 s.
+    // The time is 1,000,000 s and the parent allows 600 s.
     ['exp before iat', { iat: 1_000_000, exp: 999_999, verdict: /not after/ }],
     ['exp at iat', { iat: 1_000_000, exp: 1_000_000, verdict: /not after/ }],
     ['a lifetime of 601 s', { iat: 1_000_000, exp: 1_000_601, verdict: /too long/ }],

@@ -32,7 +32,7 @@ const samples = [...page.matchAll(/^\| `(\w+)` \| (yes|no) \| (right|wrong|) ?\|
 
 const [{ token: backend = '' } = {}, { token: cors = '' } = {}] = samples;
 
-/** What an expression finds in a text. */
+/** The matches of an expression in a text. */
 const find = (expression: string, text: string) =>
   [...text.matchAll(new RegExp(expression, 'g'))].map(([found]) => found);
 

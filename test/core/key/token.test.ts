@@ -105,7 +105,7 @@ describe('readTokenForm()', () => {
         }
       }
     }
-    // All 61 other characters in 44 places, and what may stand in the prefix and the type.
+    // All 61 other characters in 44 places, and those that the prefix and the type may have.
     expect(mistyped).toBe(2 * (44 * 61 + 25 + 35 + 1));
   });
 
@@ -246,7 +246,7 @@ describe('hasValidTag() refuses', () => {
     ['another tag', (token: string) => token.replace('TcssqCjt', 'tcssqCjt')],
     ['a tag that differs at its end', (token: string) => token.replace('TcssqCjt', 'TcssqCju')],
     ['a tag of zeros', (token: string) => token.replace('TcssqCjt', '00000000')],
-  ])('%s under a checksum that was made anew', async (_, invent) => {
+  ])('%s under a new checksum', async (_, invent) => {
     const body = invent(golden[0].token).slice(0, -6);
     const form = readTokenForm(body + checksumOf(body));
     expect(form.form).toBe('ours');

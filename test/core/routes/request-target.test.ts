@@ -80,7 +80,7 @@ describe('isOwnTarget() finds our namespace in', () => {
     ...['/_edge', '/_edge/', '/_edge/v1/keys', '/_edge/health', '/_edge/anything/at/all'],
     // In another case
     ...['/_EDGE', '/_EDGE/', '/_Edge/v1/keys', '/_eDgE', '/_edgE/x'],
-    // With what ends a segment for somebody
+    // With characters that end a segment for some server
     ...[
       '/_edge?',
       '/_edge/?x',
@@ -142,7 +142,7 @@ describe('isOwnTarget() finds our namespace in', () => {
       '/%u005fedge',
     ],
     ...['/%U005Fedge', '/%u005f%u0065dge/', '/%25u005fedge'],
-    // Behind slashes and blanks that somebody drops
+    // Behind slashes and blanks that some server drops
     ...[
       '//_edge',
       '///_edge/',

@@ -34,7 +34,7 @@ export const allowedRows: readonly AllowedRow[] = [
   return { method, template };
 });
 
-/** Words that stand where an id does and are none, by kind of id. */
+/** Words in the place of an id that are no id, by kind of id. */
 export const reservedWords: Readonly<Record<string, readonly string[]>> = {
   stream: ['hook', 'pull', 'job', 'sessions', 'user', 'key', 'playback', 'deactivate-many'],
   asset: ['upload', 'request-upload', 'migrate', 'import', 'transcode', 'url'],
@@ -44,7 +44,7 @@ export const reservedWords: Readonly<Record<string, readonly string[]>> = {
   task: [],
 };
 
-/** What the table says of a method and a path, by a pattern for each row. */
+/** Returns whether the table allows a method and a path, by a pattern for each row. */
 export function isAllowedByTable(method: string, path: string): boolean {
   return allowedRows.some((row) => {
     if (row.method !== method) return false;

@@ -265,7 +265,7 @@ describe('properties', () => {
   });
 });
 
-/** What a row says by itself, as a pattern; `null` when it is for another method. */
+/** A row by itself, as a pattern; `null` if it is for another method. */
 function patternOf(line: string, method: string): RegExp | null {
   const [rowMethod, template = ''] = line.split(' ');
   if (rowMethod !== method && rowMethod !== '*') return null;

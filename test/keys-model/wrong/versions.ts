@@ -1,5 +1,5 @@
 /**
- * Deliberately wrong versions of the protocol, each a mistake that somebody could make. The model has
+ * Deliberately wrong versions of the protocol, each a mistake that a developer could make. The model has
  * to catch every one of them: a test that lets one pass would let the mistake pass too.
  */
 
@@ -72,7 +72,7 @@ const readsReplicas: MakeDirectory = (options, world) =>
     return readVersion(version ?? world.truth.current, request);
   });
 
-/** Lines are told apart by their seq alone, which a restored D1 gives out again. */
+/** Lines are distinguished by their seq alone, which a restored D1 gives out again. */
 const ignoresMarks: MakeDirectory = (options) => {
   const { replica } = options;
   const unmarked = <Position extends LogPosition>(at: Position) => ({ ...at, mark: 0 });
@@ -92,7 +92,7 @@ const ignoresMarks: MakeDirectory = (options) => {
   });
 };
 
-/** The data centre's shared poll is taken for new, however long the cache kept it. */
+/** The data centre's shared poll counts as new, however long the cache kept it. */
 const keepsSharedPolls: MakeDirectory = (options) => {
   const { feedCache } = options;
   let kept: Awaited<ReturnType<typeof feedCache.get>> = null;
@@ -108,7 +108,7 @@ const keepsSharedPolls: MakeDirectory = (options) => {
   });
 };
 
-/** What does not exist is remembered for good. */
+/** Misses are remembered for good. */
 const neverForgetsMisses: MakeDirectory = (options) => {
   const missing = new Map<string, KeyLookup>();
   const directory = createKeyDirectory(options);
@@ -133,7 +133,7 @@ const leavesOutOrigins: MakeDirectory = (options) =>
     return { ...answer, feed: { ...answer.feed, lines: named } };
   });
 
-/** D1 out of reach is taken for "there is no such key". */
+/** D1 out of reach counts as "there is no such key". */
 const answersUnknownInOutage: MakeDirectory = (options) => {
   const directory = createKeyDirectory(options);
   return {
@@ -222,7 +222,7 @@ const letsGoUnconfirmed: MakeDirectory = (options) => {
   };
 };
 
-/** A replica's copy is taken for the head's although a later line names its token. */
+/** A replica's copy counts as the head's although a later line names its token. */
 const ignoresLaterLines: MakeDirectory = (options) => {
   const near = options.near as NearReplica;
   return createKeyDirectory({

@@ -18,7 +18,7 @@ export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 /** How test files, which run in other processes, learn where the bundle of this run is. */
 const folderVariable = 'EDGE_BUNDLE_FOLDER';
 
-/** Where the bundle and the modules beside it are: a folder of this run's own, or else `dist`. */
+/** The folder of the bundle and the modules beside it: one of this run's own, or else `dist`. */
 export function bundleFolder(): string {
   return process.env[folderVariable] ?? join(projectRoot, 'dist');
 }

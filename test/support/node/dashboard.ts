@@ -1,6 +1,6 @@
 /**
- * The dashboard in a real Chromium: opens it as somebody on an address of their own, keeps what the
- * browser complains about, and asks axe what it thinks.
+ * The dashboard in a real Chromium: opens it from an address of its own, keeps the browser's complaints,
+ * and asks axe for its findings.
  */
 
 import { mkdir, readFile } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export type DashboardOptions = {
 export type Dashboard = {
   page: Page;
   context: BrowserContext;
-  /** What went to the console as an error, violations of the CSP and uncaught exceptions. */
+  /** Errors in the console, violations of the CSP and uncaught exceptions. */
   complaints: string[];
   /** Goes to a path of the edge. */
   go(path: string): Promise<void>;
@@ -97,7 +97,7 @@ export async function openDashboard(
   return dashboard;
 }
 
-/** What axe finds on the page, as one line each; only what it calls serious or critical. */
+/** The findings of axe on the page, as one line each; only serious and critical ones. */
 export async function axeFindings(page: Page): Promise<string[]> {
   const path = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
   // Evaluated from outside, which a CSP does not concern.

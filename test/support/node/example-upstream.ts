@@ -1,10 +1,10 @@
-/** Serves `examples/upstream`, the Worker that stands in for a real API, on bare workerd. */
+/** Serves `examples/upstream`, the Worker that replaces a real API, on bare workerd. */
 
 import { bundleWorker } from './bundle-source.ts';
 import { type ServedModule, serveModule } from './serve-edge.ts';
 
 export type ExampleUpstream = ServedModule & {
-  /** What it was asked so far, oldest first. `trap` names what no restricted key may reach. */
+  /** The requests so far, oldest first. `trap` names an endpoint that no restricted key may reach. */
   seenRequests(): Promise<{ method: string; url: string; trap: string | null; status: number }[]>;
 };
 

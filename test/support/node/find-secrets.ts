@@ -4,7 +4,7 @@
  * one in hexadecimal as the bytes that it stands for.
  */
 
-/** What is searched, by the name under which a find is reported. Bytes are given as Latin-1. */
+/** The texts to search, by the name under which a find is reported. Bytes are given as Latin-1. */
 export type Places = Record<string, readonly string[]>;
 
 /** Secrets by the name under which they are reported. */
@@ -14,7 +14,7 @@ const windowLength = 12;
 
 /**
  * Returns one line for each secret in each place, such as "the admin token in the logs", and the text
- * around it. Throws when a secret is too short to be told from other text.
+ * around it. Throws if a secret is too short to be distinguished from other text.
  */
 export function findSecrets(secrets: Secrets, places: Places): string[] {
   const namesOfPieces = indexPieces(secrets);

@@ -59,7 +59,7 @@ export async function servePages(scripts: Record<string, string> = {}): Promise<
 export type OpenPage = {
   page: Page;
   context: BrowserContext;
-  /** Where scripts run: the page itself, or a frame in it. */
+  /** The frame that runs scripts: the page itself, or a frame in it. */
   frame: Frame;
   /** The errors that the browser wrote to the page's console, CORS failures among them. */
   consoleErrors: string[];
@@ -104,7 +104,7 @@ export type PageFetchInit = {
   redirect?: RequestRedirect;
 };
 
-/** What a script in the page got: an answer with what CORS lets it read, or the error. */
+/** The result of a script's fetch: the part of an answer that CORS lets it read, or the error. */
 export type PageFetchResult =
   | {
       error: null;
@@ -115,7 +115,7 @@ export type PageFetchResult =
       headers: Record<string, string>;
       body: string;
     }
-  | { error: string /** What the console said about it. */; consoleErrors: string[] };
+  | { error: string /** The lines of the console about it. */; consoleErrors: string[] };
 
 /** Performs a `fetch` in the page or frame, as its scripts would, and returns what they would see. */
 export async function fetchFromPage(

@@ -84,7 +84,7 @@ async function listProcesses(): Promise<ProcessLine[]> {
   });
 }
 
-/** `null` when the process ended meanwhile. The name stands in brackets and may hold blanks. */
+/** `null` if the process ended meanwhile. The name is in brackets and may contain blanks. */
 async function readStat(id: string): Promise<ProcessLine | null> {
   const stat = await readFile(`/proc/${id}/stat`, 'utf8').catch(() => '');
   const [, name, parentId] = /^\d+ \((.*)\) \S (\d+)/s.exec(stat) ?? [];

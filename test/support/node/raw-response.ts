@@ -10,9 +10,9 @@ export type ParsedResponse = {
   reason: string;
   /** Every line in the order sent, values as Latin-1. */
   headers: HeaderLines;
-  /** The value of the header, several lines joined by `, `; `null` when there is none. */
+  /** The value of the header, several lines joined by `, `; `null` if it is absent. */
   header(name: string): string | null;
-  /** What arrived of the body, without its chunked framing. */
+  /** The part of the body that arrived, without its chunked framing. */
   body: Buffer;
   /** The 1xx responses that came before, in order. */
   interim: { status: number; headers: HeaderLines }[];
@@ -57,13 +57,13 @@ export function createResponseParser() {
       return head !== null && framing.kind === 'until close';
     },
 
-    /** Whether the text occurs in all that was received. */
+    /** Returns whether the text occurs in all that was received. */
     sees(text: string): boolean {
       seen ||= Buffer.concat(received).toString('latin1');
       return seen.includes(text);
     },
 
-    /** What was read so far, `null` when not even the headers are complete. */
+    /** Returns the part that was read so far; `null` while the headers are incomplete. */
     result(): ParsedResponse | null {
       if (head === null) return null;
       const { headers } = head;

@@ -16,14 +16,14 @@ export interface CliRun {
 /** The process that a run believes to be in. */
 export interface CliProcess {
   env?: Record<string, string>;
-  /** What standard input holds. */
+  /** The content of standard input. */
   stdin?: string;
-  /** Whether all streams are a terminal. */
+  /** `true` if all streams are a terminal. */
   isTerminal?: boolean;
   now?: () => number;
 }
 
-/** Runs one command. Never finds a login of whoever runs the tests, unless `env` names its folder. */
+/** Runs one command. Never finds a login of this machine, unless `env` names its folder. */
 export async function runCli(
   args: readonly string[],
   { env = {}, stdin = '', isTerminal = false, now = Date.now }: CliProcess = {},

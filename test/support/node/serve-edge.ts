@@ -42,7 +42,7 @@ export type EdgeOptions = {
 };
 
 export type Edge = {
-  /** Where the first isolate answers: `http://127.0.0.1:port`. */
+  /** The address of the first isolate: `http://127.0.0.1:port`. */
   url: string;
   host: string;
   port: number;
@@ -51,12 +51,12 @@ export type Edge = {
   /** Miniflare's usual port to the first isolate, which normalises targets as `wrangler dev` does. */
   normalizingPort: number;
   adminToken: string;
-  /** What the Worker logged and workerd wrote, line by line. Lines come a moment later. */
+  /** The lines that the Worker logged and workerd wrote. They arrive a moment later. */
   logs: string[];
   db: D1;
   kv: Kv;
   caches: Caches;
-  /** Where the stores keep their files, a folder for each kind. It goes with the edge. */
+  /** The folder of the stores' files, with a folder for each kind. It is removed with the edge. */
   storageFolder: string;
   /** Calls the management API, `path` below `/_edge/v1`, as the administrator. */
   manage(method: string, path: string, body?: unknown): Promise<ManagementAnswer>;
@@ -106,7 +106,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
         },
         name,
         ...bundle,
-        // Not workerOptions.bindings: those include the .dev.vars of whoever runs the tests.
+        // Not workerOptions.bindings: those include the .dev.vars of this machine.
         bindings: {
           ...vars,
           ...(options.upstreamUrl === undefined ? {} : { UPSTREAM_URL: options.upstreamUrl }),

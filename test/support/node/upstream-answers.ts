@@ -1,6 +1,5 @@
 /**
- * What an upstream can answer: small functions to hand to `startUpstream`, and a few that combine
- * them. Each is a real answer on the wire; nothing here knows the Worker.
+ * The answers of an upstream: small functions to hand to `startUpstream`, and a few that combine them. Each is a real answer on the wire; nothing here knows the Worker.
  */
 
 import { createHash } from 'node:crypto';

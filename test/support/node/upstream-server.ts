@@ -26,7 +26,7 @@ export type UpstreamRequest = {
   target: string;
   /** Header lines in the order and case they arrived, values as Latin-1. */
   headers: [name: string, value: string][];
-  /** The value of the header, several lines joined by `, `; `null` when there is none. */
+  /** The value of the header, several lines joined by `, `; `null` if it is absent. */
   header(name: string): string | null;
   /** Reads the body, once however often it is called. Never rejects. */
   body(): Promise<ReceivedBody>;
@@ -46,9 +46,9 @@ export type Upstream = {
   lastRequest(): UpstreamRequest;
   /** How requests are answered from here on. */
   answer: Answer;
-  /** Whether WebSockets are accepted, and answered with an echo, or turned down with a 403. */
+  /** WebSockets are accepted and answered with an echo, or refused with a 403. */
   webSockets: 'echo' | 'refuse';
-  /** What was said to the WebSockets, as text, and how they were closed. */
+  /** The messages to the WebSockets, as text, and how they were closed. */
   webSocketLog: string[];
   dispose(): Promise<void>;
 };
@@ -122,7 +122,7 @@ export async function startUpstream(answer: Answer = echo): Promise<Upstream> {
 export type RawUpstream = {
   url: string;
   port: number;
-  /** What each connection sent, in the order the connections were made, as Latin-1. */
+  /** The bytes of each connection, in the order of the connections, as Latin-1. */
   connections: string[];
   dispose(): Promise<void>;
 };

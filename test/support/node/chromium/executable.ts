@@ -52,7 +52,7 @@ async function namedChromium(): Promise<ChromiumExecutable | null> {
  * The Chromium in @sparticuz/chromium, unpacked once per version into the temporary folder.
  *
  * The package unpacks the libraries that Chromium needs (libnss3 and its kin) only if the environment
- * looks like AWS Lambda's. One child process is told so, and the browser alone is shown the libraries.
+ * looks like AWS Lambda's. One child process gets such an environment, and only the browser the libraries.
  */
 export async function packagedChromium(): Promise<ChromiumExecutable> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
