@@ -26,7 +26,8 @@ SELECT value
     "0008_client_tokens.sql",
     "0009_owners.sql",
     "0010_plans.sql",
-    "0011_lists.sql"
+    "0011_lists.sql",
+    "0012_events.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -332,6 +333,75 @@ CREATE TABLE IF NOT EXISTS ended_sessions (
 
 -- For house-keeping.
 CREATE INDEX IF NOT EXISTS ended_sessions_by_end ON ended_sessions (until_ms);
+
+-- Events for EVENTS_URL. Written in the batch of each change, from its line in the audit, and by the
+-- scheduled run for times that arrive. Without a token. Dropped by house-keeping 30 days after their end.
+CREATE TABLE IF NOT EXISTS events (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- "evt_" and 32 hexadecimal digits: the webhook-id of each delivery.
+  event_id TEXT NOT NULL UNIQUE,
+  -- No reference: an event may be delivered after its key is gone.
+  key_id TEXT NOT NULL,
+  owner TEXT,
+  -- Counts the events of the key, from 1.
+  number INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  -- The payload's data as JSON, without keyId and number.
+  data TEXT NOT NULL,
+  -- The line of the audit that it was made of. NULL: a time arrived.
+  audit_id INTEGER,
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  -- When it is sent next. NULL: it has ended, or an earlier event of its key has not.
+  due_at_ms INTEGER,
+  -- When it became due first. 24 hours later it is given up.
+  due_since_ms INTEGER,
+  -- The reason of the last failure, without anything of the response's body. NULL: there was no failure.
+  failure TEXT,
+  -- When it was delivered or given up. NULL: neither.
+  ended_at_ms INTEGER,
+  UNIQUE (key_id, number)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS events_due ON events (due_at_ms, id) WHERE due_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_waiting ON events (key_id, number) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS events_failed ON events (id) WHERE state = 'failed';
+CREATE INDEX IF NOT EXISTS events_by_audit ON events (audit_id) WHERE audit_id IS NOT NULL;
+-- For house-keeping.
+CREATE INDEX IF NOT EXISTS events_by_end ON events (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+
+-- The number of each key's last event, so that none is given twice after old events are dropped.
+CREATE TABLE IF NOT EXISTS event_numbers (
+  key_id TEXT PRIMARY KEY,
+  last_number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How far events were collected: 'audit' and 'changed' by the line of the audit; 'expiring-7', 'expiring-1'
+-- and 'expired' by the time that was reached and a key's id; 'idle' by a key's id alone.
+CREATE TABLE IF NOT EXISTS event_bookmarks (
+  name TEXT PRIMARY KEY,
+  audit_id INTEGER,
+  until_ms INTEGER,
+  key_id TEXT
+) STRICT, WITHOUT ROWID;
+
+-- Times that an event told of already, the latest of each kind. An event is written when a row changes.
+CREATE TABLE IF NOT EXISTS key_notices (
+  key_id TEXT NOT NULL,
+  -- 'key.expiring 7', 'key.expiring 1', 'key.expired', 'key.idle', 'quota.warning', 'quota.exceeded'.
+  notice TEXT NOT NULL,
+  -- The time that the notice is about.
+  about_ms INTEGER NOT NULL,
+  PRIMARY KEY (key_id, notice)
+) STRICT, WITHOUT ROWID;
+
+-- The one sender of events at a time.
+CREATE TABLE IF NOT EXISTS event_leases (
+  name TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Single values. Made once, by this file.
 CREATE TABLE IF NOT EXISTS settings (

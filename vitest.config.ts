@@ -50,7 +50,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
     project: { test: { testTimeout: 60_000 } },
   },
   workers: {
-    folders: ['test/{keys,gateway,health,manage,usage}/**/'],
+    folders: ['test/{keys,gateway,health,manage,usage,events}/**/'],
     project: {
       plugins: [
         textModules(),

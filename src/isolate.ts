@@ -8,12 +8,15 @@ import type { Env } from './config/env.ts';
 import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
 import { compileRoutes, type RouteTable } from './core/routes/route-table.ts';
+import { createEventStore } from './events/store.ts';
+import { WAKE_MESSAGE } from './events/wake.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
 import type { FailureLimit, Gateway, Limit } from './gateway/gateway.ts';
 import { createOpenConnections } from './gateway/open-connections.ts';
 import { createRecorder } from './gateway/record.ts';
 import { createHeaderFilter } from './gateway/request-headers.ts';
 import { createReadiness } from './health/readiness.ts';
+import { createCollectEvents } from './keys/admin/event-outbox.ts';
 import { createAdminStore } from './keys/admin/store.ts';
 import { DATABASE_TIMEOUT_MS } from './keys/limits.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
@@ -134,7 +137,9 @@ function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
 async function buildManagement(env: Env, config: Config, shared: SharedParts): Promise<Management> {
   const { store, replication, directory } = shared;
   return {
-    store: createAdminStore(env.DB),
+    store: createAdminStore(env.DB, config.events ? createCollectEvents(env.DB) : undefined),
+    events: createEventStore(env.DB),
+    wakeSender: () => wakeSender(env, config),
     database: store,
     directory,
     usage: {
@@ -170,8 +175,10 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
     random: Math.random,
     fillRandom: (bytes) => crypto.getRandomValues(bytes),
     log,
-    onChange: (tokenHashes, runInBackground) =>
-      followChange(directory, replication, tokenHashes, runInBackground),
+    onChange: (tokenHashes, runInBackground) => {
+      runInBackground(wakeSender(env, config));
+      return followChange(directory, replication, tokenHashes, runInBackground);
+    },
   };
 }
 
@@ -226,6 +233,16 @@ async function deliverUsage(env: Env, batch: ClosedBatch): Promise<void> {
     log({ event: 'usage_queue_refused', error: String(error) });
   }
   await mergeUsage(env.DB, [batch], now());
+}
+
+/** Wakes the sender of events through the Queue. Without one, the scheduled run does it within a minute. */
+async function wakeSender(env: Env, config: Config): Promise<void> {
+  if (config.events === null || env.USAGE === undefined) return;
+  try {
+    await env.USAGE.send(WAKE_MESSAGE, { contentType: 'text' });
+  } catch (error) {
+    log({ event: 'event_wake_failed', error: String(error) });
+  }
 }
 
 /** Loads sign-in with the rest of management, on the first request for it. */

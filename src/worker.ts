@@ -7,10 +7,12 @@
  * forward requests that were not authorised.
  */
 
-import type { ConfigProblem } from './config/config.ts';
+import type { ConfigProblem, EventsConfig } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
 import { readTarget } from './core/routes/request-target.ts';
+import { type EventRunOptions, runEvents, runSender } from './events/run.ts';
+import { WAKE_MESSAGE } from './events/wake.ts';
 import { failureResponse } from './gateway/refuse.ts';
 import { notConfigured, schemaMissing, setupResponse } from './health/setup.ts';
 import { serveLiveness } from './health/status.ts';
@@ -109,12 +111,38 @@ export function createAuthorizer<Bindings>(
 
     async queue(batch, bindings) {
       const { DB: db } = envOf(bindings);
-      await consumeUsage(batch.messages, { db, now: () => Date.now(), withTimeout, log });
+      const wakes = batch.messages.filter(({ body }) => body === WAKE_MESSAGE);
+      const usage = batch.messages.filter(({ body }) => body !== WAKE_MESSAGE);
+      await consumeUsage(usage, { db, now: () => Date.now(), withTimeout, log });
+      // One is enough for all, and the scheduled run follows if it fails.
+      for (const message of wakes) message.ack();
+      if (wakes.length > 0) await sendAfterWake(() => isolateFor(bindings));
     },
 
     async scheduled(_controller, bindings) {
       await runScheduled(isolateFor(bindings), Date.now());
     },
+  };
+}
+
+/** Sends due events. Never rejects. */
+async function sendAfterWake(isolate: () => Isolate): Promise<void> {
+  try {
+    const { env, config } = isolate();
+    if (config.events !== null) await runSender(eventRun(env, config.events));
+  } catch (error) {
+    log({ event: 'event_wake_failed', error: String(error) });
+  }
+}
+
+function eventRun({ DB: db }: Env, receiver: EventsConfig): EventRunOptions {
+  return {
+    db,
+    receiver,
+    fetch: (url, init) => fetch(url, init),
+    now: () => Date.now(),
+    newId: () => crypto.randomUUID(),
+    log,
   };
 }
 
@@ -126,6 +154,7 @@ async function runScheduled({ env, config, replication }: Isolate, nowMs: number
     }),
     trimUsage(env.DB, { nowMs, retentionDays: config.usageRetentionDays }),
     trimEndedSessions(env.DB, nowMs),
+    config.events === null ? null : runEvents(eventRun(env, config.events)),
     runHousekeeping(env.DB, {
       nowMs,
       retention: {

@@ -14,13 +14,14 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   config: { areas: ['core', 'leaks'], packages: [] },
   leaks: { areas: ['core'], packages: [] },
   keys: { areas: ['core', 'log'], packages: [] },
+  events: { areas: ['core', 'log', 'keys'], packages: ['standardwebhooks'] },
   usage: { areas: ['core', 'log'], packages: ['valibot'] },
   health: { areas: ['core', 'problem'], packages: [] },
   gateway: { areas: ['core', 'log', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
   // For backends of others: mints client tokens offline.
   'client-tokens': { areas: ['core'], packages: [] },
   manage: {
-    areas: ['core', 'log', 'keys', 'usage', 'leaks', 'problem', 'config'],
+    areas: ['events', 'core', 'log', 'keys', 'usage', 'leaks', 'problem', 'config'],
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],
   },
   'edge-paths': {
@@ -31,11 +32,23 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   runtime: { areas: ['core', 'log', 'gateway'], packages: [] },
   'upstream-option': { areas: ['config', 'gateway'], packages: [] },
   isolate: {
-    areas: ['core', 'keys', 'usage', 'gateway', 'health', 'manage', 'config', 'app', 'runtime'],
+    areas: [
+      'events',
+      'core',
+      'keys',
+      'usage',
+      'gateway',
+      'health',
+      'manage',
+      'config',
+      'app',
+      'runtime',
+    ],
     packages: [],
   },
   worker: {
     areas: [
+      'events',
       'core',
       'keys',
       'usage',

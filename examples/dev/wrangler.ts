@@ -52,6 +52,8 @@ export function startEdge(options: DevOptions, upstream: ChosenUpstream, onLine:
     ...(upstream.source === 'file' ? [] : ['--var', `UPSTREAM_URL:${upstream.url}`]),
     // One host serves the page and the API here: `manage-host.ts` tells those who set another.
     ...['--var', 'MANAGE_HOST:'],
+    // A receiver of events may run on this machine.
+    ...['--var', 'EVENTS_TO_LOOPBACK:true'],
     ...(elsewhere ? ['--env-file', options.devVarsFile] : []),
   ];
   return wrangler('edge', args, (line) => onLine('edge', line));

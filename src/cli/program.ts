@@ -9,6 +9,7 @@ import { addAssertionKeys } from './commands/assertion-keys.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addCreate } from './commands/create.ts';
 import { addEdit } from './commands/edit.ts';
+import { addEvents } from './commands/events.ts';
 import { addExplain } from './commands/explain.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
@@ -53,6 +54,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   for (const add of [addUsage, addImport, addExplain]) add(keys, cli);
   for (const add of [
     addAudit,
+    addEvents,
     addSelf,
     addAdminToken,
     addInit,

@@ -11,6 +11,7 @@ import type {
   Key,
   KeyWithToken,
   ListAuditAnswer,
+  ListEventsAnswer,
 } from '../management-client/schema.ts';
 import { plain, type Style } from './style.ts';
 
@@ -101,6 +102,26 @@ export function selfText(self: GetSelfAnswer, style: Style = plain): string {
     ['expires', self.expiresAt ?? 'never'],
     ...(self.subject ? [['visitor', cleanText(self.subject)]] : []),
   );
+  return drawn(table);
+}
+
+/** Events about keys. The reason of the last failure has a column of its own. */
+export function eventTable(events: ListEventsAnswer['events'], style: Style = plain): string {
+  if (events.length === 0) return 'No events';
+  const head = ['ID', 'KEY', 'NO.', 'TYPE', 'STATE', 'ATTEMPTS', 'FAILURE'];
+  const table = plainTable(head.map((title) => style('bold', title)));
+  for (const { id, keyId, number, type, state, attempts, failure } of events) {
+    const looks = state === 'failed' ? style('red', state) : state;
+    table.push([
+      id,
+      keyId,
+      String(number),
+      type,
+      looks,
+      String(attempts),
+      cleanText(failure ?? ''),
+    ]);
+  }
   return drawn(table);
 }
 

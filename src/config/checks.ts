@@ -139,6 +139,17 @@ export function checkClaimName(claim: string): Faults {
   ];
 }
 
+/** Checks `EVENTS_SECRET`, in the form of Standard Webhooks. */
+export function checkEventsSecret(secret: string): Faults {
+  const encoded = secret.replace(/^whsec_/, '');
+  const isBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(encoded);
+  const bytes = (encoded.replace(/=+$/, '').length * 6) >> 3;
+  const fix = 'Set what this prints: echo "whsec_$(openssl rand -base64 32)"';
+  if (encoded === secret) return [{ reason: 'it does not begin with "whsec_"', fix }];
+  if (!isBase64) return [{ reason: 'it is not base64 after "whsec_"', fix }];
+  return bytes >= 24 && bytes <= 64 ? [] : [{ reason: 'it has not 24 to 64 bytes', fix }];
+}
+
 /** Reads `GITHUB_SECRET_SCANNING_KEYS`; `null` when it is absent. */
 export function readLeakKeys(written: unknown, report: Report): readonly ScanningKey[] | null {
   if (!isSet(written)) return null;

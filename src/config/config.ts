@@ -17,6 +17,8 @@ export type Singles = {
 export interface Groups {
   /** `null`: people cannot manage their own keys. */
   readonly people: PeopleConfig | null;
+  /** `null`: events are neither written nor sent. */
+  readonly events: EventsConfig | null;
   /** `null`: reports of leaked tokens are not accepted. */
   readonly leaks: LeakConfig | null;
   /** `null`: requests are forwarded without an assertion. */
@@ -37,6 +39,13 @@ export interface PeopleConfig {
   readonly ownerClaim: string;
   /** The claim that makes a person an operator; `null`: people never are. */
   readonly operatorClaim: string | null;
+}
+
+/** Where events are sent. */
+export interface EventsConfig {
+  readonly url: string;
+  /** `whsec_` and base64. */
+  readonly secret: string;
 }
 
 /** How reports of leaked tokens are handled. */

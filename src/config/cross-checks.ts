@@ -6,7 +6,16 @@
 
 import { readAssertionKeys } from '../core/assertion-jwks.ts';
 import { readRateLimit } from '../core/decide/rate-limit.ts';
-import type { AssertionConfig, Groups, LeakConfig, PeopleConfig, Singles } from './config.ts';
+import { receiverFault } from '../core/events/receiver-url.ts';
+import { quotableUrl } from './checks.ts';
+import type {
+  AssertionConfig,
+  EventsConfig,
+  Groups,
+  LeakConfig,
+  PeopleConfig,
+  Singles,
+} from './config.ts';
 import type { Bindings } from './env.ts';
 import type { SettingName, Values } from './settings.ts';
 import { DEFAULT_LIMIT, type Fault } from './values.ts';
@@ -28,6 +37,7 @@ export function checkTogether(
   return {
     feedRefreshSeconds: readFeedRefresh(written),
     people: readPeople(written),
+    events: readEvents(written),
     leaks: readLeaks(written),
     assertion: readAssertion(written),
     failureLimit: readLimit(written, 'FAILURE_LIMITER', 'FAILURE_LIMIT', 'failures'),
@@ -87,6 +97,22 @@ function readPeople({ values, isSet, isBroken, report }: Written): PeopleConfig 
     ownerClaim,
     operatorClaim,
   };
+}
+
+/** Requires both settings or neither: events that are not signed could be anybody's. */
+function readEvents({ values, isSet, isBroken, report }: Written): EventsConfig | null {
+  const { EVENTS_URL: url, EVENTS_SECRET: secret, EVENTS_TO_LOOPBACK: toLoopback } = values;
+  for (const [name, other] of [
+    ['EVENTS_URL', 'EVENTS_SECRET'],
+    ['EVENTS_SECRET', 'EVENTS_URL'],
+  ] as const) {
+    if (isSet(name) || !isSet(other)) continue;
+    const reason = `it is missing, and ${other} is set`;
+    report(name, { value: null, reason, fix: `Set it, or remove ${other}` });
+  }
+  const fault = url === null || isBroken('EVENTS_URL') ? null : receiverFault(url, toLoopback);
+  if (url !== null && fault !== null) report('EVENTS_URL', { value: quotableUrl(url), ...fault });
+  return url === null || secret === null ? null : { url, secret };
 }
 
 function readLeaks({ values, isSet, report }: Written): LeakConfig | null {

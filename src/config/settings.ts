@@ -12,6 +12,7 @@ import {
   checkAdminToken,
   checkAuthorization,
   checkClaimName,
+  checkEventsSecret,
   checkKeySetUrl,
   checkManageHost,
   checkTokenPrefix,
@@ -186,6 +187,22 @@ export const settings = {
     defaultText: 'none: people manage only their own keys',
     check: checkClaimName,
   }),
+  EVENTS_URL: text({
+    about:
+      'The https URL that receives events about keys as Standard Webhooks; see docs/events.md. Redirects are not followed.',
+    default: null,
+    defaultText: 'none: no events',
+    quote: quotableUrl,
+  }),
+  EVENTS_SECRET: secret({
+    about:
+      'Signs events: `whsec_` and 24 to 64 random bytes in base64, for example from `echo "whsec_$(openssl rand -base64 32)"`.',
+    check: checkEventsSecret,
+  }),
+  EVENTS_TO_LOOPBACK: flag({
+    about:
+      '`true` lets `EVENTS_URL` lead to this machine, over http as well. `npm run dev` sets it; never set it elsewhere.',
+  }),
   GITHUB_SECRET_SCANNING_KEYS: {
     about:
       'The public keys with which GitHub signs reports of leaked tokens: the document at https://api.github.com/meta/public_keys/secret_scanning, or an object of PEM texts by identifier.',
@@ -303,6 +320,9 @@ export const groupedSettings = [
   'GITHUB_SECRET_SCANNING_KEYS',
   'LEAKED_KEY_ACTION',
   'LEAKED_CORS_KEY_ACTION',
+  'EVENTS_URL',
+  'EVENTS_SECRET',
+  'EVENTS_TO_LOOPBACK',
   'ASSERTION',
   'ASSERTION_KEYS',
   'ASSERTION_ISSUER',

@@ -108,6 +108,22 @@ export const eventDescriptions: {
     when: 'a message is too old to be merged safely',
     fields: { batchId: '' },
   },
+  event_not_delivered: {
+    when: 'the receiver of EVENTS_URL did not accept an event; it is sent again for 24 hours',
+    fields: {
+      eventId: '',
+      keyId: '',
+      type: '',
+      attempts: '',
+      failure: 'a status or the kind of error, and nothing of the response',
+      isGivenUp: '',
+    },
+    alert: 'if `isGivenUp` is true',
+  },
+  event_wake_failed: {
+    when: 'the sender of events could not be woken or could not work; the scheduled run follows',
+    fields: { error: '' },
+  },
   key_created: changed,
   key_edited: changed,
   key_rolled: changed,

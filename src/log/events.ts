@@ -34,6 +34,16 @@ export interface LogEvents {
   readonly usage_malformed: { readonly messageId: string; readonly reason: string };
   readonly usage_expired: { readonly batchId: string };
 
+  readonly event_not_delivered: {
+    readonly eventId: string;
+    readonly keyId: string;
+    readonly type: string;
+    readonly attempts: number;
+    readonly failure: string;
+    readonly isGivenUp: boolean;
+  };
+  readonly event_wake_failed: Failure;
+
   readonly key_created: ChangeFields;
   readonly key_edited: ChangeFields;
   readonly key_rolled: ChangeFields;

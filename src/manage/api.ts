@@ -18,6 +18,7 @@ import {
   type Manager,
 } from './authenticate.ts';
 import { clientTokenOperations } from './client-tokens.ts';
+import { eventOperations } from './events.ts';
 import { explainOperations } from './explain.ts';
 import { invalidFields } from './field-problems.ts';
 import { isGuess } from './guess-limit.ts';
@@ -57,6 +58,7 @@ export const operations: readonly Operation[] = [
   ...usageOperations,
   ...auditOperations,
   ...explainOperations,
+  ...eventOperations,
   ...leakOperations,
   ...clientTokenOperations,
   ...selfOperations,

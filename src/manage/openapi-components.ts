@@ -14,6 +14,14 @@ export const sharedParameters: Json = {
     schema: { type: 'string', pattern: '^key_[0-9A-Za-z]{22}$' },
     example: 'key_0A1b2C3d4E5f6G7h8I9j0K',
   },
+  EventId: {
+    name: 'id',
+    in: 'path',
+    required: true,
+    description: 'The id of an event.',
+    schema: { type: 'string', pattern: '^evt_[0-9a-f]{32}$' },
+    example: 'evt_0123456789abcdef0123456789abcdef',
+  },
   GitHubKeyIdentifier: {
     name: 'Github-Public-Key-Identifier',
     in: 'header',

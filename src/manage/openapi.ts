@@ -23,6 +23,7 @@ const tags = [
   { name: 'Usage', path: /\/(?:usage|refused-origins)$/, description: 'The usage of keys.' },
   { name: 'Keys', path: /^\/keys/, description: 'The life of a key, and import.' },
   { name: 'Audit', path: /^\/audit/, description: 'The changes to keys, with their authors.' },
+  { name: 'Events', path: /^\/events/, description: 'What EVENTS_URL receives.' },
   { name: 'Explain', path: /^\/explain/, description: 'Why a request is refused.' },
   { name: 'Leaks', path: /^\/leaks/, description: 'Reports of leaked tokens.' },
   { name: 'Holders', path: /^\/(?:client-tokens|self)/, description: 'For holders of a key.' },
@@ -138,7 +139,9 @@ function pathsOf(operations: readonly Operation[], schemas: ReadonlyMap<string, 
 }
 
 function pathItemOf(path: string): Record<string, unknown> {
-  return path.includes('{id}') ? { parameters: [reference('parameters', 'KeyId')] } : {};
+  if (!path.includes('{id}')) return {};
+  const name = path.startsWith('/events') ? 'EventId' : 'KeyId';
+  return { parameters: [reference('parameters', name)] };
 }
 
 function describeOperation(operation: Operation, schemas: ReadonlyMap<string, Schema>): Json {

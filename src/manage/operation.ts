@@ -11,6 +11,7 @@ import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
 import type { OperatorToken } from '../core/operators/operator-tokens.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
+import type { EventStore } from '../events/store.ts';
 import type { AdminStore, OwnerQuota } from '../keys/admin/types.ts';
 import type { KeyDirectory } from '../keys/lookup/directory.ts';
 import type { KeyDatabase } from '../keys/types.ts';
@@ -56,6 +57,10 @@ export interface Management {
   readonly exposed: string;
   readonly additionalHeaders: AdditionalHeaders;
   readonly forwardToken: boolean;
+  /** The events that are sent to EVENTS_URL. */
+  readonly events: Pick<EventStore, 'list' | 'replay'>;
+  /** Has what is due sent soon. Never rejects. */
+  readonly wakeSender: () => Promise<void>;
   /** Counts requests by key; `null`: they are not limited. */
   readonly keyLimit: Limit | null;
   /** Counts wrong API keys by client network; `null`: they are not limited. */

@@ -1194,6 +1194,61 @@ export interface ExplainRequestAnswer {
   };
 }
 /**
+ * The answer of `listEvents`.
+ */
+export interface ListEventsAnswer {
+  events: ReplayEventAnswer[];
+  /**
+   * null: there are no more.
+   */
+  nextCursor: string | null;
+}
+/**
+ * The answer of `replayEvent`.
+ */
+export interface ReplayEventAnswer {
+  /**
+   * The webhook-id of its deliveries.
+   */
+  id: string;
+  /**
+   * The key that it is about.
+   */
+  keyId: string;
+  /**
+   * Counts the events of the key, from 1.
+   */
+  number: number;
+  type: string;
+  /**
+   * When it happened.
+   */
+  at: string;
+  state: 'waiting' | 'delivered' | 'failed';
+  /**
+   * The deliveries that were tried.
+   */
+  attempts: number;
+  /**
+   * When it is sent next; null: it has ended, or waits for an earlier event.
+   */
+  nextAttemptAt: string | null;
+  /**
+   * Why the last delivery failed.
+   */
+  failure: string | null;
+  /**
+   * When it was delivered or given up.
+   */
+  endedAt: string | null;
+  /**
+   * What the payload says of the change, without tokens.
+   */
+  data: {
+    [k: string]: unknown;
+  };
+}
+/**
  * The body of `mintClientToken`.
  */
 export interface MintClientTokenRequest {
@@ -1806,6 +1861,77 @@ export interface paths {
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
         415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/events': {
+    /** List events, newest first. */
+    get: {
+      parameters: {
+        query?: {
+          /** Only events in this state: waiting, delivered, or failed (given up). */
+          state?: string;
+          /** Only the events of this key. */
+          keyId?: string;
+          /** nextCursor of the page before. */
+          cursor?: string;
+          /** How many entries a page may hold. */
+          limit?: number;
+        };
+        header?: never;
+        path?: never;
+      };
+      responses: {
+        200: { content: { 'application/json': ListEventsAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/events/{id}/replay': {
+    /** Send an event again. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          /** The id of an event. */
+          id: string;
+        };
+      };
+      responses: {
+        200: { content: { 'application/json': ReplayEventAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };

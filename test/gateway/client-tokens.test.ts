@@ -41,7 +41,11 @@ async function aParent(differences: Partial<ManagedKey> = {}) {
   });
   const key = aKey({ owner: 'acct_1', clientTokens: access, ...differences });
   const minting = await mintingIdentityOf(token, tagKey);
-  await createKeyChanges(env.DB).insert(key, { tokenHash: await hashToken(token), minting }, note);
+  await createKeyChanges(env.DB, () => []).insert(
+    key,
+    { tokenHash: await hashToken(token), minting },
+    note,
+  );
   return { token, key };
 }
 

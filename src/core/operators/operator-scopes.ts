@@ -31,6 +31,9 @@ export const admittedCallers: Readonly<Record<string, readonly AdmittedCaller[]>
   getUsage: ['read', 'keys', 'owner'],
   listRefusedOrigins: ['read', 'keys', 'owner'],
   listAudit: ['read', 'owner'],
+  // Of every owner's keys.
+  listEvents: ['read'],
+  replayEvent: [],
   // A POST, because it carries a request to explain. It changes nothing.
   explainRequest: ['read', 'keys', 'owner'],
 };

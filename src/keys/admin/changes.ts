@@ -9,6 +9,7 @@
  */
 
 import { auditStatement } from './audit.ts';
+import type { CollectEvents } from './event-outbox.ts';
 import { answerStatements } from './kept-answers.ts';
 import { batchWithinLimits, ownerLimitStatements } from './owner-limits.ts';
 import {
@@ -76,7 +77,9 @@ const sql = {
 } as const;
 
 /** Changes to the keys in this D1. */
-export function createKeyChanges(db: D1Database): KeyChanges {
+export function createKeyChanges(db: D1Database, collectEvents: CollectEvents): KeyChanges {
+  const makeChange = (options: Omit<KeyChange, 'collect'>) =>
+    change(db, { ...options, collect: collectEvents(options.note) });
   return {
     async insert(key, token, note) {
       const touched = touchedPatterns(null, key);
@@ -88,11 +91,12 @@ export function createKeyChanges(db: D1Database): KeyChanges {
         ...originStatements(db, key, { touched, after: key, atMs: note.atMs }),
         ...tokenStatements(db, key, note.atMs),
         ...noteStatements(db, 'create', key, note),
+        ...collectEvents(note),
       ]);
     },
 
     update: (before, after, note) =>
-      change(db, {
+      makeChange({
         action: 'edit',
         before,
         after,
@@ -102,7 +106,7 @@ export function createKeyChanges(db: D1Database): KeyChanges {
 
     roll(before, after, token, note) {
       const { id, version } = before;
-      return change(db, {
+      return makeChange({
         action: 'roll',
         before,
         after,
@@ -119,7 +123,7 @@ export function createKeyChanges(db: D1Database): KeyChanges {
     },
 
     revoke: (before, note) =>
-      change(db, {
+      makeChange({
         action: 'revoke',
         before,
         after: null,
@@ -135,22 +139,24 @@ export function createKeyChanges(db: D1Database): KeyChanges {
   };
 }
 
+/** One change to a key. */
+interface KeyChange {
+  readonly action: AuditAction;
+  readonly before: ManagedKey;
+  /** `null`: the key is gone. */
+  readonly after: ManagedKey | null;
+  readonly note: ChangeNote;
+  readonly first?: readonly D1PreparedStatement[];
+  /** After the line of the audit. */
+  readonly collect: readonly D1PreparedStatement[];
+  readonly last: readonly D1PreparedStatement[];
+}
+
 /**
  * Makes one change from the version of `before`: first what it does to tokens, last what it does to
  * the row, and in between all that follows from it.
  */
-async function change(
-  db: D1Database,
-  options: {
-    readonly action: AuditAction;
-    readonly before: ManagedKey;
-    /** `null`: the key is gone. */
-    readonly after: ManagedKey | null;
-    readonly note: ChangeNote;
-    readonly first?: readonly D1PreparedStatement[];
-    readonly last: readonly D1PreparedStatement[];
-  },
-): Promise<Changed> {
+async function change(db: D1Database, options: KeyChange): Promise<Changed> {
   const { before, after, note } = options;
   const { atMs } = note;
   const touched = touchedPatterns(before, after);
@@ -166,6 +172,7 @@ async function change(
     ...statements,
     db.prepare(sql.liveTokens).bind(before.id, atMs - CLOCK_MARGIN_MS),
     ...noteStatements(db, options.action, before, note),
+    ...options.collect,
     ...options.last,
   ]);
   if (results.at(-1)?.meta.changes !== 1) return null;

@@ -6,6 +6,7 @@
  * Import makes no copies in KV: the first reader of a key leaves one.
  */
 
+import type { CollectEvents } from './event-outbox.ts';
 import { answerStatements } from './kept-answers.ts';
 import { batchWithinLimits, ownerLimitStatements } from './owner-limits.ts';
 import { insertKeys, keyColumns, NEVER_MS, patternsOf, toJsonParts } from './rows.ts';
@@ -34,7 +35,7 @@ const sql = {
 const STEP_CHARACTERS = 256 * 1024;
 
 /** Import into this D1. */
-export function createKeyImport(db: D1Database): KeyImport {
+export function createKeyImport(db: D1Database, collectEvents: CollectEvents): KeyImport {
   return {
     async insertImported(keys, note, pause = async () => undefined) {
       const { atMs, actor, requestId } = note;
@@ -83,6 +84,7 @@ export function createKeyImport(db: D1Database): KeyImport {
         ...(await forEachPart(sql.logPatterns, [...patterns], atMs)),
         ...(await forEachPart(sql.logTokens, tokens, atMs)),
         ...(await forEachPart(sql.audit, lines, atMs, actor, requestId)),
+        ...collectEvents(note),
         ...answerStatements(db, null, note),
       ];
       await pause();

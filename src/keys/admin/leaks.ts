@@ -2,6 +2,7 @@
  * Notes that tokens were found in public. The keys stay as they are; the audit says where.
  */
 
+import type { CollectEvents } from './event-outbox.ts';
 import { toJsonParts } from './rows.ts';
 import type { LeakNotes } from './types.ts';
 
@@ -28,7 +29,7 @@ const sql = {
 } as const;
 
 /** Notes about leaks in this D1. */
-export function createLeakNotes(db: D1Database): LeakNotes {
+export function createLeakNotes(db: D1Database, collectEvents: CollectEvents): LeakNotes {
   return {
     async note(leaks, { atMs, actor, requestId }) {
       const places = new Map(leaks.map((leak) => [JSON.stringify([leak.keyId, leak.url]), leak]));
@@ -36,9 +37,10 @@ export function createLeakNotes(db: D1Database): LeakNotes {
       if (parts.length === 0) return [];
       const results = await db
         .withSession('first-primary')
-        .batch<{ key_id: string; leak_url: string | null }>(
-          parts.map((part) => db.prepare(sql.note).bind(part, atMs, actor, requestId)),
-        );
+        .batch<{ key_id: string; leak_url: string | null }>([
+          ...parts.map((part) => db.prepare(sql.note).bind(part, atMs, actor, requestId)),
+          ...collectEvents({ atMs, requestId }),
+        ]);
       return results
         .flatMap((result) => result.results)
         .map((row) => ({ keyId: row.key_id, url: row.leak_url }));

@@ -4,6 +4,7 @@
 
 import { createAuditLog } from './audit.ts';
 import { createKeyChanges } from './changes.ts';
+import { type CollectEvents, collectNoEvents } from './event-outbox.ts';
 import { createHolderReads } from './holders.ts';
 import { createKeyImport } from './import.ts';
 import { createKeptAnswers } from './kept-answers.ts';
@@ -14,17 +15,20 @@ import { createKeyReads } from './reads.ts';
 import type { AdminStore } from './types.ts';
 
 /** The stores of management in this D1. */
-export function createAdminStore(db: D1Database): AdminStore {
+export function createAdminStore(
+  db: D1Database,
+  collectEvents: CollectEvents = collectNoEvents,
+): AdminStore {
   return {
     keys: {
       ...createKeyReads(db),
       ...createKeyLists(db),
-      ...createKeyChanges(db),
-      ...createKeyImport(db),
+      ...createKeyChanges(db, collectEvents),
+      ...createKeyImport(db, collectEvents),
     },
     audit: createAuditLog(db),
     answers: createKeptAnswers(db),
-    leaks: createLeakNotes(db),
+    leaks: createLeakNotes(db, collectEvents),
     holders: createHolderReads(db),
     ownerLimits: createOwnerLimits(db),
   };

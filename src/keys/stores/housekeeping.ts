@@ -31,6 +31,8 @@ const endedKeys = `
 const sql = {
   dropOriginsOfEndedKeys: `DELETE FROM origins WHERE key_id IN (${endedKeys})`,
   dropTokensOfEndedKeys: `DELETE FROM tokens WHERE key_id IN (${endedKeys})`,
+  dropNoticesOfEndedKeys: `DELETE FROM key_notices WHERE key_id IN (${endedKeys})`,
+  dropNumbersOfEndedKeys: `DELETE FROM event_numbers WHERE key_id IN (${endedKeys})`,
   dropEndedKeys: `DELETE FROM keys WHERE id IN (${endedKeys})`,
   dropEndedTokens: `
     DELETE FROM tokens WHERE token_hash IN (
@@ -80,9 +82,13 @@ export async function runHousekeeping(
   const keysBeforeMs = nowMs - retention.keyDays * DAY_MS;
   const parts = [
     // The key last: the others find theirs by it, and refer to it.
-    [sql.dropOriginsOfEndedKeys, sql.dropTokensOfEndedKeys, sql.dropEndedKeys].map((statement) =>
-      db.prepare(statement).bind(keysBeforeMs, KEY_TRIMS_PER_RUN),
-    ),
+    [
+      sql.dropOriginsOfEndedKeys,
+      sql.dropTokensOfEndedKeys,
+      sql.dropNoticesOfEndedKeys,
+      sql.dropNumbersOfEndedKeys,
+      sql.dropEndedKeys,
+    ].map((statement) => db.prepare(statement).bind(keysBeforeMs, KEY_TRIMS_PER_RUN)),
     [db.prepare(sql.dropEndedTokens).bind(keysBeforeMs, TRIMS_PER_RUN)],
     [
       db
