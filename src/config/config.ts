@@ -41,7 +41,7 @@ export interface PeopleConfig {
   readonly operatorClaim: string | null;
 }
 
-/** Where events are sent. */
+/** The receiver of events. */
 export interface EventsConfig {
   readonly url: string;
   /** `whsec_` and base64. */

@@ -51,7 +51,7 @@ const eventSchema = v.object({
   endedAt: v.pipe(v.nullable(time), v.description('When it was delivered or given up.')),
   data: v.pipe(
     v.record(v.string(), v.unknown()),
-    v.description('What the payload says of the change, without tokens.'),
+    v.description('The data of the payload, without tokens.'),
   ),
 });
 

@@ -1242,7 +1242,7 @@ export interface ReplayEventAnswer {
    */
   endedAt: string | null;
   /**
-   * What the payload says of the change, without tokens.
+   * The data of the payload, without tokens.
    */
   data: {
     [k: string]: unknown;
