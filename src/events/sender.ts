@@ -35,7 +35,7 @@ export const ANSWER_TIMEOUT_MS = 10 * 1000;
 const LEASE_MS = 60 * 1000;
 /** A Worker may have six connections open. */
 const EVENTS_PER_ROUND = 6;
-/** What one wake sends at most: D1 and the receiver are called for each. */
+/** The rounds of one wake: D1 and the receiver are called in each. */
 const ROUNDS_PER_WAKE = 40;
 /** After this, the next wake continues. */
 const WAKE_MS = 20 * 1000;

@@ -65,7 +65,7 @@ describe('an event', () => {
     const key = await create();
     const other = await create();
     await operator('PATCH', `/keys/${key.id}`, { body: { name: 'new' } });
-    // Nothing changes, so nothing is told.
+    // Nothing changes, so nothing is reported.
     await operator('PATCH', `/keys/${key.id}`, { body: { name: 'new' } });
     const rolled = (await operator('POST', `/keys/${key.id}/roll`, { body: { graceSeconds: 60 } }))
       .body;
