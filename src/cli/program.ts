@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { createCli, withExamples } from './command.ts';
 import { addAdminToken } from './commands/admin-token.ts';
 import { addAssertionKeys } from './commands/assertion-keys.ts';
+import { addBulk } from './commands/bulk.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addCreate } from './commands/create.ts';
 import { addEdit } from './commands/edit.ts';
@@ -51,7 +52,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   const keys = program.command('keys').description('Makes, reads and changes keys');
   withExamples(keys, ['keys list --owner acct_1', 'keys create --name "Nightly job"']);
   for (const add of [addCreate, addList, addShow, addEdit, addRoll, addRevoke]) add(keys, cli);
-  for (const add of [addUsage, addImport, addExplain]) add(keys, cli);
+  for (const add of [addUsage, addImport, addExplain, addBulk]) add(keys, cli);
   for (const add of [
     addAudit,
     addEvents,

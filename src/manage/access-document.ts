@@ -43,6 +43,7 @@ const ruleSchema = v.pipe(
     methods: v.pipe(
       v.array(v.pipe(v.string(), wanted('a method as a string'))),
       itemsBoundedByRule(ENTRIES_PER_RULE),
+      v.description('Methods in upper or lower case, or "*" for any.'),
       v.examples([['get']]),
       wanted('a list of methods, such as ["get"]'),
     ),
@@ -76,8 +77,9 @@ const clientTokensSchema = v.pipe(
       v.examples([['https://app.example.com']]),
       wanted('a list of origins, such as ["https://app.example.com"]'),
     ),
-    rules: v.nullish(
-      rulesSchema(
+    rules: v.pipe(
+      v.nullish(rulesSchema('Routes, as in the rules of a key.')),
+      v.description(
         'The routes that client tokens may call; null: the restricted routes of the deployment.',
       ),
     ),
@@ -123,8 +125,16 @@ const addressesSchema = v.pipe(
 /** The member `access` as it comes in. */
 export const accessSchema = v.pipe(
   v.strictObject({
-    cors: v.nullish(corsSchema),
-    rules: v.nullish(rulesSchema("The key's own list of routes, in Livepeer Studio's shape.")),
+    cors: v.pipe(
+      v.nullish(corsSchema),
+      v.description('The access of pages; null: the key is for backends.'),
+    ),
+    rules: v.pipe(
+      v.nullish(rulesSchema("The key's own list of routes, in Livepeer Studio's shape.")),
+      v.description(
+        'The routes that the key may call, in place of the restricted ones; null: no routes of its own.',
+      ),
+    ),
     addresses: v.pipe(
       v.nullish(addressesSchema),
       v.description(
@@ -149,17 +159,25 @@ export const patchAccessSchema = v.pipe(
   v.nullish(
     v.strictObject({
       ...accessSchema.entries,
-      cors: v.nullish(
-        v.strictObject({
-          ...corsSchema.entries,
-          allowedOrigins: v.optional(corsSchema.entries.allowedOrigins),
-        }),
+      cors: v.pipe(
+        v.nullish(
+          v.strictObject({
+            ...corsSchema.entries,
+            allowedOrigins: v.optional(corsSchema.entries.allowedOrigins),
+          }),
+        ),
+        v.description('The access of pages. Cannot be cleared on a key for pages.'),
       ),
-      clientTokens: v.nullish(
-        v.strictObject({
-          ...clientTokensSchema.entries,
-          allowedOrigins: v.optional(clientTokensSchema.entries.allowedOrigins),
-        }),
+      clientTokens: v.pipe(
+        v.nullish(
+          v.strictObject({
+            ...clientTokensSchema.entries,
+            allowedOrigins: v.optional(clientTokensSchema.entries.allowedOrigins),
+          }),
+        ),
+        v.description(
+          'The rights of client tokens; null: the key gives no client tokens any more.',
+        ),
       ),
     }),
   ),
@@ -201,25 +219,31 @@ export const shownAccessSchema = v.pipe(
           'Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.',
         ),
       ),
-      clientTokens: v.optional(
-        v.object({
-          allowedOrigins: v.pipe(
-            v.array(v.string()),
-            v.description('Origins of the pages that hold client tokens.'),
-          ),
-          rules: v.pipe(
-            v.nullable(shownRulesSchema),
-            v.description(
-              'The routes that they may call; null: the restricted routes of the deployment.',
+      clientTokens: v.pipe(
+        v.optional(
+          v.object({
+            allowedOrigins: v.pipe(
+              v.array(v.string()),
+              v.description('Origins of the pages that hold client tokens.'),
             ),
-          ),
-          maxTtlSeconds: v.pipe(v.number(), v.description('Their longest lifetime, in seconds.')),
-          originOptional: v.pipe(v.boolean(), v.description('true: GET and HEAD need no Origin.')),
-          endConnectionsAtExpiry: v.pipe(
-            v.boolean(),
-            v.description('true: their connections end when they expire.'),
-          ),
-        }),
+            rules: v.pipe(
+              v.nullable(shownRulesSchema),
+              v.description(
+                'The routes that they may call; null: the restricted routes of the deployment.',
+              ),
+            ),
+            maxTtlSeconds: v.pipe(v.number(), v.description('Their longest lifetime, in seconds.')),
+            originOptional: v.pipe(
+              v.boolean(),
+              v.description('true: GET and HEAD need no Origin.'),
+            ),
+            endConnectionsAtExpiry: v.pipe(
+              v.boolean(),
+              v.description('true: their connections end when they expire.'),
+            ),
+          }),
+        ),
+        v.description('Present on backend keys that give client tokens.'),
       ),
     }),
   ),

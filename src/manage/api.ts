@@ -17,6 +17,7 @@ import {
   authenticate,
   type Manager,
 } from './authenticate.ts';
+import { bulkOperations } from './bulk.ts';
 import { clientTokenOperations } from './client-tokens.ts';
 import { eventOperations } from './events.ts';
 import { explainOperations } from './explain.ts';
@@ -55,6 +56,7 @@ interface ApiEnv {
 export const operations: readonly Operation[] = [
   ...keyOperations,
   ...importOperations,
+  ...bulkOperations,
   ...usageOperations,
   ...auditOperations,
   ...explainOperations,

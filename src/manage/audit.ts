@@ -53,7 +53,11 @@ const auditedKeySchema = v.object({
 
 const auditLineSchema = v.object({
   id: v.pipe(v.string(), v.description('The number of the line, as a cursor.')),
-  at: v.pipe(v.string(), v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } })),
+  at: v.pipe(
+    v.string(),
+    v.description('When it was changed.'),
+    v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+  ),
   actor: v.pipe(
     v.string(),
     v.description(
@@ -84,7 +88,7 @@ const auditLineSchema = v.object({
 });
 
 const auditSchema = v.object({
-  entries: v.array(auditLineSchema),
+  entries: v.pipe(v.array(auditLineSchema), v.description('The changes, newest first.')),
   nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
 });
 

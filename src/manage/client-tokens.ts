@@ -96,8 +96,16 @@ export const clientTokenOperations: readonly Operation[] = [
       status: 201,
       description: 'The client token.',
       schema: v.object({
-        token: v.pipe(v.string(), v.examples(['ea_ct_eyJhbGciOiJFZDI1NTE5Ii...'])),
-        expiresAt: v.pipe(v.string(), v.metadata({ jsonSchema: { format: 'date-time' } })),
+        token: v.pipe(
+          v.string(),
+          v.description('The client token.'),
+          v.examples(['ea_ct_eyJhbGciOiJFZDI1NTE5Ii...']),
+        ),
+        expiresAt: v.pipe(
+          v.string(),
+          v.description('When it expires.'),
+          v.metadata({ jsonSchema: { format: 'date-time' } }),
+        ),
       }),
     },
     problems: [

@@ -71,7 +71,14 @@ export const keySchema = v.object({
     ),
   ),
   warnings: v.pipe(
-    v.optional(v.array(v.object({ origin: v.string(), warning: v.string() }))),
+    v.optional(
+      v.array(
+        v.object({
+          origin: v.pipe(v.string(), v.description('The entry of the allowed origins.')),
+          warning: v.pipe(v.string(), v.description('The reason to look at it, as a sentence.')),
+        }),
+      ),
+    ),
     v.description(
       'Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent without any.',
     ),

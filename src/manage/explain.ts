@@ -42,6 +42,7 @@ const explainSchema = v.pipe(
         /^[A-Z][A-Z0-9_-]{0,19}$/,
         ruleMessage('it is not a method in capitals', 'Write it like "GET"'),
       ),
+      v.description('The method of the request, in capitals.'),
       v.examples(['GET']),
       wanted('a method as a string, such as "GET"'),
     ),
@@ -78,6 +79,11 @@ const explainSchema = v.pipe(
       v.nullish(
         v.pipe(
           v.string(),
+          // The longest spelling: six groups of IPv6, and IPv4.
+          v.maxLength(
+            45,
+            ruleMessage('it is longer than an address', 'Write it like "203.0.113.7"'),
+          ),
           v.check(
             (text) => parseAddress(text) !== null,
             ruleMessage('it is not one IPv4 or IPv6 address', 'Write it like "203.0.113.7"'),
@@ -141,13 +147,16 @@ const explanationSchema = v.object({
     v.description('The status of the refusal; null when it is forwarded and the API decides.'),
   ),
   code: v.pipe(v.nullable(v.string()), v.description('The code of the refusal.')),
-  detail: v.string(),
+  detail: v.pipe(v.string(), v.description('The outcome as a sentence.')),
   steps: v.pipe(
     v.array(
       v.object({
-        step: v.picklist(explainSteps),
-        outcome: v.picklist(['passed', 'failed', 'skipped']),
-        detail: v.string(),
+        step: v.pipe(v.picklist(explainSteps), v.description('The rule.')),
+        outcome: v.pipe(
+          v.picklist(['passed', 'failed', 'skipped']),
+          v.description('"skipped": an earlier rule decided, or it is about something else.'),
+        ),
+        detail: v.pipe(v.string(), v.description('The reason as a sentence.')),
       }),
     ),
     v.description('The rules in the order in which they are asked.'),
@@ -155,9 +164,9 @@ const explanationSchema = v.object({
   preflight: v.pipe(
     v.nullable(
       v.object({
-        status: v.pipe(v.number(), v.integer()),
-        code: v.nullable(v.string()),
-        headers: headersSchema,
+        status: v.pipe(v.number(), v.integer(), v.description('The status of the answer.')),
+        code: v.pipe(v.nullable(v.string()), v.description('The code; null: it is granted.')),
+        headers: v.pipe(headersSchema, v.description("The edge's own headers on the answer.")),
       }),
     ),
     v.description("The answer to the browser's preflight; null without an origin."),

@@ -121,6 +121,7 @@ function bodyOf<Row extends Schema>(row: Row) {
           IMPORT_KEYS_MAX,
           ruleMessage(`it holds more than ${IMPORT_KEYS_MAX} keys`, 'Import them in several calls'),
         ),
+        v.description('The keys, as rows.'),
         wanted(`a list of 1 to ${IMPORT_KEYS_MAX} keys`),
         secret(),
       ),

@@ -59,19 +59,22 @@ export const importOperations: readonly Operation[] = [
       status: 201,
       description: 'The keys, in the order of the rows.',
       schema: v.object({
-        imported: v.pipe(v.number(), v.integer()),
+        imported: v.pipe(v.number(), v.integer(), v.description('How many keys were made.')),
         skipped: v.pipe(
           v.number(),
           v.integer(),
           v.description('Rows that were left out because their token is known.'),
         ),
-        keys: v.array(
-          v.object({
-            id: v.string(),
-            name: v.string(),
-            owner: v.nullable(v.string()),
-            hint: v.string(),
-          }),
+        keys: v.pipe(
+          v.array(
+            v.object({
+              id: v.pipe(v.string(), v.description('The id of the key.')),
+              name: v.pipe(v.string(), v.description('The name of the key.')),
+              owner: v.pipe(v.nullable(v.string()), v.description('Its owner; null: no account.')),
+              hint: v.pipe(v.string(), v.description('The beginning of its token.')),
+            }),
+          ),
+          v.description('The keys, in the order of the rows.'),
         ),
       }),
     },

@@ -72,8 +72,14 @@ export const expiresAtSchema = v.pipe(
 /** The members of a new key, created or imported. */
 export const newKeyEntries = {
   name: nameSchema,
-  owner: v.nullish(ownerSchema),
-  access: v.nullish(accessSchema),
+  owner: v.pipe(
+    v.nullish(ownerSchema),
+    v.description('The account that the key acts for; null: no account. People own their keys.'),
+  ),
+  access: v.pipe(
+    v.nullish(accessSchema),
+    v.description('The rights of the key; null: it is for backends, which may call everything.'),
+  ),
   expiresAt: expiresAtSchema,
 };
 

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { fromBase64Url, toBase64Url } from '../core/client-token/base64url.ts';
 import { parseJson } from '../core/json.ts';
 import { type KeySort, keySorts, type ListPlace } from '../keys/admin/types.ts';
+import { invalidFields } from './field-problems.ts';
 
 /** The characters of a cursor. A name of 200 characters takes up to 2,200 of them. */
 export const CURSOR_PATTERN = /^[\w-]{1,2400}$/;
@@ -33,4 +34,19 @@ export function readCursor(sort: KeySort, text: string): ListPlace | null {
     sort === 'name' ? typeof value === 'string' : sort === 'created' ? value !== null : true;
   if (of !== sort || !isOfSort || (sort !== 'name' && typeof value === 'string')) return null;
   return { value, id };
+}
+
+/** The problem of a cursor that is not one of the list of this order. */
+export function foreignCursor(sort: KeySort) {
+  return invalidFields({
+    problems: [
+      {
+        path: 'cursor',
+        value: null,
+        reason: `it is not a cursor of this list, which is sorted by ${JSON.stringify(sort)}`,
+        fix: 'Use nextCursor of the page before with the same sort, or remove it',
+      },
+    ],
+    more: 0,
+  });
 }

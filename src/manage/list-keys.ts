@@ -3,12 +3,12 @@
  */
 
 import * as v from 'valibot';
-import { type KeySort, keySorts, type ShownKey } from '../keys/admin/types.ts';
+import { keySorts, type ShownKey } from '../keys/admin/types.ts';
 import { type KeyDocument, keySchema, toKeyDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { filterOf, keyFilterEntries } from './key-filter.ts';
 import { PAGE_LIMIT_DEFAULT, TOTAL_MAX } from './limits.ts';
-import { CURSOR_PATTERN, readCursor, toCursor } from './list-cursor.ts';
+import { CURSOR_PATTERN, foreignCursor, readCursor, toCursor } from './list-cursor.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema, limitSchema, readQuery } from './query.ts';
 import { oneOf } from './read-document.ts';
@@ -100,18 +100,4 @@ function sizeOf({ allowedOrigins, rules, clientTokens }: ShownKey): number {
     (rule) => rule.resources,
   );
   return [...origins, ...resources].reduce((sum, text) => sum + text.length, 500);
-}
-
-function foreignCursor(sort: KeySort) {
-  return invalidFields({
-    problems: [
-      {
-        path: 'cursor',
-        value: null,
-        reason: `it is not a cursor of this list, which is sorted by ${JSON.stringify(sort)}`,
-        fix: 'Use nextCursor of the page before with the same sort, or remove it',
-      },
-    ],
-    more: 0,
-  });
 }

@@ -374,7 +374,7 @@ function reference(kind: string, name: string): Json {
 }
 
 const internalError: Json = {
-  description: `${rejectionKinds.internal_error.title}. It says nothing else; send the operator the request id.`,
+  description: `${rejectionKinds.internal_error.title}. It says nothing else; the log line with the request id has the error.`,
   content: {
     'application/json': {
       schema: reference('schemas', 'Problem'),

@@ -94,12 +94,13 @@ export const rejectionHelp: Readonly<
   },
   upstream_unreachable: {
     meaning: 'The request was allowed, but the API behind the edge could not be reached.',
-    remedy: 'Try again. If the problem continues, send the operator the request id.',
+    remedy:
+      'Try again in a few seconds; the request had no effect that the edge knows of. Operators: the API at UPSTREAM_URL is down, or its name, port or certificate is wrong. The log line with the request id names the cause.',
   },
   upstream_timeout: {
     meaning: 'The request was allowed, but the API behind the edge did not respond in time.',
     remedy:
-      'Check if the request had an effect before you repeat it. If the problem continues, send the operator the request id.',
+      'Check if the request had an effect before you repeat it; GET and HEAD can be repeated at once. Operators: see how long the API takes, and UPSTREAM_TIMEOUT_MS. The log line with the request id has the path.',
   },
   unavailable: {
     meaning:
@@ -113,6 +114,7 @@ export const rejectionHelp: Readonly<
   },
   internal_error: {
     meaning: 'Something went wrong at the edge. The request was not forwarded.',
-    remedy: 'Send the operator the request id, which finds the reason in the log.',
+    remedy:
+      'Try again once. If it fails again, this is a fault of the edge: report it with the request id. Operators: the log line with that id has the error.',
   },
 };

@@ -56,7 +56,11 @@ const selfSchema = v.object({
       v.array(
         v.object({
           methods: v.pipe(v.array(v.string()), v.description('Methods in upper case, or `*`.')),
-          path: v.pipe(v.string(), v.examples(['/api/asset/{asset}'])),
+          path: v.pipe(
+            v.string(),
+            v.description('A path, with ids in braces.'),
+            v.examples(['/api/asset/{asset}']),
+          ),
         }),
       ),
     ),

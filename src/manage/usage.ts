@@ -34,12 +34,15 @@ const usageSchema = v.object({
   keyId: v.pipe(v.string(), v.description('The key.')),
   from: v.pipe(daySchema, v.description('The first day that was asked for.')),
   to: v.pipe(daySchema, v.description('Today.')),
-  usage: v.array(
-    v.object({
-      day: v.pipe(daySchema, v.description('The day, in UTC.')),
-      outcome: v.pipe(v.string(), v.description(outcomeDescription)),
-      requests: v.pipe(v.number(), v.integer(), v.description('How many there were.')),
-    }),
+  usage: v.pipe(
+    v.array(
+      v.object({
+        day: v.pipe(daySchema, v.description('The day, in UTC.')),
+        outcome: v.pipe(v.string(), v.description(outcomeDescription)),
+        requests: v.pipe(v.number(), v.integer(), v.description('How many there were.')),
+      }),
+    ),
+    v.description('Requests by day and outcome, the oldest day first.'),
   ),
   totals: v.pipe(
     v.record(v.string(), v.pipe(v.number(), v.integer())),
@@ -51,20 +54,24 @@ const usageSchema = v.object({
 export type UsageDocument = v.InferOutput<typeof usageSchema>;
 
 const refusedOriginsSchema = v.object({
-  origins: v.array(
-    v.object({
-      origin: v.pipe(
-        v.string(),
-        v.description('The origin as the browser sent it.'),
-        v.examples(['https://preview-7.example.com']),
-      ),
-      code: v.pipe(v.string(), v.description('Why: "origin_not_allowed" or "cors_not_enabled".')),
-      lastAt: v.pipe(
-        v.string(),
-        v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-      ),
-      count: v.pipe(v.number(), v.integer(), v.description('How many refusals there were.')),
-    }),
+  origins: v.pipe(
+    v.array(
+      v.object({
+        origin: v.pipe(
+          v.string(),
+          v.description('The origin as the browser sent it.'),
+          v.examples(['https://preview-7.example.com']),
+        ),
+        code: v.pipe(v.string(), v.description('Why: "origin_not_allowed" or "cors_not_enabled".')),
+        lastAt: v.pipe(
+          v.string(),
+          v.description('The last refusal.'),
+          v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+        ),
+        count: v.pipe(v.number(), v.integer(), v.description('How many refusals there were.')),
+      }),
+    ),
+    v.description('The origins, the latest refusal first.'),
   ),
 });
 

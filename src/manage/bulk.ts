@@ -1,0 +1,229 @@
+/**
+ * Changes to many keys: all that a filter leaves are revoked, disabled or suspended, or that is ended.
+ *
+ * A call handles a slice and answers where the next one begins, so that it can be repeated and resumed. Each
+ * key is changed as by a request of its own, with its own line in the audit. Every line of the change log
+ * makes each isolate work, so a call waits between keys.
+ */
+
+import * as v from 'valibot';
+import { ProblemList } from '../core/field-problem.ts';
+import { OwnerLimitError } from '../keys/admin/owner-limits.ts';
+import type { ShownKey } from '../keys/admin/types.ts';
+import { toAuditDocument } from './documents.ts';
+import { invalidFields } from './field-problems.ts';
+import { changeKey, committed, noteOf } from './key-changes.ts';
+import { filterOf, keyFilterEntries } from './key-filter.ts';
+import {
+  BULK_KEYS_MAX,
+  BULK_LINES_PER_SECOND,
+  MANAGEMENT_BODY_MAX_BYTES,
+  TOTAL_MAX,
+} from './limits.ts';
+import { CURSOR_PATTERN, foreignCursor, readCursor, toCursor } from './list-cursor.ts';
+import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
+import { cursorSchema } from './query.ts';
+import { oneOf, readDocument, ruleMessage, wanted } from './read-document.ts';
+import { readBody } from './request-body.ts';
+
+const actions = ['revoke', 'disable', 'enable', 'suspend', 'unsuspend'] as const;
+type BulkAction = (typeof actions)[number];
+
+const filterFix = 'Add at least one filter, such as "owner"';
+const limitFix = `Use a whole number from 1 to ${BULK_KEYS_MAX}`;
+const bulkSchema = v.pipe(
+  v.strictObject({
+    action: oneOf(
+      actions,
+      'The change to each key. The operator alone suspends keys, and ends that.',
+    ),
+    filter: v.pipe(
+      v.strictObject(keyFilterEntries),
+      v.description('The keys that are meant, as GET /keys filters them. At least one member.'),
+      wanted('an object of filters, such as {"owner": "acct_1"}'),
+    ),
+    dryRun: v.pipe(
+      v.optional(v.pipe(v.boolean(), wanted('true or false')), false),
+      v.description('true: the answer names the keys that would change, and nothing changes.'),
+    ),
+    cursor: cursorSchema(CURSOR_PATTERN),
+    limit: v.pipe(
+      v.optional(
+        v.pipe(
+          v.number(),
+          v.integer(ruleMessage('it is not a whole number', limitFix)),
+          v.minValue(1, ruleMessage('it is less than 1', limitFix)),
+          v.maxValue(BULK_KEYS_MAX, ruleMessage(`it is more than ${BULK_KEYS_MAX}`, limitFix)),
+          wanted('a whole number'),
+        ),
+        BULK_KEYS_MAX,
+      ),
+      v.description('How many keys this call handles at most. Each takes up to 12 queries of D1.'),
+    ),
+  }),
+  wanted('an object with an action and a filter'),
+);
+
+/** The endpoint that changes many keys. */
+export const bulkOperations: readonly Operation[] = [
+  {
+    method: 'POST',
+    path: '/keys/bulk',
+    name: 'changeKeys',
+    summary: 'Change many keys',
+    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, so a call takes some seconds: make one at a time.`,
+    body: {
+      schema: bulkSchema,
+      example: { action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true },
+      maxBytes: MANAGEMENT_BODY_MAX_BYTES,
+    },
+    answer: {
+      status: 200,
+      description: 'The keys that changed, or would change.',
+      schema: v.object({
+        changed: v.pipe(
+          v.array(
+            v.object({
+              id: v.pipe(v.string(), v.description('The id of the key.')),
+              name: v.pipe(v.string(), v.description('The name of the key.')),
+              owner: v.pipe(v.nullable(v.string()), v.description('Its owner; null: none.')),
+            }),
+          ),
+          v.description('The keys of this slice that changed; in a dry run, that would change.'),
+        ),
+        nextCursor: v.pipe(
+          v.nullable(v.string()),
+          v.description('The place at which the next call begins; null: every key is done.'),
+        ),
+        total: v.pipe(
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TOTAL_MAX))),
+          v.description('In a dry run without cursor: how many keys the filter leaves.'),
+        ),
+        totalIsExact: v.pipe(
+          v.optional(v.boolean()),
+          v.description(`false: no more than ${TOTAL_MAX} keys were looked at.`),
+        ),
+      }),
+    },
+    problems: ['conflict', 'quota_of_owner'],
+    handle: changeKeys,
+  },
+];
+
+async function changeKeys(call: Call): Promise<OperationResult> {
+  const { management, caller } = call;
+  const body = await readBody(call.request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
+  if (!body.ok) return body;
+  const reading = readDocument(bulkSchema, body.document);
+  if (!reading.ok) return refusal(invalidFields(reading));
+  const { action, filter: given, dryRun, cursor, limit } = reading.value;
+  const misuse = misuseOf(action, given, caller.owner);
+  if (!misuse.isEmpty) return refusal(invalidFields(misuse));
+  const asked = filterOf(call, given, 'filter.');
+  if (!asked.ok) return asked;
+  const after = cursor === undefined ? null : readCursor('created', cursor);
+  if (cursor !== undefined && after === null) return refusal(foreignCursor('created'));
+  const { filter } = asked;
+  const nowMs = management.now();
+  const { keys, next } = await management.store.keys.list({
+    filter,
+    sort: 'created',
+    after,
+    limit,
+    nowMs,
+  });
+  if (dryRun) {
+    const counted = after === null ? await management.store.keys.count(filter, nowMs) : null;
+    return answer(200, {
+      changed: keys.filter((key) => changed(key, action, nowMs) !== key).map(named),
+      nextCursor: next && toCursor('created', next),
+      ...(counted ? { total: counted.total, totalIsExact: counted.isExact } : {}),
+    });
+  }
+  const done: ShownKey[] = [];
+  for (const [index, key] of keys.entries()) {
+    try {
+      const outcome = await changeOne(call, key, action);
+      if (!outcome.ok && outcome.problem.code !== 'not_found') return outcome;
+      if (outcome.ok && outcome.body !== null) done.push(key);
+    } catch (error) {
+      // What was done stays done. The next call reports when there may be more.
+      const before = keys[index - 1];
+      if (!(error instanceof OwnerLimitError) || before === undefined) throw error;
+      const place = { value: before.createdAtMs, id: before.id };
+      return answer(200, { changed: done.map(named), nextCursor: toCursor('created', place) });
+    }
+  }
+  return answer(200, {
+    changed: done.map(named),
+    nextCursor: next && toCursor('created', next),
+  });
+}
+
+/** Changes one key, and waits for its lines of the change log. The body is `null` if nothing had to change. */
+function changeOne(call: Call, { id }: ShownKey, action: BulkAction): Promise<OperationResult> {
+  const { management } = call;
+  return changeKey({ ...call, id }, async (key) => {
+    const nowMs = management.now();
+    const after = changed(key, action, nowMs);
+    if (after === key) return answer(200, null);
+    const note = { ...noteOf(call, nowMs), before: toAuditDocument(key) };
+    const { keys } = management.store;
+    const tokenHashes =
+      action === 'revoke'
+        ? await keys.revoke(key, { ...note, after: null })
+        : await keys.update(key, after, { ...note, after: toAuditDocument(after) });
+    if (tokenHashes === null) return null;
+    const event = action === 'revoke' ? 'key_revoked' : 'key_edited';
+    await committed(call, { event, keyId: id }, tokenHashes);
+    const patterns = [key.allowedOrigins, key.clientTokens?.allowedOrigins];
+    const lines = patterns.reduce((sum, list) => sum + (list?.length ?? 0), tokenHashes.length);
+    await management.wait((lines * 1000) / BULK_LINES_PER_SECOND);
+    return answer(200, {});
+  });
+}
+
+/** A key after an action; the key itself if the action changes nothing. */
+function changed(key: ShownKey, action: BulkAction, nowMs: number): ShownKey {
+  const edit = {
+    revoke: { revokedAtMs: nowMs },
+    disable: { enabled: false },
+    enable: { enabled: true },
+    suspend: { suspended: true },
+    unsuspend: { suspended: false },
+  }[action];
+  const isSame = Object.entries(edit).every(
+    ([name, value]) => key[name as keyof ShownKey] === value,
+  );
+  return isSame ? key : { ...key, ...edit, updatedAtMs: nowMs, version: key.version + 1 };
+}
+
+function named({ id, name, owner }: ShownKey) {
+  return { id, name, owner };
+}
+
+/** The problems of a bulk change that each of its members does not show. */
+function misuseOf(action: BulkAction, filter: object, owner: string | null): ProblemList {
+  const found = new ProblemList();
+  if (Object.keys(filter).length === 0) {
+    // A change to every key is too easily a mistake.
+    found.add(() => ({ path: 'filter', value: null, reason: 'it is empty', fix: filterFix }));
+  }
+  if ('state' in filter && filter.state === 'revoked') {
+    found.add(() => ({
+      path: 'filter.state',
+      value: 'revoked',
+      reason: 'revoked keys cannot be changed',
+      fix: 'Remove it, or use another state',
+    }));
+  }
+  if (owner !== null && (action === 'suspend' || action === 'unsuspend')) {
+    found.add(() => ({
+      path: 'action',
+      value: action,
+      reason: 'the operator alone suspends keys, and ends that',
+      fix: 'Use "disable" or "enable"',
+    }));
+  }
+  return found;
+}

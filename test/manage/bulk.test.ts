@@ -1,0 +1,155 @@
+/**
+ * Changes to many keys at once, in slices.
+ */
+
+import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
+import type { Deployment } from '../contract/deployment.ts';
+import { deploy } from '../support/workers.ts';
+import {
+  type Client,
+  clientOf,
+  type Document,
+  expectProblem,
+  problemsOf,
+  snapshot,
+  tryToken,
+} from './client.ts';
+
+let edge: Deployment;
+let operator: Client;
+
+beforeEach(async () => {
+  edge = await deploy();
+  operator = clientOf(edge);
+});
+
+afterAll(() => edge.dispose());
+
+async function create(document: object): Promise<Document> {
+  const answer = await operator('POST', '/keys', { body: { name: 'a key', ...document } });
+  expect(answer.status, answer.text).toBe(201);
+  return answer.body;
+}
+
+const bulk = (body: object) => operator('POST', '/keys/bulk', { body });
+
+/** Repeats a call to its end. Returns the names of the keys that changed. */
+async function toTheEnd(body: object): Promise<readonly string[]> {
+  const names: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const answer = await bulk({ ...body, ...(cursor === null ? {} : { cursor }) });
+    expect(answer.status, answer.text).toBe(200);
+    names.push(...answer.body.changed.map(({ name }: Document) => name));
+    cursor = answer.body.nextCursor;
+  } while (cursor !== null);
+  return names.toSorted();
+}
+
+describe('POST /keys/bulk refuses, and changes nothing,', () => {
+  test.for([
+    ['without an action', { filter: { owner: 'a' } }, ['action']],
+    ['an unknown action', { action: 'roll', filter: { owner: 'a' } }, ['action']],
+    ['without a filter', { action: 'revoke' }, ['filter']],
+    ['an empty filter', { action: 'revoke', filter: {} }, ['filter']],
+    ['an unknown filter', { action: 'revoke', filter: { name: 'a' } }, ['filter.name']],
+    ['an empty owner', { action: 'revoke', filter: { owner: '' } }, ['filter.owner']],
+    ['revoked keys', { action: 'enable', filter: { state: 'revoked' } }, ['filter.state']],
+    ['no keys', { action: 'revoke', filter: { owner: 'a' }, limit: 0 }, ['limit']],
+    ['too many keys', { action: 'revoke', filter: { owner: 'a' }, limit: 51 }, ['limit']],
+    ['a foreign cursor', { action: 'revoke', filter: { owner: 'a' }, cursor: 'x' }, ['cursor']],
+  ] as const)('%s', async ([, body, paths]) => {
+    await create({ owner: 'a' });
+    const before = await snapshot(edge);
+    const answer = await bulk(body);
+    expectProblem(answer, 422, 'invalid_fields');
+    expect(Object.keys(problemsOf(answer))).toEqual(paths);
+    expect(await snapshot(edge)).toEqual(before);
+  });
+
+  it('without credentials', async () => {
+    const nobody = clientOf(edge, {});
+    const answer = await nobody('POST', '/keys/bulk', {
+      body: { action: 'revoke', filter: { owner: 'a' } },
+    });
+    expectProblem(answer, 401, 'missing_credentials');
+  });
+});
+
+describe('POST /keys/bulk', () => {
+  it('names what would change in a dry run, and changes nothing', async () => {
+    await create({ name: 'one', owner: 'acct_1' });
+    await create({ name: 'two', owner: 'acct_1' });
+    await create({ name: 'other', owner: 'acct_2' });
+    const before = await snapshot(edge);
+    const { body } = await bulk({ action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true });
+    expect(body.changed.map(({ name }: Document) => name)).toEqual(['two', 'one']);
+    expect(body).toMatchObject({ nextCursor: null, total: 2, totalIsExact: true });
+    expect(await snapshot(edge)).toEqual(before);
+  });
+
+  it('revokes the keys of one owner, slice by slice, with a line in the audit for each', async () => {
+    const keys = [];
+    for (let index = 0; index < 5; index++) {
+      keys.push(await create({ name: `n${index}`, owner: 'acct_1' }));
+    }
+    const other = await create({ owner: 'acct_2' });
+    expect(await toTheEnd({ action: 'revoke', filter: { owner: 'acct_1' }, limit: 2 })).toEqual([
+      'n0',
+      'n1',
+      'n2',
+      'n3',
+      'n4',
+    ]);
+    for (const { token } of keys) expect(await tryToken(edge, token)).toBe('401 invalid_key');
+    expect(await tryToken(edge, other.token)).toBe('200');
+    const { entries } = (await operator('GET', '/audit?action=revoke')).body;
+    expect(entries.map(({ keyId }: Document) => keyId).toSorted()).toEqual(
+      keys.map(({ id }) => id).toSorted(),
+    );
+    // Once more: there is nothing left to do.
+    expect(await toTheEnd({ action: 'revoke', filter: { owner: 'acct_1' } })).toEqual([]);
+  });
+
+  test.for([
+    ['disable', 'enable', 'enabled', false],
+    ['suspend', 'unsuspend', 'suspended', true],
+  ] as const)('%ss keys and ends that, and leaves alone what is so already', async (row) => {
+    const [action, ending, member, value] = row;
+    const page = await create({ access: { cors: { allowedOrigins: ['https://a.example'] } } });
+    await create({ name: 'is so' }).then(({ id }) =>
+      operator('PATCH', `/keys/${id}`, { body: { [member]: value } }),
+    );
+    expect(await toTheEnd({ action, filter: { state: 'live' } })).toEqual(['a key']);
+    expect(await toTheEnd({ action, filter: { search: 'a key' } })).toEqual([]);
+    expect(await tryToken(edge, page.token)).toBe('401 invalid_key');
+    expect((await operator('GET', `/keys/${page.id}`)).body[member]).toBe(value);
+    expect(await toTheEnd({ action: ending, filter: { search: 'a key' } })).toEqual(['a key']);
+    expect(await tryToken(edge, page.token, { origin: 'https://a.example' })).toBe('200');
+    const { entries } = (await operator('GET', `/audit?keyId=${page.id}&action=edit`)).body;
+    expect(entries).toHaveLength(2);
+  });
+
+  it('writes at most 100 lines of the change log a second', async () => {
+    for (let index = 0; index < 3; index++) {
+      await create({
+        owner: 'acct_1',
+        access: {
+          cors: {
+            allowedOrigins: Array.from({ length: 29 }, (_, n) => `https://n${n}.example`),
+          },
+        },
+      });
+    }
+    const [{ seq }] = (await edge.query('SELECT max(seq) AS seq FROM changes')) as [
+      { seq: number },
+    ];
+    const startMs = Date.now();
+    expect(await toTheEnd({ action: 'disable', filter: { owner: 'acct_1' } })).toHaveLength(3);
+    const seconds = (Date.now() - startMs) / 1000;
+    const lines = await edge.query(`SELECT seq FROM changes WHERE seq > ${seq}`);
+    expect(lines).toHaveLength(90);
+    // The wait of a slower machine is longer.
+    expect(lines.length / seconds).toBeLessThanOrEqual(100);
+  });
+});
