@@ -1,4 +1,4 @@
-/** The counts of the whole Worker, request by request, and the batches that leave it. */
+/** What the whole Worker counts, request by request, and what leaves it. */
 
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../src/config/env.ts';
 import { hashToken } from '../../src/core/key/token.ts';
 import worker from '../../src/index.ts';
-import { readUsage } from '../../src/usage/d1.ts';
+import { mergeUsage, readUsage } from '../../src/usage/d1.ts';
 import { applySchema, EDGE_URL } from '../support/workers.ts';
 import { countedInD1, openBatch, sumOf } from './fixtures.ts';
 
@@ -195,7 +195,7 @@ it('a Queue that hangs, rejects or throws changes nothing about the answer', asy
   for (const [, fault] of faults) {
     const faulty = { ...deployed, USAGE: { send: fault } as unknown as Queue<string> };
     const headers = { Authorization: `Bearer ${backend.token}` };
-    // Not awaited: the background work tries for seconds.
+    // Not waited for: the background work goes on trying for seconds.
     const response = await worker.fetch(
       new Request(`${EDGE_URL}/x`, { headers }) as never,
       faulty,
@@ -223,6 +223,45 @@ it('without a Queue, isolates merge into D1 by themselves', async () => {
     .bind(backend.id)
     .first<{ last_used_at_ms: number }>();
   expect(Math.abs(Date.now() - (row?.last_used_at_ms ?? 0))).toBeLessThan(10_000);
+});
+
+it.each([
+  ['rejects', () => Promise.reject(new Error('Too Many Requests'))],
+  [
+    'throws',
+    () => {
+      throw new Error('no such queue');
+    },
+  ],
+])(
+  'a Queue that %s loses nothing: usage is merged into D1, and the log says so',
+  async (_, fault) => {
+    const logged = vi.spyOn(console, 'log').mockImplementation(() => {});
+    deployed = { ...deployed, USAGE: { send: fault } as unknown as Queue<string> };
+    const headers = { Authorization: `Bearer ${backend.token}` };
+    await send('/x', { headers });
+    await send('/y', { headers });
+    await send('/z', {});
+    expect(await countedInD1()).toMatchObject({
+      [`${backend.id} ${today()} allowed`]: 2,
+      [`none ${today()} denied:missing_credentials`]: 1,
+    });
+    const lines = logged.mock.calls.map(([line]) => String(line));
+    expect(lines.join('\n')).toContain('"event":"usage_queue_refused"');
+  },
+);
+
+it('a batch that the Queue took and reported as refused counts once', async () => {
+  const fault = (text: string) => {
+    sent.push(text);
+    return Promise.reject(new Error('timed out'));
+  };
+  deployed = { ...deployed, USAGE: { send: fault } as unknown as Queue<string> };
+  await send('/x', { headers: { Authorization: `Bearer ${backend.token}` } });
+  expect(sent.length).toBeGreaterThan(0);
+  const batches = sent.map((text) => ({ id: JSON.parse(text).id as string, text }));
+  await mergeUsage(env.DB, batches as never, Date.now());
+  expect(await countedInD1()).toMatchObject({ [`${backend.id} ${today()} allowed`]: 1 });
 });
 
 function answerWith(answer: () => Promise<Response>): void {
