@@ -9,7 +9,7 @@
 import * as v from 'valibot';
 import { ProblemList } from '../core/field-problem.ts';
 import { OwnerLimitError } from '../keys/admin/owner-limits.ts';
-import type { ShownKey } from '../keys/admin/types.ts';
+import type { KeyFilter, ShownKey } from '../keys/admin/types.ts';
 import { toAuditDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { changeKey, committed, noteOf } from './key-changes.ts';
@@ -111,35 +111,42 @@ export const bulkOperations: readonly Operation[] = [
 ];
 
 async function changeKeys(call: Call): Promise<OperationResult> {
-  const { management, caller } = call;
   const body = await readBody(call.request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
   const reading = readDocument(bulkSchema, body.document);
   if (!reading.ok) return refusal(invalidFields(reading));
   const { action, filter: given, dryRun, cursor, limit } = reading.value;
-  const misuse = misuseOf(action, given, caller.owner);
+  const misuse = misuseOf(action, given, call.caller.owner);
   if (!misuse.isEmpty) return refusal(invalidFields(misuse));
   const asked = filterOf(call, given, 'filter.');
   if (!asked.ok) return asked;
   const after = cursor === undefined ? null : readCursor('created', cursor);
   if (cursor !== undefined && after === null) return refusal(foreignCursor('created'));
   const { filter } = asked;
-  const nowMs = management.now();
-  const { keys, next } = await management.store.keys.list({
-    filter,
-    sort: 'created',
-    after,
-    limit,
-    nowMs,
+  const nowMs = call.management.now();
+  const order = { sort: 'created', after, limit, nowMs } as const;
+  const { keys, next } = await call.management.store.keys.list({ filter, ...order });
+  const nextCursor = next && toCursor('created', next);
+  if (!dryRun) return changeSlice(call, action, keys, nextCursor);
+  return answer(200, {
+    changed: keys.filter((key) => changed(key, action, nowMs) !== key).map(named),
+    nextCursor,
+    ...(after === null ? await totalOf(call, filter, nowMs) : {}),
   });
-  if (dryRun) {
-    const counted = after === null ? await management.store.keys.count(filter, nowMs) : null;
-    return answer(200, {
-      changed: keys.filter((key) => changed(key, action, nowMs) !== key).map(named),
-      nextCursor: next && toCursor('created', next),
-      ...(counted ? { total: counted.total, totalIsExact: counted.isExact } : {}),
-    });
-  }
+}
+
+async function totalOf({ management }: Call, filter: KeyFilter, nowMs: number) {
+  const { total, isExact } = await management.store.keys.count(filter, nowMs);
+  return { total, totalIsExact: isExact };
+}
+
+/** Changes the keys of one slice, one after the other. */
+async function changeSlice(
+  call: Call,
+  action: BulkAction,
+  keys: readonly ShownKey[],
+  nextCursor: string | null,
+): Promise<OperationResult> {
   const done: ShownKey[] = [];
   for (const [index, key] of keys.entries()) {
     try {
@@ -147,17 +154,14 @@ async function changeKeys(call: Call): Promise<OperationResult> {
       if (!outcome.ok && outcome.problem.code !== 'not_found') return outcome;
       if (outcome.ok && outcome.body !== null) done.push(key);
     } catch (error) {
-      // What was done stays done. The next call reports when there may be more.
+      // Finished changes stay. The next call reports when there may be more.
       const before = keys[index - 1];
       if (!(error instanceof OwnerLimitError) || before === undefined) throw error;
       const place = { value: before.createdAtMs, id: before.id };
       return answer(200, { changed: done.map(named), nextCursor: toCursor('created', place) });
     }
   }
-  return answer(200, {
-    changed: done.map(named),
-    nextCursor: next && toCursor('created', next),
-  });
+  return answer(200, { changed: done.map(named), nextCursor });
 }
 
 /** Changes one key, and waits for its lines of the change log. The body is `null` if nothing had to change. */
