@@ -88,7 +88,15 @@ the Workers Paid plan includes; a million requests cost $${dollarsPerMillion.req
 `);
 const columns = [
   ...['data centres', 'isolates', 'requests/s', 'keys', 'changes/s', 'cache'],
-  ...['D1 reads/s', 'D1 rows/s', 'KV reads/s', 'KV writes/s', 'Cache reads/s', '$ per million'],
+  ...[
+    'D1 reads/s',
+    'of replicas',
+    'D1 rows/s',
+    'KV reads/s',
+    'KV writes/s',
+    'Cache reads/s',
+    '$ per million',
+  ],
   ...['delay: median', '99 %', 'longest'],
 ];
 console.log(`| ${columns.join(' | ')} |\n|${columns.map(() => '---:|').join('')}`);
@@ -164,7 +172,7 @@ async function simulate(size: Size): Promise<void> {
   const figures = [
     ...[dataCentres, isolates, requestsPerSecond, keys, changesPerSecond].map(short),
     hasCache ? 'yes' : 'no',
-    ...[rate.databaseReads, rate.databaseRowsRead, rate.replicaReads].map(short),
+    ...[rate.databaseReads, rate.nearReads, rate.databaseRowsRead, rate.replicaReads].map(short),
     ...[rate.replicaWrites, rate.cacheReads].map(short),
     dollars.toFixed(3),
     ...[at(0.5), at(0.99), at(1)],

@@ -43,7 +43,8 @@ export async function estimate(
   const polls = await simulatePolls({
     ...shared,
     isolates: isolatesInEach,
-    replicaLookUpsPerSecond: (lookingUp.replicaReads - lookingUp.databaseReads) / dataCentres,
+    replicaLookUpsPerSecond:
+      Math.max(0, lookingUp.replicaReads - lookingUp.databaseReads) / dataCentres,
     databaseLookUpsPerSecond: lookingUp.databaseReads / dataCentres,
   });
   const polling = scaled(polls.load, isolates / isolatesInEach / polls.seconds);
@@ -52,6 +53,7 @@ export async function estimate(
       // Look-ups that reach D1 were already counted with the polls.
       databaseReads: polling.databaseReads,
       databaseRowsRead: polling.databaseRowsRead,
+      nearReads: lookingUp.nearReads,
       cacheReads: polling.cacheReads,
       replicaReads: lookingUp.replicaReads,
       replicaWrites: lookingUp.replicaWrites,

@@ -27,10 +27,10 @@ export function startIsolate(
     database: stores.database,
     replica: stores.replica(place),
     feedCache: stores.feedCache(cache, place),
-    near: null,
+    near: stores.near,
     now: () => time.nowMs,
     wait: (ms) => time.wait(ms),
-    random: () => 0.5,
+    random: stores.random,
     withTimeout: time.withTimeout,
     log: (event) => {
       throw new Error(`${JSON.stringify(event)} in a simulation without failures`);
@@ -95,7 +95,10 @@ export function request(
   const known = isolate.recall(token, scope);
   const answer = (found: NonNullable<typeof known>) => {
     const isAllowed = found.outcome === 'found';
-    if (isAllowed) scope.startDeferredWrites();
+    if (isAllowed) {
+      scope.startDeferredWrites();
+      isolate.keepWarm(scope);
+    }
     onAnswer(isAllowed);
   };
   if (known) answer(known);

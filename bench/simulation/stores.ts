@@ -1,7 +1,12 @@
 /** D1, KV and the caches of data centres for the simulation: they count, and take their time. */
 
 import type { StoredKey } from '../../src/core/key/key.ts';
-import { FEED_CACHE_SECONDS, FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
+import {
+  FEED_CACHE_LONG_SECONDS,
+  FEED_CACHE_SECONDS,
+  FEED_PAGE_LINES,
+  FEED_WINDOW_LINES,
+} from '../../src/keys/limits.ts';
 import {
   type ChangeLine,
   type DatabaseRequest,
@@ -9,6 +14,8 @@ import {
   type KeyDatabase,
   type KeyReplica,
   type LogPosition,
+  type NearReplica,
+  type SharedEntry,
   type SharedPoll,
   tokenSubject,
 } from '../../src/keys/types.ts';
@@ -19,6 +26,8 @@ import type { VirtualTime } from '../../test/keys-model/virtual-time.ts';
 export interface Load {
   databaseReads: number;
   databaseRowsRead: number;
+  /** Reads of D1's read replicas, which are not among the ones above. */
+  nearReads: number;
   replicaReads: number;
   replicaWrites: number;
   cacheReads: number;
@@ -31,7 +40,12 @@ export interface Load {
 export type CacheKind = 'shared' | 'none' | 'always warm';
 
 /** How long each store takes, in milliseconds: at least, and at most. */
-const tripMs = { database: [20, 250], replica: [5, 60], cache: [1, 10] } as const;
+const tripMs = { database: [20, 250], near: [5, 30], replica: [5, 60], cache: [1, 10] } as const;
+/** How long each entry of the shared poll lives. */
+const lives: Readonly<Record<SharedEntry, number>> = {
+  short: FEED_CACHE_SECONDS,
+  long: FEED_CACHE_LONG_SECONDS,
+};
 /** A line of no log. */
 const outdated = { seq: -1, mark: 0 };
 /** How long a data centre's cache of KV answers with what it has: `cacheTtl` in `src/keys/stores/kv.ts`. */
@@ -44,14 +58,14 @@ const ROWS_OF_A_KEY = 2;
 export class Stores {
   readonly load: Load = emptyLoad();
   readonly #time: VirtualTime;
-  readonly #random: Random;
+  readonly random: Random;
   readonly #lines: ChangeLine[] = [];
   readonly #revoked = new Set<string>();
   readonly #hasFreshCopy: ((tokenHash: string) => boolean) | null;
   /** The copies in KV, by token. They may be out of date. */
   readonly #copies = new Map<string, LogPosition>();
   /** By data centre. */
-  readonly #shared = new Map<number, { poll: SharedPoll; untilMs: number }>();
+  readonly #shared = new Map<number, { poll: SharedPoll; putMs: number }>();
   readonly #cachedCopies = new Map<string, { at: LogPosition | null; untilMs: number }>();
 
   /** With `hasFreshCopy`, KV has a copy of every token, which is too old where that says so. */
@@ -61,7 +75,7 @@ export class Stores {
     hasFreshCopy: ((tokenHash: string) => boolean) | null = () => true,
   ) {
     this.#time = time;
-    this.#random = random;
+    this.random = random;
     this.#hasFreshCopy = hasFreshCopy;
     // The log is older than the simulation, so that a fresh isolate loads a whole window.
     for (let line = 0; line <= FEED_WINDOW_LINES; line++) this.changeAnotherKey();
@@ -103,6 +117,16 @@ export class Stores {
     },
   };
 
+  /** A read replica that is never behind, and so costs D1 as much as it can. */
+  readonly near: NearReplica = {
+    read: async ({ head, tokenHash }) => {
+      this.load.nearReads++;
+      await this.#trip('near', 1);
+      const key = tokenHash === undefined ? undefined : this.#keyOf(tokenHash);
+      return { at: head, isFromPrimary: false, ...(key === undefined ? {} : { key }) };
+    },
+  };
+
   /** KV, as the isolates of a data centre see it. */
   replica(place = 0): KeyReplica {
     return {
@@ -136,17 +160,15 @@ export class Stores {
     }
     return {
       get: async (name) => {
-        // Only the shorter entry, so that an isolate that finds none polls as one that is alone.
-        if (name === 'long') return null;
         this.load.cacheReads++;
         await this.#trip('cache', 1);
         const shared = this.#shared.get(place);
-        return shared && this.#time.nowMs < shared.untilMs ? shared.poll : null;
+        const lifeMs = lives[name] * 1000;
+        return shared && this.#time.nowMs < shared.putMs + lifeMs ? shared.poll : null;
       },
       put: async (poll) => {
         await this.#trip('cache', 1);
-        const untilMs = this.#time.nowMs + FEED_CACHE_SECONDS * 1000;
-        this.#shared.set(place, { poll, untilMs });
+        this.#shared.set(place, { poll, putMs: this.#time.nowMs });
       },
     };
   }
@@ -176,7 +198,7 @@ export class Stores {
 
   #addLine(about: string): void {
     const seq = this.#lines.length + 1;
-    const mark = Math.floor(this.#random() * 2 ** 48);
+    const mark = Math.floor(this.random() * 2 ** 48);
     this.#lines.push({ seq, mark, subject: tokenSubject(about) });
   }
 
@@ -191,7 +213,7 @@ export class Stores {
 
   #trip(store: keyof typeof tripMs, part: number): Promise<void> {
     const [least, most] = tripMs[store];
-    return this.#time.wait(part * (least + this.#random() * (most - least)));
+    return this.#time.wait(part * (least + this.random() * (most - least)));
   }
 }
 
@@ -214,6 +236,7 @@ function emptyLoad(): Load {
   return {
     databaseReads: 0,
     databaseRowsRead: 0,
+    nearReads: 0,
     replicaReads: 0,
     replicaWrites: 0,
     cacheReads: 0,

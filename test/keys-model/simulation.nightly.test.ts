@@ -17,6 +17,7 @@ const COUNTED_SECONDS = 300;
 const tolerance: Readonly<Record<keyof Load, number>> = {
   databaseReads: 1.35,
   databaseRowsRead: 1.35,
+  nearReads: 2,
   replicaReads: 1.35,
   replicaWrites: 1.35,
   cacheReads: 5,
