@@ -6,6 +6,12 @@
  * another value here needs another design.
  */
 
+/**
+ * How long the background work of one request may last, whatever it does: counting and keeping warm each
+ * end by then. The platform ends it 30 s after the response.
+ */
+export const BACKGROUND_WORK_MS = 28 * 1000;
+
 /** Longest token that is hashed and looked up, in characters. Longer ones are unknown. */
 export const TOKEN_MAX_LENGTH = 512;
 

@@ -80,9 +80,6 @@ export const PRIMARY_BESIDE_KV_MS = 120;
 /** How long no read replica is asked after the primary answered in its place: replication is off. */
 export const NEAR_READS_OFF_MS = 10 * 60 * 1000;
 
-/** How long background work of one request may last. The platform ends it 30 s after the response. */
-export const BACKGROUND_WORK_MS = 28 * 1000;
-
 /** KV copies that one isolate knows it has left, and how long it does not leave them again. */
 export const COPIES_IN_MEMORY = 5_000;
 export const COPY_AGAIN_SECONDS = 60;

@@ -11,10 +11,11 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
+import { BACKGROUND_WORK_MS } from '../core/limits.ts';
 import type { Log } from '../log/events.ts';
 import { oncePerMinute } from '../log/once-per-minute.ts';
 import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
-import { USAGE_EARLY_FLUSH_ROWS, USAGE_SENDING_MS } from './limits.ts';
+import { USAGE_EARLY_FLUSH_ROWS, USAGE_SEND_TIMEOUT_MS, USAGE_SENDING_MS } from './limits.ts';
 import { UsageOutbox } from './outbox.ts';
 import { UsageTallies } from './tallies.ts';
 
@@ -143,10 +144,13 @@ export class UsageCounter {
   }
 
   async #flush(delayMs: number, ownArrangement: number): Promise<void> {
+    const beganMs = this.#options.now();
     // Also without a delay: the response goes first, and the work of closing comes after it.
     await this.#options.wait(delayMs);
     if (this.#arrangement !== ownArrangement) return;
-    const endMs = this.#options.now() + USAGE_SENDING_MS;
+    // The last attempt has to end in time, too.
+    const lastMs = beganMs + BACKGROUND_WORK_MS - USAGE_SEND_TIMEOUT_MS;
+    const endMs = Math.min(this.#options.now() + USAGE_SENDING_MS, lastMs);
     const isClosed = this.#closeIfDue();
     await this.#outbox.send(endMs);
     if (isClosed || this.#outbox.isFailing || this.#arrangement !== ownArrangement) return;

@@ -16,6 +16,9 @@ interface Settings {
   readonly SPECULATIVE_READS?: string;
   readonly OUTAGE_GRACE_SECONDS?: string;
   readonly KEY_LIMITER?: RateLimit;
+  readonly KEY_LIMIT?: string;
+  readonly ASSERTION?: string;
+  readonly ASSERTION_KEYS?: string;
 }
 
 /** An isolate that knows a key whose lease is over, and the requests that reach the upstream. */
@@ -186,4 +189,71 @@ describe('a read whose key is not confirmed yet', () => {
     expect(response.status).toBe(403);
     expect(edge.forwarded).toEqual([]);
   });
+
+  test('passes its limiter first, and counts there once', async () => {
+    const asked: string[] = [];
+    let mayPass = true;
+    const limiter = {
+      limit: async ({ key }: { key: string }) => {
+        asked.push(key);
+        return { success: mayPass };
+      },
+    } as RateLimit;
+    const limited = { KEY_LIMITER: limiter, KEY_LIMIT: '5/60' };
+    const edge = await anEdge({ SPECULATIVE_READS: 'true', ...limited });
+    asked.length = 0;
+    await edge.change('name', 0);
+    // Forwarded twice, because the key has changed.
+    expect((await edge.ask()).status).toBe(200);
+    expect(marks(edge.forwarded)).toEqual(['1', null]);
+    expect(asked).toEqual([edge.id]);
+
+    mayPass = false;
+    edge.forwarded.length = 0;
+    edge.passMs(LEASE_OVER_MS);
+    expect((await edge.ask()).status).toBe(429);
+    expect(edge.forwarded).toEqual([]);
+    await vi.waitFor(() => expect(edge.batches.join()).toContain('rate_limited'));
+  });
+
+  test('never leaves an assertion with `unconfirmed` for other requests of its key', async () => {
+    const settings = { ASSERTION: 'key', ASSERTION_KEYS: await anAssertionKey() };
+    const edge = await anEdge({ SPECULATIVE_READS: 'true', ...settings });
+    const claims = () =>
+      edge.forwarded.map(({ headers }) => {
+        const [, payload = ''] = (headers.get('x-edge-assertion') ?? '').split('.');
+        return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
+      });
+    // The first is ahead, the second finds its key in memory.
+    await (await edge.ask()).body?.cancel();
+    await (await edge.ask()).body?.cancel();
+    expect(claims()).toMatchObject([{ unconfirmed: true }, { key_id: edge.id }]);
+    expect(claims()[1]).not.toHaveProperty('unconfirmed');
+    expect(claims()[1].jti).not.toBe(claims()[0].jti);
+    // Nor is the remembered one used ahead.
+    edge.passMs(LEASE_OVER_MS);
+    await (await edge.ask()).body?.cancel();
+    expect(claims()[2]).toMatchObject({ unconfirmed: true });
+  });
+
+  test('is counted as allowed only if it is delivered', async () => {
+    const edge = await anEdge();
+    await vi.waitFor(() => expect(edge.batches.join()).toContain('allowed'));
+    edge.batches.length = 0;
+    await edge.change('revoked_at_ms', 1);
+    expect((await edge.ask()).status).toBe(401);
+    await vi.waitFor(() => expect(edge.batches.join()).toContain('invalid_key'));
+    expect(edge.batches.join()).not.toContain('allowed');
+    await vi.waitFor(() => expect(edge.cancelled).toHaveLength(1));
+  });
 });
+
+/** A signing key as a setting. */
+async function anAssertionKey(): Promise<string> {
+  const pair = (await crypto.subtle.generateKey('Ed25519', true, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair;
+  const jwk = await crypto.subtle.exportKey('jwk', pair.privateKey);
+  return JSON.stringify({ keys: [jwk] });
+}

@@ -1,6 +1,7 @@
 /** Counting and handing over, with a Queue that fails in every way and a clock that tests set. */
 
 import { describe, expect, inject, it, test } from 'vitest';
+import { BACKGROUND_WORK_MS } from '../../src/core/limits.ts';
 import {
   USAGE_EARLY_FLUSH_ROWS,
   USAGE_ROWS_IN_MEMORY,
@@ -42,6 +43,18 @@ describe('a Queue that fails', () => {
       });
     });
   }
+
+  it('keeps no request longer than its background work may last', async () => {
+    const clock = new Clock();
+    const queue = new FaultyQueue();
+    queue.taking = ['hangs'];
+    const isolate = anIsolate(clock, queue.deliver, 10_000);
+    isolate.allow('key_a');
+    const startedMs = clock.now();
+    await isolate.backgroundEnd(clock);
+    expect(clock.now() - startedMs).toBeLessThanOrEqual(BACKGROUND_WORK_MS);
+    expect(queue.given.length).toBeGreaterThan(1);
+  });
 
   it('is not counted twice when it took what it said it had not', async () => {
     for (const taking of ['taken_but_hangs', 'taken_but_failed'] as const) {

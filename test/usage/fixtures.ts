@@ -75,6 +75,8 @@ export interface Isolate {
   readonly events: LogEvent[];
   /** How many pieces of background work requests have left behind. */
   readonly backgroundWork: () => number;
+  /** Lets time pass until all background work has ended, for at most an hour. */
+  backgroundEnd(clock: Clock): Promise<void>;
   /** A request that arrives now. */
   request(): CountContext;
   /** Counts so many requests that a key may make, now. */
@@ -88,6 +90,7 @@ export function anIsolate(
 ): Isolate {
   const events: LogEvent[] = [];
   let backgroundWork = 0;
+  let working = 0;
   const counter = new UsageCounter({
     deliver,
     flushMs,
@@ -101,6 +104,10 @@ export function anIsolate(
     nowMs: clock.now(),
     runInBackground: (work: Promise<unknown>) => {
       backgroundWork += 1;
+      working += 1;
+      void work.finally(() => {
+        working -= 1;
+      });
       work.catch((error: unknown) => {
         throw error;
       });
@@ -110,6 +117,10 @@ export function anIsolate(
     counter,
     events,
     backgroundWork: () => backgroundWork,
+    async backgroundEnd(ofClock) {
+      for (let second = 0; working > 0 && second < 3_600; second++) await ofClock.advance(1_000);
+      if (working > 0) throw new Error('background work does not end');
+    },
     request,
     allow(keyId, times = 1) {
       const context = request();

@@ -35,7 +35,7 @@ import { createNearReads } from './near-reads.ts';
 import { type OriginTarget, OriginTargets } from './origin-target.ts';
 import type { LookUp } from './protocol.ts';
 import { createRefusalBudget } from './refusal-budget.ts';
-import type { RequestScope } from './request-scope.ts';
+import type { KeySource, RequestScope } from './request-scope.ts';
 import { createProtocol } from './search.ts';
 
 /** The stores, the clock and the settings of a directory. */
@@ -214,6 +214,11 @@ async function findKey(
   const missing = target.recall();
   if (missing) return missing;
   const { answer, source } = await lookUp(target, alongsideFor(origins, origin, scope), scope);
+  return withSource(answer, source);
+}
+
+/** Says where an answer came from, if there is one. */
+function withSource(answer: KeyLookup, source: KeySource): KeyLookup {
   return answer.outcome === 'unavailable' ? answer : { ...answer, source };
 }
 
@@ -229,15 +234,18 @@ async function findClient(
   const candidate = await clients.read(token, scope);
   if ('outcome' in candidate) return candidate;
   const { kid } = candidate.form;
+  let source: KeySource = 'memory';
   // Twice, because the parent may change while the signature is verified.
   for (let attempt = 0; attempt < 2; attempt++) {
-    const parent =
-      clients.recallParent(kid, scope) ??
-      (await lookUp(clients.target(kid, scope), alongsideFor(origins, origin, scope), scope))
-        .answer;
-    if (parent.outcome !== 'parent') return parent;
-    const judged = await clients.judge(candidate, parent);
-    if (judged !== null) return judged;
+    let parent = clients.recallParent(kid, scope);
+    if (parent === undefined) {
+      const alongside = alongsideFor(origins, origin, scope);
+      const looked = await lookUp(clients.target(kid, scope), alongside, scope);
+      parent = looked.answer;
+      source = looked.source;
+    }
+    const judged = parent.outcome === 'parent' ? await clients.judge(candidate, parent) : parent;
+    if (judged !== null) return withSource(judged, source);
   }
   return { outcome: 'unavailable' };
 }

@@ -6,8 +6,9 @@
  * no promise is shared between requests, and a loop whose request died is replaced.
  */
 
+import { BACKGROUND_WORK_MS } from '../../core/limits.ts';
 import { isWithin } from '../../core/time.ts';
-import { BACKGROUND_WORK_MS } from '../limits.ts';
+import { DATABASE_TIMEOUT_MS, FEED_CACHE_TIMEOUT_MS } from '../limits.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { LogReader } from './log-reader.ts';
 import type { RunInBackground } from './request-scope.ts';
@@ -41,13 +42,15 @@ const SPREAD_MS = 2_000;
 const BEFORE_END_MS = 1_500;
 /** A younger lease needs no last poll. */
 const LAST_POLL_AGE_MS = 2_000;
+/** How long the last poll may take, with sharing it. */
+const LAST_POLL_MS = DATABASE_TIMEOUT_MS + FEED_CACHE_TIMEOUT_MS;
 /** The shortest pause between two polls, for a D1 that fails. */
 const PAUSE_MS = 1_000;
 
 /** A loop for one isolate, which does not run yet. */
 export function createKeepWarm(options: KeepWarmOptions): KeepWarm {
   const { feed, reader, now, wait, random, refreshMs } = options;
-  const keepWarmMs = Math.min(options.keepWarmMs, BACKGROUND_WORK_MS);
+  const keepWarmMs = Math.min(options.keepWarmMs, BACKGROUND_WORK_MS - LAST_POLL_MS);
   const latestMs = options.maxStalenessMs - BEFORE_END_MS;
   let generation = 0;
   let startedMs = Number.NEGATIVE_INFINITY;
@@ -56,6 +59,8 @@ export function createKeepWarm(options: KeepWarmOptions): KeepWarm {
     for (;;) {
       const dueMs = Math.max(PAUSE_MS, (await pollAgeMs()) - feed.ageMs(now()));
       const leftMs = untilMs - now();
+      // A poll that took long was the last one.
+      if (leftMs < 0) return;
       await wait(Math.max(0, Math.min(dueMs, leftMs)));
       if (generation !== own) return;
       if (dueMs >= leftMs) {

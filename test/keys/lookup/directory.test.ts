@@ -5,6 +5,7 @@
 
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { checksumOf } from '../../../src/core/key/token.ts';
+import { BACKGROUND_WORK_MS } from '../../../src/core/limits.ts';
 import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
@@ -1009,6 +1010,22 @@ describe('keeping warm', () => {
     keepWarm(edge, isolate);
     await edge.time.advance(60_000);
     expect(edge.takeCalls().database).toBeLessThanOrEqual(25);
+  });
+
+  test.for([25_000, 27_000])('ends in time though D1 hangs: %d ms', async (keepWarmMs) => {
+    const { edge, isolate } = await edgeWithKnownKey({}, { keepWarmMs });
+    edge.health.database = hanging;
+    const startedMs = edge.time.nowMs;
+    let endedMs = Number.POSITIVE_INFINITY;
+    const scope = new RequestScope(startedMs, (work) => {
+      void work.finally(() => {
+        endedMs = edge.time.nowMs;
+      });
+    });
+    isolate.directory.keepWarm(scope);
+    await edge.time.advance(120_000);
+    expect(endedMs - startedMs).toBeGreaterThan(keepWarmMs - 2_000);
+    expect(endedMs - startedMs).toBeLessThanOrEqual(BACKGROUND_WORK_MS);
   });
 
   test('does nothing when it is turned off', async () => {
