@@ -221,7 +221,7 @@ async function respond(
     exposed: gateway.exposed,
     requestId: facts.requestId,
     isOnPageHost: gateway.sharesPageHost,
-    isDocument: response.status !== 101,
+    status: response.status,
     isPrivate: caller.key !== null,
     dropped,
     mapping: gateway.hasBasePath

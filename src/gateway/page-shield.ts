@@ -8,19 +8,42 @@
 import { isActiveContent, SANDBOX_POLICY } from '../core/isolation/active-content.ts';
 import { setsOwnCookie } from '../core/isolation/own-cookies.ts';
 
-/**
- * Response headers that act on a whole host and not on their own response: one signs the operator out,
- * the other makes the browser report every address of the page to a server of the API's choice.
- * https://www.w3.org/TR/clear-site-data/ and https://www.w3.org/TR/network-error-logging/
- */
-export const hostWideHeaders: ReadonlySet<string> = new Set(['clear-site-data', 'nel']);
+const POLICY_HEADER = 'Content-Security-Policy';
+
+/** Response headers that act on a whole host and not on their own response. */
+export const hostWideHeaders: ReadonlySet<string> = new Set([
+  // Signs the operator out: https://www.w3.org/TR/clear-site-data/
+  'clear-site-data',
+  // The browser reports addresses of the page to a server of the API's choice:
+  // https://www.w3.org/TR/network-error-logging/ and https://www.w3.org/TR/2018/WD-reporting-1-20180925/
+  'nel',
+  'report-to',
+  // The browser binds cookies of the host to a key, and holds back requests until the API has renewed
+  // them: https://w3c.github.io/webappsec-dbsc/
+  'secure-session-registration',
+  'secure-session-challenge',
+  'sec-session-registration',
+  'sec-session-challenge',
+]);
 
 /**
  * Takes the origin away from a response that a browser could execute as a document. The policy is
  * appended, so that the API's own policy holds as well: https://www.w3.org/TR/CSP3/#multiple-policies
  */
-export function sandboxDocument(headers: Headers, contentType: string | null): void {
-  if (isActiveContent(contentType)) headers.append('Content-Security-Policy', SANDBOX_POLICY);
+export function sandboxDocument(
+  headers: Headers,
+  { status, contentType }: { readonly status: number; readonly contentType: string | null },
+): void {
+  const isActive = isActiveContent(contentType) || replacesPolicy(headers, status);
+  if (isActive) headers.append(POLICY_HEADER, SANDBOX_POLICY);
+}
+
+/**
+ * Returns whether a browser that has stored the document replaces its policies by those of this response,
+ * and keeps its type: https://www.rfc-editor.org/rfc/rfc9111#section-3.2
+ */
+function replacesPolicy(headers: Headers, status: number): boolean {
+  return status === 304 && headers.has(POLICY_HEADER);
 }
 
 /** Removes the `Set-Cookie` lines that use the name of one of our cookies, and keeps all others. */

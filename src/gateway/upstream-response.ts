@@ -24,8 +24,7 @@ export interface ResponseContext {
   readonly isPrivate: boolean;
   /** `true` if the management page is on the host that the response comes from. */
   readonly isOnPageHost: boolean;
-  /** `true` if it may contain a document, which a WebSocket does not. */
-  readonly isDocument: boolean;
+  readonly status: number;
   /** The request headers that were dropped; `null` without any. */
   readonly dropped: readonly string[] | null;
   /** `null`: the upstream's paths are the edge's. */
@@ -37,7 +36,7 @@ export interface ResponseContext {
  * about CORS is dropped.
  */
 export function rewriteResponseHeaders(headers: Headers, context: ResponseContext): string | null {
-  const { grant, isPrivate, isOnPageHost, isDocument, dropped, mapping } = context;
+  const { grant, isPrivate, isOnPageHost, status, dropped, mapping } = context;
   const removed: string[] = [];
   const targets: [name: string, value: string][] = [];
   let { exposed } = context;
@@ -63,7 +62,8 @@ export function rewriteResponseHeaders(headers: Headers, context: ResponseContex
   if (hasOwnCookie) dropOwnCookies(headers);
   // Without it, a browser may take a response of any type for a script, a style sheet or a document.
   headers.set('X-Content-Type-Options', 'nosniff');
-  if (isOnPageHost && isDocument) sandboxDocument(headers, contentType);
+  // A WebSocket contains no document.
+  if (isOnPageHost && status !== 101) sandboxDocument(headers, { status, contentType });
   if (mapping !== null) for (const target of targets) mapHeader(headers, target, mapping);
   setCorsHeaders(headers, grant, exposed, vary);
   headers.set('X-Request-Id', context.requestId);

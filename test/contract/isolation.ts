@@ -109,6 +109,19 @@ export function describeIsolation(deploy: Deploy): void {
       }
     });
 
+    test('of another type that replaces the policies of a stored document is sandboxed', async () => {
+      const line: HeaderLine = ['Content-Security-Policy', "default-src 'self'"];
+      for (const type of ['text/plain', 'application/pdf']) {
+        const headers: HeaderLine[] = [['Content-Type', type], line];
+        const policies = async (lines: HeaderLine[], status: number) =>
+          (await answerTo(lines, { status })).headers['content-security-policy'];
+        expect(await policies(headers, 304)).toBe(`${line[1]}, ${SANDBOX}`);
+        // Control cases: with its own type, and where it leaves the stored policies alone.
+        expect(await policies(headers, 200)).toBe(line[1]);
+        expect(await policies(headers.slice(0, 1), 304)).toBeUndefined();
+      }
+    });
+
     test('cannot switch sniffing on', async () => {
       await answerTo([
         ['X-Content-Type-Options', 'sniff'],
@@ -120,10 +133,16 @@ export function describeIsolation(deploy: Deploy): void {
       const answer = await answerTo([
         ['Clear-Site-Data', '"cookies", "storage"'],
         ['NEL', '{"report_to":"a","max_age":9}'],
+        ['Report-To', '{"group":"default","max_age":9,"endpoints":[{"url":"https://a.example"}]}'],
+        ['Secure-Session-Registration', '(ES256);path="/register"'],
+        ['Secure-Session-Challenge', '"challenge"'],
+        ['Sec-Session-Registration', '(ES256);path="/register"'],
+        ['Sec-Session-Challenge', '"challenge"'],
         ['X-Kept', '1'],
       ]);
-      expect(answer.headers).not.toHaveProperty('clear-site-data');
-      expect(answer.headers).not.toHaveProperty('nel');
+      for (const name of Object.keys(answer.headers)) {
+        expect(name).not.toMatch(/^(?:clear-site-data|nel|report-to)$|session/);
+      }
       expect(answer.headers['x-kept']).toBe('1');
     });
 
@@ -135,6 +154,8 @@ export function describeIsolation(deploy: Deploy): void {
         '=edge-session-local=x',
         ' \t=\t edge-session-local = x',
         'CF_Authorization=x; Path=/',
+        'cf_session=x',
+        '__HOST-edge-session=x; Domain=example.com; Partitioned',
       ];
       const others = ['a=1; Path=/; HttpOnly', 'b=2; Expires=Wed, 21 Oct 2015 07:28:00 GMT', 'a=3'];
       const lines = [ours[0], others[0], ...ours.slice(1), ...others.slice(1)];
@@ -175,6 +196,7 @@ export function describeIsolation(deploy: Deploy): void {
       ['edge-session-local=secret; a=1', 'a=1'],
       ['a=1; CF_Authorization=secret', 'a=1'],
       ['a=1; __HOST-EDGE-SESSION=secret', 'a=1'],
+      ['CF_Binding=secret; a=1; CF_Session=secret', 'a=1'],
     ] as const;
     test.each(rows)('is not forwarded, though the token is: %j', async (cookie, expected) => {
       const { deployment, full } = world;

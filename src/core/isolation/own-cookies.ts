@@ -22,8 +22,11 @@ const protectedCookies = [
   // Earlier versions signed in with it.
   '__Secure-edge-session',
   // Cloudflare Access's sessions: with its JWT, a person manages the keys of its owner.
+  // https://developers.cloudflare.com/cloudflare-one/identity/authorization-cookie/
   'CF_Authorization',
   'CF_AppSession',
+  'CF_Binding',
+  'CF_Session',
 ].map((name) => name.toLowerCase());
 
 /**
@@ -59,5 +62,5 @@ function isProtected(pair: string): boolean {
 
 /** A quick no for nearly all cookies. */
 function mayHoldOwnCookie(text: string): boolean {
-  return /edge-session|cf_a/i.test(text);
+  return /edge-session|cf_[abs]/i.test(text);
 }

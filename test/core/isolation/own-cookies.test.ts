@@ -15,6 +15,8 @@ const names = [
   '__Secure-edge-session',
   'CF_Authorization',
   'CF_AppSession',
+  'CF_Binding',
+  'CF_Session',
 ];
 
 describe('setsOwnCookie()', () => {
@@ -52,6 +54,8 @@ describe('setsOwnCookie()', () => {
     'edge-session=x',
     'CF_Auth=x',
     'cf_clearance=x',
+    'CF_Sessions=x',
+    '__cf_bm=x',
   ];
   test.each(others)('leaves %j alone', (setCookie) => {
     expect(setsOwnCookie(setCookie)).toBe(false);
@@ -75,6 +79,7 @@ describe('withoutOwnCookies()', () => {
     ['__Host-edge-session=x, a=1; b=2', 'a=1; b=2'],
     ['a="x; __Host-edge-session=y"; b=2', 'a="x; b=2'],
     ['a=1; CF_Authorization=jwt; CF_AppSession=y', 'a=1'],
+    ['CF_Session=x; CF_Binding=y; __cf_bm=1', '__cf_bm=1'],
     ['a=__Host-edge-session', 'a=__Host-edge-session'],
     ['edge-sessions=1', 'edge-sessions=1'],
   ];
