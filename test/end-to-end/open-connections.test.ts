@@ -15,6 +15,13 @@ const vars = { MAX_STALENESS_SECONDS: '3', FEED_REFRESH_SECONDS: '2', OUTAGE_GRA
 const soon = { timeout: 20_000, interval: 100 };
 const pageOrigin = 'https://app.example';
 
+const rules = [{ methods: ['get'], resources: ['/live', '/events'] }];
+const cors = { allowedOrigins: [pageOrigin] };
+
+/** An address that the key may be used from, and one that it may be narrowed to. */
+const address = '203.0.113.7';
+const addresses = ['203.0.113.0/24'];
+
 let upstream: Upstream;
 let edge: Edge;
 beforeAll(async () => {
@@ -24,14 +31,12 @@ beforeAll(async () => {
 afterAll(() => Promise.all([edge?.dispose(), upstream?.dispose()]));
 
 /** A key that a page on `pageOrigin` may use for `/live` and `/events`. */
-function newKey(of: Edge): Promise<CreatedKey> {
-  const rules = [{ methods: ['get'], resources: ['/live', '/events'] }];
-  const access = { cors: { allowedOrigins: [pageOrigin] }, rules };
-  return of.createKey({ name: 'live', access });
+function newKey(of: Edge, more: Record<string, unknown> = {}): Promise<CreatedKey> {
+  return of.createKey({ name: 'live', access: { cors, rules, ...more } });
 }
 
 async function open(of: Edge, key: CreatedKey) {
-  const headers = { Authorization: `Bearer ${key.token}` };
+  const headers = { Authorization: `Bearer ${key.token}`, 'CF-Connecting-IP': address };
   const socket = new WebSocket(`ws://${of.host}/live`, { headers, origin: pageOrigin });
   const closed = once(socket, 'close').then(([code, reason]) => `${code} ${reason}`);
   await once(socket, 'open');
@@ -47,7 +52,12 @@ async function isAlive(socket: WebSocket): Promise<boolean> {
 /** Opens an event stream, and collects what comes. */
 async function listen(of: Edge, key: CreatedKey, headers: Record<string, string> = {}) {
   const response = await fetch(`http://${of.host}/events`, {
-    headers: { Authorization: `Bearer ${key.token}`, Origin: pageOrigin, ...headers },
+    headers: {
+      Authorization: `Bearer ${key.token}`,
+      Origin: pageOrigin,
+      'CF-Connecting-IP': address,
+      ...headers,
+    },
   });
   const heard = { text: '', hasEnded: false };
   void (async () => {
@@ -78,61 +88,97 @@ function sendEvents(isCompressed = false): void {
   };
 }
 
-/** What an operator does to a key, and the reason that its connections end with. */
-const ends: readonly [string, (id: string) => Promise<unknown>, string][] = [
+/** How a key ends or is narrowed, and the reason that its connections end with. */
+const ends: readonly [string, (id: string) => Promise<{ status: number }>, string][] = [
   ['is revoked', (id) => edge.manage('DELETE', `/keys/${id}`), 'invalid_key'],
-  ['is disabled', (id) => edge.manage('PATCH', `/keys/${id}`, { enabled: false }), 'invalid_key'],
-  [
-    'expires',
-    (id) =>
-      edge.manage('PATCH', `/keys/${id}`, {
-        expiresAt: new Date(Date.now() + 2_000).toISOString().replace(/\.\d+/, ''),
-      }),
-    'invalid_key',
-  ],
+  ['is disabled', (id) => edit(id, { enabled: false }), 'invalid_key'],
+  ['is suspended', (id) => edit(id, { suspended: true }), 'invalid_key'],
+  ['expires', (id) => edit(id, { expiresAt: inTwoSeconds() }), 'invalid_key'],
   [
     'loses the route',
-    (id) =>
-      edge.manage('PATCH', `/keys/${id}`, {
-        access: {
-          cors: { allowedOrigins: [pageOrigin] },
-          rules: [{ methods: ['get'], resources: ['/other'] }],
-        },
-      }),
+    (id) => edit(id, { access: { cors, rules: [{ methods: ['get'], resources: ['/other'] }] } }),
     'route_not_allowed',
   ],
   [
     'loses the origin',
-    (id) =>
-      edge.manage('PATCH', `/keys/${id}`, {
-        access: {
-          cors: { allowedOrigins: ['https://other.example'] },
-          rules: [{ methods: ['get'], resources: ['/live', '/events'] }],
-        },
-      }),
+    (id) => edit(id, { access: { cors: { allowedOrigins: ['https://other.example'] }, rules } }),
     'origin_not_allowed',
+  ],
+  [
+    'loses the address',
+    (id) => edit(id, { access: { cors, rules, addresses: ['198.51.100.0/24'] } }),
+    'address_not_allowed',
   ],
 ];
 
-describe.each(ends)('when its key %s', (_, change, reason) => {
-  test('a WebSocket closes with 1008 and the reason, on both sides, and an event stream ends', async () => {
-    sendEvents();
-    const [key, other] = await Promise.all([newKey(edge), newKey(edge)]);
-    const [{ socket, closed }, bystander] = await Promise.all([open(edge, key), open(edge, other)]);
-    const { heard } = await listen(edge, key);
-    expect(await isAlive(socket)).toBe(true);
-    await expect.poll(() => heard.text, soon).toContain('data: 1\n');
+function edit(id: string, change: Record<string, unknown>) {
+  return edge.manage('PATCH', `/keys/${id}`, change);
+}
 
-    expect(await change(key.id)).toMatchObject({ status: expect.toBeOneOf([200, 204]) });
-    const startedMs = Date.now();
-    expect(await closed).toBe(`1008 ${reason}`);
-    await expect.poll(() => heard.hasEnded, soon).toBe(true);
-    expect(Date.now() - startedMs).toBeLessThan(20_000);
-    await expect.poll(() => upstream.webSocketLog, soon).toContain(`closed 1008 ${reason}`);
-    // Control case: another key's connection carries messages still.
-    expect(await isAlive(bystander.socket)).toBe(true);
-    bystander.socket.terminate();
+function inTwoSeconds(): string {
+  return new Date(Date.now() + 2_000).toISOString().replace(/\.\d+/, '');
+}
+
+/** What became of a key's WebSocket and event stream. */
+interface Outcome {
+  readonly closed: string;
+  readonly tookMs: number;
+  readonly hasStreamEnded: boolean;
+}
+
+/** Opens both with a key, changes the key, and waits until both have ended. */
+async function endBoth(change: (id: string) => Promise<{ status: number }>): Promise<Outcome> {
+  const key = await newKey(edge, { addresses });
+  const [{ socket, closed }, { heard }] = await Promise.all([open(edge, key), listen(edge, key)]);
+  expect(await isAlive(socket)).toBe(true);
+  await expect.poll(() => heard.text, soon).toContain('data: 1\n');
+  expect(await change(key.id)).toMatchObject({ status: expect.toBeOneOf([200, 204]) });
+  const startedMs = Date.now();
+  const reason = await within(closed);
+  await expect.poll(() => heard.hasEnded, soon).toBe(true);
+  return { closed: reason, tookMs: Date.now() - startedMs, hasStreamEnded: heard.hasEnded };
+}
+
+/** The value, or `still open` if it takes far longer than the bound. */
+function within(closed: Promise<string>): Promise<string> {
+  const late = new Promise<string>((resolve) => {
+    setTimeout(() => resolve('still open'), soon.timeout).unref();
+  });
+  return Promise.race([closed, late]);
+}
+
+describe('when its key', () => {
+  const outcomes = new Map<string, Promise<Outcome>>();
+  let bystander: { socket: WebSocket };
+  beforeAll(async () => {
+    sendEvents();
     upstream.webSocketLog.length = 0;
+    bystander = await open(edge, await newKey(edge, { addresses }));
+    // All at once, because each takes as long as the bound.
+    for (const [name, change] of ends) {
+      const outcome = endBoth(change);
+      outcome.catch(() => undefined);
+      outcomes.set(name, outcome);
+    }
+  }, 60_000);
+  afterAll(() => bystander?.socket.terminate());
+
+  test.each(ends)(
+    '%s, a WebSocket closes with 1008 and the reason, on both sides, and an event stream ends',
+    async (name, _change, reason) => {
+      const outcome = await outcomes.get(name);
+      expect(outcome).toMatchObject({ closed: `1008 ${reason}`, hasStreamEnded: true });
+      expect(outcome?.tookMs).toBeLessThan(20_000);
+      await expect.poll(() => upstream.webSocketLog, soon).toContain(`closed 1008 ${reason}`);
+    },
+    60_000,
+  );
+
+  test('ends, the connections of other keys carry messages still: control case', async () => {
+    await Promise.allSettled(outcomes.values());
+    expect(await isAlive(bystander.socket)).toBe(true);
+    const closed = upstream.webSocketLog.filter((line) => line.startsWith('closed'));
+    expect(closed.sort()).toEqual(ends.map(([, , reason]) => `closed 1008 ${reason}`).sort());
   }, 60_000);
 });
 
@@ -160,14 +206,19 @@ describe('an open connection', () => {
   });
 
   test('ends when the outage grace does, while D1 is out of reach', async () => {
+    sendEvents();
     const lonely = await serveEdge({ upstreamUrl: upstream.url, vars });
     const key = await newKey(lonely);
-    const { socket, closed } = await open(lonely, key);
+    const [{ socket, closed }, { heard }] = await Promise.all([
+      open(lonely, key),
+      listen(lonely, key),
+    ]);
     expect(await isAlive(socket)).toBe(true);
     await lonely.db.prepare('ALTER TABLE changes RENAME TO gone').run();
     const startedMs = Date.now();
-    expect(await closed).toBe('1008 unavailable');
-    // Within its grace it goes on: the lease and the grace are 3 + 4 seconds.
+    expect(await within(closed)).toBe('1008 unavailable');
+    await expect.poll(() => heard.hasEnded, soon).toBe(true);
+    // Within its grace it continues: the lease and the grace are 3 + 4 seconds.
     expect(Date.now() - startedMs).toBeGreaterThan(3_000);
     await lonely.dispose();
   }, 60_000);
