@@ -1,6 +1,6 @@
 /** The requests to management that cost most, within the bounds of their bodies. */
 
-type Load = readonly [method: 'GET' | 'POST' | 'PATCH', path: string, body: unknown];
+export type Load = readonly [method: 'GET' | 'POST' | 'PATCH', path: string, body: unknown];
 
 const many = <Item>(count: number, item: (index: number) => Item) =>
   Array.from({ length: count }, (_, index) => item(index));

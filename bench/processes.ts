@@ -53,6 +53,21 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   }
 }
 
+/** Returns the ids of the workerd processes that this process has started, in no order. Linux only. */
+export async function workerdProcesses(): Promise<readonly number[]> {
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    names.map(async (name) => {
+      // A process may have ended in between.
+      const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+      const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const isOurs = stat.includes('(workerd)') && Number(parent) === process.pid;
+      return isOurs ? [Number(name)] : [];
+    }),
+  );
+  return found.flat();
+}
+
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
