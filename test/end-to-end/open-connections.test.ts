@@ -256,6 +256,18 @@ describe('the bounds', () => {
     expect(await closed).toBe('1013 too many bytes in a minute');
   });
 
+  test('close a WebSocket that carries too many bytes for a client that does not read', async () => {
+    const { socket } = await open(bounded, await newKey(bounded));
+    upstream.webSocketLog.length = 0;
+    // What the client does not read waits in the isolate, and counts when it arrives there.
+    socket.pause();
+    for (let sent = 0; sent < 30; sent++) socket.send(Buffer.alloc(1024 * 1024));
+    await expect
+      .poll(() => upstream.webSocketLog, soon)
+      .toContain('closed 1013 too many bytes in a minute');
+    socket.terminate();
+  }, 60_000);
+
   test('close a WebSocket with a message over 32 MiB with 1009', async () => {
     const { socket, closed } = await open(bounded, await newKey(bounded));
     socket.send(Buffer.alloc(32 * 1024 * 1024 + 1));

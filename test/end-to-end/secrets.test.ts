@@ -2,14 +2,17 @@
  * Secrets stay where they belong. Good, bad and hostile requests with known secrets go through the
  * production bundle, with upstreams and databases that fail; then everything that came out of it is
  * searched: every log line, every response, every header that the upstream received, every row of D1,
- * every value in KV, every entry of the Cache API, and the files of all stores, which hold what was
- * overwritten and deleted, too.
+ * every value in KV, every entry of the Cache API, every message of the Queue, and the files of all
+ * stores, which hold what was overwritten and deleted, too.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { mintClientToken } from '../../src/client-tokens/client-tokens.ts';
+import { mintingSecrets } from '../support/node/client-token-secrets.ts';
 import { findSecrets, type Places, type Secrets } from '../support/node/find-secrets.ts';
 import { chunk, type RawRequest, request } from '../support/node/raw-http.ts';
 import { type Edge, type EdgeOptions, serveEdge } from '../support/node/serve-edge.ts';
@@ -25,6 +28,11 @@ import {
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 const pageOrigin = 'https://app.example';
+
+/** The issuer of people who manage their own keys. */
+const issuer = 'https://issuer.example';
+const people = await generateKeyPair('ES256');
+const keySet = { keys: [{ ...(await exportJWK(people.publicKey)), kid: 'k', alg: 'ES256' }] };
 
 /** Everything that one deployment was seen to give away. */
 interface Watched {
@@ -61,12 +69,23 @@ async function watch(
       garbage,
       half: halfBody,
       hang,
+      certs: reply({ body: JSON.stringify(keySet) }),
       hints: afterEarlyHints(reply({})),
       reset,
       api: reply({ headers: [['Content-Type', 'application/json']], body: '{"ok":true}' }),
     }),
   );
-  const edge = await serveEdge({ upstreamUrl: upstream.url, ...options });
+  const edge = await serveEdge({
+    upstreamUrl: upstream.url,
+    tapQueue: true,
+    ...options,
+    vars: {
+      MANAGE_JWT_ISSUER: issuer,
+      MANAGE_JWT_AUDIENCE: 'edge',
+      MANAGE_JWT_JWKS_URL: `${upstream.url}/certs`,
+      ...options.vars,
+    },
+  });
   const responses: string[] = [];
   const cached: string[] = [];
 
@@ -85,7 +104,7 @@ async function watch(
         headers: [bearer(edge.adminToken), ['Content-Type', 'application/json'], ...headers],
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       },
-      (response) => [...response.matchAll(/"token":"([^"]+)"/g)].map(([, token]) => token ?? ''),
+      shownToken,
     );
     if (text === '') return null;
     const json = JSON.parse(text);
@@ -112,6 +131,7 @@ async function watch(
         D1: await dumpDatabase(edge),
         KV: await dumpReplica(edge),
         'the Cache API': [...cached, ...(await dumpCache(edge))],
+        'the Queue': edge.queued,
         ...(await dumpFiles(edge)),
       };
     },
@@ -152,7 +172,7 @@ describe('a deployment that strips tokens', () => {
   });
   afterAll(() => watched.dispose());
 
-  test('was seen doing all there is to see', () => {
+  test('was seen doing all there is to see', async () => {
     expect(Object.keys(watched.secrets).length).toBeGreaterThan(15);
     const moreThan = (bytes: number) => expect.toSatisfy((size) => size > bytes);
     const sizes = Object.entries(places).map(([place, texts]) => [place, texts.join('').length]);
@@ -163,10 +183,10 @@ describe('a deployment that strips tokens', () => {
       D1: moreThan(10_000),
       KV: moreThan(1_000),
       'the Cache API': moreThan(500),
+      'the Queue': moreThan(500),
       'the files of cache': moreThan(50_000),
       'the files of d1': moreThan(500_000),
       'the files of kv': moreThan(50_000),
-      // There are no files of the Queue: it holds its messages in memory.
       'the files of ratelimit': moreThan(50_000),
     });
     const reasons = places['a response']?.flatMap((text) => {
@@ -192,10 +212,16 @@ describe('a deployment that strips tokens', () => {
       ]),
     );
     expect(reasons).not.toContain('internal_error');
-    const authorized = watched.upstream.requests.filter(
+    // Of every table but that of waiting copies, which are written by now.
+    const tables = new Set(places['D1']?.map((row) => row.slice(0, row.indexOf(' '))));
+    expect([...tables].sort()).toEqual(
+      (await tablesOf(watched.edge)).filter((name) => name !== 'replica_writes'),
+    );
+    const requests = watched.upstream.requests.filter(({ target }) => target !== '/certs');
+    const authorized = requests.filter(
       (received) => received.header('authorization') === `Bearer ${upstreamSecret}`,
     );
-    expect(authorized).toHaveLength(watched.upstream.requests.length);
+    expect(authorized).toHaveLength(requests.length);
   });
 
   test('logs lines of JSON that name their event, none longer than 4 KiB', () => {
@@ -221,7 +247,20 @@ describe('a deployment that strips tokens', () => {
     const created = await watched.edge.createKey({ name: text, owner: text });
     // The change log, which goes through the Cache API, names tokens by hashes, but origins in full.
     const cors = { allowedOrigins: [`https://page.${text}.example`] };
-    await watched.edge.createKey({ name: 'of a planted origin', access: { cors } });
+    const { token } = await watched.edge.createKey({
+      name: 'of a planted origin',
+      access: { cors },
+    });
+    // Refused origins go through the Queue.
+    const refused = bearer(token);
+    await watched.send({
+      target: '/api/any',
+      headers: [refused, ['Origin', `https://other.${text}.example`]],
+    });
+    await vi.waitUntil(() => watched.edge.queued.some((message) => message.includes(text)), {
+      timeout: 30_000,
+      interval: 100,
+    });
     await sharedPoll(watched, text);
     await attemptToSignIn(watched, 'not the admin token', text);
     await watched.send({ target: '/api/any', headers: [bearer(created.token), ['X-Own', text]] });
@@ -241,6 +280,7 @@ describe('a deployment that strips tokens', () => {
       'the planted secret in D1',
       'the planted secret in KV',
       'the planted secret in the Cache API',
+      'the planted secret in the Queue',
       'the planted secret in the files of cache',
       'the planted secret in the files of d1',
       'the planted secret in the files of kv',
@@ -258,13 +298,15 @@ test('a deployment that forwards tokens sends them in their own header alone', a
   watched.secrets['the admin token'] = watched.edge.adminToken;
   await sampleOfTraffic(watched);
   expect(findSecrets(watched.secrets, await watched.collect())).toEqual([]);
-  const tokens = Object.values(watched.secrets);
+  // Of a client token, only the signature is a secret.
+  const isKnown = (token: string) =>
+    Object.values(watched.secrets).some((known) => token === known || token.endsWith(`.${known}`));
   const forwarded = watched.upstream.requests.flatMap((received) => {
     const value = received.header('authorization');
     return value === null ? [] : [value.replace(/^bearer[ \t]+/i, '').trim()];
   });
   expect(forwarded.length).toBeGreaterThan(5);
-  expect(forwarded.filter((token) => !tokens.includes(token))).toEqual([]);
+  expect(forwarded.filter((token) => !isKnown(token))).toEqual([]);
   await watched.dispose();
 });
 
@@ -359,6 +401,8 @@ async function sampleOfTraffic({ edge, secrets, send, manage }: Watched): Promis
   secrets['a mistyped token'] = `${String(backend?.['token']).slice(0, -1)}!`;
   secrets['an oversized token'] = secret().repeat(20);
   const cookie: [string, string] = ['Cookie', `session=${secrets['a cookie']}`];
+  await sampleOfClientTokens({ secrets, send, manage });
+  await sampleOfPeople({ edge, secrets, send });
   const tokens = Object.entries(secrets).filter(([name]) => /token/.test(name));
 
   for (const [, token] of tokens) {
@@ -430,6 +474,105 @@ async function sampleOfTraffic({ edge, secrets, send, manage }: Watched): Promis
     ],
   });
   await mistakesOfOperators({ edge, secrets, send, manage }, keys);
+}
+
+/** Client tokens that the edge and a backend mint, good and bad, and what their holder asks. */
+async function sampleOfClientTokens({
+  secrets,
+  send,
+  manage,
+}: Pick<Watched, 'secrets' | 'send' | 'manage'>): Promise<void> {
+  const clientTokens = { allowedOrigins: [pageOrigin] };
+  const minting = await manage('POST', '/keys', { name: 'minting', access: { clientTokens } });
+  const parent = String(minting?.['token']);
+  Object.assign(secrets, mintingSecrets(parent));
+  const json: [string, string] = ['Content-Type', 'application/json'];
+  const minted = await send(
+    {
+      method: 'POST',
+      target: '/_edge/v1/client-tokens',
+      headers: [bearer(parent), json],
+      body: '{"sub":"visitor-1"}',
+    },
+    shownToken,
+  );
+  const ofTheEdge = String(JSON.parse(minted).token);
+  const ofTheBackend = await mintClientToken(parent, { sub: 'visitor-2' });
+  const signatureOf = (jwt: string) => jwt.slice(jwt.lastIndexOf('.') + 1);
+  secrets['the signature that the edge made'] = signatureOf(ofTheEdge);
+  secrets['the signature that a backend made'] = signatureOf(ofTheBackend);
+  for (const token of [ofTheEdge, ofTheBackend, `${ofTheEdge}x`, parent]) {
+    const origin: [string, string] = ['Origin', pageOrigin];
+    for (const headers of [
+      [bearer(token), origin],
+      [bearer(token), ['Origin', 'https://other.example']],
+      [['Authorization', token], origin],
+      [['Authorization', `Bearer ${token}, Bearer ${token}`], origin],
+      [bearer(token), ['X-Edge-Token', token], ['X_Token', token], origin],
+    ] as [string, string][][]) {
+      await send({ target: '/api/stream/1', headers });
+      await send({ target: '/_edge/v1/self', headers });
+    }
+    await send({ target: `/_edge/${token}`, headers: [bearer(token)] });
+    await send({
+      method: 'POST',
+      target: '/_edge/v1/client-tokens',
+      headers: [bearer(token), json],
+      body: JSON.stringify({ sub: `${token} `, origins: [token], ttlSeconds: token }),
+    });
+    await manage('POST', '/explain', { method: 'GET', path: '/api/stream/1', token });
+  }
+}
+
+/** A person who manages their own keys, and an operator who signs in at the page and out again. */
+async function sampleOfPeople({
+  edge,
+  secrets,
+  send,
+}: Pick<Watched, 'edge' | 'secrets' | 'send'>): Promise<void> {
+  const jwt = await new SignJWT({ sub: 'acct_person', exp: Math.floor(Date.now() / 1000) + 600 })
+    .setProtectedHeader({ alg: 'ES256', kid: 'k' })
+    .setIssuer(issuer)
+    .setAudience('edge')
+    .sign(people.privateKey);
+  secrets['the signature of a person'] = jwt.slice(jwt.lastIndexOf('.') + 1);
+  const json: [string, string] = ['Content-Type', 'application/json'];
+  const keys = { method: 'POST', target: '/_edge/v1/keys', body: '{"name":"of a person"}' };
+  await send({ ...keys, headers: [bearer(jwt), json] }, shownToken);
+  await send({ ...keys, headers: [bearer(`${jwt}x`), json] });
+  await send({ ...keys, headers: [['Cf-Access-Jwt-Assertion', jwt], json] }, shownToken);
+  await send({ target: '/api/stream/1', headers: [bearer(jwt)] });
+
+  const form: [string, string][] = [
+    ['Sec-Fetch-Site', 'same-origin'],
+    ['CF-Connecting-IP', '203.0.113.9'],
+    ['Content-Type', 'application/x-www-form-urlencoded'],
+  ];
+  let session = '';
+  await send(
+    {
+      method: 'POST',
+      target: '/_edge/sign-in',
+      headers: form,
+      body: new URLSearchParams({ token: edge.adminToken }).toString(),
+    },
+    (response) => {
+      [, session = ''] = /edge-session-local=([^;\s]+)/.exec(response) ?? [];
+      return [session];
+    },
+  );
+  secrets['the signature of a session'] = session.slice(session.lastIndexOf('.') + 1);
+  const cookie: [string, string] = ['Cookie', `edge-session-local=${session}`];
+  const page = await send({ target: '/_edge/', headers: [cookie] });
+  const [, formToken = ''] = /name="form_token" value="([^"]+)"/.exec(page) ?? [];
+  await send({
+    method: 'POST',
+    target: '/_edge/sign-out',
+    headers: [...form, cookie],
+    body: new URLSearchParams({ form_token: formToken }).toString(),
+  });
+  await send({ target: '/_edge/', headers: [cookie] });
+  await send({ target: '/api/stream/1', headers: [cookie] });
 }
 
 /** Requests to the management API that are refused, each with a secret in it. */
@@ -565,18 +708,23 @@ async function usageIsCounted({ db }: Edge): Promise<void> {
 
 /** Every row of every table, one text each, with the table's name. */
 async function dumpDatabase(edge: Edge): Promise<string[]> {
-  const tables = await edge.db
-    .prepare(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
-    )
-    .all<{ name: string }>();
   const rows = await Promise.all(
-    tables.results.map(async ({ name }) => {
+    (await tablesOf(edge)).map(async (name) => {
       const { results } = await edge.db.prepare(`SELECT * FROM "${name}"`).all();
       return results.map((row) => `${name} ${JSON.stringify(row)}`);
     }),
   );
   return rows.flat();
+}
+
+/** The tables of D1, but for those of the simulator. */
+async function tablesOf({ db }: Edge): Promise<string[]> {
+  const { results } = await db
+    .prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    )
+    .all<{ name: string }>();
+  return results.map(({ name }) => name);
 }
 
 /** Every key and value in KV, with its metadata. */
@@ -651,6 +799,11 @@ async function dumpFolder(folder: string): Promise<string[]> {
     return bytes === null ? [] : [`${relative(folder, path)}\n${bytes}`];
   });
   return (await Promise.all(texts)).flat();
+}
+
+/** The token that an answer shows this once. */
+function shownToken(response: string): string[] {
+  return [...response.matchAll(/"token":"([^"]+)"/g)].map(([, token]) => token ?? '');
 }
 
 /** A secret that is not like any other text. */

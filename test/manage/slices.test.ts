@@ -101,6 +101,10 @@ describe('parseImport()', () => {
       rows: fc.array(fc.jsonValue(), { maxLength: 6 }),
     })
     .map(({ before, rows }) => JSON.stringify({ before, keys: rows, after: before }, null, 1));
+  /** The same with an escape in each name "keys". */
+  const escaped = fc
+    .tuple(valid, fc.constantFrom('k\\u0065ys', '\\u006beys', '\\u006b\\u0065\\u0079\\u0073'))
+    .map(([text, name]) => text.replaceAll('"keys"', `"${name}"`));
   const damaged = fc
     .tuple(valid, fc.nat(), fc.nat({ max: 4 }), pieces)
     .map(([text, at, cut, piece]) => {
@@ -111,6 +115,7 @@ describe('parseImport()', () => {
   it('reads what JSON.parse reads, and nothing else', async () => {
     const texts = fc.oneof(
       valid,
+      escaped,
       damaged,
       fc.array(pieces, { maxLength: 12 }).map((all) => all.join('')),
       fc.array(pieces, { maxLength: 6 }).map((all) => `{"keys":[${all.join('')}]}`),

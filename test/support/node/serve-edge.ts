@@ -37,6 +37,8 @@ export type EdgeOptions = {
   isolates?: number;
   /** Which Worker, and where its bundle is. Default: the production bundle of this repository. */
   worker?: { configPath: string; folder: string };
+  /** Keeps the messages that reach the consumer of the Queue, in `queued`. */
+  tapQueue?: boolean;
   /** Bundles of the Workers that it is bound to as services, by their names. */
   services?: Record<string, { folder: string }>;
 };
@@ -53,6 +55,8 @@ export type Edge = {
   adminToken: string;
   /** The lines that the Worker logged and workerd wrote. They arrive a moment later. */
   logs: string[];
+  /** The messages that the consumer of the Queue received, with `tapQueue`. */
+  queued: string[];
   db: D1;
   kv: Kv;
   caches: Caches;
@@ -90,6 +94,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
     ...(await readBundle(folder)),
   }));
   const logs: string[] = [];
+  const queued: string[] = [];
 
   const names = Array.from({ length: options.isolates ?? 1 }, (_, index) => `edge-${index}`);
   const { workers } = convertV4MiniflareOptions({
@@ -98,7 +103,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
         ...workerOptions,
         ...bareSocket,
         // A queue has one consumer; all isolates send to it.
-        ...(index === 0 ? {} : { queueConsumers: [] }),
+        ...(index === 0 && options.tapQueue !== true ? {} : { queueConsumers: [] }),
         ratelimits: {
           ...(workerOptions['ratelimits'] as ReturnType<typeof limitersOf>),
           ...limitersOf(options.limitersPerMinute ?? {}, 60),
@@ -115,11 +120,12 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
         },
       })),
       ...(await Promise.all(services)),
+      ...(options.tapQueue === true ? [queueTap(workerOptions['queueConsumers'])] : []),
     ],
   });
   const storageFolder = await mkdtemp(join(tmpdir(), 'edge-authorizer-storage-'));
   const miniflare = new Miniflare({
-    ...instanceOptions(logs),
+    ...instanceOptions(logs, queued),
     resourcePersistencePath: storageFolder,
     workers,
   });
@@ -162,6 +168,7 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
     normalizingPort: Number((await miniflare.ready).port),
     adminToken,
     logs,
+    queued,
     db,
     kv: await miniflare.getKVNamespace('KEYS', names[0]),
     caches: await miniflare.getCaches(),
@@ -232,7 +239,30 @@ const bareSocket = {
   unsafeRegisterWorker: false,
 };
 
-function instanceOptions(logs: string[]): Omit<MiniflareOptions, 'workers'> {
+/** Begins each line by which the tap reports a message. */
+const TAPPED = 'message of the Queue: ';
+
+/** A Worker that consumes the Queue, reports each message, and hands the batch on to the edge. */
+function queueTap(queueConsumers: unknown) {
+  return {
+    name: 'queue-tap',
+    compatibilityDate: compatibilityDate(),
+    compatibilityFlags: ['service_binding_extra_handlers'],
+    modules: true as const,
+    script: `export default {
+      async queue({ queue, messages }, { EDGE }) {
+        for (const { body } of messages) console.log(${JSON.stringify(TAPPED)} + body);
+        const result = await EDGE.queue(queue, messages.map(({ id, timestamp, attempts, body }) =>
+          ({ id, timestamp, attempts, body })));
+        if (result.outcome !== 'ok') throw new Error('The consumer failed: ' + result.outcome);
+      },
+    };`,
+    serviceBindings: { EDGE: 'edge-0' },
+    queueConsumers: queueConsumers as Record<string, Record<string, never>>,
+  };
+}
+
+function instanceOptions(logs: string[], queued: string[] = []): Omit<MiniflareOptions, 'workers'> {
   return {
     host: '127.0.0.1',
     port: 0,
@@ -240,7 +270,8 @@ function instanceOptions(logs: string[]): Omit<MiniflareOptions, 'workers'> {
     telemetry: { enabled: false },
     log: new Log(LogLevel.NONE),
     handleStructuredLogs: ({ message }) => {
-      logs.push(message);
+      if (message.startsWith(TAPPED)) queued.push(message.slice(TAPPED.length));
+      else logs.push(message);
     },
   };
 }
