@@ -38,6 +38,10 @@ const scanningKeys = {
   ],
 };
 
+// The secret of the examples of Standard Webhooks, 24 bytes.
+const eventsSecret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const events = { EVENTS_URL: 'https://hooks.example.com/edge', EVENTS_SECRET: eventsSecret };
+
 type Variables = Readonly<Record<string, unknown>>;
 
 /** An environment that is in order but for what the test says. */
@@ -280,6 +284,80 @@ const refused: readonly RefusedRow[] = [
     ],
   ),
 
+  // Events
+  [
+    'a receiver without a secret',
+    { EVENTS_URL: events.EVENTS_URL },
+    { name: 'EVENTS_SECRET', value: null, reason: /it is missing, and EVENTS_URL is set/ },
+  ],
+  [
+    'a secret without a receiver',
+    { EVENTS_SECRET: eventsSecret },
+    { name: 'EVENTS_URL', value: null, reason: /it is missing, and EVENTS_SECRET is set/ },
+  ],
+  ...(
+    [
+      ['hooks.example.com', 'hooks.example.com', /not an absolute https URL/],
+      ['https:hooks.example.com', 'https:hooks.example.com', /not an absolute https URL/],
+      ['https://hooks.example.com ', 'https://hooks.example.com ', /not an absolute https URL/],
+      ['wss://hooks.example.com', 'wss://hooks.example.com', /not an absolute https URL/],
+      ['http://hooks.example.com', 'http://hooks.example.com', /not an https URL/],
+      ['https://a.example/#x', 'https://a.example/#***', /holds a fragment/],
+      [`https://u:${secret}@a.example`, 'https://***@a.example', /holds credentials/],
+      [`http://a.example/?k=${secret}`, 'http://a.example/?***', /not an https URL/],
+      ['https://127.0.0.1', 'https://127.0.0.1', /private, local or reserved/],
+      ['https://0x7f.1/hook', 'https://0x7f.1/hook', /private, local or reserved/],
+      ['https://localhost:8080', 'https://localhost:8080', /private, local or reserved/],
+      ['https://[::1]', 'https://[::1]', /private, local or reserved/],
+      ['https://10.0.0.1', 'https://10.0.0.1', /private, local or reserved/],
+      ['https://169.254.169.254', 'https://169.254.169.254', /private, local or reserved/],
+      ['https://[fd00::1]', 'https://[fd00::1]', /private, local or reserved/],
+      ['https://printer.local', 'https://printer.local', /private, local or reserved/],
+    ] as const
+  ).map(
+    ([url, value, reason]): RefusedRow => [
+      `the receiver ${url}`,
+      { ...events, EVENTS_URL: url },
+      { name: 'EVENTS_URL', value, reason },
+    ],
+  ),
+  [
+    'an object for a receiver',
+    { ...events, EVENTS_URL: { url: events.EVENTS_URL } },
+    { name: 'EVENTS_URL', value: null, reason: /not a text/ },
+  ],
+  ...['https://10.0.0.1', 'http://192.168.1.1', 'http://hooks.example.com'].map(
+    (url): RefusedRow => [
+      `the receiver ${url}, also if it may be on this machine`,
+      { ...events, EVENTS_URL: url, EVENTS_TO_LOOPBACK: 'true' },
+      { name: 'EVENTS_URL', value: url, reason: /private, local or reserved|not an https URL/ },
+    ],
+  ),
+  ...(
+    [
+      ['without its prefix', eventsSecret.replace('whsec_', ''), /does not begin with "whsec_"/],
+      ['in other letters', eventsSecret.replace('whsec_', 'WHSEC_'), /does not begin with/],
+      ['that is the prefix alone', 'whsec_', /has not 24 to 64 bytes/],
+      ['in base64url', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_', /not base64/],
+      ['with a blank', `${eventsSecret} `, /not base64/],
+      ['that was cut', eventsSecret.slice(0, -1), /not base64/],
+      ['of 23 bytes', `whsec_${btoa('x'.repeat(23))}`, /has not 24 to 64 bytes/],
+      ['of 65 bytes', `whsec_${btoa('x'.repeat(65))}`, /has not 24 to 64 bytes/],
+      ['that is a list', [eventsSecret], /not a text/],
+    ] as const
+  ).map(
+    ([name, written, reason]): RefusedRow => [
+      `a secret of events ${name}`,
+      { ...events, EVENTS_SECRET: written },
+      { name: 'EVENTS_SECRET', value: null, reason },
+    ],
+  ),
+  [
+    '"yes" for EVENTS_TO_LOOPBACK',
+    { EVENTS_TO_LOOPBACK: 'yes' },
+    { name: 'EVENTS_TO_LOOPBACK', value: 'yes', reason: /neither "true" nor "false"/ },
+  ],
+
   // Routes, as text and as the JSON that wrangler.toml can hold
   ...(['RESTRICTED_ROUTES', 'PUBLIC_ROUTES'] as const).flatMap((name): RefusedRow[] => [
     [`${name} that is no JSON`, { [name]: '[' }, { name, value: '[', reason: /not a JSON object/ }],
@@ -371,6 +449,7 @@ describe('readConfig() refuses', () => {
     expect(text).not.toContain(secret);
     expect(text).not.toContain(adminToken);
     expect(text).not.toContain('nWGxne');
+    expect(text).not.toContain('MfKQ9r8G');
   });
 });
 
@@ -711,5 +790,36 @@ describe('operators', () => {
     expect(configOf({}).adminTokens).toEqual([]);
     const claim = { MANAGE_JWT_OPERATOR_CLAIM: 'custom.edge' };
     expect(configOf({ ...people, ...claim }).people?.operatorClaim).toBe('custom.edge');
+  });
+});
+
+describe('events', () => {
+  test.each([{}, { EVENTS_URL: '', EVENTS_SECRET: '' }, { EVENTS_TO_LOOPBACK: 'true' }])(
+    'are not sent with %j',
+    (variables) => {
+      expect(configOf(variables).events).toBeNull();
+    },
+  );
+
+  test.each([24, 64])('are signed with a secret of %i bytes', (bytes) => {
+    const written = `whsec_${btoa('x'.repeat(bytes))}`;
+    expect(configOf({ ...events, EVENTS_SECRET: written }).events).toEqual({
+      url: events.EVENTS_URL,
+      secret: written,
+    });
+  });
+
+  test.each(['http://127.0.0.1:8080/hook', 'http://localhost:1', 'https://[::1]'])(
+    'are sent to %s if they may go to this machine, and not otherwise',
+    (url) => {
+      const toLoopback = { ...events, EVENTS_URL: url, EVENTS_TO_LOOPBACK: 'true' };
+      expect(configOf(toLoopback).events?.url).toBe(url);
+      expect(problemsOf({ ...toLoopback, EVENTS_TO_LOOPBACK: 'false' })).toHaveLength(1);
+    },
+  );
+
+  test('are reported with the problems of both settings at once', () => {
+    const both = { EVENTS_URL: 'http://a.example', EVENTS_SECRET: secret };
+    expect(problemsOf(both).map(({ name }) => name)).toEqual(['EVENTS_SECRET', 'EVENTS_URL']);
   });
 });
