@@ -7,6 +7,14 @@ declare module '*.svg' {
   const text: string;
   export default text;
 }
+declare module '*/browser/make.js' {
+  const text: string;
+  export default text;
+}
+declare module '*/browser/origins.js' {
+  const text: string;
+  export default text;
+}
 declare module '*/browser/script.js' {
   const text: string;
   export default text;

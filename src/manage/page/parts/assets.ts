@@ -9,6 +9,8 @@
 /// <reference path="../text-modules.d.ts" />
 
 import icon from '../browser/icon.svg' with { type: 'text' };
+import make from '../browser/make.js' with { type: 'text' };
+import origins from '../browser/origins.js' with { type: 'text' };
 import script from '../browser/script.js' with { type: 'text' };
 import style from '../browser/style.css' with { type: 'text' };
 
@@ -21,15 +23,22 @@ export interface Asset {
   readonly url: string;
 }
 
+// Each module after those that it imports, whose addresses are written into it.
+const modules = modulesOf([
+  ['make', make],
+  ['origins', origins],
+  ['script', script],
+]);
+
 const assets = {
   style: asset('style', 'css', 'text/css; charset=utf-8', style),
-  script: asset('script', 'js', 'text/javascript; charset=utf-8', script),
   icon: asset('icon', 'svg', 'image/svg+xml', icon),
+  ...modules,
 };
 
 /** The addresses to put into pages. */
 export const styleUrl = assets.style.url;
-export const scriptUrl = assets.script.url;
+export const scriptUrl = modules.script.url;
 export const iconUrl = assets.icon.url;
 
 /** Every asset, with the path at which the router finds it under any hash. */
@@ -60,6 +69,23 @@ export function assetResponse(found: Asset, file: string): Response {
 function asset(name: string, extension: string, contentType: string, text: string): Asset {
   const url = `/_edge/assets/${name}.${hashOf(text)}.${extension}`;
   return { name, extension, contentType, text, url };
+}
+
+/** The modules of the script. An import names the address of the module with its hash. */
+function modulesOf<Name extends string>(
+  files: readonly (readonly [name: Name, text: string])[],
+): Readonly<Record<Name, Asset>> {
+  const made: Partial<Record<Name, Asset>> = {};
+  for (const [name, text] of files) {
+    const linked = text.replaceAll(/ from '\.\/([a-z-]+)\.js';/g, (_, imported: Name) => {
+      const found = made[imported];
+      if (found === undefined) throw new Error(`Cannot link ${name}.js: ${imported}.js comes later`);
+      return ` from '${found.url}';`;
+    });
+    made[name] = asset(name, 'js', 'text/javascript; charset=utf-8', linked);
+  }
+  // The loop has made one of each name.
+  return made as Record<Name, Asset>;
 }
 
 /** FNV-1a: tells versions of a file apart, and protects nothing. http://www.isthe.com/chongo/tech/comp/fnv/ */
