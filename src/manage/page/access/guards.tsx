@@ -12,7 +12,9 @@ import { textOf } from '../parts/form-data.ts';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation } from './csrf.ts';
+import { resumedFrom } from './resume.ts';
 import { createSessions, type Sessions } from './session.ts';
+import { SignInPage } from './sign-in-page.tsx';
 import { identify, type Person, type Visit } from './visitor.ts';
 
 /** Answers a visitor who is signed in. */
@@ -54,8 +56,8 @@ export function action(act: Action): PageHandler {
     // First of all: a request from another site gets no further.
     if (!isFromOwnPage(request)) return refuseForgery(context);
     const visit = await visitOf(context);
-    if (typeof visit === 'string') return context.redirect('/_edge/sign-in?ended', 303);
     const form = await readForm(request);
+    if (typeof visit === 'string') return askToSignInAgain(context, form);
     if (form === null) {
       return pageResponse(
         <NoticePage title="Form not understood">
@@ -111,6 +113,22 @@ export function sessionsOf(context: PageContext): Sessions | null {
 export function withSetCookie(response: Response, cookie: string): Response {
   response.headers.append('Set-Cookie', cookie);
   return response;
+}
+
+/** Asks to sign in, and keeps what was sent, which another session cannot carry out. */
+function askToSignInAgain(context: PageContext, form: FormData | null): Response {
+  const resumed = form && resumedFrom(context.req.path, form);
+  if (resumed === null || context.env.management.adminToken === null) {
+    return context.redirect('/_edge/sign-in?ended', 303);
+  }
+  return pageResponse(
+    <SignInPage
+      to="/_edge/"
+      notice="Your session has ended. Nothing was carried out yet: sign in again, and then send what you typed, which is kept."
+      resumed={resumed}
+    />,
+    403,
+  );
 }
 
 function visitOf(context: PageContext): Promise<Visit | 'ended' | 'unknown'> {

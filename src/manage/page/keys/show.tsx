@@ -152,6 +152,7 @@ function KeyPage(props: {
         </p>
       ) : null}
       <Notices state={state} />
+      <Expired document={key} nowMs={nowMs} />
       <Facts document={key} nowMs={nowMs} />
       <section class="panel padded stack" aria-labelledby="usage-heading">
         <h2 id="usage-heading">Usage in the last {KEY_CHART_DAYS} days</h2>
@@ -176,6 +177,17 @@ function KeyPage(props: {
         </div>
       </div>
     </Layout>
+  );
+}
+
+/** Points out that a key has expired, also one whose expiry was set to a time in the past. */
+function Expired({ document: key, nowMs }: { document: KeyDocument; nowMs: number }) {
+  if (key.expiresAt === null || stateOf(key, nowMs) !== 'expired') return null;
+  return (
+    <p class="notice warn" role="note">
+      This key expired <Time value={key.expiresAt} nowMs={nowMs} /> and is refused everywhere. To
+      use it again, set another expiry below.
+    </p>
   );
 }
 
