@@ -114,23 +114,38 @@ describe('the life of a key', () => {
     await created.waitFor();
     const token = await tokenOf(page);
     expect(token).toMatch(/^ea_pk_/);
-    await expect(created.locator('#curl-value').innerText()).resolves.toContain(
-      `-H 'Authorization: Bearer ${token}'`,
-    );
-    // What has to be filled in before the line can be pasted is said beside it.
-    await expect(created.locator('#curl-value').innerText()).resolves.toContain('/{id}');
-    await created.getByText('Write an id of yours in place of {id}.').waitFor();
+    // The examples are tabs, which the arrow keys choose.
+    await created.getByText('write an id of yours in place of example-id').waitFor();
+    const fetchText = await created.locator('#fetch-value').innerText();
+    await created.getByRole('tab', { name: 'fetch' }).press('ArrowRight');
+    await expect(created.locator('#fetch-value').isVisible()).resolves.toBe(false);
+    const curlText = await created.getByRole('tabpanel', { name: 'curl' }).innerText();
+    expect(curlText).toContain(`-H 'Authorization: Bearer ${token}'`);
+    expect(curlText).toContain(`-H 'Origin: ${pages.origins.app}'`);
+    await created.getByRole('tab', { name: 'curl' }).press('End');
+    await created.getByText(`serverURL: '${edge.url}/api'`).waitFor();
+    await created.getByText('Waiting for the first request').waitFor();
     await created.getByRole('button', { name: 'Copy the token' }).click();
     await created.getByText('Copied to the clipboard.').waitFor();
     await expect(page.evaluate(() => navigator.clipboard.readText())).resolves.toBe(token);
     await dashboard.screenshot('token');
+    // The text for a page works as printed, on the origin that it names.
+    expect(fetchText).toContain(`// In a page on ${pages.origins.app}`);
+    await app.page.evaluate(async (text) => {
+      const script = document.createElement('script');
+      script.type = 'module';
+      script.textContent = `${text}\n;document.title = String(response.status);`;
+      document.head.append(script);
+    }, fetchText);
+    await app.page.waitForFunction(() => document.title === '200');
+    await created.getByText('The first request has arrived.').waitFor();
     // A token is shown once, so that Escape does not take it away.
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     await expect(created.isVisible()).resolves.toBe(true);
     await created.getByRole('link', { name: 'Done' }).click();
     const row = page.getByRole('row', { name: /Web player/ });
-    await expect(row.innerText()).resolves.toMatch(/Restricted[\s\S]*Never[\s\S]*Live/);
+    await expect(row.innerText()).resolves.toMatch(/Restricted[\s\S]*Live/);
     await expect(page.content()).resolves.not.toContain(token);
 
     // Used by a page on its origin.
@@ -459,6 +474,59 @@ describe('the keyboard alone', () => {
     await expect(row.innerText()).resolves.not.toContain('https://keyboard.example');
   });
 
+  test('adds pasted origins, and keeps those that are none in the field', async () => {
+    const { page } = await openSignedIn();
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    const dialog = dialogOf(page);
+    await dialog.getByLabel('Allow CORS access').check();
+    const origins = dialog.getByRole('textbox', { name: 'Allowed origins' });
+    await page.evaluate(() =>
+      navigator.clipboard.writeText('https://a.example, https://b.example\nb.example'),
+    );
+    await origins.focus();
+    await page.keyboard.press('Control+V');
+    await dialog.getByText('Cannot allow origin "b.example"').waitFor();
+    await expect(origins.inputValue()).resolves.toBe('b.example');
+    for (const origin of ['https://a.example', 'https://b.example']) {
+      await dialog.getByRole('button', { name: `Remove ${origin}` }).waitFor();
+    }
+  });
+
+  test('writes rules with boxes for methods, and tries a request on them', async () => {
+    const { page } = await openSignedIn();
+    await page.getByRole('link', { name: 'Create API key' }).click();
+    const dialog = dialogOf(page);
+    await dialog.getByLabel('Name').fill('Ruled on the page');
+    await dialog.getByLabel('Rules of its own').check();
+    await dialog.getByRole('group', { name: 'Methods of rule 1' }).getByLabel('PATCH').check();
+    const paths = dialog.getByRole('textbox', { name: 'Paths of rule 1' });
+    await paths.fill('api/asset/:id');
+    await dialog.getByText('Rule 1: It is not a path of plain segments').waitFor();
+    await paths.fill('/api/asset/:id');
+    await dialog.getByLabel('Try a request').fill('/api/asset/abc');
+    await dialog.getByText('Rule 1 covers GET /api/asset/abc.').waitFor();
+    await dialog.getByLabel('Method to try').selectOption('DELETE');
+    await dialog.getByText('No rule covers DELETE /api/asset/abc').waitFor();
+    await dialog.getByRole('button', { name: 'Add a rule' }).click();
+    await dialog.getByRole('textbox', { name: 'Paths of rule 2' }).fill('/files/*');
+    await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByRole('dialog', { name: 'API key created' }).waitFor();
+    await expect(edge.manage('GET', '/keys?search=Ruled+on')).resolves.toMatchObject({
+      json: {
+        keys: [
+          {
+            access: {
+              rules: [
+                { methods: ['get', 'patch'], resources: ['/api/asset/:id'] },
+                { methods: ['get'], resources: ['/files/*'] },
+              ],
+            },
+          },
+        ],
+      },
+    });
+  });
+
   test('makes a key for backends when CORS access is unticked again', async () => {
     const { page } = await openSignedIn();
     await page.getByRole('link', { name: 'Create API key' }).click();
@@ -723,6 +791,11 @@ describe('every view', () => {
     await dialog.getByText('Which endpoints?').click();
     await dialog.getByText('GET, PATCH /api/stream/{id}').waitFor();
     await examine('create');
+    await dialog.getByLabel('Rules of its own').check();
+    await dialog.getByRole('textbox', { name: 'Paths of rule 1' }).fill('/api/asset/:id /api/x');
+    await dialog.getByLabel('Try a request').fill('/api/asset/abc');
+    await dialog.getByText('Rule 1 covers GET /api/asset/abc.').waitFor();
+    await examine('create-rules');
 
     await dashboard.go('/_edge/keys/new');
     await examine('create-page');

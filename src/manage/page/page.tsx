@@ -20,8 +20,10 @@ import { showAudit } from './audit.tsx';
 import type { Dashboard, PageContext } from './dashboard.ts';
 import { allowOrigin } from './keys/allow-origin.tsx';
 import { checkOrigin } from './keys/check-origin.ts';
+import { checkRulesText } from './keys/check-rules.ts';
 import { create, showCreateForm } from './keys/create.tsx';
 import { edit } from './keys/edit.tsx';
+import { showFirstRequest } from './keys/first-request.ts';
 import { showList } from './keys/list.tsx';
 import { remove } from './keys/remove.tsx';
 import { roll } from './keys/roll.tsx';
@@ -39,10 +41,12 @@ const routes: readonly Route[] = [
   ['GET', '/_edge/audit', view(showAudit)],
   ['POST', '/_edge/sign-out', action(signOut)],
   ['POST', '/_edge/origins', action(checkOrigin)],
+  ['POST', '/_edge/rules', action(checkRulesText)],
   ['GET', '/_edge/keys/new', view(showCreateForm)],
   ['POST', '/_edge/keys', action(create)],
   ['GET', '/_edge/keys/:id', view(showKey)],
   ['POST', '/_edge/keys/:id', action(onKey(edit))],
+  ['GET', '/_edge/keys/:id/first-request', view(showFirstRequest)],
   ['POST', '/_edge/keys/:id/enable', action(onKey(enable))],
   ['POST', '/_edge/keys/:id/disable', action(onKey(disable))],
   ['POST', '/_edge/keys/:id/suspend', action(onKey(suspend))],

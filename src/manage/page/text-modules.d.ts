@@ -19,3 +19,11 @@ declare module '*/browser/script.js' {
   const text: string;
   export default text;
 }
+declare module '*/browser/rules.js' {
+  const text: string;
+  export default text;
+}
+declare module '*/browser/snippets.js' {
+  const text: string;
+  export default text;
+}

@@ -497,6 +497,18 @@ describe('a form for a new key', () => {
     expect(answer.status).toBe(413);
   });
 
+  it('takes origins as people paste them', async () => {
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      cors: 'on',
+      origins: 'https://a.example, https://b.example;https://c.example\r\n\thttps://a.example',
+    });
+    expect(answer.status).toBe(201);
+    await expect(edge.query('SELECT allowed_origins FROM keys')).resolves.toEqual([
+      { allowed_origins: '["https://a.example","https://b.example","https://c.example"]' },
+    ]);
+  });
+
   it('with a box that is not ticked, and nothing behind it, makes a backend key', async () => {
     const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
       name: 'Backend',
@@ -508,8 +520,8 @@ describe('a form for a new key', () => {
 
   const contradictions = [
     ['origins', { origins: 'https://a.example' }, 'Origins are listed'],
-    ['full access', { full_access: 'on' }, 'Full API access is ticked'],
-    ['both', { origins: 'https://a.example', full_access: 'on' }, 'Origins are listed'],
+    ['full access', { reach: 'full' }, 'Full API access is chosen'],
+    ['both', { origins: 'https://a.example', reach: 'full' }, 'Origins are listed'],
   ] as const;
   it.each(contradictions)(
     'that asks for %s without the box is refused there',
@@ -590,6 +602,134 @@ describe('a form for a new key', () => {
       expect((await operator.get(path)).body).not.toContain(token);
     }
     expect(edge.logs.join('\n')).not.toContain(token);
+  });
+});
+
+describe('rules on the page', () => {
+  const access = { cors: { allowedOrigins: ['https://a.example'], fullAccess: false } };
+  const rules = [{ methods: ['get', 'patch'], resources: ['/api/asset/:id', '/api/task/:id'] }];
+  const text = 'GET, patch /api/asset/:id, /api/task/:id';
+
+  it('are made with a key, for a page and for a backend', async () => {
+    for (const [kind, fields] of [
+      ['cors', { cors: 'on', origins: 'https://a.example', ...{ reach: 'rules', rules: text } }],
+      ['backend', { reach: 'rules', rules: text }],
+    ] as const) {
+      const fieldsOf = { name: kind, ...fields };
+      const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', fieldsOf);
+      expect(answer.status, answer.body).toBe(201);
+    }
+    await expect(edge.query('SELECT name, rules FROM keys ORDER BY name')).resolves.toEqual([
+      { name: 'backend', rules: JSON.stringify(rules) },
+      { name: 'cors', rules: JSON.stringify(rules) },
+    ]);
+  });
+
+  it('are refused with their number, and stay as they were typed', async () => {
+    const typed = 'GET /api/asset/:id\r\nFETCH /api/a b';
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'a',
+      reach: 'rules',
+      rules: typed,
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('Rule 2 &quot;FETCH&quot;: it is not a method');
+    expect(answer.body).toContain('Rule 2 &quot;b&quot;: it is not a path');
+    expect(answer.body).toContain('FETCH /api/a b</textarea>');
+    await expect(edge.query('SELECT id FROM keys')).resolves.toEqual([]);
+  });
+
+  const edits = [
+    ['are added', {}, { reach: 'rules', rules: text }, { rules: JSON.stringify(rules), full: 0 }],
+    ['give way to full access', { rules }, { reach: 'full', rules: '' }, { rules: null, full: 1 }],
+    ['are taken away', { rules }, { reach: 'standard' }, { rules: null, full: 0 }],
+    [
+      'stay without the choice',
+      { rules },
+      { name: 'b' },
+      { rules: JSON.stringify(rules), full: 0 },
+    ],
+  ] as const;
+  it.each(edits)('%s', async (_name, before, fields, expected) => {
+    const { id } = await edge.createKey({ name: 'a', access: { ...access, ...before } });
+    const address = `/_edge/keys/${id}`;
+    const saved = await operator.submit(address, address, {
+      name: 'a',
+      origins: 'https://a.example',
+      ...fields,
+    });
+    expect(saved.headers['location'], saved.body).toBe(`${address}?done=saved`);
+    await expect(edge.query('SELECT rules, full_access AS "full" FROM keys')).resolves.toEqual([
+      expected,
+    ]);
+  });
+
+  const trials = [
+    ['GET', '/api/asset/abc', 0],
+    ['GET', '/api/asset/abc?x=1', 0],
+    ['PATCH', '/api/task/abc', 0],
+    ['GET', '/files/a/b', 1],
+    ['DELETE', '/files/a', 1],
+    ['DELETE', '/api/asset/abc', -1],
+    ['GET', '/api/asset/abc?_method=DELETE', -1],
+    ['GET', '/api/asset/upload', -1],
+    ['GET', '/api/asset/a%2Fb', -1],
+    ['GET', '/files/../api', -1],
+    ['GET', 'api/asset/abc', -1],
+    ['GET', '', null],
+  ] as const;
+  it.each(trials)(
+    'that are tried with %s %s are covered by rule %j',
+    async (method, path, rule) => {
+      const answer = await checkRules(`${text}\n* /files/*`, method, path);
+      expect(JSON.parse(answer.body)).toEqual({ mistakes: [], coveredBy: rule });
+    },
+  );
+
+  it('that are wrong say where, and cover nothing', async () => {
+    const answer = await checkRules('GET /a\nFETCH nowhere/', 'GET', '/a');
+    expect(JSON.parse(answer.body)).toMatchObject({
+      mistakes: [{ rule: 1 }, { rule: 1 }],
+      coveredBy: null,
+    });
+  });
+
+  async function checkRules(text: string, method: string, path: string): Promise<Answer> {
+    const fields = hiddenFields((await operator.get('/_edge/keys/new')).body, '/_edge/keys');
+    const form = { form_token: fields['form_token'] ?? '', rules: text, method, path };
+    return operator.post('/_edge/rules', { form });
+  }
+});
+
+describe('the first request of a key', () => {
+  const ask = async (id: string, headers: Record<string, string> = {}) => {
+    const answer = await operator.get(`/_edge/keys/${id}/first-request`, { headers });
+    return { status: answer.status, body: answer.body };
+  };
+  const script = { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' };
+
+  it('is not told to a script without the token of a form', async () => {
+    const { id } = await edge.createKey({ name: 'a' });
+    expect((await ask(id, script)).status).toBe(403);
+    expect((await ask(id, { ...script, 'X-Edge-Form-Token': 'guessed' })).status).toBe(403);
+    expect((await ask('key_0')).status).toBe(404);
+  });
+
+  it('is awaited, with a refusal before it, until it was counted', async () => {
+    const { id } = await edge.createKey({ name: 'a' });
+    const { body } = await operator.get('/_edge/keys/new');
+    const { form_token: token = '' } = hiddenFields(body, '/_edge/keys');
+    const state = async () =>
+      JSON.parse((await ask(id, { ...script, 'X-Edge-Form-Token': token })).body);
+    await expect(state()).resolves.toEqual({ isUsed: false, refusal: null });
+    await edge.query(
+      "INSERT INTO usage_daily (key_id, day, outcome, requests) VALUES (?, ?, 'denied:origin_not_allowed', 1)",
+      id,
+      new Date().toISOString().slice(0, 10),
+    );
+    await expect(state()).resolves.toEqual({ isUsed: false, refusal: 'origin_not_allowed' });
+    await edge.query('UPDATE keys SET last_used_at_ms = 1 WHERE id = ?', id);
+    await expect(state()).resolves.toMatchObject({ isUsed: true });
   });
 });
 

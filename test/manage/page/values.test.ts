@@ -14,6 +14,8 @@ import {
   readEditable,
   writeEditable,
 } from '../../../src/manage/page/keys/editable.ts';
+import { exampleRequestOf } from '../../../src/manage/page/keys/example-request.ts';
+import { readRulesText, toRulesText } from '../../../src/manage/page/keys/rules-text.ts';
 import { inUtc, sayRelative, stateOf } from '../../../src/manage/page/parts/words.tsx';
 
 const aDocument = (overrides: Partial<KeyDocument> = {}): KeyDocument => ({
@@ -58,7 +60,7 @@ describe('toPatch()', () => {
     ],
     [
       'full access',
-      { fullAccess: true },
+      { reach: 'full' },
       { access: { cors: { allowedOrigins: ['https://a.example'], fullAccess: true } } },
     ],
     ['the expiry', { expiresAt: '2031-02-03T04:05' }, { expiresAt: '2031-02-03T04:05:00Z' }],
@@ -75,7 +77,7 @@ describe('toPatch()', () => {
 
   it('of a backend key has no access, whatever the form holds', () => {
     const backend = aDocument({ access: null });
-    expect(toPatch(valuesOf({ origins: null, fullAccess: true }), backend)).toEqual({});
+    expect(toPatch(valuesOf({ origins: null }), backend)).toEqual({});
   });
 
   it('takes an expiry away when the field is emptied', () => {
@@ -83,6 +85,85 @@ describe('toPatch()', () => {
     expect(toPatch({ ...toKeyValues(expiring), expiresAt: '' }, expiring)).toEqual({
       expiresAt: null,
     });
+  });
+});
+
+describe('readRulesText()', () => {
+  const texts = [
+    ['', []],
+    ['GET /a', [{ methods: ['get'], resources: ['/a'] }]],
+    ['get,PATCH  /a, /b/:id', [{ methods: ['get', 'patch'], resources: ['/a', '/b/:id'] }]],
+    [
+      '* /a/*\r\n\r\n POST /b',
+      [
+        { methods: ['*'], resources: ['/a/*'] },
+        { methods: ['post'], resources: ['/b'] },
+      ],
+    ],
+    // What is missing is left to the API to name.
+    ['GET', [{ methods: ['get'], resources: [] }]],
+    ['/a', [{ methods: [], resources: ['/a'] }]],
+    ['GET /a b', [{ methods: ['get'], resources: ['/a', 'b'] }]],
+  ] as const;
+  it.each(texts)('reads %j', (text, rules) => {
+    expect(readRulesText(text)).toEqual(rules);
+  });
+
+  it('reads what toRulesText() writes', () => {
+    const rules = [
+      { methods: ['get', 'patch'], resources: ['/api/asset/:id', '/api/:file(.@)'] },
+      { methods: ['*'], resources: ['/files/*'] },
+    ];
+    expect(readRulesText(toRulesText(rules))).toEqual(rules);
+  });
+});
+
+describe('exampleRequestOf()', () => {
+  const table = {
+    routes: [
+      { methods: ['POST'], path: '/api/stream' },
+      { methods: ['GET', 'PATCH'], path: '/api/stream/{stream}' },
+    ],
+    reservedWords: {},
+  };
+  const cors = (allowedOrigins: string[]) => ({ cors: { allowedOrigins, fullAccess: false } });
+  const cases = [
+    [
+      'a restricted key',
+      cors(['https://a.example']),
+      'GET /api/stream/example-id',
+      'https://a.example',
+    ],
+    ['a backend key', null, 'GET /api/stream/example-id', null],
+    [
+      'subdomains',
+      cors(['https://*.a.example']),
+      'GET /api/stream/example-id',
+      'https://app.a.example',
+    ],
+    [
+      'any port',
+      cors(['http://localhost:*']),
+      'GET /api/stream/example-id',
+      'http://localhost:3000',
+    ],
+    [
+      'rules',
+      { rules: [{ methods: ['post', 'get'], resources: ['/x/:id', '/y'] }] },
+      'GET /y',
+      null,
+    ],
+    [
+      'rules that only write',
+      { rules: [{ methods: ['put'], resources: ['/f/*'] }] },
+      'PUT /f/example-id',
+      null,
+    ],
+  ] as const;
+  it.each(cases)('finds one that %s may make', (_name, access, request, origin) => {
+    const found = exampleRequestOf({ access } as Pick<KeyDocument, 'access'>, table);
+    expect(`${found.method} ${found.path}`).toBe(request);
+    expect(found.origin).toBe(origin);
   });
 });
 
@@ -97,13 +178,15 @@ describe('mergeValues()', () => {
     expect(mergeValues(valuesOf({ name: 'Renamed here' }), was, now)).toEqual({
       name: 'Renamed here',
       origins: 'https://others.example',
-      fullAccess: true,
+      reach: 'full',
+      rules: '',
       expiresAt: '2031-02-03T04:05',
     });
     expect(mergeValues(valuesOf({ origins: 'https://here.example' }), was, now)).toEqual({
       name: 'Renamed by others',
       origins: 'https://here.example',
-      fullAccess: false,
+      reach: 'standard',
+      rules: '',
       expiresAt: '2031-02-03T04:05',
     });
   });

@@ -1,4 +1,6 @@
 /** Makes an element with these properties. */
-export function make(name, properties) {
-  return Object.assign(document.createElement(name), properties);
+export function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
 }

@@ -9,7 +9,7 @@ import { make } from './make.js';
  * server at once. The area stays in the form and holds what is sent.
  */
 export function editOrigins(area) {
-  const origins = area.value.split('\n').filter((line) => line.trim() !== '');
+  const origins = wordsOf(area.value);
   const editor = { area, origins, checks: 0, ...insertEditor(area) };
   const { input, add } = editor;
   add.addEventListener('click', () => addTyped(editor));
@@ -19,11 +19,18 @@ export function editOrigins(area) {
     addTyped(editor);
   });
   input.addEventListener('input', () => showProblem(editor, null));
+  // A field of one line would join pasted lines without a blank between them.
+  input.addEventListener('paste', (event) => {
+    const pasted = wordsOf(event.clipboardData?.getData('text') ?? '');
+    if (pasted.length < 2) return;
+    event.preventDefault();
+    input.value = [...wordsOf(input.value), ...pasted].join(' ');
+    addTyped(editor);
+  });
   // Text that was typed and not added is sent too; the server checks it with the others.
   area.form.addEventListener('formdata', ({ formData }) => {
     if (area.disabled) return;
-    const typed = input.value.trim();
-    formData.set(area.name, [...editor.origins, ...(typed === '' ? [] : [typed])].join('\n'));
+    formData.set(area.name, [...editor.origins, ...wordsOf(input.value)].join('\n'));
   });
   showOrigins(editor);
   if (origins.length > 0) {
@@ -69,28 +76,44 @@ function insertEditor(area) {
   return { input, add, problem, list, status };
 }
 
+/** Adds what was typed or pasted: one origin, or several. Those that are refused stay in the field. */
 async function addTyped(editor) {
   const { input, status } = editor;
-  const typed = input.value.trim();
-  if (typed === '') {
+  const typed = wordsOf(input.value);
+  if (typed.length === 0) {
     showProblem(editor, 'Type an origin first, such as https://app.example.com.');
     return;
   }
-  const checked = await checkOrigin(editor, typed);
-  if (checked === null) return;
-  if (checked.problem !== null) {
-    showProblem(editor, `${checked.problem.reason}. ${checked.problem.fix}.`);
-    return;
+  const refused = [];
+  const added = [];
+  let warnings = [];
+  let reason = null;
+  for (const origin of typed) {
+    const checked = await checkOrigin(editor, origin);
+    if (checked === null) return;
+    if (checked.problem !== null) {
+      refused.push(origin);
+      reason ??= `${checked.problem.reason}. ${checked.problem.fix}.`;
+      continue;
+    }
+    warnings = checked.warnings;
+    added.push(checked.pattern);
+    if (!editor.origins.includes(checked.pattern))
+      editor.origins = [...editor.origins, checked.pattern];
   }
-  status.textContent = editor.origins.includes(checked.pattern)
-    ? `${checked.pattern} is on the list already.`
-    : `Added ${checked.pattern}.`;
-  if (!editor.origins.includes(checked.pattern))
-    editor.origins = [...editor.origins, checked.pattern];
-  input.value = '';
-  showProblem(editor, null);
-  showOrigins(editor, checked.warnings);
+  input.value = refused.join(' ');
+  showProblem(editor, reason);
+  if (added.length > 0) {
+    status.textContent = `On the list: ${added.join(', ')}.`;
+    showOrigins(editor, warnings);
+    editor.area.dispatchEvent(new Event('change', { bubbles: true }));
+  }
   input.focus();
+}
+
+/** The words of a text, as people paste them. */
+function wordsOf(text) {
+  return text.split(/[\s,;]+/).filter((word) => word !== '');
 }
 
 async function removeOrigin(editor, origin) {
@@ -98,6 +121,7 @@ async function removeOrigin(editor, origin) {
   editor.origins = editor.origins.filter((other) => other !== origin);
   editor.status.textContent = `Removed ${origin}.`;
   showOrigins(editor);
+  editor.area.dispatchEvent(new Event('change', { bubbles: true }));
   const buttons = editor.list.querySelectorAll('button');
   (buttons[Math.min(place, editor.origins.length - 1)] ?? editor.input).focus();
   const checked = await checkOrigin(editor, '');

@@ -4,6 +4,11 @@
  */
 
 import { editOrigins } from './origins.js';
+import { editRules } from './rules.js';
+import { makeTabs, waitForFirstRequest } from './snippets.js';
+
+/** Forms with values that were not saved. */
+const unsaved = new Set();
 
 for (const link of document.querySelectorAll('a[data-dialog]')) {
   const dialog = document.getElementById(link.dataset.dialog);
@@ -16,6 +21,7 @@ for (const link of document.querySelectorAll('a[data-dialog]')) {
 }
 
 enhance(document);
+warnOfUnsavedChanges();
 explainSignIn(document.querySelector('form[action="/_edge/sign-in"]'));
 
 /**
@@ -35,10 +41,33 @@ function explainSignIn(form) {
   form.addEventListener('submit', () => sessionStorage.setItem('sign-in-sent-at', Date.now()));
 }
 
+/** Has the browser ask before a page is left with a form that was filled in and not sent. */
+function warnOfUnsavedChanges() {
+  // The events of the editors come from their controls, some of which have no name.
+  for (const event of ['input', 'change']) {
+    document.addEventListener(event, ({ target }) => noteUnsaved(target.closest('form')));
+  }
+  document.addEventListener('submit', ({ target }) => unsaved.delete(target));
+  addEventListener('beforeunload', (event) => {
+    if ([...unsaved].some((form) => form.isConnected)) event.preventDefault();
+  });
+}
+
+function noteUnsaved(form) {
+  const isKept = form?.method !== 'post' || form.getAttribute('action') === '/_edge/sign-in';
+  if (!isKept) unsaved.add(form);
+}
+
 function enhance(root) {
+  // What was refused is not saved either.
+  for (const field of root.querySelectorAll('[aria-invalid=true]')) noteUnsaved(field.form);
   for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
+  for (const area of root.querySelectorAll('textarea[data-rules]')) editRules(area);
+  for (const box of root.querySelectorAll('[data-tabs]')) makeTabs(box);
+  for (const notice of root.querySelectorAll('[data-first-request]')) waitForFirstRequest(notice);
   for (const select of root.querySelectorAll('select[data-reveals]')) revealOther(select);
   for (const reveals of root.querySelectorAll('.reveals')) leaveOutHidden(reveals);
+  for (const dependent of root.querySelectorAll('.needs-cors')) followCors(dependent);
   for (const button of root.querySelectorAll('button[data-copy]')) {
     button.hidden = false;
     button.addEventListener('click', () => copy(button));
@@ -81,6 +110,7 @@ async function sendInPlace(event, form) {
     replacement.querySelector('[data-focus]')?.focus();
   } catch {
     button.disabled = false;
+    noteUnsaved(form);
     const notice = form.querySelector('[data-failure]');
     notice.hidden = false;
     notice.textContent = 'Cannot reach the server. Check your connection and try again.';
@@ -109,14 +139,29 @@ function revealOther(select) {
   follow();
 }
 
-/** Leaves out of the form what an unticked box hides: unticking the box withdraws it. */
+/** Leaves out of the form what a box or a choice hides: taking it back withdraws what it revealed. */
 function leaveOutHidden(reveals) {
   const box = reveals.querySelector(':scope > .check > input');
+  const form = box.form;
   const follow = () => {
     for (const field of reveals.querySelectorAll(':scope > .revealed [name]')) {
       field.disabled = !box.checked;
     }
   };
-  box.addEventListener('change', follow);
+  // A choice is not notified if another one is made in its place.
+  form.addEventListener('change', follow);
+  follow();
+}
+
+/** Withdraws the choice of full access together with CORS access. */
+function followCors(dependent) {
+  const choice = dependent.querySelector('input');
+  const cors = choice.form.elements.cors;
+  const follow = () => {
+    choice.disabled = !cors.checked;
+    if (cors.checked || !choice.checked) return;
+    choice.form.querySelector('[name=reach][value=standard]').checked = true;
+  };
+  cors.addEventListener('change', follow);
   follow();
 }

@@ -16,10 +16,7 @@ export const allowOrigin: KeyAction = async (visit, form, context) => {
   if (!was?.access?.cors) return refuseForm(visit);
   const { allowedOrigins, fullAccess } = was.access.cors;
   const edited = await changeKey(visit, form, context, {
-    access: {
-      ...was.access,
-      cors: { allowedOrigins: [...allowedOrigins, textOf(form, 'origin')], fullAccess },
-    },
+    access: { cors: { allowedOrigins: [...allowedOrigins, textOf(form, 'origin')], fullAccess } },
   });
   return edited.ok ? done(context, 'allowed') : refusedBy(edited.problem, form);
 };

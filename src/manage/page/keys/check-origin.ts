@@ -6,13 +6,13 @@
 import { canonicalizeOriginPattern } from '../../../core/origins/pattern.ts';
 import { originWarnings } from '../../../core/origins/warnings.ts';
 import type { Action } from '../access/guards.tsx';
-import { linesOf, textOf } from '../parts/form-data.ts';
+import { textOf, wordsOf } from '../parts/form-data.ts';
 
 /** Answers with the origin in its stored form or its problem, and with warnings about all origins. */
 export const checkOrigin: Action = (_visit, form, context) => {
   const typed = textOf(form, 'origin');
   const result = typed === '' ? null : canonicalizeOriginPattern(typed);
-  const patterns = linesOf(textOf(form, 'others')).flatMap((origin) => {
+  const patterns = wordsOf(textOf(form, 'others')).flatMap((origin) => {
     const other = canonicalizeOriginPattern(origin);
     return other.ok ? [other.pattern] : [];
   });

@@ -7,17 +7,21 @@
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { DAY_MS } from '../../../usage/batch.ts';
-import { linesOf, textOf } from '../parts/form-data.ts';
+import { textOf, wordsOf } from '../parts/form-data.ts';
 import { toTime } from './local-time.ts';
+import { type Reach, readReach } from './reach.ts';
+import { readRulesText } from './rules-text.ts';
 
 /** The fields of the form for a new key, as text and ticks. */
 export interface CreateValues {
   readonly name: string;
   readonly owner: string;
   readonly cors: boolean;
-  /** One on each line. */
+  /** With commas, blanks or new lines between them. */
   readonly origins: string;
-  readonly fullAccess: boolean;
+  readonly reach: Reach;
+  /** One on each line. */
+  readonly rules: string;
   /** One of `expiryChoices`. `at`: the time is in `expiresAt`. */
   readonly expires: string;
   /** A date and time without a zone, meant in UTC. */
@@ -30,7 +34,8 @@ export const emptyCreateValues: CreateValues = {
   owner: '',
   cors: false,
   origins: '',
-  fullAccess: false,
+  reach: 'standard',
+  rules: '',
   expires: 'never',
   expiresAt: '',
 };
@@ -52,7 +57,8 @@ export function readCreateValues(form: FormData): CreateValues {
     owner: textOf(form, 'owner'),
     cors: form.has('cors'),
     origins: textOf(form, 'origins'),
-    fullAccess: form.has('full_access'),
+    reach: readReach(form),
+    rules: textOf(form, 'rules'),
     expires: textOf(form, 'expires'),
     expiresAt: textOf(form, 'expires_at'),
   };
@@ -65,13 +71,14 @@ export function readCreateValues(form: FormData): CreateValues {
  */
 export function findMistakes(values: CreateValues): readonly FieldProblem[] {
   const problems: FieldProblem[] = [];
-  const { cors, origins, fullAccess, expires, expiresAt } = values;
-  const hasOrigins = linesOf(origins).length > 0;
+  const { cors, origins, expires, expiresAt } = values;
+  const fullAccess = values.reach === 'full';
+  const hasOrigins = wordsOf(origins).length > 0;
   if (!cors && (hasOrigins || fullAccess)) {
     problems.push({
       path: 'cors',
       value: null,
-      reason: `${hasOrigins ? 'origins are listed' : 'full API access is ticked'}, but CORS access is not allowed`,
+      reason: `${hasOrigins ? 'origins are listed' : 'full API access is chosen'}, but CORS access is not allowed`,
       fix: 'Tick "Allow CORS access", or remove what depends on it',
     });
   }
@@ -100,10 +107,17 @@ export function toNewKey(values: CreateValues, nowMs: number): Record<string, un
   return {
     name: values.name.trim(),
     ...(owner.trim() === '' ? {} : { owner: owner.trim() }),
-    access: values.cors
-      ? { cors: { allowedOrigins: linesOf(values.origins), fullAccess: values.fullAccess } }
-      : null,
+    access: accessOf(values),
     expiresAt: expiryOf(values, nowMs),
+  };
+}
+
+function accessOf({ cors, origins, reach, rules }: CreateValues): Record<string, unknown> | null {
+  const own = reach === 'rules' ? { rules: readRulesText(rules) } : {};
+  if (!cors) return reach === 'rules' ? own : null;
+  return {
+    cors: { allowedOrigins: wordsOf(origins), fullAccess: reach === 'full' },
+    ...own,
   };
 }
 

@@ -25,13 +25,13 @@ import {
 } from './create-values.ts';
 import {
   ExpiryField,
-  FullAccessField,
   NameField,
   OriginsField,
   OtherProblems,
   type SortedProblems,
   sortProblems,
 } from './fields.tsx';
+import { ReachField } from './reach-field.tsx';
 import { tokenResponse } from './token-panel.tsx';
 
 /** A form for a new key: the values of its fields, and their problems. */
@@ -152,7 +152,15 @@ export function CreateForm(props: {
           isFirst={state.problems.length === 0 || problems.name.length > 0}
         />
         {visitor.owner === null && <OwnerField values={values} problems={problems.owner} />}
-        <CorsFields values={values} problems={problems} restrictedRoutes={props.restrictedRoutes} />
+        <CorsFields values={values} problems={problems} />
+        <ReachField
+          id="create"
+          kind="open"
+          reach={values.reach}
+          rules={values.rules}
+          problems={problems.rules}
+          restrictedRoutes={props.restrictedRoutes}
+        />
         <ExpiryFields values={values} problems={problems.expiry} />
         <p class="notice bad" role="alert" data-failure hidden />
         <Buttons inDialog={inDialog} />
@@ -202,14 +210,10 @@ function OwnerField(props: {
 }
 
 /** The box that allows CORS access, and what it reveals. */
-function CorsFields(props: {
-  readonly values: CreateValues;
-  readonly problems: SortedProblems;
-  readonly restrictedRoutes: RouteList;
-}) {
+function CorsFields(props: { readonly values: CreateValues; readonly problems: SortedProblems }) {
   const { values, problems } = props;
   return (
-    <div class="reveals">
+    <div class="reveals cors">
       <div class="check">
         <input
           id="create-cors"
@@ -234,11 +238,6 @@ function CorsFields(props: {
       </div>
       <div class="revealed inset stack">
         <OriginsField id="create-origins" value={values.origins} problems={problems.origins} />
-        <FullAccessField
-          id="create-full"
-          isChecked={values.fullAccess}
-          restrictedRoutes={props.restrictedRoutes}
-        />
       </div>
     </div>
   );

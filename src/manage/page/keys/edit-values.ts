@@ -5,25 +5,37 @@
  * the mistake.
  */
 
+import type { AccessRule } from '../../../core/key/key.ts';
 import type { KeyDocument } from '../../documents.ts';
-import { linesOf, textOf } from '../parts/form-data.ts';
+import { textOf, wordsOf } from '../parts/form-data.ts';
 import type { Editable } from './editable.ts';
 import { toLocalTime, toTime, withoutZeroSeconds } from './local-time.ts';
+import { type Reach, readReach } from './reach.ts';
+import { readRulesText, toRulesText } from './rules-text.ts';
 
 /** The fields of the form for a key that exists. */
 export interface KeyValues {
   readonly name: string;
-  /** One on each line; `null` for a backend key. */
+  /** With commas, blanks or new lines between them; `null` for a backend key. */
   readonly origins: string | null;
-  readonly fullAccess: boolean;
+  readonly reach: Reach;
+  /** One on each line. They count if `reach` is `rules`. */
+  readonly rules: string;
   /** Empty: never. */
   readonly expiresAt: string;
+}
+
+/** The changed members of an access. */
+interface AccessPatch {
+  readonly cors?: { readonly allowedOrigins: readonly string[]; readonly fullAccess: boolean };
+  /** `null`: the key has no rules any longer. */
+  readonly rules?: readonly AccessRule[] | null;
 }
 
 /** The body of a PATCH, with the changed members alone. */
 export interface KeyPatch {
   readonly name?: string;
-  readonly access?: KeyDocument['access'];
+  readonly access?: AccessPatch;
   readonly expiresAt?: string | null;
   readonly enabled?: boolean;
   readonly suspended?: boolean;
@@ -34,7 +46,10 @@ export function readKeyValues(form: FormData, was: Editable): KeyValues {
   return {
     name: textOf(form, 'name'),
     origins: was.access?.cors == null ? null : textOf(form, 'origins'),
-    fullAccess: form.has('full_access'),
+    // A form of an earlier version has no such choice, and changes nothing about it.
+    reach: form.has('reach') ? readReach(form) : reachOf(was.access),
+    // The script leaves the rules out unless they are chosen.
+    rules: form.has('rules') ? textOf(form, 'rules') : toRulesText(was.access?.rules ?? []),
     expiresAt: withoutZeroSeconds(textOf(form, 'expires_at')),
   };
 }
@@ -44,7 +59,8 @@ export function toKeyValues({ name, access, expiresAt }: Editable): KeyValues {
   return {
     name,
     origins: access?.cors?.allowedOrigins.join('\n') ?? null,
-    fullAccess: access?.cors?.fullAccess ?? false,
+    reach: reachOf(access),
+    rules: toRulesText(access?.rules ?? []),
     expiresAt: toLocalTime(expiresAt),
   };
 }
@@ -52,21 +68,35 @@ export function toKeyValues({ name, access, expiresAt }: Editable): KeyValues {
 /** The changes of the form: the fields that differ from the values it was shown with. */
 export function toPatch(values: KeyValues, was: Editable): KeyPatch {
   const shown = toKeyValues(was);
-  const cors = was.access?.cors;
-  const origins = linesOf(values.origins ?? '');
-  const hasNewOrigins = values.origins !== null && !isSameList(origins, cors?.allowedOrigins ?? []);
+  const access = changedAccess(values, was);
   return {
     ...(values.name === shown.name ? {} : { name: values.name.trim() }),
-    ...(cors && (hasNewOrigins || values.fullAccess !== shown.fullAccess)
-      ? {
-          access: {
-            ...was.access,
-            cors: { allowedOrigins: [...origins], fullAccess: values.fullAccess },
-          },
-        }
-      : {}),
+    ...(access === null ? {} : { access }),
     ...(values.expiresAt === shown.expiresAt ? {} : { expiresAt: toTime(values.expiresAt) }),
   };
+}
+
+/** The members of the access that the form changed; `null`: none. Absent members stay as they are. */
+function changedAccess(values: KeyValues, was: Editable): AccessPatch | null {
+  const shown = toKeyValues(was);
+  const cors = was.access?.cors;
+  const origins = wordsOf(values.origins ?? '');
+  const hasNewOrigins = values.origins !== null && !isSameList(origins, cors?.allowedOrigins ?? []);
+  const isOther = values.reach !== shown.reach;
+  const hasNewRules = values.reach === 'rules' && (isOther || values.rules.trim() !== shown.rules);
+  const patch: AccessPatch = {
+    ...(cors && (hasNewOrigins || isOther)
+      ? { cors: { allowedOrigins: origins, fullAccess: values.reach === 'full' } }
+      : {}),
+    ...(hasNewRules ? { rules: readRulesText(values.rules) } : {}),
+    ...(isOther && shown.reach === 'rules' ? { rules: null } : {}),
+  };
+  return Object.keys(patch).length === 0 ? null : patch;
+}
+
+function reachOf(access: Editable['access']): Reach {
+  if (access?.rules != null) return 'rules';
+  return access?.cors?.fullAccess === true ? 'full' : 'standard';
 }
 
 /**
@@ -79,7 +109,8 @@ export function mergeValues(values: KeyValues, was: Editable, now: KeyDocument):
   return {
     name: patch.name === undefined ? current.name : values.name,
     origins: patch.access === undefined ? current.origins : values.origins,
-    fullAccess: patch.access === undefined ? current.fullAccess : values.fullAccess,
+    reach: patch.access === undefined ? current.reach : values.reach,
+    rules: patch.access === undefined ? current.rules : values.rules,
     expiresAt: patch.expiresAt === undefined ? current.expiresAt : values.expiresAt,
   };
 }

@@ -3,21 +3,13 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import { ruleText } from '../../../core/key/key.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
-import type { AccessDocument } from '../../access-document.ts';
 import { textOf } from '../parts/form-data.ts';
 import { type KeyValues, mergeValues, readKeyValues, toPatch } from './edit-values.ts';
 import { readEditable } from './editable.ts';
-import {
-  ExpiryField,
-  FullAccessField,
-  NameField,
-  OriginsField,
-  OtherProblems,
-  sortProblems,
-} from './fields.tsx';
+import { ExpiryField, NameField, OriginsField, OtherProblems, sortProblems } from './fields.tsx';
 import { changeKey, done, type KeyAction, refusedBy, refuseForm } from './key-action.tsx';
+import { ReachField } from './reach-field.tsx';
 import { HiddenFields, type Subject } from './subject.tsx';
 
 /** Saves what the form changed. */
@@ -36,9 +28,6 @@ export const edit: KeyAction = async (visit, form, context) => {
   };
 };
 
-/** Rules of a key's own. */
-type Rules = NonNullable<NonNullable<AccessDocument>['rules']>;
-
 /** The form that edits a key. */
 export function EditForm(props: {
   readonly subject: Subject;
@@ -55,7 +44,6 @@ export function EditForm(props: {
         <EditFields
           values={props.values}
           problems={props.problems}
-          rules={key.access?.rules ?? null}
           restrictedRoutes={props.restrictedRoutes}
         />
         <div class="actions">
@@ -72,7 +60,6 @@ export function EditForm(props: {
 function EditFields(props: {
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
-  readonly rules: Rules | null;
   readonly restrictedRoutes: RouteList;
 }) {
   const { values } = props;
@@ -88,18 +75,16 @@ function EditFields(props: {
           that.
         </p>
       ) : (
-        <>
-          <OriginsField id="edit-origins" value={values.origins} problems={problems.origins} />
-          {props.rules === null && (
-            <FullAccessField
-              id="edit-full"
-              isChecked={values.fullAccess}
-              restrictedRoutes={props.restrictedRoutes}
-            />
-          )}
-        </>
+        <OriginsField id="edit-origins" value={values.origins} problems={problems.origins} />
       )}
-      {props.rules !== null && <RuleList rules={props.rules} />}
+      <ReachField
+        id="edit"
+        kind={values.origins === null ? 'backend' : 'cors'}
+        reach={values.reach}
+        rules={values.rules}
+        problems={problems.rules}
+        restrictedRoutes={props.restrictedRoutes}
+      />
       <ExpiryField
         id="edit-expires-at"
         label="Expires"
@@ -108,21 +93,5 @@ function EditFields(props: {
         help="Leave it empty for a key that never expires."
       />
     </>
-  );
-}
-
-function RuleList({ rules }: { rules: Rules }) {
-  return (
-    <div class="field">
-      <span class="label">Access rules</span>
-      <p class="help">The key may call these endpoints alone. Rules are edited with the API.</p>
-      <ul class="origin-list">
-        {rules.map((rule) => (
-          <li>
-            <code>{ruleText(rule)}</code>
-          </li>
-        ))}
-      </ul>
-    </div>
   );
 }

@@ -4,6 +4,7 @@
  */
 
 import type { KeyDocument } from '../../documents.ts';
+import { toRulesText } from './rules-text.ts';
 
 /** The editable part of a key, as it was when the form was shown. */
 export type Editable = Pick<KeyDocument, 'name' | 'access' | 'expiresAt' | 'enabled'>;
@@ -24,11 +25,21 @@ export function readEditable(text: string): Editable | null {
     if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string')) {
       return null;
     }
+    if (!isRuleList(value.access?.rules ?? [])) return null;
     const { name, access = null, expiresAt = null, enabled } = value;
     return { name, access, expiresAt: typeof expiresAt === 'string' ? expiresAt : null, enabled };
   } catch {
     return null;
   }
+}
+
+function isRuleList(value: unknown): boolean {
+  const isTexts = (list: unknown) =>
+    Array.isArray(list) && list.every((text) => typeof text === 'string');
+  return (
+    Array.isArray(value) &&
+    value.every((rule) => isTexts(rule?.methods) && isTexts(rule?.resources))
+  );
 }
 
 /** Writes the editable part of a key for a form. */
@@ -50,7 +61,7 @@ function describe(key: Editable): readonly (readonly [field: string, text: strin
     ['Name', key.name],
     ['Allowed origins', access?.cors?.allowedOrigins.join(', ') ?? 'none'],
     ['Full API access', access?.cors?.fullAccess ? 'yes' : 'no'],
-    ['Access rules', access?.rules ? JSON.stringify(access.rules) : 'none'],
+    ['Access rules', access?.rules ? toRulesText(access.rules) : 'none'],
     ['Expires', key.expiresAt ?? 'never'],
     ['State', key.enabled ? 'enabled' : 'disabled'],
   ];

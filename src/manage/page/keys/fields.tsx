@@ -6,8 +6,6 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import type { RouteList } from '../../../core/routes/route-table.ts';
-import { EndpointList } from '../../endpoint-list.tsx';
 import { NAME_MAX_LENGTH } from '../../limits.ts';
 import { Field, sayProblem } from '../parts/field.tsx';
 
@@ -47,7 +45,7 @@ export function NameField(props: {
   );
 }
 
-/** The origins that a key may be used from, one on each line. The script makes it a list. */
+/** The origins that a key may be used from. The script makes them a list. */
 export function OriginsField(props: {
   readonly id: string;
   readonly value: string;
@@ -71,7 +69,7 @@ export function OriginsField(props: {
       {(attributes) => (
         <>
           <p class="help" data-plain>
-            One on each line.
+            One on each line, or with commas between them.
           </p>
           <textarea
             {...attributes}
@@ -88,48 +86,6 @@ export function OriginsField(props: {
         </>
       )}
     </Field>
-  );
-}
-
-/** The choice of full access, with its consequences. */
-export function FullAccessField(props: {
-  readonly id: string;
-  readonly isChecked: boolean;
-  readonly restrictedRoutes: RouteList;
-}) {
-  const { id, isChecked } = props;
-  return (
-    <div class="reveals">
-      <div class="check">
-        <input
-          id={id}
-          type="checkbox"
-          name="full_access"
-          checked={isChecked}
-          aria-describedby={`${id}-help`}
-        />
-        <label for={id}>Full API access</label>
-        <p class="help" id={`${id}-help`}>
-          CORS-enabled API keys have restricted access to the API by default: they are only allowed
-          to call some specific endpoints.
-        </p>
-        <div class="help">
-          <EndpointList summary="Which endpoints?" table={props.restrictedRoutes} />
-        </div>
-      </div>
-      <div class="revealed notice warn" role="note">
-        <p>
-          An API key with Full API access will be able to access and manage all information in your
-          account. That includes:
-        </p>
-        <ul>
-          <li>all your contact info provided on registration</li>
-          <li>changing your billing plan</li>
-          <li>listing and deleting all the streams and assets stored in your account</li>
-        </ul>
-        <p>Anybody who reads the source of your page can do all of that, too.</p>
-      </div>
-    </div>
   );
 }
 
@@ -181,7 +137,7 @@ export function OtherProblems({ problems }: { problems: readonly FieldProblem[] 
 
 /** Problems by the field that shows them. */
 export type SortedProblems = Record<
-  'name' | 'owner' | 'cors' | 'origins' | 'expiry' | 'others',
+  'name' | 'owner' | 'cors' | 'origins' | 'rules' | 'expiry' | 'others',
   readonly FieldProblem[]
 >;
 
@@ -190,6 +146,7 @@ export function sortProblems(problems: readonly FieldProblem[]): SortedProblems 
   const fieldOf = ({ path }: FieldProblem): keyof SortedProblems => {
     if (path === 'name' || path === 'owner' || path === 'cors') return path;
     if (path === 'expiresAt') return 'expiry';
+    if (path.startsWith('access.rules')) return 'rules';
     return path.startsWith('access.cors.allowedOrigins') ? 'origins' : 'others';
   };
   const sorted = Object.groupBy(problems, fieldOf);
@@ -199,6 +156,7 @@ export function sortProblems(problems: readonly FieldProblem[]): SortedProblems 
     owner: none,
     cors: none,
     origins: none,
+    rules: none,
     expiry: none,
     others: none,
     ...sorted,

@@ -55,7 +55,7 @@ export const roll: KeyAction = async (visit, form, context) => {
 /** The form that rolls a key. */
 export function RollPanel({ subject, nowMs }: { subject: Subject; nowMs: number }) {
   return (
-    <section class="panel padded stack" aria-labelledby="roll-heading">
+    <section class="panel padded stack" aria-labelledby="roll-heading" id="roll">
       <h2 id="roll-heading">Roll the token</h2>
       <p class="quiet">
         Makes a new token for this key. The present one can remain valid for a while, so that

@@ -23,7 +23,7 @@ function switchTo(patch: KeyPatch, state: keyof typeof notices): KeyAction {
 export function StateButtons({ subject }: { subject: Subject }) {
   const { key, visitor } = subject;
   return (
-    <div class="row">
+    <div class="row" id="state">
       <ActionForm subject={subject} name={key.enabled ? 'disable' : 'enable'}>
         <button type="submit">{key.enabled ? 'Disable' : 'Enable'}</button>
       </ActionForm>

@@ -3,13 +3,13 @@
  */
 
 import type { Child } from 'hono/jsx';
-import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyWithToken } from '../../documents.ts';
-import { pathOf } from '../../endpoint-list.tsx';
-import type { Visit } from '../access/visitor.ts';
+import type { Visit, Visitor } from '../access/visitor.ts';
 import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
+import { EXAMPLE_ID, type ExampleRequest, exampleRequestOf } from './example-request.ts';
+import { snippetsFor } from './snippets.ts';
 
 /** The only page that shows the token. It is stored nowhere. */
 export function tokenResponse(
@@ -31,12 +31,10 @@ export function tokenResponse(
           title={title}
           inDialog={form.has('in_dialog')}
           token={key.token}
-          curl={curlFor({
-            origin: new URL(context.req.url).origin,
-            endpoint: exampleEndpoint(context.env.management.restrictedRoutes),
-            token: key.token,
-          })}
+          edge={new URL(context.req.url).origin}
+          example={exampleRequestOf(key, context.env.management.restrictedRoutes)}
           keyUrl={`/_edge/keys/${key.id}`}
+          waits={key.lastUsedAt === null ? visitor : null}
         >
           <p>{made.message}</p>
         </TokenPanel>
@@ -46,16 +44,20 @@ export function tokenResponse(
   );
 }
 
-/** A new token, shown this once, with the line to try it. */
+/** A new token, shown this once, with examples that use it. */
 function TokenPanel(props: {
   readonly title: string;
   /** Heading level 2 inside the dialog. */
   readonly inDialog: boolean;
   readonly token: string;
-  readonly curl: string;
+  readonly edge: string;
+  readonly example: ExampleRequest;
   readonly keyUrl: string;
+  /** The visitor, if the page waits for the first request; `null`: the key was used before. */
+  readonly waits: Visitor | null;
   readonly children: Child;
 }) {
+  const { keyUrl, waits } = props;
   const Heading = props.inDialog ? 'h2' : 'h1';
   return (
     <div id="create-content" class="stack" data-once>
@@ -75,19 +77,10 @@ function TokenPanel(props: {
           {props.token}
         </Copyable>
       </div>
-      <div class="field">
-        <span class="label">Use it</span>
-        <Copyable id="curl-value" what="command">
-          {props.curl}
-        </Copyable>
-        {props.curl.includes('{id}') && (
-          <p class="help">
-            Write an id of yours in place of <code>{'{id}'}</code>.
-          </p>
-        )}
-      </div>
+      <Snippets {...props} />
+      {waits !== null && <FirstRequest keyUrl={keyUrl} visitor={waits} />}
       <div class="actions">
-        <a class="button" href={props.keyUrl}>
+        <a class="button" href={keyUrl}>
           Open the key
         </a>
         <a class="button primary" href="/_edge/">
@@ -98,24 +91,44 @@ function TokenPanel(props: {
   );
 }
 
-/** The line that calls the API with a token. The example endpoint is one that the key may call. */
-function curlFor(options: {
-  readonly origin: string;
-  readonly endpoint: { readonly method: string; readonly path: string };
+/** The examples, one below the other. The script makes tabs of them. */
+function Snippets(props: {
+  readonly edge: string;
   readonly token: string;
-}): string {
-  const { method, path } = options.endpoint;
-  return [
-    `curl -X ${method} \\`,
-    `  -H 'Authorization: Bearer ${options.token}' \\`,
-    `  '${options.origin}${path}'`,
-  ].join('\n');
+  readonly example: ExampleRequest;
+}) {
+  return (
+    <div class="field" data-tabs="Use it">
+      <span class="label">Use it</span>
+      {snippetsFor(props).map(({ id, label, text }) => (
+        <section data-tab={label} id={`snippet-${id}`} aria-label={label}>
+          <Copyable id={`${id}-value`} what={`text for ${label}`}>
+            {text}
+          </Copyable>
+        </section>
+      ))}
+      {props.example.hasExampleId && (
+        <p class="help">
+          The edge forwards this request as it is. For an answer with data, write an id of yours in
+          place of <code>{EXAMPLE_ID}</code>.
+        </p>
+      )}
+    </div>
+  );
 }
 
-/** An endpoint that every key may call, for the example. */
-function exampleEndpoint({ routes }: RouteList): { method: string; path: string } {
-  const row = routes.find(({ methods }) => methods.includes('GET'));
-  return { method: 'GET', path: row === undefined ? '/' : pathOf(row) };
+/** Says if the key was used. Without script, a link leads to the answer. */
+function FirstRequest({ keyUrl, visitor }: { keyUrl: string; visitor: Visitor }) {
+  return (
+    <p
+      class="notice first-request"
+      role="status"
+      data-first-request={`${keyUrl}/first-request`}
+      data-form-token={visitor.formToken}
+    >
+      <a href={keyUrl}>See if the first request has arrived</a>
+    </p>
+  );
 }
 
 function Copyable({ id, what, children }: { id: string; what: string; children: string }) {

@@ -11,7 +11,9 @@
 import icon from '../browser/icon.svg' with { type: 'text' };
 import make from '../browser/make.js' with { type: 'text' };
 import origins from '../browser/origins.js' with { type: 'text' };
+import rules from '../browser/rules.js' with { type: 'text' };
 import script from '../browser/script.js' with { type: 'text' };
+import snippets from '../browser/snippets.js' with { type: 'text' };
 import style from '../browser/style.css' with { type: 'text' };
 
 /** A file of the page. */
@@ -27,6 +29,8 @@ export interface Asset {
 const modules = modulesOf([
   ['make', make],
   ['origins', origins],
+  ['rules', rules],
+  ['snippets', snippets],
   ['script', script],
 ]);
 
@@ -79,7 +83,8 @@ function modulesOf<Name extends string>(
   for (const [name, text] of files) {
     const linked = text.replaceAll(/ from '\.\/([a-z-]+)\.js';/g, (_, imported: Name) => {
       const found = made[imported];
-      if (found === undefined) throw new Error(`Cannot link ${name}.js: ${imported}.js comes later`);
+      if (found === undefined)
+        throw new Error(`Cannot link ${name}.js: ${imported}.js comes later`);
       return ` from '${found.url}';`;
     });
     made[name] = asset(name, 'js', 'text/javascript; charset=utf-8', linked);

@@ -16,3 +16,8 @@ export function linesOf(text: string): readonly string[] {
     .map((line) => line.trim())
     .filter((line) => line !== '');
 }
+
+/** The words of a text, as people paste them: with commas, semicolons, blanks or new lines between them. */
+export function wordsOf(text: string): readonly string[] {
+  return text.split(/[\s,;]+/).filter((word) => word !== '');
+}

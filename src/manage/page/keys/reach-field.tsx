@@ -1,0 +1,156 @@
+/**
+ * The choice of the endpoints that a key may call, and the editor of its rules.
+ */
+
+import type { Child } from 'hono/jsx';
+import type { FieldProblem } from '../../../core/field-problem.ts';
+import type { RouteList } from '../../../core/routes/route-table.ts';
+import { EndpointList } from '../../endpoint-list.tsx';
+import { Field } from '../parts/field.tsx';
+import type { Reach } from './reach.ts';
+
+/** Whom the choice is for. `open`: the form also asks if the key has CORS access. */
+type Kind = 'backend' | 'cors' | 'open';
+
+/** The endpoints that a key may call. */
+export function ReachField(props: {
+  /** The beginning of each id. */
+  readonly id: string;
+  readonly kind: Kind;
+  readonly reach: Reach;
+  readonly rules: string;
+  readonly problems: readonly FieldProblem[];
+  readonly restrictedRoutes: RouteList;
+}) {
+  const { id, kind, reach } = props;
+  return (
+    <fieldset class="choices" aria-describedby={`${id}-reach-help`}>
+      <legend class="label">Endpoints</legend>
+      <p class="help" id={`${id}-reach-help`}>
+        {kind === 'backend' ? backendHelp : corsHelp}
+      </p>
+      <Choice id={`${id}-standard`} value="standard" chosen={reach}>
+        {standardLabels[kind]}
+      </Choice>
+      {kind !== 'backend' && (
+        <div class="help inner">
+          <EndpointList summary="Which endpoints?" table={props.restrictedRoutes} />
+        </div>
+      )}
+      <div class="reveals">
+        <Choice id={`${id}-own`} value="rules" chosen={reach}>
+          Rules of its own
+        </Choice>
+        <div class="revealed inset">
+          <RulesField id={`${id}-rules`} value={props.rules} problems={props.problems} />
+        </div>
+      </div>
+      {kind !== 'backend' && (
+        <div class={kind === 'open' ? 'reveals needs-cors' : 'reveals'}>
+          <Choice id={`${id}-full`} value="full" chosen={reach}>
+            Full API access
+          </Choice>
+          <FullAccessWarning />
+        </div>
+      )}
+    </fieldset>
+  );
+}
+
+const backendHelp = 'A backend key calls every endpoint, unless it has rules of its own.';
+const corsHelp =
+  'A key with CORS access calls some endpoints alone by default. Anybody can copy it from a page, so allow no more than the page needs.';
+
+const standardLabels: Readonly<Record<Kind, string>> = {
+  backend: 'Every endpoint',
+  cors: 'Restricted endpoints',
+  open: 'Standard: every endpoint for a backend, restricted endpoints with CORS access',
+};
+
+function Choice(props: {
+  readonly id: string;
+  readonly value: Reach;
+  readonly chosen: Reach;
+  readonly children: Child;
+}) {
+  return (
+    <div class="check">
+      <input
+        id={props.id}
+        type="radio"
+        name="reach"
+        value={props.value}
+        checked={props.value === props.chosen}
+      />
+      <label for={props.id}>{props.children}</label>
+    </div>
+  );
+}
+
+/** Rules as lines of text. The script makes them a list with a box for each method. */
+function RulesField(props: {
+  readonly id: string;
+  readonly value: string;
+  readonly problems: readonly FieldProblem[];
+}) {
+  return (
+    <Field
+      id={props.id}
+      label="Rules"
+      problems={props.problems.map(nameRule)}
+      help={
+        <>
+          In a path, <code>:id</code> stands for one id, and <code>*</code> at the end for whatever
+          follows.
+        </>
+      }
+    >
+      {(attributes) => (
+        <>
+          <p class="help" data-plain>
+            One rule on each line: its methods, then its paths, such as{' '}
+            <code>GET, PATCH /api/asset/:id</code>. The method <code>*</code> stands for all of
+            them.
+          </p>
+          <textarea
+            {...attributes}
+            name="rules"
+            class="mono-input"
+            rows={4}
+            data-rules
+            autocapitalize="off"
+            spellcheck={false}
+            placeholder="GET /api/asset/:id"
+          >
+            {props.value}
+          </textarea>
+        </>
+      )}
+    </Field>
+  );
+}
+
+/** Puts the rule's number before the problem: "Rule 2: it is not a path of plain segments". */
+function nameRule(problem: FieldProblem): FieldProblem {
+  const [, index] = /^access\.rules\[(\d+)\]/.exec(problem.path) ?? [];
+  if (index === undefined) return problem;
+  const value = typeof problem.value === 'string' ? ` "${problem.value}"` : '';
+  return { ...problem, reason: `rule ${Number(index) + 1}${value}: ${problem.reason}` };
+}
+
+function FullAccessWarning() {
+  return (
+    <div class="revealed notice warn" role="note">
+      <p>
+        An API key with Full API access will be able to access and manage all information in your
+        account. That includes:
+      </p>
+      <ul>
+        <li>all your contact info provided on registration</li>
+        <li>changing your billing plan</li>
+        <li>listing and deleting all the streams and assets stored in your account</li>
+      </ul>
+      <p>Anybody who reads the source of your page can do all of that, too.</p>
+    </div>
+  );
+}
