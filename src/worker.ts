@@ -10,9 +10,11 @@
 import type { ConfigProblem, EventsConfig } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
+import { isPagePath } from './core/isolation/own-paths.ts';
 import { readTarget } from './core/routes/request-target.ts';
 import { type EventRunOptions, runEvents, runSender } from './events/run.ts';
 import { WAKE_MESSAGE } from './events/wake.ts';
+import { asPage, isNavigation } from './gateway/problem-page.ts';
 import { failureResponse } from './gateway/refuse.ts';
 import { notConfigured, schemaMissing, setupResponse } from './health/setup.ts';
 import { serveLiveness } from './health/status.ts';
@@ -186,14 +188,25 @@ async function answerFailure(
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log({ event: 'failed', requestId, error: text });
   if (await isSchemaMissing(db, error)) return setupResponse(request, requestId, schemaMissing);
-  return failureResponse(request, requestId, 'internal_error');
+  return showToPeople(request, failureResponse(request, requestId, 'internal_error'));
 }
 
-function answerUnconfigured(
+/**
+ * A failure under our own prefix as a page, for people who navigate there. Any other path may be a public
+ * route, whose readers get the same answer whether or not a browser navigates to it.
+ */
+async function showToPeople(request: Request, response: Response): Promise<Response> {
+  const { path, isPlain } = readTarget(request.url);
+  if (!isPlain || !isPagePath(path) || !isNavigation(request)) return response;
+  const shown = await asPage(response, { links: [{ href: path, label: 'Try again' }] });
+  return request.method === 'HEAD' ? new Response(null, shown) : shown;
+}
+
+async function answerUnconfigured(
   request: Request,
   requestId: string,
   { problems, message }: ConfigurationError,
-): Response {
+): Promise<Response> {
   // The Worker runs, whatever its configuration; an uptime check that restarts it would not help.
   const { path, isPlain } = readTarget(request.url);
   const live = isPlain ? serveLiveness(request, requestId, path) : null;
@@ -201,7 +214,9 @@ function answerUnconfigured(
   log({ event: 'configuration_broken', requestId, error: message, problems });
   const required = problems.filter(({ reason }) => isAbsent(reason)).map(({ name }) => name);
   const missing = required.filter((name) => requiredNames.has(name));
-  if (missing.length === 0) return failureResponse(request, requestId, 'unavailable');
+  if (missing.length === 0) {
+    return showToPeople(request, failureResponse(request, requestId, 'unavailable'));
+  }
   const problem = notConfigured(missing);
   // Everywhere else, a page may have sent the request, and reads the answer by its CORS headers.
   const isFirstLook = path === '/' || path.startsWith('/_edge');

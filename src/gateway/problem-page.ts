@@ -18,13 +18,18 @@ export interface PageWords {
   readonly links: readonly Link[];
 }
 
+// The look of the management page, which is not loaded here: these pages may have to explain why not.
 const style = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { max-width: 36rem; margin: 0 auto; padding: 4rem 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.2; }
-p { overflow-wrap: anywhere; }
-small { opacity: 0.75; }
-a { color: inherit; margin-right: 1.5rem; }
+:root { color-scheme: light dark; font: 15px/1.55 system-ui, sans-serif; background: light-dark(#f5f6f8, #0f1115); color: light-dark(#171a20, #e7e9ee); }
+body { max-width: 34rem; margin: 0 auto; padding: clamp(2rem, 12vh, 7rem) 1rem; }
+header { display: flex; align-items: center; gap: 0.6rem; margin-bottom: 1.1rem; font-weight: 650; }
+main { padding: clamp(1.1rem, 3vw, 1.6rem); border: 1px solid light-dark(#e2e5eb, #292e37); border-radius: 10px; background: light-dark(#fff, #171a20); }
+h1 { margin: 0; font-size: 1.6rem; line-height: 1.25; letter-spacing: -0.018em; }
+p { margin: 1.15rem 0 0; overflow-wrap: anywhere; }
+small { color: light-dark(#576070, #9ea7b6); }
+a { display: inline-block; margin: 0 0.6rem 0.6rem 0; padding: 0.4rem 0.95rem; border: 1px solid light-dark(#ccd2db, #3b424e); border-radius: 8px; color: inherit; font-weight: 540; text-decoration: none; }
+a:hover { background: light-dark(#f3f4f7, #111419); }
+a:focus-visible { outline: 2px solid light-dark(#2450b8, #91b1ff); outline-offset: 2px; }
 `;
 
 /**
@@ -64,11 +69,15 @@ export async function asPage(response: Response, words: PageWords): Promise<Resp
   return new Response(page, { status: response.status, headers });
 }
 
+/** The icon of the page, in its text: nothing is loaded from elsewhere. */
+const mark =
+  '<svg width="26" height="26" aria-hidden="true" viewBox="0 0 32 32"><rect width="32" height="32" rx="9" fill="#2450b8"/><g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"><circle cx="12" cy="16" r="4.7"/><path d="M17 16h8.5M22 16v3.6"/></g></svg>';
+
 function pageOf(page: Required<PageWords> & { readonly requestId: string }): string {
   const links = page.links.map(
     ({ href, label }) => `<a href="${escapeHtml(href)}">${escapeHtml(label)}</a>`,
   );
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(page.title)} · edge-authorizer</title><style>${style}</style></head><body><main><h1>${escapeHtml(page.title)}</h1><p>${escapeHtml(page.text)}</p><p>${links.join('')}</p><p><small>edge-authorizer · request ${escapeHtml(page.requestId)}</small></p></main></body></html>`;
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(page.title)} · edge-authorizer</title><style>${style}</style></head><body><header>${mark}edge-authorizer</header><main><h1>${escapeHtml(page.title)}</h1><p>${escapeHtml(page.text)}</p><p>${links.join('')}</p><p><small>Request ${escapeHtml(page.requestId)}</small></p></main></body></html>`;
 }
 
 async function hashOf(text: string): Promise<string> {

@@ -65,4 +65,25 @@ describe('a failure inside', () => {
     const line = JSON.parse(log.mock.calls[0]?.[0]) as { problems: { name: string }[] };
     expect(line.problems.map(({ name }) => name)).toEqual(['DB', 'KEYS']);
   });
+
+  const navigation = { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' };
+  const broken = { ...env, USAGE_FLUSH_SECONDS: 'not a number' } as unknown as Env;
+  const asked = [
+    ['a page of the edge', '/_edge/keys/new', navigation, true],
+    ['the API of the edge', '/_edge/v1/keys', navigation, false],
+    ['a script on a page', '/_edge/keys/new', {}, false],
+    // It may be a public route, and nobody knows while the configuration cannot be read.
+    ['a path of the API', '/x', navigation, false],
+  ] as const;
+  test.each(asked)('is told to %s as a page or not', async (_name, target, headers, isPage) => {
+    vi.spyOn(console, 'log').mockReturnValue();
+    const request = requestWithTarget(target, { headers });
+    const response = await worker.fetch(request as never, broken, createExecutionContext());
+    expect(response.status).toBe(503);
+    expect(response.headers.get('x-edge-reason')).toBe('unavailable');
+    expect(response.headers.get('retry-after')).not.toBeNull();
+    const text = await response.text();
+    expect(response.headers.get('content-type')).toContain(isPage ? 'text/html' : 'json');
+    expect(text.includes(`<a href="${target}">Try again</a>`)).toBe(isPage);
+  });
 });
