@@ -304,16 +304,23 @@ describe('signing in', () => {
     await dashboard.page.getByRole('heading', { name: 'Audit' }).waitFor();
   });
 
-  test('says so when the session ended while a form was open', async () => {
-    const { page, context } = await openSignedIn();
+  test('comes back to a form that was open when the session ended', async () => {
+    const dashboard = await openSignedIn();
+    const { page, context } = dashboard;
     await page.getByRole('link', { name: 'Create API key' }).click();
     await dialogOf(page).getByLabel('Name').fill('Too late');
     await context.clearCookies();
     await dialogOf(page).getByRole('button', { name: 'Create', exact: true }).click();
-    await page.getByText('what you sent last was not carried out').waitFor();
+    await page.getByText('Nothing was carried out yet').waitFor();
     await expect(edge.manage('GET', '/keys?search=Too+late')).resolves.toMatchObject({
       json: { keys: [] },
     });
+    expectComplaints(dashboard, failedToLoad(403));
+    await page.getByLabel('Admin token').fill(edge.adminToken);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('What you typed is still here: Too late.').waitFor();
+    await page.getByRole('button', { name: 'Create the key' }).click();
+    await page.getByRole('heading', { name: 'API key created' }).waitFor();
   });
 
   test('says that the browser did not send the cookie back, and only then', async () => {
@@ -684,10 +691,42 @@ describe('the list', () => {
     const first = await names();
     expect(first).toHaveLength(25);
     expect(first[0]).toBe('Paged 27');
-    await page.getByRole('link', { name: 'Older keys' }).click();
+    await page.getByRole('link', { name: 'Next page' }).click();
     await page.waitForURL(/cursor=/);
     await expect(names()).resolves.toEqual(['Paged 02', 'Paged 01']);
-    await expect(page.getByRole('link', { name: 'Older keys' }).count()).resolves.toBe(0);
+    await expect(page.getByRole('link', { name: 'Next page' }).count()).resolves.toBe(0);
+  });
+});
+
+describe('the layout of the list', () => {
+  test('has one line for each key, and a menu that Escape closes', async () => {
+    const key = await edge.createKey({
+      name: 'A name that is much longer than the room that a row of the list has for a name '.repeat(
+        2,
+      ),
+      owner: 'acct_'.padEnd(100, 'x'),
+      access: { cors: { allowedOrigins: ['https://first.example', 'https://second.example'] } },
+    });
+    const { page } = await openSignedIn();
+    for (const width of [768, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      const heights = await page
+        .locator('table.keys tbody tr')
+        .evaluateAll((rows) => rows.map((row) => Math.round(row.getBoundingClientRect().height)));
+      expect(Math.max(...heights), `at ${width} px`).toBeLessThanOrEqual(45);
+    }
+    const row = page.getByRole('row').filter({ has: page.locator(`a[href$="${key.id}"]`) });
+    const menu = row.locator('summary');
+    await menu.click();
+    await row.getByRole('link', { name: 'Roll the token' }).waitFor();
+    await page.keyboard.press('Escape');
+    await row.getByRole('link', { name: 'Roll the token' }).waitFor({ state: 'hidden' });
+    await expect(menu.evaluate((summary) => summary === document.activeElement)).resolves.toBe(
+      true,
+    );
+    await menu.click();
+    await row.getByRole('link', { name: 'Delete' }).click();
+    await page.waitForURL(/#delete$/);
   });
 });
 
@@ -736,11 +775,12 @@ describe('every view', () => {
   afterAll(() => world.dispose());
 
   const themes = ['light', 'dark'] as const;
-  const windows = ['small', 'phone', 'wide'] as const;
+  const windows = ['small', 'phone', 'tablet', 'wide'] as const;
   const all = themes.flatMap((colorScheme) => windows.map((size) => ({ colorScheme, size })));
   // By day, each theme and each window once at least: small and wide light, phone dark.
   const cases = all.filter(({ colorScheme, size }) => {
-    return inject('isNightly') || (colorScheme === 'dark') === (size === 'phone');
+    const isShownByDay = (colorScheme === 'dark') === (size === 'phone') && size !== 'tablet';
+    return inject('isNightly') || isShownByDay;
   });
 
   test.each(cases)('pleases axe and fits the window: $colorScheme, $size', async (look) => {
@@ -769,7 +809,7 @@ describe('every view', () => {
     await dashboard.signIn(world.adminToken);
     await examine('list');
     await dashboard.go('/_edge/?q=nothing+has+this+name');
-    await page.getByText('No key has “nothing has this name” in its name.').waitFor();
+    await page.getByText('No key was found for “nothing has this name”.').waitFor();
     await examine('list-without-matches');
 
     await page.getByRole('link', { name: 'Show all' }).click();

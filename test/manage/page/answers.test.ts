@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Answer, CreatedKey, Deployment } from '../../contract/deployment.ts';
 import { deploy } from '../../support/workers.ts';
 import { snapshot } from '../client.ts';
-import { hiddenFields, signIn, type Visitor, visitorOf } from './browser.ts';
+import { cookieOf, hiddenFields, signIn, type Visitor, visitorOf } from './browser.ts';
 
 let edge: Deployment;
 let operator: Visitor;
@@ -466,17 +466,8 @@ describe('the choice of full access', () => {
     for (const path of ['/_edge/', '/_edge/keys/new', `/_edge/keys/${page.id}`]) {
       expect((await operator.get(path)).body, path).toContain(line);
     }
-    const ruled = await edge.createKey({
-      name: 'Ruled',
-      access: {
-        cors: { allowedOrigins: ['https://a.example'] },
-        rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }],
-      },
-    });
     const backend = await edge.createKey({ name: 'Backend' });
-    for (const { id } of [ruled, backend]) {
-      expect((await operator.get(`/_edge/keys/${id}`)).body).not.toContain(line);
-    }
+    expect((await operator.get(`/_edge/keys/${backend.id}`)).body).not.toContain(line);
   });
 });
 
@@ -633,7 +624,7 @@ describe('rules on the page', () => {
       rules: typed,
     });
     expect(answer.status).toBe(422);
-    expect(answer.body).toContain('Rule 2 &quot;FETCH&quot;: it is not a method');
+    expect(answer.body).toContain('Rule 2 &quot;fetch&quot;: it is not a method');
     expect(answer.body).toContain('Rule 2 &quot;b&quot;: it is not a path');
     expect(answer.body).toContain('FETCH /api/a b</textarea>');
     await expect(edge.query('SELECT id FROM keys')).resolves.toEqual([]);
@@ -701,6 +692,58 @@ describe('rules on the page', () => {
   }
 });
 
+describe('a form that is sent after the session has ended', () => {
+  it('comes back after signing in, and is carried out then', async () => {
+    const late = visitorOf(edge);
+    const { body } = await operator.get('/_edge/keys/new');
+    const typed = { ...hiddenFields(body, '/_edge/keys'), name: 'Typed "late" <b>' };
+    const ended = await late.post('/_edge/keys', { form: typed });
+    expect(ended.status).toBe(403);
+    expect(ended.body).toContain('Nothing was carried out yet');
+    await expect(edge.query('SELECT id FROM keys')).resolves.toEqual([]);
+
+    // A wrong token keeps it as well.
+    const kept = hiddenFields(ended.body, '/_edge/sign-in');
+    const wrong = await late.post('/_edge/sign-in', { form: { ...kept, token: 'wrong' } });
+    expect(hiddenFields(wrong.body, '/_edge/sign-in')['resume']).toBe(kept['resume']);
+
+    const back = await late.post('/_edge/sign-in', { form: { ...kept, token: edge.adminToken } });
+    expect(back.status).toBe(200);
+    expect(back.body).toContain('Create the key');
+    late.cookie = cookieOf(back);
+    const again = hiddenFields(back.body, '/_edge/keys');
+    expect(again['form_token']).not.toBe(hiddenFields(body, '/_edge/keys')['form_token']);
+    expect((await late.post('/_edge/keys', { form: again })).status).toBe(201);
+    await expect(edge.query('SELECT name FROM keys')).resolves.toEqual([
+      { name: 'Typed "late" <b>' },
+    ]);
+  });
+
+  const others = [
+    ['another site', '["https://evil.example/",[]]'],
+    ['a path that is no form of ours', '["/_edge/sign-out",[]]'],
+    ['a way up', '["/_edge/keys/../sign-out",[]]'],
+    ['what is no list of fields', '["/_edge/keys",[["name"]]]'],
+    ['what is not JSON', '["/_edge/keys"'],
+    ['too much', JSON.stringify(['/_edge/keys', [['name', 'x'.repeat(70_000)]]])],
+  ] as const;
+  it.each(others)('is not shown for %s', async (_name, resume) => {
+    const form = { token: edge.adminToken, to: '/_edge/', resume };
+    const answer = await visitorOf(edge).post('/_edge/sign-in', { form });
+    expect(answer.status).toBe(303);
+    expect(answer.headers['location']).toBe('/_edge/');
+  });
+
+  it('is not kept for another site', async () => {
+    const answer = await visitorOf(edge).post('/_edge/keys', {
+      site: 'cross-site',
+      form: { name: 'a' },
+    });
+    expect(answer.status).toBe(403);
+    expect(answer.body).not.toContain('resume');
+  });
+});
+
 describe('the first request of a key', () => {
   const ask = async (id: string, headers: Record<string, string> = {}) => {
     const answer = await operator.get(`/_edge/keys/${id}/first-request`, { headers });
@@ -752,18 +795,60 @@ describe('the list', () => {
       );
     }
     const { body } = await operator.get('/_edge/');
-    for (const text of [
-      'Player',
-      'ea_pk_',
-      'Full',
-      'https://a.example',
-      'and 1 more',
-      'Live',
-      '734',
-    ]) {
+    for (const text of ['Player', 'ea_pk_', 'Full', 'https://a.example', '+2', 'Live', '734']) {
       expect(body).toContain(text);
     }
     expect(body.match(/<rect class="allowed"/g)).toHaveLength(2);
+  });
+
+  const filters = [
+    ['q=backe', ['Backend']],
+    ['q=acct_2', ['Full']],
+    ['q=https%3A%2F%2Ffull.example', ['Full']],
+    ['state=disabled', ['Off']],
+    ['access=full', ['Full']],
+    ['access=backend&state=live', ['Backend']],
+    ['age=unused-30', ['Backend']],
+    ['age=expires-7', ['Full']],
+    ['sort=name', ['Backend', 'Full', 'Off']],
+    ['', ['Off', 'Full', 'Backend']],
+    ['q=nothing', []],
+  ] as const;
+  it.each(filters)('shows for %j what was asked for', async (query, names) => {
+    const dayMs = 86_400_000;
+    const backend = await edge.createKey({ name: 'Backend' });
+    await edge.createKey({
+      name: 'Full',
+      owner: 'acct_2',
+      access: { cors: { allowedOrigins: ['https://full.example'], fullAccess: true } },
+      expiresAt: new Date(Date.now() + 3 * dayMs).toISOString(),
+    });
+    const off = await corsKey('Off', ['https://off.example']);
+    await edge.query('UPDATE keys SET enabled = 0 WHERE id = ?', off.id);
+    // Newest first, and one of them old.
+    for (const [id, agoMs] of [
+      [backend.id, 40 * dayMs],
+      [off.id, -1000],
+    ] as const) {
+      await edge.query('UPDATE keys SET created_at_ms = ? WHERE id = ?', Date.now() - agoMs, id);
+    }
+    const { status, body } = await operator.get(`/_edge/?${query}`);
+    expect(status, body).toBe(200);
+    const shown = [...body.matchAll(/class="key-name"[^>]*>([^<]*)</g)].map(([, name]) => name);
+    expect(shown).toEqual(names);
+    // The form shows the filters that the address holds.
+    for (const [name, value] of new URLSearchParams(query)) {
+      const field = name === 'q' ? `name="q" value="${value}"` : `value="${value}" selected`;
+      expect(body).toContain(field);
+    }
+  });
+
+  it('refuses a filter that there is not', async () => {
+    for (const query of ['state=bogus', 'access=bogus', 'sort=bogus']) {
+      const { status, body } = await operator.get(`/_edge/?${query}`);
+      expect(status, query).toBe(422);
+      expect(body).toContain('role="alert"');
+    }
   });
 
   it('says what is wrong with a place in it that is none', async () => {

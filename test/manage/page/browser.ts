@@ -98,5 +98,8 @@ export function hiddenFields(html: string, action: string): Record<string, strin
 
 function attributeOf(element: string, name: string): string {
   const [, value = ''] = new RegExp(` ${name}="([^"]*)"`).exec(element) ?? [];
-  return value.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&');
+  const characters = { '&quot;': '"', '&lt;': '<', '&gt;': '>', '&#39;': "'", '&amp;': '&' };
+  return value.replaceAll(/&(?:quot|lt|gt|#39|amp);/g, (found) => {
+    return characters[found as keyof typeof characters];
+  });
 }

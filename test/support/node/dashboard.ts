@@ -32,7 +32,7 @@ export type Dashboard = {
   go(path: string): Promise<void>;
   /** Signs in with the admin token, and ends up at the list. */
   signIn(token?: string): Promise<void>;
-  /** At night, takes a picture of the whole page into `test-output/screenshots`. */
+  /** Takes a picture of the whole page into `test-output/screenshots`; most of them at night alone. */
   screenshot(name: string): Promise<void>;
   close(): Promise<void>;
 };
@@ -41,8 +41,12 @@ export type Dashboard = {
 export const sizes = {
   small: { width: 320, height: 640 },
   phone: { width: 390, height: 844 },
-  wide: { width: 1360, height: 900 },
+  tablet: { width: 768, height: 1024 },
+  wide: { width: 1280, height: 900 },
 } as const;
+
+/** The pictures that are taken by day: the two pages that people see most. */
+const shownByDay = /^(?:list|key)-(?:light|dark)-/;
 
 let addresses = 0;
 
@@ -87,7 +91,7 @@ export async function openDashboard(
       await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
     },
     async screenshot(name) {
-      if (!inject('isNightly')) return;
+      if (!inject('isNightly') && !shownByDay.test(name)) return;
       const path = join(projectRoot, 'test-output/screenshots', `${name}.png`);
       await mkdir(dirname(path), { recursive: true });
       await page.screenshot({ path, fullPage: true });

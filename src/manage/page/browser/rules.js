@@ -28,6 +28,9 @@ export function editRules(area) {
 
   const lines = area.value.split('\n').filter((line) => line.trim() !== '');
   for (const line of lines.length > 0 ? lines : ['GET ']) addRule(editor, line);
+  const first = list.querySelector('input[type=text]');
+  if (area.hasAttribute('data-focus')) first.setAttribute('data-focus', '');
+  if (area.hasAttribute('autofocus')) first.focus();
   add.addEventListener('click', () => {
     const rule = addRule(editor, 'GET ');
     rule.querySelector('input[type=text]').focus();

@@ -21,6 +21,7 @@ for (const link of document.querySelectorAll('a[data-dialog]')) {
 }
 
 enhance(document);
+closeMenus();
 warnOfUnsavedChanges();
 explainSignIn(document.querySelector('form[action="/_edge/sign-in"]'));
 
@@ -39,6 +40,22 @@ function explainSignIn(form) {
   const isFresh = Date.now() - sentAt < 60 * 1000;
   form.querySelector('[data-cookie-lost]').hidden = isExplained || !isFresh;
   form.addEventListener('submit', () => sessionStorage.setItem('sign-in-sent-at', Date.now()));
+}
+
+/** Keeps one menu open at most. A click elsewhere and Escape close it. */
+function closeMenus() {
+  const close = (other) => {
+    for (const menu of document.querySelectorAll('details.menu[open]')) {
+      if (menu !== other) menu.open = false;
+    }
+  };
+  document.addEventListener('click', ({ target }) => close(target.closest('details.menu')));
+  document.addEventListener('keydown', (event) => {
+    const menu = document.activeElement?.closest('details.menu[open]');
+    if (event.key !== 'Escape' || !menu) return;
+    menu.open = false;
+    menu.querySelector('summary').focus();
+  });
 }
 
 /** Has the browser ask before a page is left with a form that was filled in and not sent. */
@@ -78,6 +95,12 @@ function enhance(root) {
   }
   for (const form of root.querySelectorAll('dialog form')) {
     form.addEventListener('submit', (event) => sendInPlace(event, form));
+  }
+  // Filters that are not set stay out of the address.
+  for (const form of root.querySelectorAll('[data-filters]')) {
+    form.addEventListener('formdata', ({ formData }) => {
+      for (const [name, value] of [...formData]) if (value === '') formData.delete(name);
+    });
   }
   for (const time of root.querySelectorAll('time')) {
     time.title = new Date(time.dateTime).toLocaleString(undefined, { timeZoneName: 'short' });

@@ -4,56 +4,45 @@
 
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import { DAY_MS, dayOf } from '../../../usage/batch.ts';
-import type { KeyDocument } from '../../documents.ts';
-import { SEARCH_MAX_LENGTH } from '../../limits.ts';
 import type { KeyListDocument } from '../../list-keys.ts';
 import type { View } from '../access/guards.tsx';
 import type { Visitor } from '../access/visitor.ts';
+import type { ApiAnswer, ApiClient } from '../api-client.ts';
 import { iconUrl } from '../parts/assets.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
-import { type DailyUsage, Spark, totalOf } from '../parts/usage-chart.tsx';
-import { Access, count, countOf, State, Time } from '../parts/words.tsx';
+import type { DailyUsage } from '../parts/usage-chart.tsx';
+import { count, countOf } from '../parts/words.tsx';
 import { CreateForm, type KeyFormState, newFormState } from './create.tsx';
-
-/** The part of the list that was asked for. */
-interface ListQuery {
-  /** `null`: every name. */
-  readonly search: string | null;
-  readonly cursor: string | null;
-}
-
-/** The days that a row's chart shows. */
-const LIST_CHART_DAYS = 7;
+import { KeyTable, LIST_CHART_DAYS } from './key-table.tsx';
+import { ListFilters } from './list-filters.tsx';
+import { isFiltered, type ListQuery, listUrl, readListQuery, toApiQuery } from './list-query.ts';
 
 const KEYS_PER_PAGE = 25;
+/** Pages of the API that one page of the list reads at most: one may be empty and not the last. */
+const PAGES_TRIED = 8;
 
-/** Shows the keys, by name if that was asked for. */
+/** Shows the keys that the address asks for. */
 export const showList: View = async ({ visitor, api }, context) => {
   const { management, usageOfKeys } = context.env;
-  const query = new URL(context.req.url).searchParams;
-  const search = query.get('q')?.trim() || null;
-  const cursor = query.get('cursor') || null;
-  const list = await api<KeyListDocument>({
-    path: '/keys',
-    query: { search, cursor, limit: String(KEYS_PER_PAGE) },
-  });
+  const parameters = new URL(context.req.url).searchParams;
+  const query = readListQuery(parameters);
   const nowMs = management.now();
+  const list = await readKeys(api, query, nowMs);
   // A refusal of the API is shown on an empty page.
-  const { keys, nextCursor } = list.ok ? list.document : { keys: [], nextCursor: null };
+  const found: KeyListDocument = list.ok ? list.document : { keys: [], nextCursor: null };
   const usage = await usageOfKeys(
-    keys.map(({ id }) => id),
+    found.keys.map(({ id }) => id),
     dayOf(nowMs - (LIST_CHART_DAYS - 1) * DAY_MS),
   );
   return pageResponse(
     <ListPage
       visitor={visitor}
-      query={{ search, cursor }}
-      keys={keys}
+      query={query}
+      found={found}
       usage={usage}
-      nextCursor={nextCursor}
       notice={
-        query.has('deleted')
+        parameters.has('deleted')
           ? 'The key was deleted. It stops working everywhere within seconds.'
           : null
       }
@@ -66,13 +55,31 @@ export const showList: View = async ({ visitor, api }, context) => {
   );
 };
 
+/** Reads keys until there is one to show, or no more. The total is that of the first page. */
+async function readKeys(
+  api: ApiClient,
+  query: ListQuery,
+  nowMs: number,
+): Promise<ApiAnswer<KeyListDocument>> {
+  const asked = { ...toApiQuery(query, nowMs), limit: String(KEYS_PER_PAGE) };
+  let answer = await api<KeyListDocument>({ path: '/keys', query: { ...asked, total: 'true' } });
+  const first = answer;
+  for (let page = 1; page < PAGES_TRIED; page += 1) {
+    if (!answer.ok || answer.document.keys.length > 0 || answer.document.nextCursor === null) break;
+    const cursor = answer.document.nextCursor;
+    answer = await api<KeyListDocument>({ path: '/keys', query: { ...asked, cursor } });
+  }
+  return answer.ok && first.ok
+    ? { ...answer, document: { ...first.document, ...answer.document } }
+    : answer;
+}
+
 /** The properties of the page. */
 interface ListPageProps {
   readonly visitor: Visitor;
   readonly query: ListQuery;
-  readonly keys: readonly KeyDocument[];
+  readonly found: KeyListDocument;
   readonly usage: ReadonlyMap<string, readonly DailyUsage[]>;
-  readonly nextCursor: string | null;
   readonly notice: string | null;
   /** The reason why the API listed nothing; `null`: it listed keys. */
   readonly failure: string | null;
@@ -83,8 +90,10 @@ interface ListPageProps {
 
 /** The page of all keys. */
 function ListPage(props: ListPageProps) {
-  const { visitor, query, keys } = props;
-  const isEmpty = keys.length === 0 && !isFiltered(query);
+  const { visitor, query } = props;
+  const { keys } = props.found;
+  const isEmpty =
+    keys.length === 0 && !isFiltered(query) && query.cursor === null && props.failure === null;
   return (
     <Layout title="API keys" section="keys" visitor={visitor}>
       <div class="head">
@@ -106,18 +115,11 @@ function ListPage(props: ListPageProps) {
         <Empty />
       ) : (
         <>
-          <Search query={query} />
+          <ListFilters query={query} />
           <Result {...props} />
         </>
       )}
-      {props.nextCursor !== null && (
-        <nav class="pager" aria-label="Pages">
-          <span class="quiet small">{countOf(keys.length, 'key')} on this page, newest first</span>
-          <a class="button" href={pageUrl({ ...query, cursor: props.nextCursor })} rel="next">
-            Older keys
-          </a>
-        </nav>
-      )}
+      <Pager query={query} found={props.found} />
       <dialog id="create" aria-labelledby="create-title">
         <CreateForm
           visitor={visitor}
@@ -130,8 +132,24 @@ function ListPage(props: ListPageProps) {
   );
 }
 
-function isFiltered({ search, cursor }: ListQuery): boolean {
-  return search !== null || cursor !== null;
+/** Says how many keys there are, and leads to the next ones. */
+function Pager({ query, found }: { query: ListQuery; found: KeyListDocument }) {
+  const { keys, nextCursor, total, totalIsExact = true } = found;
+  if (keys.length === 0 && nextCursor === null) return null;
+  return (
+    <nav class="pager" aria-label="Pages">
+      <span class="quiet small">
+        {total === undefined || total === keys.length
+          ? countOf(keys.length, 'key')
+          : `${count(keys.length)} of ${totalIsExact ? '' : 'more than '}${countOf(total, 'key')}`}
+      </span>
+      {nextCursor !== null && (
+        <a class="button" href={listUrl({ ...query, cursor: nextCursor })} rel="next">
+          {keys.length === 0 ? 'Search further' : 'Next page'}
+        </a>
+      )}
+    </nav>
+  );
 }
 
 /** The list of a deployment without keys. */
@@ -149,35 +167,10 @@ function Empty() {
   );
 }
 
-function Search({ query }: { query: ListQuery }) {
-  return (
-    <search>
-      <form class="toolbar" method="get" action="/_edge/">
-        <label class="unseen" for="search">
-          Search keys by name
-        </label>
-        <input
-          id="search"
-          type="search"
-          name="q"
-          value={query.search ?? ''}
-          placeholder="Search by name"
-          maxlength={2 * SEARCH_MAX_LENGTH}
-        />
-        <button type="submit">Search</button>
-        {isFiltered(query) && (
-          <a class="button" href="/_edge/">
-            Show all
-          </a>
-        )}
-      </form>
-    </search>
-  );
-}
-
 /** The keys, or the reason why the list is empty. */
 function Result(props: ListPageProps) {
-  const { query, keys, failure } = props;
+  const { query, failure } = props;
+  const { keys, nextCursor } = props.found;
   if (failure !== null) {
     return (
       <p class="notice bad" role="alert">
@@ -187,18 +180,24 @@ function Result(props: ListPageProps) {
   }
   if (keys.length === 0) {
     return (
-      <p class="panel padded quiet">
-        {query.search === null
-          ? 'There are no further keys.'
-          : `No key has “${query.search}” in its name.`}
+      <p class="panel padded quiet" role="status">
+        {nextCursor === null ? nothingFound(query) : 'Nothing was found so far.'}
       </p>
     );
   }
   return (
     <div class="panel">
-      <KeyTable {...props} />
+      <KeyTable visitor={props.visitor} keys={keys} usage={props.usage} nowMs={props.nowMs} />
     </div>
   );
+}
+
+function nothingFound(query: ListQuery): string {
+  if (!isFiltered(query)) return 'There are no further keys.';
+  const { search, ...others } = query;
+  if (search === null) return 'No key fits these filters.';
+  const filters = isFiltered({ ...others, search: null }) ? ', with these filters' : '';
+  return `No key was found for “${search}”${filters}.`;
 }
 
 function CreateLink() {
@@ -207,117 +206,4 @@ function CreateLink() {
       Create API key
     </a>
   );
-}
-
-function KeyTable(props: {
-  readonly visitor: Visitor;
-  readonly keys: readonly KeyDocument[];
-  readonly usage: ReadonlyMap<string, readonly DailyUsage[]>;
-  readonly nowMs: number;
-}) {
-  const { nowMs, usage } = props;
-  const hasOwners = props.visitor.owner === null && props.keys.some(({ owner }) => owner !== null);
-  return (
-    <table class="listing">
-      <caption class="unseen">API keys, newest first</caption>
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">CORS access</th>
-          {hasOwners && <th scope="col">Owner</th>}
-          <th scope="col">Created</th>
-          <th scope="col">Last used</th>
-          <th scope="col">Last {LIST_CHART_DAYS} days</th>
-          <th scope="col">State</th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.keys.map((key) => (
-          <KeyRow
-            document={key}
-            usage={usage.get(key.id) ?? []}
-            hasOwners={hasOwners}
-            nowMs={nowMs}
-          />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function KeyRow(props: {
-  readonly document: KeyDocument;
-  readonly usage: readonly DailyUsage[];
-  readonly hasOwners: boolean;
-  readonly nowMs: number;
-}) {
-  const { document: key, usage: days, hasOwners, nowMs } = props;
-  return (
-    <tr>
-      <th scope="row">
-        <a class="key-name" href={`/_edge/keys/${key.id}`}>
-          {key.name}
-        </a>
-        <code class="quiet">{key.hint}…</code>
-      </th>
-      <td data-label="CORS access">
-        <div>
-          <Access document={key} />
-          <Origins origins={key.access?.cors?.allowedOrigins ?? []} />
-        </div>
-      </td>
-      {hasOwners && (
-        <td data-label="Owner">
-          <span class="mono">{key.owner ?? '–'}</span>
-        </td>
-      )}
-      <td data-label="Created">
-        <Time value={key.createdAt} nowMs={nowMs} />
-      </td>
-      <td data-label="Last used">
-        {key.lastUsedAt === null ? (
-          <span class="quiet">Never</span>
-        ) : (
-          <Time value={key.lastUsedAt} nowMs={nowMs} />
-        )}
-      </td>
-      <td data-label={`Last ${LIST_CHART_DAYS} days`}>
-        <span class="traffic">
-          <Spark usage={days} days={LIST_CHART_DAYS} nowMs={nowMs} />
-          <span class="number">
-            {count(totalOf(days))}
-            <span class="unseen"> requests</span>
-          </span>
-        </span>
-      </td>
-      <td data-label="State">
-        <State document={key} nowMs={nowMs} />
-      </td>
-    </tr>
-  );
-}
-
-const ORIGINS_SHOWN = 2;
-
-function Origins({ origins }: { origins: readonly string[] }) {
-  if (origins.length === 0) return null;
-  const hidden = origins.length - ORIGINS_SHOWN;
-  return (
-    <span class="origins">
-      {origins.slice(0, ORIGINS_SHOWN).map((origin) => (
-        <>
-          {origin === '*' ? 'any origin (*)' : origin}
-          <br />
-        </>
-      ))}
-      {hidden > 0 && `and ${hidden} more`}
-    </span>
-  );
-}
-
-function pageUrl({ search, cursor }: ListQuery): string {
-  const query = new URLSearchParams();
-  if (search !== null) query.set('q', search);
-  if (cursor !== null) query.set('cursor', cursor);
-  return `/_edge/?${query}`;
 }

@@ -1,0 +1,167 @@
+/**
+ * The rows of the list of keys: one line for each key, and a menu of what can be done with it.
+ */
+
+import type { KeyDocument } from '../../documents.ts';
+import type { Visitor } from '../access/visitor.ts';
+import { type DailyUsage, Spark, totalOf } from '../parts/usage-chart.tsx';
+import { Access, count, countOf, State, stateOf, Time } from '../parts/words.tsx';
+
+/** The days that a row's chart shows. */
+export const LIST_CHART_DAYS = 7;
+
+/** The table of keys. On a narrow window each row becomes a card. */
+export function KeyTable(props: {
+  readonly visitor: Visitor;
+  readonly keys: readonly KeyDocument[];
+  readonly usage: ReadonlyMap<string, readonly DailyUsage[]>;
+  readonly nowMs: number;
+}) {
+  const { nowMs, usage } = props;
+  const hasOwners = props.visitor.owner === null && props.keys.some(({ owner }) => owner !== null);
+  return (
+    <table class="keys">
+      <caption class="unseen">API keys</caption>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">CORS access</th>
+          <th scope="col">Origins</th>
+          {hasOwners && (
+            <th scope="col" class="minor">
+              Owner
+            </th>
+          )}
+          <th scope="col" class="minor">
+            Created
+          </th>
+          <th scope="col">Last used</th>
+          <th scope="col" class="minor">
+            Last {LIST_CHART_DAYS} days
+          </th>
+          <th scope="col">State</th>
+          <th scope="col">
+            <span class="unseen">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {props.keys.map((key) => (
+          <KeyRow
+            document={key}
+            usage={usage.get(key.id) ?? []}
+            hasOwners={hasOwners}
+            nowMs={nowMs}
+          />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function KeyRow(props: {
+  readonly document: KeyDocument;
+  readonly usage: readonly DailyUsage[];
+  readonly hasOwners: boolean;
+  readonly nowMs: number;
+}) {
+  const { document: key, usage: days, hasOwners, nowMs } = props;
+  return (
+    <tr>
+      <th scope="row" class="name">
+        <a class="key-name" href={`/_edge/keys/${key.id}`} title={key.name}>
+          {key.name}
+        </a>
+        <code class="quiet">{key.hint}…</code>
+      </th>
+      <td class="access">
+        <Access document={key} />
+      </td>
+      <td class="where">
+        <Origins origins={key.access?.cors?.allowedOrigins ?? []} />
+      </td>
+      {hasOwners && (
+        <td class="minor owner">
+          <span class="mono" title={key.owner ?? undefined}>
+            {key.owner ?? '–'}
+          </span>
+        </td>
+      )}
+      <td class="minor">
+        <Time value={key.createdAt} nowMs={nowMs} />
+      </td>
+      <td class="used">
+        {key.lastUsedAt === null ? (
+          <span class="quiet">Never</span>
+        ) : (
+          <Time value={key.lastUsedAt} nowMs={nowMs} />
+        )}
+      </td>
+      <td class="minor">
+        <span class="traffic">
+          <Spark usage={days} days={LIST_CHART_DAYS} nowMs={nowMs} />
+          <span class="number">
+            {count(totalOf(days))}
+            <span class="unseen"> requests</span>
+          </span>
+        </span>
+      </td>
+      <td class="state-cell">
+        <State document={key} nowMs={nowMs} />
+      </td>
+      <td class="actions-cell">
+        <RowMenu document={key} nowMs={nowMs} />
+      </td>
+    </tr>
+  );
+}
+
+/**
+ * Leads to each action on the key's page. Nothing is done from here: an action is about a key as it was
+ * shown, and a row shows a part of it.
+ */
+function RowMenu({ document: key, nowMs }: { document: KeyDocument; nowMs: number }) {
+  const page = `/_edge/keys/${key.id}`;
+  const stops = stateOf(key, nowMs) === 'live' ? 'Disable' : 'State';
+  const entries = [
+    [page, 'Open'],
+    [`${page}#settings`, 'Edit'],
+    [`${page}#explain`, 'Explain a request'],
+    [`${page}#roll`, 'Roll the token'],
+    [`${page}#state`, stops],
+    [`/_edge/audit?keyId=${key.id}`, 'Audit'],
+    [`${page}#delete`, 'Delete'],
+  ] as const;
+  return (
+    <details class="menu">
+      <summary aria-label={`Actions for ${key.name}`}>
+        <span aria-hidden="true">⋯</span>
+      </summary>
+      <ul>
+        {entries.map(([href, label]) => (
+          <li>
+            <a href={href}>{label}</a>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** The first origin, and how many more there are. All of them are in the title. */
+function Origins({ origins }: { origins: readonly string[] }) {
+  const [first] = origins;
+  if (first === undefined) return <span class="quiet">–</span>;
+  const more = origins.length - 1;
+  return (
+    <span class="origins" title={origins.join('\n')}>
+      <span>{first === '*' ? 'any origin (*)' : first}</span>
+      {more > 0 && (
+        <span class="quiet">
+          +{more}
+          <span class="unseen"> more: {countOf(origins.length, 'origin')} in all</span>
+        </span>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,72 @@
+/**
+ * The search, the filters and the order of the list, as a form whose values are in the address.
+ */
+
+import { SEARCH_MAX_LENGTH } from '../../limits.ts';
+import {
+  accessChoices,
+  ageChoices,
+  type Choices,
+  isFiltered,
+  type ListQuery,
+  sortChoices,
+  stateChoices,
+} from './list-query.ts';
+
+/** The form above the list. */
+export function ListFilters({ query }: { query: ListQuery }) {
+  return (
+    <search>
+      <form class="toolbar" method="get" action="/_edge/" data-filters>
+        <label class="unseen" for="search">
+          Search keys by name, hint, id, owner or origin
+        </label>
+        <input
+          id="search"
+          type="search"
+          name="q"
+          value={query.search ?? ''}
+          placeholder="Name, hint, id, owner or origin"
+          maxlength={2 * SEARCH_MAX_LENGTH}
+        />
+        <Filter name="state" label="State" any="Any state" choices={stateChoices} query={query} />
+        <Filter
+          name="access"
+          label="Access"
+          any="Any access"
+          choices={accessChoices}
+          query={query}
+        />
+        <Filter name="age" label="Use" any="Any use" choices={ageChoices} query={query} />
+        <Filter name="sort" label="Order" any={null} choices={sortChoices} query={query} />
+        <button type="submit">Search</button>
+        {(isFiltered(query) || query.cursor !== null) && (
+          <a class="button" href="/_edge/">
+            Show all
+          </a>
+        )}
+      </form>
+    </search>
+  );
+}
+
+function Filter(props: {
+  readonly name: 'state' | 'access' | 'age' | 'sort';
+  readonly label: string;
+  /** The words for no filter; `null`: the first choice stands for it. */
+  readonly any: string | null;
+  readonly choices: Choices;
+  readonly query: ListQuery;
+}) {
+  const { name, any, query } = props;
+  return (
+    <select name={name} aria-label={props.label}>
+      {any !== null && <option value="">{any}</option>}
+      {props.choices.map(([value, label]) => (
+        <option value={value} selected={query[name] === value}>
+          {label}
+        </option>
+      ))}
+    </select>
+  );
+}
