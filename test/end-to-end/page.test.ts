@@ -842,6 +842,12 @@ describe('every view', () => {
     await dashboard.go(`/_edge/keys/${player.id}`);
     await page.getByText('Figures by day and outcome').click();
     await page.locator('#settings').getByText('Which endpoints?').click();
+    const chart = page.getByRole('img', { name: /requests in the last 30 days/ });
+    await chart.press('ArrowLeft');
+    await page
+      .locator('[data-readout]')
+      .getByText(/^\d{4}-\d\d-\d\d: allowed/)
+      .waitFor();
     await examine('key');
     const question = new URLSearchParams({
       method: 'GET',
@@ -852,7 +858,7 @@ describe('every view', () => {
     await page.getByText('This request is refused.').waitFor();
     for (const summary of await page.locator('#explain summary').all()) await summary.click();
     await examine('key-explained');
-    await page.getByLabel('Path').fill('api/stream');
+    await page.getByLabel('Path', { exact: true }).fill('api/stream');
     await page.getByRole('button', { name: 'Explain' }).click();
     await page.getByText('It does not begin with a slash.').waitFor();
     await page.getByLabel('Type Web player to confirm').fill('Web');
@@ -861,6 +867,8 @@ describe('every view', () => {
     await examine('key-not-deleted');
     expectComplaints(dashboard, failedToLoad(422));
 
+    await dashboard.go('/_edge/overview');
+    await examine('overview');
     await dashboard.go('/_edge/audit');
     await examine('audit');
     await dashboard.go('/_edge/keys/key_0000000000000000000000');

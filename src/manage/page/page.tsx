@@ -29,6 +29,7 @@ import { remove } from './keys/remove.tsx';
 import { roll } from './keys/roll.tsx';
 import { onKey, showKey } from './keys/show.tsx';
 import { disable, enable, suspend, unsuspend } from './keys/state.tsx';
+import { showOverview } from './overview.tsx';
 import { assetPaths, assetResponse } from './parts/assets.ts';
 import { NoticePage } from './parts/notice-page.tsx';
 import { pageResponse } from './parts/respond.ts';
@@ -38,6 +39,7 @@ type Route = readonly [method: 'GET' | 'POST', path: string, handler: PageHandle
 /** Every page and action. The first that fits a request answers it. */
 const routes: readonly Route[] = [
   ['GET', '/_edge/', view(showList)],
+  ['GET', '/_edge/overview', view(showOverview)],
   ['GET', '/_edge/audit', view(showAudit)],
   ['POST', '/_edge/sign-out', action(signOut)],
   ['POST', '/_edge/origins', action(checkOrigin)],

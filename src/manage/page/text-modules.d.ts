@@ -27,3 +27,7 @@ declare module '*/browser/snippets.js' {
   const text: string;
   export default text;
 }
+declare module '*/browser/chart.js' {
+  const text: string;
+  export default text;
+}

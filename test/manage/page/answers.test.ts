@@ -744,6 +744,74 @@ describe('a form that is sent after the session has ended', () => {
   });
 });
 
+describe('the overview', () => {
+  it('names live keys that expire soon, and those that nobody uses', async () => {
+    const dayMs = 86_400_000;
+    const now = Date.now();
+    for (const [name, createdAtMs, expiresAtMs, lastUsedAtMs] of [
+      ['Soon', now, now + 3 * dayMs, now],
+      ['Later', now, now + 60 * dayMs, now],
+      ['Over', now - 5 * dayMs, now - dayMs, now - dayMs],
+      ['Unused', now - 100 * dayMs, null, null],
+      ['Idle', now - 200 * dayMs, null, now - 91 * dayMs],
+      ['Busy', now - 200 * dayMs, null, now - dayMs],
+    ] as const) {
+      const { id } = await edge.createKey({ name });
+      await edge.query(
+        'UPDATE keys SET created_at_ms = ?, expires_at_ms = ?, last_used_at_ms = ? WHERE id = ?',
+        createdAtMs,
+        expiresAtMs,
+        lastUsedAtMs,
+        id,
+      );
+    }
+    const { status, body } = await operator.get('/_edge/overview');
+    expect(status).toBe(200);
+    const [expiring = '', unused = ''] = body.split('id="unused-heading"');
+    const names = (part: string) =>
+      [...part.matchAll(/class="key-name"[^>]*>([^<]*)</g)].map(([, name]) => name).sort();
+    expect(names(expiring)).toEqual(['Soon']);
+    expect(names(unused)).toEqual(['Idle', 'Unused']);
+  });
+
+  it('is for people who are signed in', async () => {
+    expect((await visitorOf(edge).get('/_edge/overview')).status).toBe(303);
+  });
+});
+
+describe('the usage of a key', () => {
+  it('is shown for the days that the address names, with the reasons of refusals', async () => {
+    const { id } = await corsKey('Player', ['https://a.example']);
+    const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    for (const [ago, outcome, requests] of [
+      [2, 'allowed', 1234],
+      [2, 'denied:origin_not_allowed', 5],
+      [60, 'denied:route_not_allowed', 7],
+    ] as const) {
+      await edge.query(
+        'INSERT INTO usage_daily (key_id, day, outcome, requests) VALUES (?, ?, ?, ?)',
+        id,
+        day(ago),
+        outcome,
+        requests,
+      );
+    }
+    for (const [query, days, codes] of [
+      ['', 30, ['origin_not_allowed']],
+      ['?days=7', 7, ['origin_not_allowed']],
+      ['?days=90', 90, ['route_not_allowed', 'origin_not_allowed']],
+      ['?days=1000', 30, ['origin_not_allowed']],
+    ] as const) {
+      const { body } = await operator.get(`/_edge/keys/${id}${query}`);
+      expect(body).toContain(`Usage in the last ${days} days`);
+      expect(body.match(/data-values=/g)).toHaveLength(days);
+      expect(body).toContain(`data-values="${day(2)}: allowed 1,234, refused 5"`);
+      const [table = ''] = /<table class="refusals[\s\S]*?<\/table>/.exec(body) ?? [];
+      expect([...table.matchAll(/errors#(\w+)/g)].map(([, code]) => code)).toEqual(codes);
+    }
+  });
+});
+
 describe('the first request of a key', () => {
   const ask = async (id: string, headers: Record<string, string> = {}) => {
     const answer = await operator.get(`/_edge/keys/${id}/first-request`, { headers });

@@ -3,6 +3,7 @@
  * dialog is then a page of its own, and origins are lines in a text area.
  */
 
+import { readChart } from './chart.js';
 import { editOrigins } from './origins.js';
 import { editRules } from './rules.js';
 import { makeTabs, waitForFirstRequest } from './snippets.js';
@@ -80,6 +81,7 @@ function enhance(root) {
   for (const field of root.querySelectorAll('[aria-invalid=true]')) noteUnsaved(field.form);
   for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
   for (const area of root.querySelectorAll('textarea[data-rules]')) editRules(area);
+  for (const chart of root.querySelectorAll('[data-chart]')) readChart(chart);
   for (const box of root.querySelectorAll('[data-tabs]')) makeTabs(box);
   for (const notice of root.querySelectorAll('[data-first-request]')) waitForFirstRequest(notice);
   for (const select of root.querySelectorAll('select[data-reveals]')) revealOther(select);

@@ -32,9 +32,6 @@ export function KeyTable(props: {
               Owner
             </th>
           )}
-          <th scope="col" class="minor">
-            Created
-          </th>
           <th scope="col">Last used</th>
           <th scope="col" class="minor">
             Last {LIST_CHART_DAYS} days
@@ -87,9 +84,6 @@ function KeyRow(props: {
           </span>
         </td>
       )}
-      <td class="minor">
-        <Time value={key.createdAt} nowMs={nowMs} />
-      </td>
       <td class="used">
         {key.lastUsedAt === null ? (
           <span class="quiet">Never</span>
@@ -134,13 +128,15 @@ function RowMenu({ document: key, nowMs }: { document: KeyDocument; nowMs: numbe
   ] as const;
   return (
     <details class="menu">
-      <summary aria-label={`Actions for ${key.name}`}>
+      <summary class="menu-button" aria-label={`Actions for ${key.name}`}>
         <span aria-hidden="true">⋯</span>
       </summary>
       <ul>
         {entries.map(([href, label]) => (
           <li>
-            <a href={href}>{label}</a>
+            <a class="menu-entry" href={href}>
+              {label}
+            </a>
           </li>
         ))}
       </ul>

@@ -27,7 +27,7 @@ export function ReachField(props: {
     <fieldset class="choices" aria-describedby={`${id}-reach-help`}>
       <legend class="label">Endpoints</legend>
       <p class="help" id={`${id}-reach-help`}>
-        {kind === 'backend' ? backendHelp : corsHelp}
+        {helps[kind]}
       </p>
       <Choice id={`${id}-standard`} value="standard" chosen={reach}>
         {standardLabels[kind]}
@@ -57,14 +57,16 @@ export function ReachField(props: {
   );
 }
 
-const backendHelp = 'A backend key calls every endpoint, unless it has rules of its own.';
-const corsHelp =
-  'A key with CORS access calls some endpoints alone by default. Anybody can copy it from a page, so allow no more than the page needs.';
+const helps: Readonly<Record<Kind, string>> = {
+  backend: 'A backend key calls every endpoint, unless it has rules of its own.',
+  cors: 'Anybody can copy a key with CORS access from a page. Allow no more than the page needs.',
+  open: 'The standard is every endpoint for a backend, and a few restricted ones with CORS access, because anybody can copy such a key from a page.',
+};
 
 const standardLabels: Readonly<Record<Kind, string>> = {
   backend: 'Every endpoint',
   cors: 'Restricted endpoints',
-  open: 'Standard: every endpoint for a backend, restricted endpoints with CORS access',
+  open: 'Standard endpoints',
 };
 
 function Choice(props: {

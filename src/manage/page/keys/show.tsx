@@ -14,7 +14,7 @@ import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
-import { UsageChart } from '../parts/usage-chart.tsx';
+import { RefusalsByCode, UsageChart } from '../parts/usage-chart.tsx';
 import { Access, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
 import { EditForm } from './edit.tsx';
@@ -34,14 +34,16 @@ interface KeyPageState extends NoticeState {
   readonly etag: string;
   readonly values: KeyValues;
   readonly usage: UsageDocument['usage'];
+  readonly days: number;
   readonly refusedOrigins: RefusedOriginsDocument['origins'];
   readonly explain: ExplainState;
   /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string | undefined;
 }
 
-/** The days that the usage chart shows. */
-const KEY_CHART_DAYS = 30;
+/** The days that the usage chart can show. */
+const chartDays = [7, 30, 90] as const;
+const CHART_DAYS_DEFAULT = 30;
 
 /** Shows the key, with a message after an action. */
 export const showKey: View = (visit, context) => {
@@ -97,7 +99,7 @@ async function loadKey(
     api<KeyDocument>({ path }),
     api<UsageDocument>({
       path: `${path}/usage`,
-      query: { days: String(KEY_CHART_DAYS) },
+      query: { days: String(daysOf(context)) },
     }),
     api<RefusedOriginsDocument>({ path: `${path}/refused-origins` }),
     explain(api, context.req.param('id') ?? '', context),
@@ -112,10 +114,17 @@ async function loadKey(
       etag: key.etag ?? '',
       values: toKeyValues(key.document),
       usage: usage.ok ? usage.document.usage : [],
+      days: daysOf(context),
       refusedOrigins: refused.ok ? refused.document.origins : [],
       explain: explanation,
     },
   };
+}
+
+/** The days that the address asks for, if there is such a choice. */
+function daysOf(context: PageContext): number {
+  const asked = Number(new URL(context.req.url).searchParams.get('days'));
+  return chartDays.find((days) => days === asked) ?? CHART_DAYS_DEFAULT;
 }
 
 function missingResponse({ visitor }: Visit, context: PageContext, problem: ApiProblem): Response {
@@ -154,10 +163,7 @@ function KeyPage(props: {
       <Notices state={state} />
       <Expired document={key} nowMs={nowMs} />
       <Facts document={key} nowMs={nowMs} />
-      <section class="panel padded stack" aria-labelledby="usage-heading">
-        <h2 id="usage-heading">Usage in the last {KEY_CHART_DAYS} days</h2>
-        <UsageChart usage={state.usage} days={KEY_CHART_DAYS} nowMs={nowMs} />
-      </section>
+      <UsagePanel keyId={key.id} usage={state.usage} days={state.days} nowMs={nowMs} />
       <div class="columns">
         <div class="stack">
           <EditForm
@@ -177,6 +183,36 @@ function KeyPage(props: {
         </div>
       </div>
     </Layout>
+  );
+}
+
+/** Requests of the last days, with a choice of how many, and with the reasons of refusals. */
+function UsagePanel(props: {
+  readonly keyId: string;
+  readonly usage: UsageDocument['usage'];
+  readonly days: number;
+  readonly nowMs: number;
+}) {
+  const { days } = props;
+  return (
+    <section class="panel padded stack" aria-labelledby="usage-heading" id="usage">
+      <div class="ranges">
+        <h2 id="usage-heading">Usage in the last {days} days</h2>
+        <nav aria-label="Days of usage">
+          {chartDays.map((choice) => (
+            <a
+              class="range"
+              href={`/_edge/keys/${props.keyId}?days=${choice}#usage`}
+              aria-current={choice === days ? 'true' : undefined}
+            >
+              {choice} days
+            </a>
+          ))}
+        </nav>
+      </div>
+      <UsageChart usage={props.usage} days={days} nowMs={props.nowMs} />
+      <RefusalsByCode usage={props.usage} />
+    </section>
   );
 }
 

@@ -8,6 +8,7 @@
 // For programs that take the edge as a library and do not list its declarations themselves.
 /// <reference path="../text-modules.d.ts" />
 
+import chart from '../browser/chart.js' with { type: 'text' };
 import icon from '../browser/icon.svg' with { type: 'text' };
 import make from '../browser/make.js' with { type: 'text' };
 import origins from '../browser/origins.js' with { type: 'text' };
@@ -27,6 +28,7 @@ export interface Asset {
 
 // Each module after those that it imports, whose addresses are written into it.
 const modules = modulesOf([
+  ['chart', chart],
   ['make', make],
   ['origins', origins],
   ['rules', rules],

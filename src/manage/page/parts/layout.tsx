@@ -10,7 +10,7 @@ import { iconUrl, scriptUrl, styleUrl } from './assets.ts';
 /** A page for a visitor who is signed in. */
 export function Layout(props: {
   readonly title: string;
-  readonly section: 'keys' | 'audit' | null;
+  readonly section: 'keys' | 'overview' | 'audit' | null;
   readonly visitor: Visitor;
   readonly children: Child;
 }) {
@@ -26,6 +26,12 @@ export function Layout(props: {
           <nav aria-label="Sections">
             <a href="/_edge/" aria-current={props.section === 'keys' ? 'page' : undefined}>
               API keys
+            </a>
+            <a
+              href="/_edge/overview"
+              aria-current={props.section === 'overview' ? 'page' : undefined}
+            >
+              Overview
             </a>
             <a href="/_edge/audit" aria-current={props.section === 'audit' ? 'page' : undefined}>
               Audit

@@ -81,15 +81,27 @@ export function UsageChart(props: {
           preserveAspectRatio="none"
           role="img"
           aria-label={`${countOf(total, 'request')} in the last ${days} days, by day and outcome. The figures are in the table below.`}
+          data-chart
         >
           {bars.map((bar, index) => (
-            <Stack
-              bar={bar}
-              x={(index + 0.16) * step}
-              width={0.68 * step}
-              bottom={CHART_HEIGHT}
-              scale={CHART_HEIGHT / top}
-            />
+            <g class="bar-of-day" data-values={sayBar(bar)}>
+              <title>{sayBar(bar)}</title>
+              {/* The whole height answers to the pointer, not the bar alone. */}
+              <rect
+                class="hit"
+                x={round(index * step)}
+                y="0"
+                width={round(step)}
+                height={CHART_HEIGHT}
+              />
+              <Stack
+                bar={bar}
+                x={(index + 0.16) * step}
+                width={0.68 * step}
+                bottom={CHART_HEIGHT}
+                scale={CHART_HEIGHT / top}
+              />
+            </g>
           ))}
         </svg>
         {/* Beside the picture rather than in it, because that is stretched to the window's width. */}
@@ -103,6 +115,8 @@ export function UsageChart(props: {
           <span>{bars.at(-1)?.day}</span>
         </div>
       </div>
+      {/* Filled in by the script, with the day under the pointer or the arrow keys. */}
+      <p class="readout help" role="status" data-readout />
       <ul class="legend">
         {parts.map(({ name, label }) => (
           <li>
@@ -116,6 +130,38 @@ export function UsageChart(props: {
       </ul>
       <UsageTable usage={usage} />
     </figure>
+  );
+}
+
+/** How often each code was the reason of a refusal, the most frequent first. Nothing without refusals. */
+export function RefusalsByCode({ usage }: { usage: readonly DailyUsage[] }) {
+  const totals = new Map<string, number>();
+  for (const { outcome, requests } of usage) {
+    const [, code] = outcome.split(':');
+    if (code !== undefined) totals.set(code, (totals.get(code) ?? 0) + requests);
+  }
+  if (totals.size === 0) return null;
+  const rows = [...totals].sort(([, left], [, right]) => right - left);
+  return (
+    <table class="refusals figures">
+      <caption class="unseen">Refusals and failures by code</caption>
+      <thead>
+        <tr>
+          <th scope="col">Refused or failed with</th>
+          <th scope="col">Requests</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([code, requests]) => (
+          <tr>
+            <th scope="row">
+              <a href={`/_edge/errors#${code}`}>{code}</a>
+            </th>
+            <td class="number">{count(requests)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -159,6 +205,14 @@ function UsageTable({ usage }: { usage: readonly DailyUsage[] }) {
       </section>
     </details>
   );
+}
+
+/** The values of a day in words, for the pointer and the keyboard. */
+function sayBar(bar: Bar): string {
+  const values = parts
+    .filter(({ name }) => bar[name] > 0)
+    .map(({ name, label }) => `${label.toLowerCase()} ${count(bar[name])}`);
+  return `${bar.day}: ${values.length === 0 ? 'no requests' : values.join(', ')}`;
 }
 
 function Stack(props: { bar: Bar; x: number; width: number; bottom: number; scale: number }) {
