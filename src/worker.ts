@@ -11,7 +11,7 @@ import type { ConfigProblem, EventsConfig } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
 import { isPagePath } from './core/isolation/own-paths.ts';
-import { readTarget } from './core/routes/request-target.ts';
+import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
 import { type EventRunOptions, runEvents, runSender } from './events/run.ts';
 import { WAKE_MESSAGE } from './events/wake.ts';
 import { asPage, isNavigation } from './gateway/problem-page.ts';
@@ -196,8 +196,10 @@ async function answerFailure(
  * route, whose readers get the same answer whether or not a browser navigates to it.
  */
 async function showToPeople(request: Request, response: Response): Promise<Response> {
-  const { path, isPlain } = readTarget(request.url);
-  if (!isPlain || !isPagePath(path) || !isNavigation(request)) return response;
+  const target = readTarget(request.url);
+  const { path, isPlain } = target;
+  const isPage = isPlain && isOwnTarget(target) && isPagePath(path);
+  if (!isPage || !isNavigation(request)) return response;
   const shown = await asPage(response, { links: [{ href: path, label: 'Try again' }] });
   return request.method === 'HEAD' ? new Response(null, shown) : shown;
 }

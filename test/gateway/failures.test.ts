@@ -74,6 +74,7 @@ describe('a failure inside', () => {
     ['a script on a page', '/_edge/keys/new', {}, false],
     // It may be a public route, and nobody knows while the configuration cannot be read.
     ['a path of the API', '/x', navigation, false],
+    ['a path with a similar name', '/_edgex', navigation, false],
   ] as const;
   test.each(asked)('is told to %s as a page or not', async (_name, target, headers, isPage) => {
     vi.spyOn(console, 'log').mockReturnValue();

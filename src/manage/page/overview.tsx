@@ -1,5 +1,5 @@
 /**
- * The overview: the keys that need a decision, because they are about to expire or nobody uses them.
+ * The overview: the keys that need a decision, because they are about to expire or are not used.
  */
 
 import type { KeyDocument } from '../documents.ts';
@@ -18,7 +18,7 @@ interface Question {
   /** The filter, as it is in the address of the list. */
   readonly filter: { readonly age: string; readonly state: string; readonly sort?: string };
   readonly none: string;
-  /** The time that a row shows; `null`: there is none. */
+  /** The time that a row shows; `null`: it has no such time. */
   readonly timeOf: (key: KeyDocument) => string | null;
 }
 

@@ -45,7 +45,7 @@ export const sizes = {
   wide: { width: 1280, height: 900 },
 } as const;
 
-/** The pictures that are taken by day: the two pages that people see most. */
+/** The pictures of every run: the two pages that people see most. */
 const shownByDay = /^(?:list|key)-(?:light|dark)-/;
 
 let addresses = 0;

@@ -20,7 +20,7 @@ const RESUMED_MAX_LENGTH = 64 * 1024;
 /** The forms about keys. Signing out needs no second attempt, and the script asks again by itself. */
 const actionPattern = /^\/_edge\/keys(?:\/key_[0-9A-Za-z]{22}(?:\/[a-z-]{1,20})?)?$/;
 
-/** The form as it was sent; `null` if it is none to be sent again. */
+/** The form as it was sent; `null` if it cannot be sent again. */
 export function resumedFrom(path: string, form: FormData): Resumed | null {
   const left = new Set([FORM_TOKEN_FIELD, 'in_dialog']);
   const fields = [...form].flatMap(([name, value]): Resumed['fields'] =>
@@ -34,7 +34,7 @@ export function writeResumed({ action, fields }: Resumed): string {
   return JSON.stringify([action, fields]);
 }
 
-/** Reads the form from the page to sign in; `null` if there is none, or the page did not write it. */
+/** Reads the form from the page to sign in; `null` if it holds no form, or the page did not write it. */
 export function readResumed(text: string): Resumed | null {
   if (text === '' || text.length > RESUMED_MAX_LENGTH) return null;
   try {

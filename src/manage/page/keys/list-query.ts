@@ -33,7 +33,7 @@ export const accessChoices: Choices = [
   ['rules', 'Rules of its own'],
 ];
 
-/** What keys have been doing, or will do, in a number of days. */
+/** The use of keys, and their end, within a number of days. */
 export const ageChoices: Choices = [
   ['unused-30', 'Unused for 30 days'],
   ['unused-90', 'Unused for 90 days'],
@@ -48,7 +48,7 @@ export const sortChoices: Choices = [
   ['lastUsed', 'Last used first'],
 ];
 
-/** Reads the address. A value that is none of the choices is left to the API to refuse. */
+/** Reads the address. A value that is not among the choices is left to the API to refuse. */
 export function readListQuery(query: URLSearchParams): ListQuery {
   const text = (name: string) => query.get(name)?.trim() || null;
   const sort = text('sort');
