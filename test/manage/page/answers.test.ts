@@ -752,13 +752,16 @@ describe('the overview', () => {
       ['Soon', now, now + 3 * dayMs, now],
       ['Later', now, now + 60 * dayMs, now],
       ['Over', now - 5 * dayMs, now - dayMs, now - dayMs],
-      ['Unused', now - 100 * dayMs, null, null],
-      ['Idle', now - 200 * dayMs, null, now - 91 * dayMs],
-      ['Busy', now - 200 * dayMs, null, now - dayMs],
+      ['Unused', now - 100 * dayMs, 0, 0],
+      ['Idle', now - 200 * dayMs, 0, now - 91 * dayMs],
+      ['Busy', now - 200 * dayMs, 0, now - dayMs],
     ] as const) {
       const { id } = await edge.createKey({ name });
+      // 0 stands for NULL, which is no parameter of a query here.
       await edge.query(
-        'UPDATE keys SET created_at_ms = ?, expires_at_ms = ?, last_used_at_ms = ? WHERE id = ?',
+        `UPDATE keys SET created_at_ms = ?, expires_at_ms = nullif(?, 0),
+                         last_used_at_ms = nullif(?, 0)
+          WHERE id = ?`,
         createdAtMs,
         expiresAtMs,
         lastUsedAtMs,
