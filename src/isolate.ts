@@ -106,6 +106,7 @@ function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
       failures: shared.failures,
       keys: shared.keyLimit,
       clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
+      named: namedLimits(env, config),
     },
     hasBasePath: hasBasePath(config.upstreamUrl),
     exposed: exposedHeaders(config.exposeHeaders),
@@ -158,6 +159,10 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
       originsPerKey: config.ownerOriginsPerKey,
       ruleBytesPerKey: config.ownerRuleBytesPerKey,
     },
+    plans: {
+      limitNames: config.limiters.map(({ policy }) => policy.name),
+      usageRetentionDays: config.usageRetentionDays,
+    },
     peopleMayImport: config.peopleMayImport,
     leaks: config.leaks,
     tokenPrefix: config.tokenPrefix,
@@ -180,6 +185,17 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
       return followChange(directory, replication, tokenHashes, runInBackground);
     },
   };
+}
+
+/** The limits of the setting `LIMITERS`, by name. The configuration has made sure of their bindings. */
+function namedLimits(env: Env, { limiters }: Config): ReadonlyMap<string, Limit> {
+  const bound = env as unknown as Readonly<Record<string, RateLimit | undefined>>;
+  return new Map(
+    limiters.flatMap(({ policy, binding }) => {
+      const limit = limitOf(bound[binding], policy);
+      return limit === null ? [] : [[policy.name, limit] as const];
+    }),
+  );
 }
 
 function buildDirectory(

@@ -6,9 +6,10 @@ import type { AccessRule } from '../core/key/key.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
 import type { EditKeyRequest, Key } from '../management-client/schema.ts';
 import { usageError } from './failures.ts';
+import { type PlanOptions, planFrom } from './plan-options.ts';
 
 /** The options of `keys edit`, as the parser gives them. */
-export interface KeyEditOptions {
+export interface KeyEditOptions extends PlanOptions {
   name?: string;
   origin?: string[];
   addOrigin?: string[];
@@ -47,7 +48,7 @@ export function editFrom(
   options: KeyEditOptions,
   rules: Rules | undefined,
 ): EditKeyRequest {
-  const edit: EditKeyRequest = {};
+  const edit: EditKeyRequest = planFrom(options);
   if (options.name !== undefined) edit.name = options.name;
   if (options.expiresAt !== undefined) edit.expiresAt = options.expiresAt;
   if (options.neverExpires) edit.expiresAt = null;

@@ -70,6 +70,7 @@ export function keyText(row: KeyRow, style: Style = plain): string {
     ...(row.access?.cors ? [['origins', row.access.cors.allowedOrigins.join('\n')]] : []),
     ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
     ...(row.access?.addresses ? [['addresses', row.access.addresses.join('\n')]] : []),
+    ...planRows(row),
     ['state', stateText(row, style)],
     ['created', row.createdAt],
     ['expires', row.expiresAt ?? 'never'],
@@ -78,6 +79,16 @@ export function keyText(row: KeyRow, style: Style = plain): string {
   );
   if (row.token === undefined) return drawn(table);
   return `${drawn(table)}\n\nThe token, shown this once:\n\n${style('bold', row.token)}`;
+}
+
+function planRows({ meta, tags, limit, limitBy, quota }: KeyRow): string[][] {
+  const texts = Object.entries(meta ?? {}).map(([name, text]) => `${name}=${cleanText(text)}`);
+  return [
+    ...(meta ? [['meta', texts.join('\n')]] : []),
+    ...(tags ? [['tags', tags.map(cleanText).join('\n')]] : []),
+    ...(limit ? [['limit', `${cleanText(limit)} by ${limitBy}`]] : []),
+    ...(quota ? [['quota', `${quota.requests} a ${quota.period}`]] : []),
+  ];
 }
 
 /** A key with its new token, and the end of the token before it. */

@@ -34,6 +34,7 @@ export function checkTogether(
   written: Written,
 ): Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit' | 'clientLimit'> {
   checkAuthorizationOnce(written);
+  checkLimiters(written);
   return {
     feedRefreshSeconds: readFeedRefresh(written),
     people: readPeople(written),
@@ -53,6 +54,20 @@ function checkAuthorizationOnce({ values, report }: Written): void {
     reason: 'FORWARD_TOKEN is "true" as well, and a request has one Authorization header',
     fix: 'Remove one of UPSTREAM_AUTHORIZATION and FORWARD_TOKEN',
   });
+}
+
+/** A limit without its binding would let everything through. */
+function checkLimiters({ values, binding, report }: Written): void {
+  for (const { policy, binding: name } of values.LIMITERS) {
+    // The operator names it, so that it is none of the bindings that are known here.
+    const bound = binding(name as keyof Bindings) as Partial<RateLimit> | null | undefined;
+    if (typeof bound?.limit === 'function') continue;
+    report('LIMITERS', {
+      value: name,
+      reason: `the binding of the limit "${policy.name}" is missing`,
+      fix: `Add [[ratelimits]] with name = "${name}", or remove the limit`,
+    });
+  }
 }
 
 function readFeedRefresh({ values, isSet, isBroken, report }: Written): number {

@@ -22,6 +22,7 @@ import {
   readUpstreamUrl,
 } from './checks.ts';
 import { requestHeaders, responseHeaders } from './header-lists.ts';
+import { limiters } from './limiters.ts';
 import { choice, flag, rateLimit, routes, secret, text, wholeNumber } from './values.ts';
 
 /** The table. Its order is that of the problems that are reported, and of the documentation. */
@@ -295,6 +296,10 @@ export const settings = {
     about: 'The same for the binding `CLIENT_LIMITER`.',
     binding: 'CLIENT_LIMITER',
     policy: 'client',
+  }),
+  LIMITERS: limiters({
+    about:
+      'Limits that keys select by name: a JSON list such as `[{"name": "pro", "binding": "LIMITER_PRO", "limit": "1000/60"}]`. See docs/plans.md.',
   }),
   SERVER_TIMING: flag({
     about: '`true` reports the time spent in the edge and in the upstream.',

@@ -71,6 +71,8 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       access: key?.access ?? 'public',
       stale: request.isStale,
       unconfirmed: request.isUnconfirmed || undefined,
+      meta: key?.details?.meta ?? undefined,
+      tags: key?.details?.tags ?? undefined,
       client: clientClaim(key),
       ...binding,
       jti: options.newId(),
@@ -93,7 +95,8 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       // An entry says the same for half of its life, so that what arrives is valid for a while.
       const { key, isStale, nowMs } = request;
       const visitor = JSON.stringify(clientClaim(key));
-      const name = `${key?.id} ${key?.owner} ${key?.access} ${isStale} ${visitor}`;
+      const { metaText, tagsText } = key?.details ?? {};
+      const name = `${key?.id} ${key?.owner} ${key?.access} ${isStale} ${metaText} ${tagsText} ${visitor}`;
       const entry = remembered.get(name);
       if (entry && nowMs - entry.signedAtMs < (ASSERTION_SECONDS * 1000) / 2) return entry.jwt;
       const jwt = await signJwt(request, null);

@@ -34,6 +34,8 @@ export interface Gateway {
     readonly keys: Limit | null;
     /** Requests with client tokens, by key and visitor. */
     readonly clients: Limit | null;
+    /** The limits that keys select, by name. They take the place of `keys`. */
+    readonly named: ReadonlyMap<string, Limit>;
   };
   /** `true` if the management page is on the hosts that the gateway serves. */
   readonly sharesPageHost: boolean;

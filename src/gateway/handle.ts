@@ -14,14 +14,12 @@ import { clientTokenExpired, invalidKey } from '../core/decide/authorize.ts';
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
-import { clientNetwork } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import {
   EDGE_SUBPROTOCOL,
   readCredentials,
   readSubprotocols,
 } from '../core/decide/subprotocols.ts';
-import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
@@ -33,6 +31,7 @@ import type { Facts, Gateway, Limit } from './gateway.ts';
 import { holdToKey, isLongLived } from './hold-to-key.ts';
 import { edgeOrigin, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
+import { limitOfKey, limitOfVisitor } from './rate-limits.ts';
 import {
   registrationOf,
   rejectRefusedNetwork,
@@ -115,9 +114,14 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   if (isConfirmed(ahead, found)) return deliver(gateway, facts, caller, ahead);
 
   discardAhead(ahead, facts);
-  // Without limits, no request waits here.
-  for (const { limit, name } of limitsFor(gateway, facts, key, ahead !== null)) {
-    if (!(await limit.take(name))) return respondTooMany(gateway, facts, caller, limit);
+  // Without limits, no request waits here. A request counts once for its key, also if it is sent again.
+  const ofKey = ahead === null ? limitOfKey(gateway, facts, key) : null;
+  if (ofKey !== null && !(await ofKey.limit.take(ofKey.name))) {
+    return respondTooMany(gateway, facts, caller, ofKey.limit);
+  }
+  const ofVisitor = limitOfVisitor(gateway, facts, key);
+  if (ofVisitor !== null && !(await ofVisitor.limit.take(ofVisitor.name))) {
+    return respondTooMany(gateway, facts, caller, ofVisitor.limit);
   }
   startWrites(gateway, facts);
   return forwardFor(gateway, facts, caller, decision);
@@ -134,24 +138,6 @@ function respondWithoutKey(
   }
   const rejection = found.code ? clientTokenExpired() : invalidKey(found.cause);
   return respondToBadCredentials(gateway, facts, rejection);
-}
-
-/**
- * The limits that a request counts against, in the order in which they are asked. A request counts once
- * for its key, also if it is forwarded again: `isCounted`.
- */
-function limitsFor(
-  { limits: { keys, clients } }: Gateway,
-  facts: Facts,
-  key: Key,
-  isCounted: boolean,
-): readonly { readonly limit: Limit; readonly name: string }[] {
-  const asked = [];
-  if (keys !== null && !isCounted) asked.push({ limit: keys, name: key.id });
-  if (clients !== null && key.client !== null) {
-    asked.push({ limit: clients, name: visitorOf(facts, key) });
-  }
-  return asked;
 }
 
 /** Starts the writes to KV that wait until the request is allowed. */
@@ -191,10 +177,7 @@ async function deliver(
   ahead: Ahead,
 ): Promise<Response> {
   const sent = await ahead.sent;
-  if (sent === 'limited') {
-    // Only the limit of the key ends it.
-    return respondTooMany(gateway, facts, caller, gateway.limits.keys!);
-  }
+  if ('reached' in sent) return respondTooMany(gateway, facts, caller, sent.reached);
   startWrites(gateway, facts);
   gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
   return respond(gateway, facts, caller, ahead.allowed, sent);
@@ -256,13 +239,6 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
   const { keyTiming, nowMs } = scope;
   const key = keyTiming && `key;dur=${keyTiming.durationMs};desc="${keyTiming.source}", `;
   return `${key ?? ''}edge;dur=${sentAtMs - nowMs}, upstream;dur=${answeredAtMs - sentAtMs}`;
-}
-
-/** The name under which a visitor is counted: the key with the `sub` of the client token, or with the network. */
-function visitorOf({ request }: Facts, { id, client }: Key): string {
-  const subject = client?.subject ?? null;
-  if (subject !== null) return `${id} sub ${subject}`;
-  return `${id} address ${clientNetwork(request.headers.get('cf-connecting-ip') ?? '')}`;
 }
 
 const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';

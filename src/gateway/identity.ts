@@ -32,6 +32,11 @@ export function identityHeaders(
   if (key !== null) identity['x-edge-key-id'] = key.id;
   if (isUnconfirmed) identity['x-edge-unconfirmed'] = '1';
   if (key !== null && key.owner !== null) identity['x-edge-owner'] = key.owner;
+  const details = key?.details ?? null;
+  if (details !== null) {
+    if (details.metaText !== null) identity['x-edge-meta'] = details.metaText;
+    if (details.tagsText !== null) identity['x-edge-tags'] = details.tagsText;
+  }
   const subject = key?.client?.subject ?? null;
   if (subject !== null) identity['x-edge-client-subject'] = subject;
   // The API is at the root of the edge, whatever its path on the upstream is.

@@ -12,15 +12,21 @@ import { decideWithKey } from '../core/decide/pipeline.ts';
 import type { Key } from '../core/key/key.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { addressFor } from './client-address.ts';
-import type { Facts, Gateway } from './gateway.ts';
+import type { Facts, Gateway, Limit } from './gateway.ts';
+import { limitOfKey } from './rate-limits.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
 
 /** A request that was forwarded before its key was confirmed. */
 export interface Ahead {
   readonly key: Key;
   readonly allowed: AllowedRequest;
-  /** `limited`: the key has used up its limit, so nothing was forwarded. */
-  readonly sent: Promise<Sent | 'limited'>;
+  /** With the limit that was reached, if there is one: then nothing was forwarded. */
+  readonly sent: Promise<Sent | LimitReached>;
+}
+
+/** A limit that has no room for a request. */
+export interface LimitReached {
+  readonly reached: Limit;
 }
 
 /** A look-up, and the request that was forwarded meanwhile; `null`: none was. */
@@ -56,7 +62,7 @@ export function discardAhead(ahead: Ahead | null, facts: Facts): void {
   facts.scope.runInBackground(
     ahead.sent
       .then((sent) => {
-        if (sent === 'limited' || !sent.forwarded.ok) return;
+        if ('reached' in sent || !sent.forwarded.ok) return;
         return sent.forwarded.response.body?.cancel();
       })
       .catch(() => {}),
@@ -85,8 +91,10 @@ async function limitAndSend(
   facts: Facts,
   key: Key,
   allowed: AllowedRequest,
-): Promise<Sent | 'limited'> {
-  const limit = gateway.limits.keys;
-  if (limit !== null && !(await limit.take(key.id))) return 'limited';
+): Promise<Sent | LimitReached> {
+  const counted = limitOfKey(gateway, facts, key);
+  if (counted !== null && !(await counted.limit.take(counted.name))) {
+    return { reached: counted.limit };
+  }
   return send(gateway, facts, { key, isStale: false, isUnconfirmed: true }, allowed);
 }

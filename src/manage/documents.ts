@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { originWarnings } from '../core/origins/warnings.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import { shownAccessSchema, toAccessDocument } from './access-document.ts';
+import { shownPlanEntries, toPlanDocument } from './plan-document.ts';
 
 const outgoingTime = v.pipe(
   v.string(),
@@ -64,6 +65,7 @@ export const keySchema = v.object({
     v.nullable(outgoingTime),
     v.description('The last allowed request, a few seconds late.'),
   ),
+  ...shownPlanEntries,
   retiringTokens: v.pipe(
     v.array(v.object({ endsAt: v.pipe(outgoingTime, v.description('When the token ends.')) })),
     v.description(
@@ -144,6 +146,7 @@ function toAuditedKey(key: ManagedKey): AuditedKey {
     ...(key.clientTokens
       ? { clientTokensValidFrom: toTimeOrNull(key.clientTokensValidFromMs ?? null) }
       : {}),
+    ...toPlanDocument(key),
   };
 }
 

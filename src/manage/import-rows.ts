@@ -213,16 +213,13 @@ async function readRow(
   slices: Slices,
 ): Promise<Reading<Row>> {
   const reading = await inSlices(
-    readNewKeyAs(rowSchema, item, surroundings.bounds, (document, access) => ({
-      document,
-      access,
-    })),
+    readNewKeyAs(rowSchema, item, surroundings.bounds, (document, parts) => ({ document, parts })),
     slices,
   );
   if (!reading.ok) return reading;
-  const { document, access } = reading.value;
+  const { document, parts } = reading.value;
   const { token, tokenHash } = document;
-  const key = toNewKey(document, access);
+  const key = toNewKey(document, parts);
   const createdAtMs = toMs(document.createdAt);
   if (createdAtMs !== null && createdAtMs > surroundings.nowMs) {
     return refused('createdAt', 'it is in the future', 'Send when the key was made, or remove it');

@@ -107,6 +107,7 @@ async function importKeys(call: Call): Promise<OperationResult> {
         name: row.name,
         owner: caller.owner ?? row.owner,
         ...row.access,
+        ...row.plan,
         hint: row.hint,
         createdAtMs: row.createdAtMs ?? nowMs,
         updatedAtMs: nowMs,

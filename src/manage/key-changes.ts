@@ -77,7 +77,8 @@ export function newKeyId({ management }: Context): string {
 export function boundsOf({ management, caller: { owner } }: Context): KeyBounds {
   const { originsPerKey, ruleBytesPerKey } =
     owner === null ? operatorBounds : management.ownerBounds;
-  return { owner, originsPerKey, ruleBytesPerKey, nowMs: management.now() };
+  const { plans, now } = management;
+  return { owner, originsPerKey, ruleBytesPerKey, ...plans, nowMs: now() };
 }
 
 /** Returns the note for the audit that accompanies a change. */

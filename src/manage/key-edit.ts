@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { isRecord } from '../core/json.ts';
 import { checkAccessInSteps, type KeyAccess, operatorBounds } from '../core/key/key-access.ts';
+import type { KeyPlan } from '../core/key/key-plan.ts';
 import type { Steps } from '../core/steps.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import {
@@ -18,12 +19,14 @@ import { expiresAtSchema, nameSchema, timeSchema, toMs } from './key-members.ts'
 import { GRACE_MAX_SECONDS } from './limits.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import type { KeyBounds } from './new-key.ts';
+import { changedPlan, mergePlan, planEntries, readPlan } from './plan-document.ts';
 import { failed, type Reading, readDocument, ruleMessage, wanted } from './read-document.ts';
 
 const editKeyEntries = {
   name: v.optional(nameSchema),
   access: v.nullish(accessSchema),
   expiresAt: expiresAtSchema,
+  ...planEntries,
   clientTokensValidFrom: v.pipe(
     v.nullish(timeSchema),
     v.description(
@@ -93,6 +96,7 @@ export interface KeyEdit {
   readonly expiresAtMs?: number | null;
   readonly enabled?: boolean;
   readonly suspended?: boolean;
+  readonly plan?: Partial<KeyPlan>;
 }
 
 /** Checks a JSON Merge Patch of a key. */
@@ -101,7 +105,7 @@ export function* readKeyEdit(
   key: ManagedKey,
   bounds: KeyBounds,
 ): Steps<Reading<KeyEdit>> {
-  const merged = mergeAccess(document, key);
+  const merged = mergePlan(mergeAccess(document, key), key);
   // Nothing for a usual patch: a pause gives other changes of the key the time to overtake this one.
   if (isRecord(merged)) yield FIELD_SIZE * countFields(merged['access']);
   const reading = readDocument(editKeySchema, merged);
@@ -113,9 +117,10 @@ export function* readKeyEdit(
   if (hasAccess) checkKind(requested?.cors ? 'cors' : 'backend', key.kind, found);
   if (hasAccess && !access.ok) found.addAll(access);
   if (bounds.owner !== null) refuseSuspending(document, found);
+  const plan = readPlan(merged, bounds, found, document);
   if (reading.ok) checkValidFrom(reading.value.clientTokensValidFrom, bounds.nowMs, found);
   if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
-  const edit = toKeyEdit(reading.value);
+  const edit = { ...toKeyEdit(reading.value), plan: changedPlan(merged, plan) };
   return { ok: true, value: hasAccess ? { ...edit, access: access.access } : edit };
 }
 

@@ -7,6 +7,7 @@ import { nameFault } from '../core/key/key-name.ts';
 import { parseTime } from '../core/time.ts';
 import { accessSchema } from './access-document.ts';
 import { NAME_MAX_LENGTH } from './limits.ts';
+import { planEntries } from './plan-document.ts';
 import { ruleMessage, wanted } from './read-document.ts';
 
 const OWNER_MAX_LENGTH = 128;
@@ -81,6 +82,7 @@ export const newKeyEntries = {
     v.description('The rights of the key; null: it is for backends, which may call everything.'),
   ),
   expiresAt: expiresAtSchema,
+  ...planEntries,
 };
 
 /** A time that was checked, in milliseconds; `null` for none. */

@@ -147,7 +147,7 @@ async function createKey(call: Call): Promise<OperationResult> {
     const reading = await inSlices(readNewKey(body.document, boundsOf(call)), slices);
     if (!reading.ok) return refusal(invalidFields(reading));
 
-    const { name, owner, access, expiresAtMs } = reading.value;
+    const { name, owner, access, expiresAtMs, plan } = reading.value;
     const { token, stored } = await newToken(call, access);
     const nowMs = management.now();
     const key: ShownKey = {
@@ -155,6 +155,7 @@ async function createKey(call: Call): Promise<OperationResult> {
       name,
       owner: caller.owner ?? owner,
       ...access,
+      ...plan,
       hint: hintOf(token),
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
@@ -301,8 +302,8 @@ function shown(key: ShownKey): OperationResult {
   return answer(200, toKeyDocument(key), { ETag: etagOf(key) });
 }
 
-function applyEdit(key: ShownKey, { access, ...rest }: KeyEdit, nowMs: number): ShownKey {
-  return { ...key, ...access, ...rest, updatedAtMs: nowMs, version: key.version + 1 };
+function applyEdit(key: ShownKey, { access, plan, ...rest }: KeyEdit, nowMs: number): ShownKey {
+  return { ...key, ...access, ...plan, ...rest, updatedAtMs: nowMs, version: key.version + 1 };
 }
 
 /** Tells whether an edit changes nothing, so that there is nothing to write. */

@@ -8,10 +8,12 @@ import * as v from 'valibot';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { isRecord } from '../core/json.ts';
 import { type AccessBounds, checkAccessInSteps, type KeyAccess } from '../core/key/key-access.ts';
+import type { KeyPlan, PlanBounds } from '../core/key/key-plan.ts';
 import type { Steps } from '../core/steps.ts';
 import { parseTime } from '../core/time.ts';
 import { findAccess } from './access-document.ts';
 import { newKeyEntries, toMs } from './key-members.ts';
+import { readPlan } from './plan-document.ts';
 import { failed, type Reading, readDocument, wanted } from './read-document.ts';
 
 /** The body of `POST /_edge/v1/keys`. */
@@ -26,10 +28,17 @@ export interface NewKey {
   readonly owner: string | null;
   readonly access: KeyAccess;
   readonly expiresAtMs: number | null;
+  readonly plan: KeyPlan;
+}
+
+/** The parts of a key that have rules beyond their structure, checked. */
+export interface CheckedParts {
+  readonly access: KeyAccess;
+  readonly plan: KeyPlan;
 }
 
 /** The bounds of a caller who writes keys. */
-export interface KeyBounds extends AccessBounds {
+export interface KeyBounds extends AccessBounds, PlanBounds {
   /** The owner whose keys alone the caller may write; `null`: the operator writes. */
   readonly owner: string | null;
   readonly nowMs: number;
@@ -60,18 +69,17 @@ export function* readNewKeyAs<
   schema: Target,
   document: unknown,
   bounds: KeyBounds,
-  build: (document: v.InferOutput<Target>, access: KeyAccess) => Value,
+  build: (document: v.InferOutput<Target>, parts: CheckedParts) => Value,
 ): Steps<Reading<Value>> {
   const reading = readDocument(schema, document);
   const access = yield* checkAccessInSteps(findAccess(document), bounds);
-  const isOfOther = isOfOtherOwner(document, bounds);
-  if (reading.ok && access.ok && !isOfOther)
-    return { ok: true, value: build(reading.value, access.access) };
   const found = new ProblemList();
   if (!reading.ok) found.addAll(reading);
-  if (isOfOther) found.add(otherOwner);
+  if (isOfOtherOwner(document, bounds)) found.add(otherOwner);
   if (!access.ok) found.addAll(access);
-  return failed(found);
+  const plan = readPlan(document, bounds, found);
+  if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
+  return { ok: true, value: build(reading.value, { access: access.access, plan }) };
 }
 
 /** Tells whether a document names another owner than the one whose keys the caller may write. */
@@ -90,12 +98,13 @@ const otherOwner = (): FieldProblem => ({
 /** A new key as it was asked for, with its access in the form in which it is stored. */
 export function toNewKey(
   document: v.InferOutput<typeof createKeySchema>,
-  access: KeyAccess,
+  { access, plan }: CheckedParts,
 ): NewKey {
   return {
     name: document.name,
     owner: document.owner ?? null,
     access,
     expiresAtMs: toMs(document.expiresAt),
+    plan,
   };
 }

@@ -9,6 +9,7 @@ import type { LeakConfig } from '../config/config.ts';
 import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
+import type { PlanBounds } from '../core/key/key-plan.ts';
 import type { OperatorToken } from '../core/operators/operator-tokens.ts';
 import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
 import type { EventStore } from '../events/store.ts';
@@ -44,6 +45,8 @@ export interface Management {
   readonly ownerLimits: Omit<OwnerQuota, 'owner'>;
   /** The bounds of a key that such an owner writes. */
   readonly ownerBounds: AccessBounds;
+  /** What a key's plan may refer to. */
+  readonly plans: PlanBounds;
   readonly peopleMayImport: boolean;
   /** `null`: reports of leaked tokens are answered 404. */
   readonly leaks: LeakConfig | null;

@@ -169,6 +169,37 @@ export interface Key {
    */
   lastUsedAt: string | null;
   /**
+   * Texts about the key for the upstream. Absent without any.
+   */
+  meta?: {
+    [k: string]: string;
+  };
+  /**
+   * Tags for the upstream. Absent without any.
+   */
+  tags?: string[];
+  /**
+   * The limit of the setting LIMITERS. Absent: KEY_LIMITER limits the key.
+   */
+  limit?: string;
+  /**
+   * What the limit counts by. Absent without a limit.
+   */
+  limitBy?: 'key' | 'owner' | 'address' | 'client';
+  /**
+   * How much the key may be used. Absent: without end.
+   */
+  quota?: {
+    /**
+     * Requests in a period.
+     */
+    requests: number;
+    /**
+     * A day or a month of UTC.
+     */
+    period: 'day' | 'month';
+  };
+  /**
    * The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.
    */
   retiringTokens: {
@@ -314,6 +345,37 @@ export interface KeyWithToken {
    * The last allowed request, a few seconds late.
    */
   lastUsedAt: string | null;
+  /**
+   * Texts about the key for the upstream. Absent without any.
+   */
+  meta?: {
+    [k: string]: string;
+  };
+  /**
+   * Tags for the upstream. Absent without any.
+   */
+  tags?: string[];
+  /**
+   * The limit of the setting LIMITERS. Absent: KEY_LIMITER limits the key.
+   */
+  limit?: string;
+  /**
+   * What the limit counts by. Absent without a limit.
+   */
+  limitBy?: 'key' | 'owner' | 'address' | 'client';
+  /**
+   * How much the key may be used. Absent: without end.
+   */
+  quota?: {
+    /**
+     * Requests in a period.
+     */
+    requests: number;
+    /**
+     * A day or a month of UTC.
+     */
+    period: 'day' | 'month';
+  };
   /**
    * The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.
    */
@@ -548,6 +610,37 @@ export interface CreateKeyRequest {
    * When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.
    */
   expiresAt?: string | null;
+  /**
+   * Texts about the key for the upstream, which receives them as X-Edge-Meta and in the assertion: at most 1024 bytes of JSON in ASCII. Set by the operator alone, like the members up to "quota".
+   */
+  meta?: {
+    [k: string]: string;
+  } | null;
+  /**
+   * Up to 20 tags, which the upstream receives as X-Edge-Tags and in the assertion.
+   */
+  tags?: string[] | null;
+  /**
+   * A limit of the setting LIMITERS, in place of KEY_LIMITER; null: none.
+   */
+  limit?: string | null;
+  /**
+   * What the limit counts by: the key (the default), its owner, the network of the client, or the visitor of a client token.
+   */
+  limitBy?: ('key' | 'owner' | 'address' | 'client') | null;
+  /**
+   * How much the key may be used in a day or a month of UTC; null: without end.
+   */
+  quota?: {
+    /**
+     * How many requests the key may send in a period. Costly routes count as more.
+     */
+    requests: number;
+    /**
+     * A day or a month of UTC.
+     */
+    period: 'day' | 'month';
+  } | null;
 }
 /**
  * The answer of `listKeys`.
@@ -673,6 +766,37 @@ export interface EditKeyRequest {
    * When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.
    */
   expiresAt?: string | null;
+  /**
+   * Texts about the key for the upstream, which receives them as X-Edge-Meta and in the assertion: at most 1024 bytes of JSON in ASCII. Set by the operator alone, like the members up to "quota".
+   */
+  meta?: {
+    [k: string]: string;
+  } | null;
+  /**
+   * Up to 20 tags, which the upstream receives as X-Edge-Tags and in the assertion.
+   */
+  tags?: string[] | null;
+  /**
+   * A limit of the setting LIMITERS, in place of KEY_LIMITER; null: none.
+   */
+  limit?: string | null;
+  /**
+   * What the limit counts by: the key (the default), its owner, the network of the client, or the visitor of a client token.
+   */
+  limitBy?: ('key' | 'owner' | 'address' | 'client') | null;
+  /**
+   * How much the key may be used in a day or a month of UTC; null: without end.
+   */
+  quota?: {
+    /**
+     * How many requests the key may send in a period. Costly routes count as more.
+     */
+    requests: number;
+    /**
+     * A day or a month of UTC.
+     */
+    period: 'day' | 'month';
+  } | null;
   /**
    * Voids every client token that was issued earlier. At most 60 seconds ahead; null: no token is void.
    */
@@ -809,6 +933,37 @@ export interface ImportKeysRequest {
      * When the key expires; null: never. A time in the past is for edits and imports alone: the key stops now.
      */
     expiresAt?: string | null;
+    /**
+     * Texts about the key for the upstream, which receives them as X-Edge-Meta and in the assertion: at most 1024 bytes of JSON in ASCII. Set by the operator alone, like the members up to "quota".
+     */
+    meta?: {
+      [k: string]: string;
+    } | null;
+    /**
+     * Up to 20 tags, which the upstream receives as X-Edge-Tags and in the assertion.
+     */
+    tags?: string[] | null;
+    /**
+     * A limit of the setting LIMITERS, in place of KEY_LIMITER; null: none.
+     */
+    limit?: string | null;
+    /**
+     * What the limit counts by: the key (the default), its owner, the network of the client, or the visitor of a client token.
+     */
+    limitBy?: ('key' | 'owner' | 'address' | 'client') | null;
+    /**
+     * How much the key may be used in a day or a month of UTC; null: without end.
+     */
+    quota?: {
+      /**
+       * How many requests the key may send in a period. Costly routes count as more.
+       */
+      requests: number;
+      /**
+       * A day or a month of UTC.
+       */
+      period: 'day' | 'month';
+    } | null;
     /**
      * The token as its users have it. Either this or "tokenHash".
      */
@@ -1162,6 +1317,37 @@ export interface ListAuditAnswer {
        * true: the operator has suspended the key, so that it does not work.
        */
       suspended?: boolean;
+      /**
+       * Texts about the key for the upstream. Absent without any.
+       */
+      meta?: {
+        [k: string]: string;
+      };
+      /**
+       * Tags for the upstream. Absent without any.
+       */
+      tags?: string[];
+      /**
+       * The limit of the setting LIMITERS. Absent: KEY_LIMITER limits the key.
+       */
+      limit?: string;
+      /**
+       * What the limit counts by. Absent without a limit.
+       */
+      limitBy?: 'key' | 'owner' | 'address' | 'client';
+      /**
+       * How much the key may be used. Absent: without end.
+       */
+      quota?: {
+        /**
+         * Requests in a period.
+         */
+        requests: number;
+        /**
+         * A day or a month of UTC.
+         */
+        period: 'day' | 'month';
+      };
     } | null;
     /**
      * The key after the change; null: it was revoked.
@@ -1274,6 +1460,37 @@ export interface ListAuditAnswer {
        * true: the operator has suspended the key, so that it does not work.
        */
       suspended?: boolean;
+      /**
+       * Texts about the key for the upstream. Absent without any.
+       */
+      meta?: {
+        [k: string]: string;
+      };
+      /**
+       * Tags for the upstream. Absent without any.
+       */
+      tags?: string[];
+      /**
+       * The limit of the setting LIMITERS. Absent: KEY_LIMITER limits the key.
+       */
+      limit?: string;
+      /**
+       * What the limit counts by. Absent without a limit.
+       */
+      limitBy?: 'key' | 'owner' | 'address' | 'client';
+      /**
+       * How much the key may be used. Absent: without end.
+       */
+      quota?: {
+        /**
+         * Requests in a period.
+         */
+        requests: number;
+        /**
+         * A day or a month of UTC.
+         */
+        period: 'day' | 'month';
+      };
     } | null;
     /**
      * Finds the request in the logs.

@@ -412,6 +412,18 @@ const refused: readonly RefusedRow[] = [
     ],
   ),
   [
+    'a named limit without its binding',
+    { LIMITERS: '[{"name": "pro", "binding": "LIMITER_PRO", "limit": "1000/60"}]' },
+    { name: 'LIMITERS', value: 'LIMITER_PRO', reason: /binding of the limit "pro" is missing/ },
+  ],
+  [
+    'a named limit whose binding is no limiter',
+    {
+      LIMITERS: [{ name: 'pro', binding: 'UPSTREAM_URL', limit: '1000/60' }],
+    },
+    { name: 'LIMITERS', value: 'UPSTREAM_URL', reason: /binding of the limit "pro" is missing/ },
+  ],
+  [
     'a limit without its binding',
     { FAILURE_LIMIT: '100/60' },
     {

@@ -39,6 +39,62 @@ const residents: readonly (readonly [name: string, header: string])[] = [
 
 /** Runs the tables of plans. */
 export function describePlans(deploy: Deploy): void {
+  describeAddresses(deploy);
+  describeDetails(deploy);
+}
+
+function describeDetails(deploy: Deploy): void {
+  describe('metadata and tags of a key', () => {
+    let edge: Deployment;
+    beforeAll(async () => {
+      edge = await deploy();
+    });
+    afterAll(() => edge.dispose());
+
+    const forged: readonly HeaderLine[] = [
+      'X-Edge-Meta',
+      'x-edge-meta',
+      'X_Edge_Meta',
+      'X-Edge-Tags',
+      'X-EDGE.TAGS',
+    ].map((name) => [name, '{"plan":"forged"}']);
+
+    async function receivedBy(document: object): Promise<Readonly<Record<string, string>>> {
+      const key = await edge.createKey({ name: 'a key', ...document });
+      const answer = await edge.call({ target: '/api/x', headers: [bearer(key), ...forged] });
+      expect(answer.status).toBe(200);
+      // They are for the API alone.
+      expect(Object.keys(answer.headers)).not.toContain('x-edge-meta');
+      expect(Object.keys(answer.headers)).not.toContain('x-edge-tags');
+      const headers = edge.received.at(-1)?.headers ?? {};
+      expect(JSON.stringify(headers)).not.toContain('forged');
+      const names = Object.keys(headers).filter((name) => /meta|tags/i.test(name));
+      return Object.fromEntries(names.map((name) => [name, headers[name] ?? '']));
+    }
+
+    test('cannot be forged by the caller, whose headers are dropped', async () => {
+      expect(await receivedBy({})).toEqual({});
+      expect(await receivedBy({ tags: ['beta'] })).toEqual({ 'x-edge-tags': '["beta"]' });
+      expect(await receivedBy({ meta: { plan: 'pro' } })).toEqual({
+        'x-edge-meta': '{"plan":"pro"}',
+      });
+    });
+
+    test('reach the API as JSON in ASCII, whatever they hold', async () => {
+      const meta = { name: 'Zoë \u{1f511}', lines: 'a\r\nX-Injected: 1', quote: '"\\' };
+      const tags = ['été', 'b, c'];
+      const headers = await receivedBy({ meta, tags });
+      expect(headers).toEqual({
+        'x-edge-meta': String.raw`{"name":"Zo\u00eb \ud83d\udd11","lines":"a\r\nX-Injected: 1","quote":"\"\\"}`,
+        'x-edge-tags': String.raw`["\u00e9t\u00e9","b, c"]`,
+      });
+      expect(JSON.parse(headers['x-edge-meta'] ?? '')).toEqual(meta);
+      expect(JSON.parse(headers['x-edge-tags'] ?? '')).toEqual(tags);
+    });
+  });
+}
+
+function describeAddresses(deploy: Deploy): void {
   describe('a key that may be used from some addresses', () => {
     let edge: Deployment;
     let page: CreatedKey;

@@ -57,6 +57,24 @@ const verifyOptions = {
 };
 
 describe('createAssertionSigner()', () => {
+  it('signs the metadata and tags of the key, and nothing in their place', async () => {
+    const meta = { plan: 'pro' };
+    const keyWith = (more: Partial<StoredKey>) => ({
+      key: compileKey({ ...storedKey, ...more }, restrictedRoutes),
+    });
+    for (const mode of ['request', 'key'] as const) {
+      const signer = await aSigner(mode);
+      const claimsOf = async (more: Partial<StoredKey>) =>
+        decodeJwt(await signer.sign(aRequest(keyWith(more))));
+      const bare = await claimsOf({});
+      expect([bare['meta'], bare['tags']]).toEqual([undefined, undefined]);
+      expect(await claimsOf({ meta, tags: ['beta'] })).toMatchObject({ meta, tags: ['beta'] });
+      // Signed once per key, an assertion does not outlive what it says.
+      expect(await claimsOf({ meta: { plan: 'free' } })).toMatchObject({ meta: { plan: 'free' } });
+      expect((await claimsOf({}))['meta']).toBeUndefined();
+    }
+  });
+
   it('signs what the published keys refuse when one character of the claims is changed', async () => {
     const signer = await aSigner('request');
     const [header, payload, signature] = (await signer.sign(aRequest())).split('.');

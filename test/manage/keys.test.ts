@@ -106,7 +106,7 @@ describe('POST /keys', () => {
           nmae: {
             value: null,
             reason: 'there is no such field',
-            fix: 'Remove it, or use one of name, owner, access, expiresAt',
+            fix: 'Remove it, or use one of name, owner, access, expiresAt, meta, tags, limit, limitBy, quota',
           },
           enabled: { reason: 'there is no such field' },
           'access.origins': { reason: 'there is no such field' },

@@ -398,6 +398,43 @@ describe('tokens of another form than ours are looked up', () => {
   });
 });
 
+describe('the plan of a key', () => {
+  const plan = {
+    meta: { plan: 'pro' },
+    tags: ['beta'],
+    quota: { requests: 1000, period: 'day' },
+  } as const;
+
+  it('is written by the operator alone', async () => {
+    const members = { ...plan, limit: 'pro', limitBy: 'key' };
+    await open();
+    const ann = await person('ann');
+    const refused = await create(ann, members);
+    expectProblem(refused, 422, 'invalid_fields');
+    expect(refused.body.problems.map(({ path }: Document) => path)).toEqual([
+      'meta',
+      'tags',
+      'limit',
+      'limitBy',
+      'quota',
+    ]);
+    const { body: key } = await operator('POST', '/keys', {
+      body: { name: 'a key', owner: 'ann', ...plan },
+    });
+    for (const [path, value] of Object.entries({ ...members, meta: { plan: 'max' } })) {
+      for (const written of [value, null]) {
+        const answer = await ann('PATCH', `/keys/${key.id}`, { body: { [path]: written } });
+        expectProblem(answer, 422, 'invalid_fields');
+        expect(answer.body.problems[0]).toMatchObject({ path, value: null });
+      }
+    }
+    // Its owner sees it, and keeps it by an edit or a roll.
+    const edited = await ann('PATCH', `/keys/${key.id}`, { body: { name: 'renamed' } });
+    expect(edited.body).toMatchObject({ name: 'renamed', ...plan });
+    expect((await ann('POST', `/keys/${key.id}/roll`)).body).toMatchObject(plan);
+  });
+});
+
 describe('suspended', () => {
   let key: Document;
   let ann: Client;

@@ -9,9 +9,10 @@ import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { answerOf, usageError } from '../failures.ts';
 import { readJsonList } from '../files.ts';
 import { duration, required, ruleOption } from '../options.ts';
+import { addPlanOptions, type PlanOptions, planFrom } from '../plan-options.ts';
 import { keyText } from '../tables.ts';
 
-interface CreateOptions extends CommonOptions {
+interface CreateOptions extends CommonOptions, PlanOptions {
   readonly name?: string;
   readonly owner?: string;
   readonly origin?: string[];
@@ -25,7 +26,7 @@ interface CreateOptions extends CommonOptions {
 
 /** Adds `create` to the commands for keys. */
 export function addCreate(keys: Command, cli: Cli): void {
-  addApiCommand(keys, 'create', 'Makes a key and prints its token, this once', [
+  const command = addApiCommand(keys, 'create', 'Makes a key and prints its token, this once', [
     'keys create --name "Nightly job"',
     'keys create --name "My page" --owner acct_1 --origin https://app.example',
     'keys create --name Viewer --origin https://app.example --allow "GET /api/asset/:id" --expires-in 30d',
@@ -44,10 +45,12 @@ export function addCreate(keys: Command, cli: Cli): void {
       const access = await accessFrom(options);
       const client = await cli.client(options);
       const expiresAt = expiryFrom(options, cli.surroundings.now()) ?? null;
-      const body = { name, owner: options.owner ?? null, access, expiresAt };
+      const plan = planFrom(options);
+      const body = { name, owner: options.owner ?? null, access, expiresAt, ...plan };
       const { data } = await answerOf(client.POST('/keys', { body }), 'token');
       cli.print(options, data, () => keyText(data, cli.style));
     });
+  addPlanOptions(command, { isEdit: false });
 }
 
 async function accessFrom(

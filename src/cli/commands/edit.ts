@@ -7,6 +7,7 @@ import type { ManagementClient } from '../../management-client/client.ts';
 import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { answerOf, CommandError, usageError } from '../failures.ts';
 import { editFrom, type KeyEditOptions } from '../key-edit.ts';
+import { addPlanOptions } from '../plan-options.ts';
 import { keyText } from '../tables.ts';
 import {
   addressOption,
@@ -66,6 +67,7 @@ export function addEdit(keys: Command, cli: Cli): void {
       const key = await editKey(client, id, wanted, rules);
       cli.print(options, key, () => keyText(key, cli.style));
     });
+  addPlanOptions(command, { isEdit: true });
   refuseContradictions(command);
 }
 

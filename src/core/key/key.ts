@@ -5,6 +5,7 @@
  */
 
 import { type AddressSet, compileBlocks } from '../addresses/address-blocks.ts';
+import { asciiJson } from '../ascii-json.ts';
 import { compileOrigins, type OriginSet } from '../origins/web-origin.ts';
 import { readRuleId, readTemplateId, templateIdText } from '../routes/path-grammar.ts';
 import type { RouteList, RouteRow, RouteTable } from '../routes/route-table.ts';
@@ -86,6 +87,15 @@ export interface ClientTokenAccess {
   readonly endConnectionsAtExpiry: boolean;
 }
 
+/** The texts about a key that the upstream receives. */
+export interface KeyDetails {
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly tags: readonly string[] | null;
+  /** Both as headers hold them: JSON in ASCII; `null`: there is no such header. */
+  readonly metaText: string | null;
+  readonly tagsText: string | null;
+}
+
 /** The access of a key, as the upstream receives it in `X-Edge-Access`. */
 export type AccessLevel = 'backend' | 'restricted' | 'full' | 'rules' | 'client';
 
@@ -103,6 +113,10 @@ export interface Key {
   readonly expiresAtMs: number | null;
   /** The addresses that it may be used from, by its client tokens too; `null`: any. */
   readonly addresses: AddressSet | null;
+  /** `null`: it has neither metadata nor tags. */
+  readonly details: KeyDetails | null;
+  /** `null`: the deployment's limit of every key. */
+  readonly limit: KeyLimit | null;
   /** The part of one visitor's client token; `null`: the caller sent the key's own token. */
   readonly client: ClientPart | null;
 }
@@ -137,8 +151,15 @@ export function compileKey(stored: StoredKey, restricted: RouteList): Key {
     enabled: stored.enabled,
     expiresAtMs: stored.expiresAtMs,
     addresses: stored.addresses ? compileBlocks(stored.addresses) : null,
+    details: compileDetails(stored),
+    limit: stored.limit ?? null,
     client: null,
   };
+}
+
+function compileDetails({ meta = null, tags = null }: StoredKey): KeyDetails | null {
+  if (meta === null && tags === null) return null;
+  return { meta, tags, metaText: meta && asciiJson(meta), tagsText: tags && asciiJson(tags) };
 }
 
 /** A CORS key is restricted unless it has full access or rules of its own. */

@@ -94,13 +94,17 @@ export const create: Action = async (visit, form, context) => {
   });
 };
 
+/** The form has no members of a plan. */
+const anyPlan = { limitNames: [], usageRetentionDays: Number.POSITIVE_INFINITY };
+
 /** Returns the API's problems with a form that has mistakes, in other places than theirs. */
 function otherProblems(
   document: unknown,
   mistakes: readonly FieldProblem[],
   nowMs: number,
 ): readonly FieldProblem[] {
-  const reading = atOnce(readNewKey(document, { owner: null, ...operatorBounds, nowMs }));
+  const bounds = { owner: null, ...operatorBounds, ...anyPlan, nowMs };
+  const reading = atOnce(readNewKey(document, bounds));
   if (reading.ok) return [];
   return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
 }
