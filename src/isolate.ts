@@ -7,6 +7,7 @@ import { type Config, hasManagers } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
+import { compileCosts } from './core/routes/route-costs.ts';
 import { compileRoutes, type RouteTable } from './core/routes/route-table.ts';
 import { createEventStore } from './events/store.ts';
 import { WAKE_MESSAGE } from './events/wake.ts';
@@ -35,6 +36,7 @@ import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
 import { UsageCounter } from './usage/counter.ts';
 import { mergeUsage, readRefusedOrigins, readUsage, readUsageOfKeys } from './usage/d1.ts';
+import { readQuotaUse } from './usage/quotas.ts';
 
 /** The parts that the Worker's events use. */
 export interface Isolate {
@@ -101,6 +103,7 @@ function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
     usage: buildUsageCounter(env, config),
     restrictedTable,
     publicTable,
+    costs: compileCosts(config.restrictedRoutes),
     assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
     limits: {
       failures: shared.failures,
@@ -146,6 +149,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
     usage: {
       usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
       refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
+      quotaUseOf: (keyId, period) => readQuotaUse(env.DB, keyId, period, now()),
     },
     adminToken: config.adminToken,
     adminTokens: config.adminTokens,

@@ -35,6 +35,7 @@ export function checkTogether(
 ): Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit' | 'clientLimit'> {
   checkAuthorizationOnce(written);
   checkLimiters(written);
+  checkPublicCosts(written);
   return {
     feedRefreshSeconds: readFeedRefresh(written),
     people: readPeople(written),
@@ -59,7 +60,7 @@ function checkAuthorizationOnce({ values, report }: Written): void {
 /** A limit without its binding would let everything through. */
 function checkLimiters({ values, binding, report }: Written): void {
   for (const { policy, binding: name } of values.LIMITERS) {
-    // The operator names it, so that it is none of the bindings that are known here.
+    // The operator chooses its name, so the type does not know it.
     const bound = binding(name as keyof Bindings) as Partial<RateLimit> | null | undefined;
     if (typeof bound?.limit === 'function') continue;
     report('LIMITERS', {
@@ -68,6 +69,17 @@ function checkLimiters({ values, binding, report }: Written): void {
       fix: `Add [[ratelimits]] with name = "${name}", or remove the limit`,
     });
   }
+}
+
+/** A public route has no key, so there is no quota that its cost could count towards. */
+function checkPublicCosts({ values, report }: Written): void {
+  const row = values.PUBLIC_ROUTES?.routes.find(({ cost }) => cost !== undefined);
+  if (row === undefined) return;
+  report('PUBLIC_ROUTES', {
+    value: row.path,
+    reason: 'it has a cost, and no key has its quota used by a public route',
+    fix: 'Remove "cost" from the row',
+  });
 }
 
 function readFeedRefresh({ values, isSet, isBroken, report }: Written): number {

@@ -8,6 +8,7 @@ import type { RejectionCode } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
+import type { RouteCosts } from '../core/routes/route-costs.ts';
 import type { RouteTable } from '../core/routes/route-table.ts';
 import type { KeyDirectory } from '../keys/lookup/directory.ts';
 import type { RequestScope } from '../keys/lookup/request-scope.ts';
@@ -24,6 +25,8 @@ export interface Gateway {
   readonly restrictedTable: RouteTable;
   /** The routes that need no key; `null`: every route needs one. */
   readonly publicTable: RouteTable | null;
+  /** The cost of requests towards quotas; `null`: each counts as one. */
+  readonly costs: RouteCosts | null;
   /** `null`: the upstream gets no assertion. */
   readonly assertions: AssertionSigner | null;
   /** The rate limits; `null`: what it counts is not limited. */

@@ -101,7 +101,8 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   }
 
   const { key, isStale } = found;
-  const caller: KeyHolder = { key, isStale, token: bearer.token };
+  const extraCost = key.hasQuota ? extraCostOf(gateway, facts) : 0;
+  const caller: KeyHolder = { key, isStale, token: bearer.token, extraCost };
   const address = addressFor(key, request);
   const asked = { method: request.method, target: facts.target, origin, address };
   // After a look-up, time has passed: the key may have expired meanwhile.
@@ -140,6 +141,11 @@ function respondWithoutKey(
   return respondToBadCredentials(gateway, facts, rejection);
 }
 
+/** The cost of a request towards a quota, beyond the request itself. */
+function extraCostOf({ costs }: Gateway, { request, target }: Facts): number {
+  return costs === null ? 0 : costs(request.method, target) - 1;
+}
+
 /** Starts the writes to KV that wait until the request is allowed. */
 function startWrites(gateway: Gateway, { origin, scope }: Facts): void {
   scope.startDeferredWrites();
@@ -165,7 +171,7 @@ async function forwardFor(
   caller: KeyHolder,
   allowed: AllowedRequest,
 ): Promise<Response> {
-  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
+  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope, caller.extraCost);
   return respond(gateway, facts, caller, allowed, await send(gateway, facts, caller, allowed));
 }
 
@@ -179,7 +185,7 @@ async function deliver(
   const sent = await ahead.sent;
   if ('reached' in sent) return respondTooMany(gateway, facts, caller, sent.reached);
   startWrites(gateway, facts);
-  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope);
+  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope, caller.extraCost);
   return respond(gateway, facts, caller, ahead.allowed, sent);
 }
 

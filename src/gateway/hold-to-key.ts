@@ -69,9 +69,13 @@ function askAgain(gateway: Gateway, facts: Facts, keyId: string, token: string):
   };
 }
 
-/** The key without the end of its client token, if its parent lets open connections outlive that. */
+/**
+ * The key without its quota, because an open connection counted when it was opened; and without the end of its
+ * client token, if its parent lets open connections outlive that.
+ */
 function openEnded(key: Key): Key {
   const { client } = key;
-  if (client === null || client.endsConnections) return key;
-  return { ...key, client: { ...client, expiresAtMs: Number.POSITIVE_INFINITY } };
+  const open = key.quotaRenewsAtMs === null ? key : { ...key, quotaRenewsAtMs: null };
+  if (client === null || client.endsConnections) return open;
+  return { ...open, client: { ...client, expiresAtMs: Number.POSITIVE_INFINITY } };
 }

@@ -12,6 +12,8 @@ export interface KeyHolder {
   readonly isStale: boolean;
   /** `true` if the request is forwarded before its key was confirmed. */
   readonly isUnconfirmed?: boolean;
+  /** The cost of the request towards the quota of the key, beyond 1. */
+  readonly extraCost?: number;
   /** The token that the caller sent. Absent on a public route. */
   readonly token?: string;
 }

@@ -37,7 +37,12 @@ export async function respondWithRejection(
   const key = caller?.key ?? null;
   gateway.record({ facts, code, cause, key, route: null });
   gateway.usage.countRefused(
-    { code, keyId: key?.id ?? null, origin: facts.origin?.value ?? null },
+    {
+      code,
+      keyId: key?.id ?? null,
+      origin: facts.origin?.value ?? null,
+      extraCost: caller?.extraCost ?? 0,
+    },
     facts.scope,
   );
   const registration = await registrationFor(gateway, facts, rejection, caller);
@@ -161,7 +166,13 @@ function refusalResponse(
 ): Response {
   const kind = rejectionKinds[rejection.code];
   const response = problemResponse(
-    { code: rejection.code, status: kind.status, title: kind.title, detail: rejection.detail },
+    {
+      code: rejection.code,
+      status: kind.status,
+      title: kind.title,
+      detail: rejection.detail,
+      ...(rejection.extensions && { extensions: rejection.extensions }),
+    },
     { requestId, accept: request.headers.get('accept') },
   );
   const { headers } = response;

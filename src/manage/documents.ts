@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { originWarnings } from '../core/origins/warnings.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import { shownAccessSchema, toAccessDocument } from './access-document.ts';
-import { shownPlanEntries, toPlanDocument } from './plan-document.ts';
+import { quotaUseSchema, shownPlanEntries, toPlanDocument } from './plan-document.ts';
 
 const outgoingTime = v.pipe(
   v.string(),
@@ -66,6 +66,7 @@ export const keySchema = v.object({
     v.description('The last allowed request, a few seconds late.'),
   ),
   ...shownPlanEntries,
+  quotaUse: quotaUseSchema,
   retiringTokens: v.pipe(
     v.array(v.object({ endsAt: v.pipe(outgoingTime, v.description('When the token ends.')) })),
     v.description(
@@ -104,7 +105,7 @@ export type KeyWithToken = v.InferOutput<typeof keyWithTokenSchema>;
 /** See `toAuditDocument`. */
 export type AuditedKey = Omit<
   KeyDocument,
-  'lastUsedAt' | 'updatedAt' | 'revokedAt' | 'retiringTokens' | 'warnings'
+  'lastUsedAt' | 'updatedAt' | 'revokedAt' | 'retiringTokens' | 'warnings' | 'quotaUse'
 >;
 
 /** A key as the API shows it. */

@@ -223,6 +223,7 @@ const fixedFields = [
   'lastUsedAt',
   'retiringTokens',
   'warnings',
+  'quotaUse',
   'token',
 ];
 

@@ -11,6 +11,7 @@ import {
   makeToken,
   mintingIdentityOf,
 } from '../core/key/token.ts';
+import { periodAt } from '../core/quota.ts';
 import type { NewToken, ShownKey } from '../keys/admin/types.ts';
 import { keySchema, keyWithTokenSchema, toAuditDocument, toKeyDocument } from './documents.ts';
 import { etagOf, failedPrecondition, isNotModified } from './etag.ts';
@@ -37,6 +38,7 @@ import {
   type OperationResult,
   refusal,
 } from './operation.ts';
+import { toQuotaUse } from './plan-document.ts';
 import { problem } from './problems.ts';
 import { readBody } from './request-body.ts';
 import { createSlices, inSlices } from './slices.ts';
@@ -188,7 +190,7 @@ async function getKey(call: Call): Promise<OperationResult> {
   if (key === null) return refusal(noSuchKey(call.id));
   return isNotModified(call.request.headers, key)
     ? answer(304, null, { ETag: etagOf(key) })
-    : shown(key);
+    : shown(call, key);
 }
 
 async function editKey(call: Call): Promise<OperationResult> {
@@ -207,8 +209,8 @@ async function editKey(call: Call): Promise<OperationResult> {
     if (stale) return refusal(stale);
 
     const nowMs = management.now();
-    const edited = applyEdit(key, reading.value, nowMs);
-    if (isSameState(key, edited)) return shown(key);
+    const edited = await withQuotaState(call, key, applyEdit(key, reading.value, nowMs));
+    if (isSameState(key, edited)) return shown(call, key);
     const tokenHashes = await management.store.keys.update(key, edited, {
       ...noteOf(call, nowMs),
       before: toAuditDocument(key),
@@ -216,7 +218,7 @@ async function editKey(call: Call): Promise<OperationResult> {
     });
     if (tokenHashes === null) return null;
     await committed(call, { event: 'key_edited', keyId: id }, tokenHashes);
-    return shown(edited);
+    return shown(call, edited);
   });
 }
 
@@ -298,8 +300,28 @@ async function newToken(
   return { token, stored: { tokenHash: await hashToken(token), minting } };
 }
 
-function shown(key: ShownKey): OperationResult {
-  return answer(200, toKeyDocument(key), { ETag: etagOf(key) });
+async function shown({ management }: Call, key: ShownKey): Promise<OperationResult> {
+  const { quota = null } = key;
+  const quotaUse =
+    quota &&
+    toQuotaUse(quota, await management.usage.quotaUseOf(key.id, quota.period), management.now());
+  const document = { ...toKeyDocument(key), ...(quotaUse && { quotaUse }) };
+  return answer(200, document, { ETag: etagOf(key) });
+}
+
+/** Returns an edited key that is let in or refused by its new quota at once, if the edit changes that. */
+async function withQuotaState(
+  { management }: Call,
+  before: ShownKey,
+  edited: ShownKey,
+): Promise<ShownKey> {
+  const { quota = null } = edited;
+  const { requests, period } = before.quota ?? {};
+  if (quota === null) return { ...edited, quotaRenewsAtMs: null };
+  if (quota.requests === requests && quota.period === period) return edited;
+  const isUsedUp = (await management.usage.quotaUseOf(edited.id, quota.period)) >= quota.requests;
+  const { endMs } = periodAt(quota.period, management.now());
+  return { ...edited, quotaRenewsAtMs: isUsedUp ? endMs : null };
 }
 
 function applyEdit(key: ShownKey, { access, plan, ...rest }: KeyEdit, nowMs: number): ShownKey {

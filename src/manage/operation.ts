@@ -8,6 +8,7 @@
 import type { LeakConfig } from '../config/config.ts';
 import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
+import type { Quota } from '../core/key/key.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
 import type { PlanBounds } from '../core/key/key-plan.ts';
 import type { OperatorToken } from '../core/operators/operator-tokens.ts';
@@ -45,7 +46,7 @@ export interface Management {
   readonly ownerLimits: Omit<OwnerQuota, 'owner'>;
   /** The bounds of a key that such an owner writes. */
   readonly ownerBounds: AccessBounds;
-  /** What a key's plan may refer to. */
+  /** The parts of the deployment that plans of keys refer to. */
   readonly plans: PlanBounds;
   readonly peopleMayImport: boolean;
   /** `null`: reports of leaked tokens are answered 404. */
@@ -99,6 +100,8 @@ export interface UsageReader {
   usageOf(keyId: string, sinceDay: string): Promise<readonly DailyUsage[]>;
   /** Newest first. */
   refusedOriginsOf(keyId: string): Promise<readonly RefusedOrigin[]>;
+  /** The use of a quota in the present period, as far as it was merged. */
+  quotaUseOf(keyId: string, period: Quota['period']): Promise<number>;
 }
 
 /** The parts of one request that the Worker adds to it. */

@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import type { ProblemList } from '../core/field-problem.ts';
 import { isRecord } from '../core/json.ts';
-import type { LimitBy } from '../core/key/key.ts';
+import type { LimitBy, Quota } from '../core/key/key.ts';
 import {
   checkPlan,
   type KeyPlan,
@@ -17,6 +17,7 @@ import {
   type RequestedPlan,
 } from '../core/key/key-plan.ts';
 import { META_MAX_BYTES, TAGS_PER_KEY } from '../core/limits.ts';
+import { periodAt } from '../core/quota.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { itemsBoundedByRule, ruleMessage, wanted } from './read-document.ts';
@@ -87,7 +88,7 @@ export const planEntries = {
       ),
     ),
     v.description(
-      'What the limit counts by: the key (the default), its owner, the network of the client, or the visitor of a client token.',
+      'The limit counts by this: the key (the default), its owner, the network of the client, or the visitor of a client token.',
     ),
   ),
   quota: v.pipe(
@@ -112,7 +113,7 @@ export const shownPlanEntries = {
   ),
   limitBy: v.pipe(
     v.optional(v.picklist(limitWays)),
-    v.description('What the limit counts by. Absent without a limit.'),
+    v.description('The limit counts by this. Absent without a limit.'),
   ),
   quota: v.pipe(
     v.optional(
@@ -124,6 +125,36 @@ export const shownPlanEntries = {
     v.description('How much the key may be used. Absent: without end.'),
   ),
 };
+
+/** The rest of a quota, as answers about one key show it. */
+export const quotaUseSchema = v.pipe(
+  v.optional(
+    v.object({
+      used: v.pipe(
+        v.number(),
+        v.integer(),
+        v.description('The use in this period, a few seconds late.'),
+      ),
+      left: v.pipe(v.number(), v.integer(), v.description('The rest of it, at least 0.')),
+      renewsAt: v.pipe(
+        v.string(),
+        v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
+        v.description('When the next period begins.'),
+      ),
+    }),
+  ),
+  v.description('The rest of the quota. Absent in lists, and on keys without a quota.'),
+);
+
+/** See `quotaUseSchema`. */
+export type QuotaUse = NonNullable<v.InferOutput<typeof quotaUseSchema>>;
+
+/** Returns the rest of a quota. */
+export function toQuotaUse(quota: Quota, used: number, nowMs: number): QuotaUse {
+  const { endMs } = periodAt(quota.period, nowMs);
+  const left = Math.max(0, quota.requests - used);
+  return { used, left, renewsAt: new Date(endMs).toISOString() };
+}
 
 /** The plan of a key as answers show it. */
 export type PlanDocument = v.InferOutput<ReturnType<typeof shownPlanSchema>>;

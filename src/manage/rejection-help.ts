@@ -87,6 +87,11 @@ export const rejectionHelp: Readonly<
     remedy:
       'Operators: set MANAGE_HOST, which moves the page to a host of its own. The other hosts then serve service workers.',
   },
+  quota_exceeded: {
+    meaning: 'The key has used up what it may be used in a day or a month of UTC.',
+    remedy:
+      'Wait until the time in "renewsAt", or ask the operator to raise the quota, which takes effect within seconds.',
+  },
   rate_limited: {
     meaning:
       'There were too many requests in a short time, too many wrong tokens, or too many changes by one owner.',

@@ -13,6 +13,7 @@ import { USAGE_BATCH_MAX_BYTES } from './limits.ts';
 export type UsageOutcome =
   | 'allowed'
   | 'preflight_granted'
+  | typeof EXTRA_COST
   | `denied:${RejectionCode}`
   | `upstream_error:${RejectionCode}`;
 
@@ -20,6 +21,12 @@ export type UsageOutcome =
 export const NO_KEY = 'none';
 /** Stands for all keys that an isolate had no room to tell apart. */
 export const UNATTRIBUTED = 'unattributed';
+
+/**
+ * Counts no requests, but what allowed ones cost beyond 1 towards a quota. An outcome, so that a version that
+ * knows no costs merges it too.
+ */
+export const EXTRA_COST = 'extra_cost';
 
 /** A refusal's outcome, by its code. */
 export const outcomeByCode = Object.fromEntries(

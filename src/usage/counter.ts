@@ -14,7 +14,7 @@ import type { RejectionCode } from '../core/decide/rejection.ts';
 import { BACKGROUND_WORK_MS } from '../core/limits.ts';
 import type { Log } from '../log/events.ts';
 import { oncePerMinute } from '../log/once-per-minute.ts';
-import { type ClosedBatch, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
+import { type ClosedBatch, EXTRA_COST, NO_KEY, outcomeByCode, writeBatches } from './batch.ts';
 import { USAGE_EARLY_FLUSH_ROWS, USAGE_SEND_TIMEOUT_MS, USAGE_SENDING_MS } from './limits.ts';
 import { UsageOutbox } from './outbox.ts';
 import { UsageTallies } from './tallies.ts';
@@ -46,6 +46,8 @@ export interface CountedRefusal {
   readonly code: RejectionCode;
   readonly keyId: string | null;
   readonly origin: string | null;
+  /** As it was counted for the request, if the upstream failed. */
+  readonly extraCost?: number;
 }
 
 const NOT_ARRANGED = Number.NEGATIVE_INFINITY;
@@ -83,10 +85,13 @@ export class UsageCounter {
   /**
    * Counts a request that is allowed, before it is sent to the upstream: if its client disconnects, its
    * code ends without notice. A hot key costs a look-up in a map and an increment. `keyId` is `null` on a
-   * public route.
+   * public route. `extraCost` counts towards the quota of the key, beyond the request itself.
    */
-  countAllowed(keyId: string | null, context: CountContext): void {
+  countAllowed(keyId: string | null, context: CountContext, extraCost = 0): void {
     this.#tallies.countAllowed(keyId ?? NO_KEY, context.nowMs);
+    if (extraCost > 0 && keyId !== null) {
+      this.#tallies.countOther(keyId, EXTRA_COST, context.nowMs, extraCost);
+    }
     this.#settle(context);
   }
 
@@ -94,10 +99,14 @@ export class UsageCounter {
    * Counts a refusal. A failure of the upstream follows after the request was allowed, and moves it from
    * there to its own outcome.
    */
-  countRefused({ code, keyId, origin }: CountedRefusal, context: CountContext): void {
+  countRefused(refusal: CountedRefusal, context: CountContext): void {
+    const { code, keyId, origin, extraCost = 0 } = refusal;
     const outcome = outcomeByCode[code];
     if (outcome.startsWith('upstream_error:')) {
       this.#tallies.uncountAllowed(keyId ?? NO_KEY, context.nowMs);
+      if (extraCost > 0 && keyId !== null) {
+        this.#tallies.countOther(keyId, EXTRA_COST, context.nowMs, -extraCost);
+      }
     }
     this.#tallies.countOther(keyId ?? NO_KEY, outcome, context.nowMs);
     const isAboutOrigin = code === 'origin_not_allowed' || code === 'cors_not_enabled';

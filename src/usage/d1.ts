@@ -7,12 +7,20 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
-import { batchIdFrom, type ClosedBatch, DAY_MS, dayOf, type UsageOutcome } from './batch.ts';
+import {
+  batchIdFrom,
+  type ClosedBatch,
+  DAY_MS,
+  dayOf,
+  EXTRA_COST,
+  type UsageOutcome,
+} from './batch.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_BATCH_REMEMBERED_DAYS,
   USAGE_TRIMS_PER_RUN,
 } from './limits.ts';
+import { quotaStatements } from './quotas.ts';
 
 /** Requests of one key on one day with one outcome. */
 export interface DailyUsage {
@@ -84,11 +92,13 @@ const sql = {
 
   usageOfKey: `
     SELECT day, outcome, requests FROM usage_daily
-     WHERE key_id = ?1 AND day >= ?2 AND requests > 0 ORDER BY day, outcome`,
+     WHERE key_id = ?1 AND day >= ?2 AND requests > 0 AND outcome <> '${EXTRA_COST}'
+     ORDER BY day, outcome`,
   usageOfKeys: `
     SELECT key_id, day, outcome, requests
       FROM json_each(?1) AS asked JOIN usage_daily ON key_id = asked.value
-     WHERE day >= ?2 AND requests > 0 ORDER BY key_id, day, outcome`,
+     WHERE day >= ?2 AND requests > 0 AND outcome <> '${EXTRA_COST}'
+     ORDER BY key_id, day, outcome`,
   refusedOriginsOfKey: `
     SELECT origin, code, last_at_ms, count FROM refused_origins
      WHERE key_id = ?1 ORDER BY last_at_ms DESC, origin`,
@@ -121,6 +131,7 @@ export async function mergeUsage(
     db.prepare(sql.mergeLastUse).bind(json),
     db.prepare(sql.mergeRefusedOrigins).bind(json),
     db.prepare(sql.keepNewestRefusedOrigins).bind(json, REFUSED_ORIGINS_PER_KEY),
+    ...quotaStatements(db, json, nowMs),
     // Last, because the statements before it ask which batches are new.
     db.prepare(sql.noteBatches).bind(json, nowMs),
   ]);

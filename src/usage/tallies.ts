@@ -60,14 +60,14 @@ export class UsageTallies {
   }
 
   /** Counts a request with any other outcome. */
-  countOther(keyId: string, outcome: UsageOutcome, nowMs: number): void {
+  countOther(keyId: string, outcome: UsageOutcome, nowMs: number, amount = 1): void {
     let tally = this.#tallyOf(keyId, nowMs);
     if (!tally.others?.has(outcome)) {
       if (this.#isFullFor(keyId)) tally = this.#tallyOf(UNATTRIBUTED, nowMs);
       else this.#rows += 1;
     }
     tally.others ??= new Map();
-    tally.others.set(outcome, (tally.others.get(outcome) ?? 0) + 1);
+    tally.others.set(outcome, (tally.others.get(outcome) ?? 0) + amount);
   }
 
   /** Remembers an origin that a key refused: the newest of each key, as far as there is room. */
@@ -106,6 +106,7 @@ export class UsageTallies {
       for (const [keyId, tally] of keys) {
         if (tally.allowed !== 0) yield ['counts', [keyId, day, 'allowed', tally.allowed]];
         for (const [outcome, requests] of tally.others ?? []) {
+          if (requests === 0) continue;
           yield ['counts', [keyId, day, outcome, requests]];
         }
         if (tally.lastUsedAtMs > 0 && !isCommon(keyId)) {

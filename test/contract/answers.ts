@@ -38,6 +38,7 @@ export const refusalKinds = {
   cors_not_enabled: { status: 403, title: 'API key not made for browsers' },
   origin_not_allowed: { status: 403, title: 'Origin not allowed for this API key' },
   address_not_allowed: { status: 403, title: 'Address not allowed for this API key' },
+  quota_exceeded: { status: 429, title: 'Quota used up' },
   route_not_allowed: { status: 403, title: 'Endpoint not allowed for this API key' },
   origin_not_registered: { status: 403, title: 'Origin not registered' },
   upstream_unreachable: {

@@ -318,6 +318,7 @@ describe('POST /explain tells whoever manages the key what callers are not told'
       'allowed_origins',
       'address',
       'route',
+      'quota',
     ]);
   });
 

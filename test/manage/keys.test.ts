@@ -83,7 +83,7 @@ describe('POST /keys', () => {
         { name: { reason: 'it has no visible character: U+200B shows nothing' } },
       ],
       [
-        'whose name turns around what stands beside it',
+        'whose name turns around the text beside it',
         { name: 'a\u202eb' },
         { name: { reason: 'it holds U+202E, which directs the text around it' } },
       ],
@@ -784,7 +784,7 @@ describe('POST /keys/{id}/roll', () => {
     expect(edited.body.retiringTokens).toEqual(expected);
     const listed = (await operator('GET', '/keys')).body.keys;
     expect(listed.find((key: Document) => key.id === id).retiringTokens).toEqual(expected);
-    // What the audit keeps is what somebody decided, and not what time does.
+    // The audit keeps what a person decided, and not what time does.
     const [line] = (await operator('GET', `/audit?keyId=${id}&limit=1`)).body.entries;
     expect(line.after).not.toHaveProperty('retiringTokens');
 

@@ -50,14 +50,30 @@ export type Decision =
 
 /**
  * Decides about a request whose key was found. Can refuse with `invalid_key`, `client_token_expired`,
- * `cors_not_enabled`, `origin_not_allowed`, `origin_required`, `address_not_allowed` and
- * `route_not_allowed`, in this order.
+ * `cors_not_enabled`, `origin_not_allowed`, `origin_required`, `address_not_allowed`,
+ * `route_not_allowed` and `quota_exceeded`, in this order.
  */
 export function authorize(request: AuthorizationRequest): Decision {
   // The origin comes before the route, because the refusal of a route is readable by the origins of
   // this key and must not be handed to any other.
   const refused = refuseCaller(request);
-  return refused === null ? decideRoute(request) : deny(refused);
+  if (refused !== null) return deny(refused);
+  const decision = decideRoute(request);
+  // Last: what the key may never call is no matter of waiting.
+  const { key, nowMs } = request;
+  const isUsedUp = key.quotaRenewsAtMs !== null && nowMs < key.quotaRenewsAtMs;
+  if (decision.allowed && isUsedUp) return deny(quotaExceeded(key.quotaRenewsAtMs, nowMs));
+  return decision;
+}
+
+/** The answer to a request of a key that has used up its quota. */
+function quotaExceeded(renewsAtMs: number, nowMs: number): Rejection {
+  const renewsAt = new Date(renewsAtMs).toISOString();
+  return reject(
+    'quota_exceeded',
+    `Cannot forward another request with this API key: its quota is used up. It renews at ${renewsAt}`,
+    { retryAfterSeconds: Math.ceil((renewsAtMs - nowMs) / 1000), extensions: { renewsAt } },
+  );
 }
 
 /**

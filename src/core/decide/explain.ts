@@ -82,6 +82,7 @@ export const explainSteps = [
   'allowed_origins',
   'address',
   'route',
+  'quota',
 ] as const;
 
 /** One of the rules. */
@@ -131,6 +132,7 @@ const stepByCode: Readonly<Partial<Record<RejectionCode | 'not_found', ExplainSt
   origin_not_allowed: 'allowed_origins',
   address_not_allowed: 'address',
   route_not_allowed: 'route',
+  quota_exceeded: 'quota',
 };
 
 /** Explains one request. Never throws. */
@@ -332,7 +334,10 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
     case 'address':
       return explainAddress(of);
     case 'route':
-      return { step, outcome: 'passed', detail: forwardedDetail(decision) };
+      // Without a decision to forward, it is the quota that refuses.
+      return { step, outcome: 'passed', detail: forwardedDetail(decision) || 'the key covers it' };
+    case 'quota':
+      return explainQuota(of);
   }
 }
 
@@ -354,6 +359,13 @@ function explainAddress({ request: { key, address } }: Case): ExplainedStep {
     return { step, outcome: 'skipped', detail: `the key may be used from any address${seen}` };
   }
   return { step, outcome: 'passed', detail: `the key lists the address ${address?.text}` };
+}
+
+function explainQuota({ request: { key } }: Case): ExplainedStep {
+  const step = 'quota';
+  return 'missing' in key || !key.hasQuota
+    ? { step, outcome: 'skipped', detail: 'the key has no quota' }
+    : { step, outcome: 'passed', detail: 'the quota is not used up, as far as usage was counted' };
 }
 
 function forwardedDetail(decision: Decision): string {

@@ -88,6 +88,7 @@ export const rejectionKinds = {
     title: 'Service worker not allowed on this host',
     grantScope: 'none',
   },
+  quota_exceeded: { status: 429, title: 'Quota used up', grantScope: 'key' },
   rate_limited: { status: 429, title: 'Too many requests', grantScope: 'key' },
   upstream_unreachable: { status: 502, title: 'API not reachable', grantScope: 'key' },
   upstream_timeout: { status: 504, title: 'API did not answer in time', grantScope: 'key' },
@@ -110,6 +111,8 @@ export interface Rejection {
   readonly challenge?: string;
   /** Seconds for `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** Further members of the body. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
   /** The limit that was reached. */
   readonly limit?: RateLimitPolicy;
 }

@@ -117,6 +117,10 @@ export interface Key {
   readonly details: KeyDetails | null;
   /** `null`: the deployment's limit of every key. */
   readonly limit: KeyLimit | null;
+  /** `true` if the requests of the key count towards a quota. */
+  readonly hasQuota: boolean;
+  /** The quota is used up until this time, by the clock at each request; `null`: it is not. */
+  readonly quotaRenewsAtMs: number | null;
   /** The part of one visitor's client token; `null`: the caller sent the key's own token. */
   readonly client: ClientPart | null;
 }
@@ -153,6 +157,8 @@ export function compileKey(stored: StoredKey, restricted: RouteList): Key {
     addresses: stored.addresses ? compileBlocks(stored.addresses) : null,
     details: compileDetails(stored),
     limit: stored.limit ?? null,
+    hasQuota: stored.quota != null,
+    quotaRenewsAtMs: stored.quotaRenewsAtMs ?? null,
     client: null,
   };
 }

@@ -99,8 +99,22 @@ function readRoutes(value: unknown, problem: ReportProblem): readonly RouteRow[]
       }
       seen.add(name);
     }
-    return [{ methods, path }];
+    const cost = readCost(row['cost'], `${place}.cost`, problem);
+    return [cost === undefined ? { methods, path } : { methods, path, cost }];
   });
+}
+
+const COST_MAX = 100;
+
+function readCost(value: unknown, place: string, problem: ReportProblem): number | undefined {
+  if (value === undefined) return undefined;
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= COST_MAX) {
+    return value as number;
+  }
+  const quoted = typeof value === 'number' || typeof value === 'string' ? value : null;
+  const reason = `it is not a whole number from 1 to ${COST_MAX}`;
+  problem(place, quoted, reason, 'Write what a request counts towards a quota, such as 10');
+  return undefined;
 }
 
 function readReservedWords(

@@ -69,6 +69,11 @@ const sql = {
     SELECT value, ?4, ?1 FROM json_each(?3) WHERE ${isUnchanged}`,
   updateKey: `
     UPDATE keys SET ${changeableColumns.map((name) => `${name} = ?3 ->> '${name}'`).join(', ')},
+                    -- Usage may have used the quota up since the edit read the key.
+                    quota_renews_at_ms = iif(
+                      quota_requests IS ?3 ->> 'quota_requests'
+                        AND quota_period IS ?3 ->> 'quota_period',
+                      quota_renews_at_ms, ?3 ->> 'quota_renews_at_ms'),
                     version = version + 1
      WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
   revokeKey: `

@@ -39,7 +39,15 @@ export type KeyOfTokenRow = ManagedKeyRow & {
 };
 
 /** The columns that no edit writes; a change counts `version` up. */
-const fixedColumns = ['id', 'owner', 'kind', 'created_at_ms', 'version'] as const;
+const fixedColumns = [
+  'id',
+  'owner',
+  'kind',
+  'created_at_ms',
+  'version',
+  // Unless the edit changes the quota: see `updateKey`.
+  'quota_renews_at_ms',
+] as const;
 /** The columns that an edit or a roll may change. */
 export const changeableColumns = [
   'name',
@@ -93,6 +101,7 @@ export function keyColumns(key: ManagedKey): KeyColumns {
     limit_by: key.limit?.by ?? null,
     quota_requests: key.quota?.requests ?? null,
     quota_period: key.quota?.period ?? null,
+    quota_renews_at_ms: key.quotaRenewsAtMs ?? null,
   };
 }
 

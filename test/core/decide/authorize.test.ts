@@ -65,6 +65,10 @@ const full = { fullAccess: true };
 const any = { allowedOrigins: ['*'] };
 
 const office = { addresses: ['203.0.113.0/24', '2001:db8::/32'] };
+const usedUp = {
+  quota: { requests: 5, period: 'day' },
+  quotaRenewsAtMs: nowMs + 1_000,
+} as const;
 const inOffice = '203.0.113.7';
 const elsewhere = '198.51.100.1';
 
@@ -91,6 +95,20 @@ describe('authorize() refuses', () => {
       'invalid_key',
     ],
     ['an expired key by TRACE', { key: aKey(ended), method: 'TRACE' }, 'invalid_key'],
+
+    // The quota, after everything that waiting does not change
+    ['a quota that is used up', { key: aKey(usedUp) }, 'quota_exceeded'],
+    [
+      'a quota that renews in a millisecond',
+      { key: aBackendKey({ ...usedUp, quotaRenewsAtMs: nowMs + 1 }), origin: null },
+      'quota_exceeded',
+    ],
+    [
+      'a used-up quota outside the routes',
+      { key: aKey(usedUp), target: '/api/user' },
+      'route_not_allowed',
+    ],
+    ['a used-up quota from elsewhere', { key: aKey(usedUp), origin: evil }, 'origin_not_allowed'],
 
     // The address, after the origin and before the route
     [
@@ -389,6 +407,13 @@ describe('authorize() allows', () => {
   ];
   const rows: readonly Allowed[] = [
     ['a restricted key on its routes', {}, '/api/stream/1', '', '/api/stream/{stream}'],
+    [
+      'a key at the time at which its quota renews',
+      { key: aKey({ ...usedUp, quotaRenewsAtMs: nowMs }) },
+      '/api/stream/1',
+      '',
+      '/api/stream/{stream}',
+    ],
     [
       'a restricted key without Origin',
       { origin: null },

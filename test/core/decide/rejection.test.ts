@@ -29,6 +29,7 @@ const rows: readonly Row[] = [
   ['origin_not_registered', 403, 'none', null],
   ['https_required', 403, 'none', null],
   ['service_worker_not_allowed', 403, 'none', null],
+  ['quota_exceeded', 429, 'key', null],
   ['rate_limited', 429, 'key', null],
   ['upstream_unreachable', 502, 'key', null],
   ['upstream_timeout', 504, 'key', null],

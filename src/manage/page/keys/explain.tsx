@@ -181,6 +181,7 @@ const stepNames: Readonly<Record<ExplainStep, string>> = {
   allowed_origins: 'Allowed origins',
   address: 'Address',
   route: 'Endpoint',
+  quota: 'Quota',
 };
 
 const outcomes = { passed: 'Passed', failed: 'Refused', skipped: 'Skipped' } as const;

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { readTarget } from '../../../src/core/routes/request-target.ts';
+import { compileCosts } from '../../../src/core/routes/route-costs.ts';
+import { readRouteList } from '../../../src/core/routes/route-list.ts';
+
+const routes = [
+  { methods: ['POST'], path: '/api/asset/{asset}/transcode', cost: 10 },
+  { methods: ['GET'], path: '/api/asset/{asset}', cost: 2 },
+  { methods: ['POST'], path: '/api/Upload/*', cost: 100 },
+  { methods: ['GET'], path: '/api/task/{task}' },
+];
+
+describe('a cost is refused', () => {
+  test.each([[0], [101], [1.5], [-1], ['10'], [null], [Number.NaN]])('of %j', (cost) => {
+    const result = readRouteList({ routes: [{ methods: ['GET'], path: '/a', cost }] });
+    expect(result).toMatchObject({ ok: false, problems: [{ path: 'routes[0].cost' }] });
+  });
+});
+
+describe('compileCosts()', () => {
+  const costs = compileCosts({ routes, reservedWords: {} });
+  test.each([
+    ['POST', '/api/asset/a1/transcode', 10],
+    ['GET', '/api/asset/a1', 2],
+    ['POST', '/api/asset/a1', 1],
+    ['GET', '/api/task/t1', 1],
+    ['GET', '/elsewhere', 1],
+    ['POST', '/api/upload/x/y', 100],
+    // Spellings that a server may read as a costly route.
+    ['POST', '/API/Asset/A1/Transcode', 10],
+    ['POST', '/api/asset/a1/transcode/', 10],
+    ['POST', '/api/asset/a1/%74ranscode', 100],
+    ['POST', '/api//asset/a1/transcode', 100],
+    ['GET', '/', 1],
+  ])('%s %s costs %i', (method, path, cost) => {
+    expect(costs?.(method, readTarget(`https://edge.example${path}`))).toBe(cost);
+  });
+
+  test('is null if no row costs more than 1', () => {
+    const cheap = [{ methods: ['GET'], path: '/a', cost: 1 }, routes[3]!];
+    expect(compileCosts({ routes: cheap, reservedWords: {} })).toBeNull();
+  });
+});

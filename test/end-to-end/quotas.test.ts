@@ -1,0 +1,58 @@
+/** Quotas under load, through the production bundle: several isolates, the real Queue and its consumer. */
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { request } from '../support/node/raw-http.ts';
+import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+
+const QUOTA = 100;
+/** Flush, Queue and staleness, in this deployment. */
+const BOUND_MS = (1 + 5 + 2) * 1000;
+/** What a loaded machine may take beside them. */
+const SLACK_MS = 30_000;
+
+let upstream: Upstream;
+let edge: Edge;
+beforeAll(async () => {
+  upstream = await startUpstream();
+  edge = await serveEdge({
+    upstreamUrl: upstream.url,
+    isolates: 3,
+    vars: { USAGE_FLUSH_SECONDS: '1', MAX_STALENESS_SECONDS: '2' },
+  });
+});
+afterAll(() => Promise.all([edge?.dispose(), upstream?.dispose()]));
+
+async function statusOf({ token }: CreatedKey, port: number): Promise<number> {
+  const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
+  return (await request(port, { target: '/echo', headers })).status;
+}
+
+test('a quota is overshot for its bound at most, in every isolate', {
+  timeout: 120_000,
+}, async () => {
+  const key = await edge.createKey({ name: 'n', quota: { requests: QUOTA, period: 'day' } });
+  const allowedAtMs: number[] = [];
+  const stopped = new Set<number>();
+  // Each isolate gets one request after the other, until it refuses.
+  await Promise.all(
+    edge.ports.map(async (port) => {
+      while (!stopped.has(port)) {
+        const status = await statusOf(key, port);
+        if (status === 200) allowedAtMs.push(Date.now());
+        else {
+          expect(status).toBe(429);
+          stopped.add(port);
+        }
+        const reachedMs = allowedAtMs[QUOTA - 1] ?? Number.POSITIVE_INFINITY;
+        expect(Date.now() - reachedMs).toBeLessThan(BOUND_MS + SLACK_MS);
+      }
+    }),
+  );
+  // Not before it was used up, and once it is, nobody gets another request through.
+  expect(allowedAtMs.length).toBeGreaterThanOrEqual(QUOTA);
+  for (const port of edge.ports) expect(await statusOf(key, port)).toBe(429);
+  const reachedMs = allowedAtMs[QUOTA - 1] ?? 0;
+  const overshootMs = (allowedAtMs.at(-1) ?? 0) - reachedMs;
+  console.log(`${allowedAtMs.length - QUOTA} requests in ${overshootMs} ms beyond the quota`);
+});
