@@ -3,11 +3,19 @@
  */
 
 import * as v from 'valibot';
+import { ProblemList } from '../core/field-problem.ts';
+import { isMetaName } from '../core/key/key-plan.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
+import { truncateWithEllipsis } from '../core/text.ts';
 import { type KeyFilter, keyStates } from '../keys/admin/types.ts';
 import { invalidFields } from './field-problems.ts';
 import { ownerSchema, timeSchema, toMs } from './key-members.ts';
-import { ORIGIN_FILTER_MAX_LENGTH, SEARCH_MAX_LENGTH } from './limits.ts';
+import {
+  META_FILTERS_MAX,
+  ORIGIN_FILTER_MAX_LENGTH,
+  QUOTE_MAX_LENGTH,
+  SEARCH_MAX_LENGTH,
+} from './limits.ts';
 import { type Context, type Refusal, refusal } from './operation.ts';
 import { oneOf, ruleMessage, wanted } from './read-document.ts';
 
@@ -57,6 +65,9 @@ export const keyFilterEntries = {
   expiresBefore: v.optional(
     v.pipe(timeSchema, v.description('Only keys that expire, or have expired, before this time.')),
   ),
+  tag: v.optional(
+    v.pipe(v.string(), v.description('Only keys with this tag.'), v.examples(['beta'])),
+  ),
   search: v.optional(
     v.pipe(
       v.string(),
@@ -82,10 +93,10 @@ const filterSchema = v.strictObject(keyFilterEntries);
 export function filterOf(
   { caller }: Pick<Context, 'caller'>,
   asked: v.InferOutput<typeof filterSchema>,
-  parent = '',
+  meta: KeyFilter['meta'],
 ): { readonly ok: true; readonly filter: KeyFilter } | Refusal {
   const { state, kind, access, usedBefore, expiresBefore, search } = asked;
-  const other = otherOwner(caller.owner, asked.owner, `${parent}owner`);
+  const other = otherOwner(caller.owner, asked.owner);
   if (other) return other;
   const origin = asked.origin === undefined ? null : canonicalizeOriginPattern(asked.origin);
   return {
@@ -99,22 +110,54 @@ export function filterOf(
       usedBeforeMs: toMs(usedBefore),
       expiresBeforeMs: toMs(expiresBefore),
       search: search ?? null,
+      meta,
+      tag: asked.tag ?? null,
     },
   };
 }
 
+const META_PREFIX = 'meta.';
+
+/** The filters by metadata of a query, such as `meta.plan=pro`, and the rest of the query. */
+export function takeMeta(query: URLSearchParams): {
+  readonly meta: KeyFilter['meta'];
+  readonly rest: URLSearchParams;
+  readonly problems: ProblemList;
+} {
+  const meta = new Map<string, string>();
+  const rest = new URLSearchParams();
+  const problems = new ProblemList();
+  const refuse = (path: string, reason: string, fix: string) =>
+    problems.add(() => ({
+      path: truncateWithEllipsis(path, QUOTE_MAX_LENGTH),
+      value: null,
+      reason,
+      fix,
+    }));
+  for (const [path, text] of query) {
+    if (!path.startsWith(META_PREFIX)) {
+      rest.append(path, text);
+      continue;
+    }
+    const name = path.slice(META_PREFIX.length);
+    if (!isMetaName(name)) refuse(path, 'no metadata can have this name', 'Write "meta.plan=pro"');
+    else if (meta.has(name)) refuse(path, 'it is given more than once', 'Give it once');
+    else if (meta.size === META_FILTERS_MAX) {
+      refuse(path, `there are more than ${META_FILTERS_MAX} filters by metadata`, 'Use fewer');
+    } else if (text === '') refuse(path, 'it is empty', 'Give it a value, or remove it');
+    meta.set(name, text);
+  }
+  return { meta: [...meta], rest, problems };
+}
+
 /** The 422 for a person who names another owner than their account; `null` for everybody else. */
-export function otherOwner(
-  own: string | null,
-  asked: string | undefined,
-  path = 'owner',
-): Refusal | null {
+export function otherOwner(own: string | null, asked: string | undefined): Refusal | null {
   if (own === null || asked === undefined || asked === own) return null;
   return refusal(
     invalidFields({
       problems: [
         {
-          path,
+          path: 'owner',
           value: null,
           reason: 'it is not the account that you are signed in to, whose keys alone you see',
           fix: 'Remove it, or name your own account',

@@ -73,3 +73,6 @@ export const SLICE_SIZE = 8 * 1024;
 export const PROBLEMS_MAX_BYTES = 48 * 1024;
 /** Longest value that a problem quotes, in characters. */
 export const QUOTE_MAX_LENGTH = 200;
+
+/** Most filters by metadata of one list of keys. */
+export const META_FILTERS_MAX = 5;

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { keySorts, type ShownKey } from '../keys/admin/types.ts';
 import { type KeyDocument, keySchema, toKeyDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
-import { filterOf, keyFilterEntries } from './key-filter.ts';
+import { filterOf, keyFilterEntries, takeMeta } from './key-filter.ts';
 import { PAGE_LIMIT_DEFAULT, TOTAL_MAX } from './limits.ts';
 import { CURSOR_PATTERN, foreignCursor, readCursor, toCursor } from './list-cursor.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
@@ -55,7 +55,7 @@ export const listKeysOperation: Operation = {
   name: 'listKeys',
   summary: 'List keys',
   description:
-    'Revoked keys are listed if "state" asks for them, until they are deleted. People see their own keys. A page reads a bounded number of keys: it may hold fewer than "limit", or none, and still have a "nextCursor".',
+    'Revoked keys are listed if "state" asks for them, until they are deleted. People see their own keys. "meta.<name>" filters by metadata, as in "meta.plan=pro". A page reads a bounded number of keys: it may hold fewer than "limit", or none, and still have a "nextCursor".',
   query: listQuerySchema,
   answer: {
     status: 200,
@@ -68,10 +68,12 @@ export const listKeysOperation: Operation = {
 
 async function listKeys(call: Call): Promise<OperationResult> {
   const { store, now, pause } = call.management;
-  const reading = readQuery(listQuerySchema, call.query);
-  if (!reading.ok) return refusal(invalidFields(reading));
+  const { meta, rest, problems } = takeMeta(call.query);
+  const reading = readQuery(listQuerySchema, rest);
+  if (!reading.ok) problems.addAll(reading);
+  if (!reading.ok || !problems.isEmpty) return refusal(invalidFields(problems));
   const { sort = 'created', total, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
-  const asked = filterOf(call, reading.value);
+  const asked = filterOf(call, reading.value, meta);
   if (!asked.ok) return asked;
   const after = cursor === undefined ? null : readCursor(sort, cursor);
   if (cursor !== undefined && after === null) return refusal(foreignCursor(sort));

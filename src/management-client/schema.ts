@@ -1767,6 +1767,8 @@ export interface paths {
           usedBefore?: string;
           /** Only keys that expire, or have expired, before this time. */
           expiresBefore?: string;
+          /** Only keys with this tag. */
+          tag?: string;
           /** Only keys with this text anywhere in the name, or at the beginning of the id, the hint, the owner, an allowed origin or its host, in upper or lower case. */
           search?: string;
           /** The order: newest first (the default), by name whatever the case of its ASCII letters, or most recently used first. */

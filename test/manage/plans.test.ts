@@ -125,6 +125,44 @@ describe('a plan is refused', () => {
   });
 });
 
+describe('the list', () => {
+  const idsOf = async (query: string) => {
+    const { body } = await operator('GET', `/keys?${query}`);
+    return body.keys.map(({ id }: Document) => id);
+  };
+
+  it.each([
+    ['meta.=pro', ['meta.']],
+    ['meta.a"b=pro', ['meta.a"b']],
+    ['meta.plan=', ['meta.plan']],
+    ['meta.plan=a&meta.plan=b', ['meta.plan']],
+    ['meta=pro', ['meta']],
+    ['tag=', ['tag']],
+    ['meta.a%20b=x&sort=size', ['meta.a b', 'sort']],
+    ['meta.a=1&meta.b=1&meta.c=1&meta.d=1&meta.e=1&meta.f=1', ['meta.f']],
+  ])('refuses the filter %s', async (query, paths) => {
+    const answer = await operator('GET', `/keys?${query}`);
+    expectProblem(answer, 422, 'invalid_fields');
+    expect(Object.keys(problemsOf(answer)).sort()).toEqual([...paths].sort());
+  });
+
+  it('filters by metadata and tags, exactly', async () => {
+    const meta = { 'list.plan': 'pro', region: 'é "x"' };
+    const pro = await create({ meta, tags: ['list-a', 'list-b'] });
+    const free = await create({ meta: { 'list.plan': 'free' }, tags: ['x"list-a', 'x,"list-b'] });
+    expect(await idsOf('meta.list.plan=pro')).toEqual([pro.id]);
+    expect(await idsOf('meta.list.plan=free')).toEqual([free.id]);
+    expect(await idsOf('meta.list.plan=Pro')).toEqual([]);
+    expect(await idsOf('meta.list=pro')).toEqual([]);
+    const both = `meta.list.plan=pro&meta.region=${encodeURIComponent('é "x"')}&tag=list-b`;
+    expect(await idsOf(both)).toEqual([pro.id]);
+    expect(await idsOf('tag=list-a')).toEqual([pro.id]);
+    expect(await idsOf(`tag=${encodeURIComponent('x"list-a')}`)).toEqual([free.id]);
+    expect(await idsOf('tag=list')).toEqual([]);
+    expect((await operator('GET', '/keys?tag=list-a&total=true')).body.total).toBe(1);
+  });
+});
+
 describe('the plan of a key', () => {
   it('is returned with it, and absent on keys without one', async () => {
     const key = await create(plan);

@@ -272,8 +272,16 @@ function conditionsOf(filter: KeyFilter, nowMs: number): readonly Sql[] {
   }
   if (expiresBeforeMs !== null) given.push(sql('expires_at_ms < ?', expiresBeforeMs));
   if (search !== null) given.push(matches(search));
+  given.push(...filter.meta.map(([name, text]) => sql('meta ->> ? = ?', `$."${name}"`, text)));
+  if (filter.tag !== null) given.push(hasTag(filter.tag));
   // A comparison with NULL is NULL, which a sum would skip as well.
   return given;
+}
+
+/** An element begins after a bracket or a comma; inside of a text, a backslash precedes the quotation mark. */
+function hasTag(tag: string): Sql {
+  const quoted = JSON.stringify(tag);
+  return sql('(instr(tags, ?) = 1 OR instr(tags, ?) > 0)', `[${quoted}`, `,${quoted}`);
 }
 
 function stateIs(state: 'live' | 'disabled' | 'suspended' | 'expired', nowMs: number): Sql {

@@ -53,6 +53,9 @@ export interface KeyFilter {
   readonly expiresBeforeMs: number | null;
   /** Text in the name, or at the beginning of the id, the hint, the owner, an origin or its host. */
   readonly search: string | null;
+  /** Texts that the metadata holds, by their names, which `isMetaName` accepts. */
+  readonly meta: readonly (readonly [name: string, text: string])[];
+  readonly tag: string | null;
 }
 
 /** A place in the list of keys: the value that the list is sorted by, and the id of the key. */

@@ -33,6 +33,8 @@ const noFilter: KeyFilter = {
   usedBeforeMs: null,
   expiresBeforeMs: null,
   search: null,
+  meta: [],
+  tag: null,
 };
 
 /** Values of each filter: what is rare, what is common, and what no key has. */
@@ -46,6 +48,8 @@ const filters: readonly Partial<KeyFilter>[] = [
   })),
   ...[BEGINNING - 1, NOW].map((usedBeforeMs) => ({ usedBeforeMs })),
   ...[BEGINNING - 1, NOW + DAY_MS].map((expiresBeforeMs) => ({ expiresBeforeMs })),
+  { meta: [['plan', 'pro']] },
+  { tag: 'beta' },
   ...['needle', 'nothing has it', 'ÄÖÜ', 'k'].map((search) => ({ search })),
 ];
 

@@ -92,6 +92,8 @@ const noFilter: KeyFilter = {
   usedBeforeMs: null,
   expiresBeforeMs: null,
   search: null,
+  meta: [],
+  tag: null,
 };
 const noAuditFilter: AuditFilter = {
   owner: null,
