@@ -1,5 +1,5 @@
 /**
- * What every refusal must look like, to the last header: written down here once more, and apart from
+ * The form of every refusal, to the last header: written down here once more, and apart from
  * the sources, so that a change of either shows.
  */
 
@@ -76,7 +76,7 @@ interface RefusalKind {
 
 export type RefusalCode = keyof typeof refusalKinds;
 
-/** What a page may read of a response beyond what Fetch always lets it read. */
+/** The headers that a page may read beyond those that Fetch always allows. */
 export const exposedHeaders =
   'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Edge-Dropped-Headers, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
 
@@ -89,7 +89,7 @@ export interface ExpectedRefusal {
   readonly code: RefusalCode;
   /** The value of Access-Control-Allow-Origin; `null`: the page must not be able to read it. */
   readonly grant: string | null;
-  /** Where it depends on the request. */
+  /** If it depends on the request. */
   readonly detail?: string;
   readonly challenge?: string;
   readonly contentType?: string;
@@ -105,7 +105,7 @@ export function corsHeaders(grant: string | null): HeaderMap {
   };
 }
 
-/** What a forwarded response carries in any case. `sandbox`: if it has no Content-Type. */
+/** The headers of every forwarded response. `sandbox`: if it has no Content-Type. */
 export const shieldHeaders: HeaderMap = {
   'x-content-type-options': 'nosniff',
 };

@@ -8,7 +8,7 @@ import { startUpstream, type Upstream } from '../support/node/upstream-server.ts
 const QUOTA = 100;
 /** Flush, Queue and staleness, in this deployment. */
 const BOUND_MS = (1 + 5 + 2) * 1000;
-/** What a loaded machine may take beside them. */
+/** The time that a loaded machine may take beside them. */
 const SLACK_MS = 30_000;
 
 let upstream: Upstream;
@@ -49,7 +49,7 @@ test('a quota is overshot for its bound at most, in every isolate', {
       }
     }),
   );
-  // Not before it was used up, and once it is, nobody gets another request through.
+  // Not before it was used up, and once it is, no isolate allows another request.
   expect(allowedAtMs.length).toBeGreaterThanOrEqual(QUOTA);
   for (const port of edge.ports) expect(await statusOf(key, port)).toBe(429);
   const reachedMs = allowedAtMs[QUOTA - 1] ?? 0;

@@ -256,7 +256,7 @@ describe('POST /explain says what the gateway answers to a preflight', () => {
   });
 });
 
-describe('POST /explain tells whoever manages the key what callers are not told', () => {
+describe('POST /explain shows the manager of a key more than its callers', () => {
   it.each([
     ['expired', /expired/, true],
     ['disabled', /disabled/, true],

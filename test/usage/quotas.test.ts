@@ -144,7 +144,7 @@ describe('what counts', () => {
 });
 
 describe('a failing Queue or D1', () => {
-  test('refuses nobody', async () => {
+  test('refuses no request', async () => {
     const send = async () => Promise.reject(new Error('the Queue is down'));
     await open({ USAGE: { send } });
     const key = await aKey(1);

@@ -16,7 +16,7 @@ import { idPatternFor, isSegment, nameInId, readTemplateId } from './path-gramma
 export interface RouteRow {
   /** In any case, or `*` for each of `ROUTE_METHODS`. */
   readonly methods: readonly string[];
-  /** What a request counts towards the quota of its key, from 1 to 100. Absent: 1. */
+  /** The cost of a request towards the quota of its key, from 1 to 100. Absent: 1. */
   readonly cost?: number;
   /** For example `/api/stream/{stream}/sessions`. A last segment `*` stands for one or more segments. */
   readonly path: string;

@@ -116,7 +116,7 @@ describe('authorize() refuses', () => {
       { key: aKey(office), address: elsewhere },
       'address_not_allowed',
     ],
-    ['an address that nobody can read', { key: aKey(office) }, 'address_not_allowed'],
+    ['an address that cannot be read', { key: aKey(office) }, 'address_not_allowed'],
     [
       'an address that a proxy wrote behind another one',
       { key: aKey(office), address: `${inOffice}, ${elsewhere}` },

@@ -1,5 +1,5 @@
 /**
- * What a page of the list of keys, of the audit, and a count read in D1: rows, as D1 itself counts and bills
+ * The rows that a page of the list of keys, of the audit, and a count read in D1, as D1 itself counts and bills
  * them. Among 200,000 keys, no page reads more than 5,000, whatever it filters and however it is sorted.
  */
 
@@ -165,7 +165,7 @@ describe('a page of the audit', () => {
   const parts: readonly Partial<AuditFilter>[] = [
     ...['acct_rare', 'acct_0', 'acct_nobody'].map((owner) => ({ owner })),
     ...[keyId(1), keyId(2), 'key_unknown'].map((id) => ({ keyId: id })),
-    ...['operator', 'person:1', 'nobody'].map((actor) => ({ actor })),
+    ...['operator', 'person:1', 'stranger'].map((actor) => ({ actor })),
     ...(['create', 'edit', 'leak'] as const).map((action) => ({ action })),
     ...[middle, NOW + DAY_MS].map((sinceMs) => ({ sinceMs })),
     ...[middle, BEGINNING].map((untilMs) => ({ untilMs })),

@@ -60,7 +60,7 @@ async function rows(statement: string): Promise<readonly Record<string, unknown>
   return (await env.DB.prepare(statement).all()).results;
 }
 
-/** What the log says about changes after a line: hashes and patterns, in order. */
+/** The log of changes after a line: hashes and patterns, in order. */
 async function logAfter(seq: number): Promise<readonly unknown[]> {
   const lines = await rows(
     `SELECT coalesce(token_hash, pattern) AS subject FROM changes WHERE seq > ${seq} ORDER BY seq`,
