@@ -31,7 +31,7 @@ import type { Facts, Gateway, Limit } from './gateway.ts';
 import { holdToKey, isLongLived } from './hold-to-key.ts';
 import { edgeOrigin, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
-import { limitOfKey, limitOfVisitor } from './rate-limits.ts';
+import { limitsOf } from './rate-limits.ts';
 import {
   registrationOf,
   rejectRefusedNetwork,
@@ -116,13 +116,8 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
 
   discardAhead(ahead, facts);
   // Without limits, no request waits here. A request counts once for its key, also if it is sent again.
-  const ofKey = ahead === null ? limitOfKey(gateway, facts, key) : null;
-  if (ofKey !== null && !(await ofKey.limit.take(ofKey.name))) {
-    return respondTooMany(gateway, facts, caller, ofKey.limit);
-  }
-  const ofVisitor = limitOfVisitor(gateway, facts, key);
-  if (ofVisitor !== null && !(await ofVisitor.limit.take(ofVisitor.name))) {
-    return respondTooMany(gateway, facts, caller, ofVisitor.limit);
+  for (const { limit, name } of limitsOf(gateway, facts, key, ahead !== null)) {
+    if (!(await limit.take(name))) return respondTooMany(gateway, facts, caller, limit);
   }
   startWrites(gateway, facts);
   return forwardFor(gateway, facts, caller, decision);

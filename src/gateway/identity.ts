@@ -34,11 +34,7 @@ export function identityHeaders(
   if (key !== null) identity['x-edge-key-id'] = key.id;
   if (isUnconfirmed) identity['x-edge-unconfirmed'] = '1';
   if (key !== null && key.owner !== null) identity['x-edge-owner'] = key.owner;
-  const details = key?.details ?? null;
-  if (details !== null) {
-    if (details.metaText !== null) identity['x-edge-meta'] = details.metaText;
-    if (details.tagsText !== null) identity['x-edge-tags'] = details.tagsText;
-  }
+  if (key !== null && key.details !== null) addDetails(identity, key.details);
   const subject = key?.client?.subject ?? null;
   if (subject !== null) identity['x-edge-client-subject'] = subject;
   // The API is at the root of the edge, whatever its path on the upstream is.
@@ -49,6 +45,14 @@ export function identityHeaders(
   if (/^[0-9A-Fa-f.:]+$/.test(clientAddress)) identity['x-forwarded-for'] = clientAddress;
   if (upstreamAuthorization !== null) identity['authorization'] = upstreamAuthorization;
   return identity;
+}
+
+function addDetails(
+  identity: Record<string, string>,
+  { metaText, tagsText }: NonNullable<Key['details']>,
+): void {
+  if (metaText !== null) identity['x-edge-meta'] = metaText;
+  if (tagsText !== null) identity['x-edge-tags'] = tagsText;
 }
 
 /** Returns scheme and authority of the edge, as the caller addressed it. */

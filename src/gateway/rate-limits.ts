@@ -28,15 +28,24 @@ export function limitOfKey(
   return keys && { limit: keys, name: key.id };
 }
 
-/** Returns the limit of the visitors of client tokens; `null`: no such limit concerns the request. */
-export function limitOfVisitor(
-  { limits: { clients } }: Gateway,
+/**
+ * Returns the limits that a request counts against, in the order in which they are asked. `isCounted`: it
+ * has counted for its key already.
+ */
+export function limitsOf(
+  gateway: Gateway,
   facts: Facts,
   key: Key,
-): CountedLimit | null {
-  return clients === null || key.client === null
-    ? null
-    : { limit: clients, name: visitorOf(facts, key) };
+  isCounted: boolean,
+): readonly CountedLimit[] {
+  const { clients } = gateway.limits;
+  const asked: CountedLimit[] = [];
+  const ofKey = isCounted ? null : limitOfKey(gateway, facts, key);
+  if (ofKey !== null) asked.push(ofKey);
+  if (clients !== null && key.client !== null) {
+    asked.push({ limit: clients, name: visitorOf(facts, key) });
+  }
+  return asked;
 }
 
 const countedBy = {
