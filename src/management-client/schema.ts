@@ -95,6 +95,9 @@ export interface Key {
      * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
      */
     addresses?: string[];
+    /**
+     * Present on backend keys that give client tokens.
+     */
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens.
@@ -226,7 +229,13 @@ export interface Key {
    * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent without any.
    */
   warnings?: {
+    /**
+     * The entry of the allowed origins.
+     */
     origin: string;
+    /**
+     * The reason to look at it, as a sentence.
+     */
     warning: string;
   }[];
 }
@@ -280,6 +289,9 @@ export interface KeyWithToken {
      * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
      */
     addresses?: string[];
+    /**
+     * Present on backend keys that give client tokens.
+     */
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens.
@@ -411,7 +423,13 @@ export interface KeyWithToken {
    * Wildcards among the allowed origins that deserve a second look, such as one that strangers can match. Absent without any.
    */
   warnings?: {
+    /**
+     * The entry of the allowed origins.
+     */
     origin: string;
+    /**
+     * The reason to look at it, as a sentence.
+     */
     warning: string;
   }[];
   /**
@@ -527,8 +545,17 @@ export interface CreateKeyRequest {
    * The name that its owner gave the key. Need not be unique.
    */
   name: string;
+  /**
+   * The account that the key acts for; null: no account. People own their keys.
+   */
   owner?: string | null;
+  /**
+   * The rights of the key; null: it is for backends, which may call everything.
+   */
   access?: {
+    /**
+     * The access of pages; null: the key is for backends.
+     */
     cors?: {
       /**
        * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.
@@ -542,9 +569,14 @@ export interface CreateKeyRequest {
        */
       fullAccess?: boolean;
     } | null;
+    /**
+     * The routes that the key may call, in place of the restricted ones; null: no routes of its own.
+     */
     rules?:
       | {
           /**
+           * Methods in upper or lower case, or "*" for any.
+           *
            * @minItems 1
            * @maxItems 100
            */
@@ -573,9 +605,14 @@ export interface CreateKeyRequest {
        * @maxItems 500
        */
       allowedOrigins: string[];
+      /**
+       * The routes that client tokens may call; null: the restricted routes of the deployment.
+       */
       rules?:
         | {
             /**
+             * Methods in upper or lower case, or "*" for any.
+             *
              * @minItems 1
              * @maxItems 100
              */
@@ -672,6 +709,9 @@ export interface EditKeyRequest {
    * Members that are absent stay as they are, and null clears one. Cannot turn a backend key into a CORS key.
    */
   access?: {
+    /**
+     * The access of pages. Cannot be cleared on a key for pages.
+     */
     cors?: {
       /**
        * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.
@@ -685,9 +725,14 @@ export interface EditKeyRequest {
        */
       fullAccess?: boolean;
     } | null;
+    /**
+     * The routes that the key may call, in place of the restricted ones; null: no routes of its own.
+     */
     rules?:
       | {
           /**
+           * Methods in upper or lower case, or "*" for any.
+           *
            * @minItems 1
            * @maxItems 100
            */
@@ -705,6 +750,9 @@ export interface EditKeyRequest {
      * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
      */
     addresses?: string[] | null;
+    /**
+     * The rights of client tokens; null: the key gives no client tokens any more.
+     */
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens. At least one.
@@ -713,9 +761,14 @@ export interface EditKeyRequest {
        * @maxItems 500
        */
       allowedOrigins?: string[];
+      /**
+       * The routes that client tokens may call; null: the restricted routes of the deployment.
+       */
       rules?:
         | {
             /**
+             * Methods in upper or lower case, or "*" for any.
+             *
              * @minItems 1
              * @maxItems 100
              */
@@ -805,6 +858,8 @@ export interface RollKeyRequest {
  */
 export interface ImportKeysRequest {
   /**
+   * The keys, as rows.
+   *
    * @minItems 1
    * @maxItems 1000
    */
@@ -813,8 +868,17 @@ export interface ImportKeysRequest {
      * The name that its owner gave the key. Need not be unique.
      */
     name: string;
+    /**
+     * The account that the key acts for; null: no account. People own their keys.
+     */
     owner?: string | null;
+    /**
+     * The rights of the key; null: it is for backends, which may call everything.
+     */
     access?: {
+      /**
+       * The access of pages; null: the key is for backends.
+       */
       cors?: {
         /**
          * Origins such as "https://app.example.com", "https://*.example.com" for any subdomain, "https://my-app-*.vercel.app" for preview deployments, "http://localhost:*" for any port, or "*" for any origin. At least one. Under a public suffix such as vercel.app, strangers can register matching names.
@@ -828,9 +892,14 @@ export interface ImportKeysRequest {
          */
         fullAccess?: boolean;
       } | null;
+      /**
+       * The routes that the key may call, in place of the restricted ones; null: no routes of its own.
+       */
       rules?:
         | {
             /**
+             * Methods in upper or lower case, or "*" for any.
+             *
              * @minItems 1
              * @maxItems 100
              */
@@ -859,9 +928,14 @@ export interface ImportKeysRequest {
          * @maxItems 500
          */
         allowedOrigins: string[];
+        /**
+         * The routes that client tokens may call; null: the restricted routes of the deployment.
+         */
         rules?:
           | {
               /**
+               * Methods in upper or lower case, or "*" for any.
+               *
                * @minItems 1
                * @maxItems 100
                */
@@ -950,17 +1024,131 @@ export interface ImportKeysRequest {
  * The answer of `importKeys`.
  */
 export interface ImportKeysAnswer {
+  /**
+   * How many keys were made.
+   */
   imported: number;
   /**
    * Rows that were left out because their token is known.
    */
   skipped: number;
+  /**
+   * The keys, in the order of the rows.
+   */
   keys: {
+    /**
+     * The id of the key.
+     */
     id: string;
+    /**
+     * The name of the key.
+     */
     name: string;
+    /**
+     * Its owner; null: no account.
+     */
     owner: string | null;
+    /**
+     * The beginning of its token.
+     */
     hint: string;
   }[];
+}
+/**
+ * The body of `changeKeys`.
+ */
+export interface ChangeKeysRequest {
+  /**
+   * The change to each key. The operator alone suspends keys, and ends that.
+   */
+  action: 'revoke' | 'disable' | 'enable' | 'suspend' | 'unsuspend';
+  /**
+   * The keys that are meant, as GET /keys filters them. At least one member.
+   */
+  filter: {
+    /**
+     * Only the keys of this owner.
+     */
+    owner?: string;
+    /**
+     * Only keys in this state; absent: all but revoked ones. A key that is both disabled and expired is in both states. "live": it works.
+     */
+    state?: 'live' | 'disabled' | 'suspended' | 'expired' | 'revoked';
+    /**
+     * Only backend keys, or only CORS keys.
+     */
+    kind?: 'backend' | 'cors';
+    /**
+     * Only keys with this access, as the upstream receives it in X-Edge-Access.
+     */
+    access?: 'backend' | 'restricted' | 'full' | 'rules';
+    /**
+     * Only keys that list this allowed origin, for themselves or for their client tokens. A wildcard is found as it is listed, and by no origin that it admits.
+     */
+    origin?: string;
+    /**
+     * Only keys that were last used before this time. Keys that were never used count from their creation.
+     */
+    usedBefore?: string;
+    /**
+     * Only keys that expire, or have expired, before this time.
+     */
+    expiresBefore?: string;
+    /**
+     * Only keys with this tag.
+     */
+    tag?: string;
+    /**
+     * Only keys with this text anywhere in the name, or at the beginning of the id, the hint, the owner, an allowed origin or its host, in upper or lower case.
+     */
+    search?: string;
+  };
+  /**
+   * true: the answer names the keys that would change, and nothing changes.
+   */
+  dryRun?: boolean;
+  /**
+   * nextCursor of the page before.
+   */
+  cursor?: string;
+  /**
+   * How many keys this call handles at most. Each takes up to 12 queries of D1.
+   */
+  limit?: number;
+}
+/**
+ * The answer of `changeKeys`.
+ */
+export interface ChangeKeysAnswer {
+  /**
+   * The keys of this slice that changed; in a dry run, that would change.
+   */
+  changed: {
+    /**
+     * The id of the key.
+     */
+    id: string;
+    /**
+     * The name of the key.
+     */
+    name: string;
+    /**
+     * Its owner; null: none.
+     */
+    owner: string | null;
+  }[];
+  /**
+   * The place at which the next call begins; null: every key is done.
+   */
+  nextCursor: string | null;
+  /**
+   * In a dry run without cursor: how many keys the filter leaves.
+   */
+  total?: number;
+  /**
+   * false: no more than 10000 keys were looked at.
+   */
+  totalIsExact?: boolean;
 }
 /**
  * The answer of `getUsage`.
@@ -978,6 +1166,9 @@ export interface GetUsageAnswer {
    * Today.
    */
   to: string;
+  /**
+   * Requests by day and outcome, the oldest day first.
+   */
   usage: {
     /**
      * The day, in UTC.
@@ -1003,6 +1194,9 @@ export interface GetUsageAnswer {
  * The answer of `listRefusedOrigins`.
  */
 export interface ListRefusedOriginsAnswer {
+  /**
+   * The origins, the latest refusal first.
+   */
   origins: {
     /**
      * The origin as the browser sent it.
@@ -1012,6 +1206,9 @@ export interface ListRefusedOriginsAnswer {
      * Why: "origin_not_allowed" or "cors_not_enabled".
      */
     code: string;
+    /**
+     * The last refusal.
+     */
     lastAt: string;
     /**
      * How many refusals there were.
@@ -1023,11 +1220,17 @@ export interface ListRefusedOriginsAnswer {
  * The answer of `listAudit`.
  */
 export interface ListAuditAnswer {
+  /**
+   * The changes, newest first.
+   */
   entries: {
     /**
      * The number of the line, as a cursor.
      */
     id: string;
+    /**
+     * When it was changed.
+     */
     at: string;
     /**
      * "operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "holder" (with the token of the key itself), or "github secret scanning".
@@ -1091,6 +1294,9 @@ export interface ListAuditAnswer {
          * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
          */
         addresses?: string[];
+        /**
+         * Present on backend keys that give client tokens.
+         */
         clientTokens?: {
           /**
            * Origins of the pages that hold client tokens.
@@ -1248,6 +1454,9 @@ export interface ListAuditAnswer {
          * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
          */
         addresses?: string[];
+        /**
+         * Present on backend keys that give client tokens.
+         */
         clientTokens?: {
           /**
            * Origins of the pages that hold client tokens.
@@ -1373,6 +1582,9 @@ export interface ListAuditAnswer {
  * The body of `explainRequest`.
  */
 export interface ExplainRequestRequest {
+  /**
+   * The method of the request, in capitals.
+   */
   method: string;
   /**
    * The path as it arrives, with its query.
@@ -1441,11 +1653,17 @@ export interface ExplainRequestAnswer {
    * The code of the refusal.
    */
   code: string | null;
+  /**
+   * The outcome as a sentence.
+   */
   detail: string;
   /**
    * The rules in the order in which they are asked.
    */
   steps: {
+    /**
+     * The rule.
+     */
     step:
       | 'target'
       | 'origin'
@@ -1456,15 +1674,30 @@ export interface ExplainRequestAnswer {
       | 'address'
       | 'route'
       | 'quota';
+    /**
+     * "skipped": an earlier rule decided, or it is about something else.
+     */
     outcome: 'passed' | 'failed' | 'skipped';
+    /**
+     * The reason as a sentence.
+     */
     detail: string;
   }[];
   /**
    * The answer to the browser's preflight; null without an origin.
    */
   preflight: {
+    /**
+     * The status of the answer.
+     */
     status: number;
+    /**
+     * The code; null: it is granted.
+     */
     code: string | null;
+    /**
+     * The edge's own headers on the answer.
+     */
     headers: {
       [k: string]: string;
     };
@@ -1562,6 +1795,8 @@ export interface MintClientTokenRequest {
    */
   rules?: {
     /**
+     * Methods in upper or lower case, or "*" for any.
+     *
      * @minItems 1
      * @maxItems 100
      */
@@ -1585,7 +1820,13 @@ export interface MintClientTokenRequest {
  * The answer of `mintClientToken`.
  */
 export interface MintClientTokenAnswer {
+  /**
+   * The client token.
+   */
   token: string;
+  /**
+   * When it expires.
+   */
   expiresAt: string;
 }
 /**
@@ -1646,6 +1887,9 @@ export interface GetSelfAnswer {
      * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
      */
     addresses?: string[];
+    /**
+     * Present on backend keys that give client tokens.
+     */
     clientTokens?: {
       /**
        * Origins of the pages that hold client tokens.
@@ -1689,6 +1933,9 @@ export interface GetSelfAnswer {
          * Methods in upper case, or `*`.
          */
         methods: string[];
+        /**
+         * A path, with ids in braces.
+         */
         path: string;
       }[]
     | null;
@@ -2010,6 +2257,38 @@ export interface paths {
         422: {
           content: { 'application/json': ProblemOf<'invalid_fields' | 'idempotency_key_reused'> };
         };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/keys/bulk': {
+    /** Change many keys. */
+    post: {
+      parameters: { query?: never; header?: never; path?: never };
+      requestBody: { content: { 'application/json': ChangeKeysRequest } };
+      responses: {
+        200: { content: { 'application/json': ChangeKeysAnswer } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
+        };
+        409: { content: { 'application/json': ProblemOf<'conflict' | 'quota_of_owner'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };
         503: { content: { 'application/json': ProblemOf<'unavailable'> } };
