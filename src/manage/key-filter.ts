@@ -93,10 +93,11 @@ const filterSchema = v.strictObject(keyFilterEntries);
 export function filterOf(
   { caller }: Pick<Context, 'caller'>,
   asked: v.InferOutput<typeof filterSchema>,
-  meta: KeyFilter['meta'],
+  parent = '',
+  meta: KeyFilter['meta'] = [],
 ): { readonly ok: true; readonly filter: KeyFilter } | Refusal {
   const { state, kind, access, usedBefore, expiresBefore, search } = asked;
-  const other = otherOwner(caller.owner, asked.owner);
+  const other = otherOwner(caller.owner, asked.owner, `${parent}owner`);
   if (other) return other;
   const origin = asked.origin === undefined ? null : canonicalizeOriginPattern(asked.origin);
   return {
@@ -151,13 +152,17 @@ export function takeMeta(query: URLSearchParams): {
 }
 
 /** The 422 for a person who names another owner than their account; `null` for everybody else. */
-export function otherOwner(own: string | null, asked: string | undefined): Refusal | null {
+export function otherOwner(
+  own: string | null,
+  asked: string | undefined,
+  path = 'owner',
+): Refusal | null {
   if (own === null || asked === undefined || asked === own) return null;
   return refusal(
     invalidFields({
       problems: [
         {
-          path: 'owner',
+          path,
           value: null,
           reason: 'it is not the account that you are signed in to, whose keys alone you see',
           fix: 'Remove it, or name your own account',

@@ -73,7 +73,7 @@ async function listKeys(call: Call): Promise<OperationResult> {
   if (!reading.ok) problems.addAll(reading);
   if (!reading.ok || !problems.isEmpty) return refusal(invalidFields(problems));
   const { sort = 'created', total, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;
-  const asked = filterOf(call, reading.value, meta);
+  const asked = filterOf(call, reading.value, '', meta);
   if (!asked.ok) return asked;
   const after = cursor === undefined ? null : readCursor(sort, cursor);
   if (cursor !== undefined && after === null) return refusal(foreignCursor(sort));
