@@ -118,7 +118,7 @@ async function startWebKit(): Promise<Engine | null> {
   );
   if (driverPath === null || displayPath === null || !isThere) return null;
   const port = await freePort();
-  // The number of a display is as free as the port it is in use from.
+  // A display has the number of a free port, so it is free as well.
   const display = `:${port}`;
   const xvfb = spawn(displayPath, [display, '-screen', '0', '1280x1024x24', '-nolisten', 'tcp']);
   const driver = spawn(driverPath, [`--port=${port}`], {
