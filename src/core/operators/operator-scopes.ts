@@ -26,6 +26,7 @@ export const admittedCallers: Readonly<Record<string, readonly AdmittedCaller[]>
   editKey: ['keys', 'owner'],
   revokeKey: ['keys', 'owner'],
   rollKey: ['keys', 'owner'],
+  changeKeys: ['keys', 'owner'],
   // People need PEOPLE_MAY_IMPORT as well.
   importKeys: ['keys', 'owner'],
   getUsage: ['read', 'keys', 'owner'],
