@@ -30,6 +30,7 @@ const grownAtNight = [
   'test/core/routes/request-target.test.ts',
   'test/core/routes/route-table.test.ts',
   'test/keys/growth.test.ts',
+  'test/keys/lookup/client-bounds.test.ts',
   'test/keys/lookup/directory.test.ts',
   'test/keys/model-on-d1.test.ts',
   'test/usage/counter.test.ts',

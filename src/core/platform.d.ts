@@ -47,6 +47,19 @@ declare const crypto: {
       extractable: boolean,
       usages: string[],
     ): Promise<CryptoKey>;
+    importKey(
+      format: 'jwk',
+      key: Readonly<Record<string, string>>,
+      algorithm: string,
+      extractable: boolean,
+      usages: string[],
+    ): Promise<CryptoKey>;
+    verify(
+      algorithm: string,
+      key: CryptoKey,
+      signature: Uint8Array,
+      bytes: Uint8Array,
+    ): Promise<boolean>;
     deriveBits(
       algorithm: Readonly<Record<string, unknown>>,
       key: CryptoKey,

@@ -5,12 +5,13 @@
  * that would be the one thing that is not repeatable. So what a world needs is computed first.
  */
 
-/** Makes `crypto.subtle` remember what it hashed, signed and imported. For test files of their own. */
+/** Makes `crypto.subtle` remember what it hashed, signed, verified and imported. For test files of their own. */
 export function rememberCrypto(): void {
   const { subtle } = crypto;
   const digest = subtle.digest.bind(subtle);
   const importKey = subtle.importKey.bind(subtle);
   const sign = subtle.sign.bind(subtle);
+  const verify = subtle.verify.bind(subtle);
   const keyNumbers = new Map<CryptoKey, number>();
   const remembered = <Args extends unknown[], Result>(
     nameOf: (...args: Args) => string,
@@ -30,7 +31,7 @@ export function rememberCrypto(): void {
   Object.assign(subtle, {
     digest: remembered((_algorithm, data) => textOf(data), digest),
     importKey: remembered(
-      (_format, secret) => textOf(secret as Uint8Array),
+      (format, secret, algorithm) => `${format}:${JSON.stringify(algorithm)}:${keyText(secret)}`,
       async (...args: Parameters<typeof importKey>) => {
         const key = await importKey(...args);
         keyNumbers.set(key, keyNumbers.size);
@@ -38,6 +39,11 @@ export function rememberCrypto(): void {
       },
     ),
     sign: remembered((_algorithm, key, data) => `${keyNumbers.get(key)}:${textOf(data)}`, sign),
+    verify: remembered(
+      (_algorithm, key, signature, data) =>
+        `${keyNumbers.get(key)}:${textOf(signature)}:${textOf(data)}`,
+      verify,
+    ),
   });
 }
 
@@ -56,6 +62,12 @@ export function forgetCrypto(): void {
   delete subtle.digest;
   delete subtle.importKey;
   delete subtle.sign;
+  delete subtle.verify;
+}
+
+function keyText(key: JsonWebKey | BufferSource): string {
+  const isBytes = key instanceof ArrayBuffer || ArrayBuffer.isView(key);
+  return isBytes ? textOf(key) : JSON.stringify(key);
 }
 
 function textOf(data: ArrayBuffer | ArrayBufferView): string {

@@ -10,10 +10,9 @@ import { patternsAdmitting, type WebOrigin } from '../../src/core/origins/web-or
 import { OUTAGE_GRACE_RESTRICTED_SECONDS } from '../../src/keys/limits.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { tokenSubject } from '../../src/keys/types.ts';
-import { hasImported, keyOf, registeredIn, type Version } from './truth.ts';
+import { admits, type Call, type Credential, keyIn } from './rights.ts';
+import { hasImported, registeredIn, type Version } from './truth.ts';
 import {
-  admitsStored,
-  type Call,
   type Isolate,
   LONGEST_WAIT_MS,
   MAX_STALENESS_MS,
@@ -36,25 +35,25 @@ interface Answered {
 export function judgeToken(
   world: World,
   answered: Answered & {
-    readonly token: string;
-    readonly tokenHash: string;
+    readonly credential: Credential;
     readonly call: Call;
     readonly found: KeyLookup;
     readonly isAllowed: boolean;
   },
 ): string | null {
-  const { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed } = answered;
+  const { isolate, credential, call, arrivedMs, isFirst, found, isAllowed } = answered;
   const nowMs = world.time.nowMs;
+  const keyAt = (version: Version) => keyIn(version, credential, isolate.now());
   const admitsIn = (version: Version) => {
-    const stored = keyOf(version, tokenHash);
-    return stored !== null && admitsStored(stored, call, isolate.now());
+    const key = keyAt(version);
+    return key !== null && admits(key, call, isolate.now());
   };
   if (nowMs - arrivedMs > LONGEST_WAIT_MS) return `an answer took ${nowMs - arrivedMs} ms`;
 
   if (isAllowed) {
     if (!isWithinReach(world, isolate, admitsIn)) return 'allowed later than the bound permits';
     if (!isWithinGrace(world, isolate, found)) return 'allowed after the grace of an outage';
-    if (!isNewsToIsolate(world, isolate, tokenHash, admitsIn)) {
+    if (!isNewsToIsolate(world, isolate, credential.name, admitsIn)) {
       return 'allowed against what this isolate had been told';
     }
     return null;
@@ -65,11 +64,12 @@ export function judgeToken(
         ? null
         : 'refused though the key admits this';
     case 'unknown': {
-      const isMissing = (version: Version) => keyOf(version, tokenHash) === null;
+      const isMissing = (version: Version) => keyAt(version) === null;
       const recentlyMs = nowMs - MAX_STALENESS_MS;
       // While nothing is known to be imported, tokens of other forms are not looked up at all.
       const isLookedUp =
-        token.startsWith('ea_') || world.versionsWithin(recentlyMs, nowMs).every(hasImported);
+        credential.token.startsWith('ea_') ||
+        world.versionsWithin(recentlyMs, nowMs).every(hasImported);
       const sinceMs = isFirst && isLookedUp && isUnbroken(world) ? arrivedMs : recentlyMs;
       return world.versionsWithin(sinceMs, nowMs).some(isMissing)
         ? null
@@ -77,7 +77,7 @@ export function judgeToken(
     }
     case 'unavailable':
       if (!hasFailedSince(isolate, arrivedMs)) return 'unavailable though D1 answers';
-      return mustGoOn(world, isolate, tokenHash) ? 'a known key stopped within its grace' : null;
+      return mustGoOn(world, isolate, credential) ? 'a known key stopped within its grace' : null;
   }
 }
 
@@ -127,7 +127,8 @@ function isWithinReach(
 
 /** Returns whether an isolate of this data centre read D1 recently enough to still accept this key. */
 function isWithinGrace(world: World, isolate: Isolate, found: KeyLookup): boolean {
-  const isRestricted = found.outcome === 'found' && found.key.access === 'restricted';
+  const access = found.outcome === 'found' ? found.key.access : null;
+  const isRestricted = access === 'restricted' || access === 'client';
   return (
     world.time.nowMs < isolate.place.answeredBeginMs + MAX_STALENESS_MS + graceMs(isRestricted)
   );
@@ -180,16 +181,16 @@ function hasFailedSince(isolate: Isolate, arrivedMs: number): boolean {
 }
 
 /** Returns whether a key that this isolate knows has to work although D1 is out of reach. */
-function mustGoOn(world: World, isolate: Isolate, tokenHash: string): boolean {
+function mustGoOn(world: World, isolate: Isolate, credential: Credential): boolean {
   const nowMs = world.time.nowMs;
-  const knownAtMs = isolate.knownAtMs.get(tokenHash);
-  const stored = keyOf(world.truth.current, tokenHash);
-  if (knownAtMs === undefined || stored === null) return false;
+  const knownAtMs = isolate.knownAtMs.get(credential.token);
+  const key = keyIn(world.truth.current, credential, isolate.now());
+  if (knownAtMs === undefined || key === null) return false;
   // An isolate that learns of a restored D1 forgets everything, once for each answer on its way.
   if (world.restoredAtMs !== Number.NEGATIVE_INFINITY) return false;
   // It learnt the key as it is now, and the key has not changed since.
-  if (knownAtMs - MAX_STALENESS_MS <= lastChangeMs(world, tokenHash)) return false;
-  const isRestricted = stored.kind === 'cors' && !stored.fullAccess && stored.rules === null;
+  if (knownAtMs - MAX_STALENESS_MS <= lastChangeMs(world, credential.tokenHash)) return false;
+  const isRestricted = key.access === 'restricted' || key.access === 'client';
   return nowMs < isolate.knownBeginMs + MAX_STALENESS_MS + graceMs(isRestricted);
 }
 

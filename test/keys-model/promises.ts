@@ -4,7 +4,8 @@
 
 import fc from 'fast-check';
 import { rememberCrypto } from './immediate-crypto.ts';
-import { type ModelToken, makeModelTokens, run, type Schedule, schedules } from './schedule.ts';
+import { run, type Schedule, schedules } from './schedule.ts';
+import { type ModelToken, makeModelTokens } from './slots.ts';
 import { type MakeDirectory, World } from './world.ts';
 
 let tokens: readonly (readonly ModelToken[])[] = [];

@@ -4,18 +4,20 @@
 
 import fc from 'fast-check';
 import type { StoredKey } from '../../src/core/key/key.ts';
-import { hashToken, importTagKey, makeToken } from '../../src/core/key/token.ts';
 import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
 import type { Health } from './platform.ts';
-import { createRandom } from './random.ts';
-import { MODEL_TAG_KEY_HEX, narrowRules, wideRules } from './truth.ts';
-import type { Call, DataCentre, Isolate, World } from './world.ts';
-
-/** A token that schedules use. */
-export interface ModelToken {
-  readonly token: string;
-  readonly hash: string;
-}
+import type { Call, Credential } from './rights.ts';
+import {
+  IMPORTED_SLOT,
+  MINTING_SLOT,
+  type ModelToken,
+  slots,
+  TOKENS_IN_SLOT,
+  validFromTimes,
+  wideClientTokens,
+} from './slots.ts';
+import { type KeyEdit, narrowRules, wideRules } from './truth.ts';
+import type { DataCentre, Isolate, World } from './world.ts';
 
 /** One step. Numbers choose among what there is, whatever its length. */
 export type Step =
@@ -27,7 +29,15 @@ export type Step =
       readonly token: number;
       readonly call: number;
     }
-  /** A request with the newest token of every slot. */
+  /** A request with a client token that a token of the minting slot made. */
+  | {
+      readonly do: 'client request';
+      readonly isolate: number;
+      readonly token: number;
+      readonly client: number;
+      readonly call: number;
+    }
+  /** A request with the newest token of every slot, and with a client token. */
   | { readonly do: 'requests'; readonly isolate: number; readonly call: number }
   | { readonly do: 'preflight'; readonly isolate: number; readonly origin: number }
   | { readonly do: 'create'; readonly slot: number; readonly copies: Copies }
@@ -59,17 +69,6 @@ export type Step =
 /** When management's copy of a change reaches KV. Never: until a repair. */
 type Copies = 'at once' | 'late' | 'never';
 
-/** The keys of a world, by slot: what they are like when they are made. */
-const slots: readonly Omit<StoredKey, 'id'>[] = [
-  aSlot({ kind: 'backend' }),
-  aSlot({ kind: 'cors', allowedOrigins: ['https://a.test', 'https://b.test'] }),
-  aSlot({ kind: 'cors', allowedOrigins: ['https://a.test'], rules: wideRules }),
-  aSlot({ kind: 'backend' }),
-];
-/** The slot whose tokens were imported. */
-const IMPORTED_SLOT = 3;
-const TOKENS_IN_SLOT = 4;
-
 const originLists: readonly (readonly string[])[] = [
   ['https://a.test', 'https://b.test'],
   ['https://a.test'],
@@ -88,13 +87,14 @@ const calls: readonly Call[] = [
   { method: 'GET', path: '/a', origin: origins[0] ?? null },
   { method: 'GET', path: '/b', origin: origins[0] ?? null },
   { method: 'GET', path: '/b', origin: null },
+  { method: 'GET', path: '/a', origin: origins[1] ?? null },
 ];
 
 const index = fc.nat({ max: 59 });
 // Much happens to few, so that it comes together.
 const isolate = fc.constantFrom(0, 0, 0, 0, 1, 2, 3);
 const place = fc.constantFrom(0, 0, 1);
-const slot = fc.constantFrom(0, 0, 1, 1, 1, 2, 3);
+const slot = fc.constantFrom(0, 0, 1, 1, 1, 2, 3, 4, 4);
 const token = fc.constantFrom(0, 0, 0, 1, 2, 3);
 const copies = fc.constantFrom<Copies>('at once', 'late', 'never');
 
@@ -107,6 +107,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       slot,
       token,
       call: index,
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('client request' as const),
+      isolate,
+      token,
+      client: index,
+      // Those with an origin that pages have.
+      call: fc.constantFrom(3, 3, 4, 5, 6),
     }),
   },
   {
@@ -191,33 +202,6 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   steps: fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }),
 });
 
-/** The tokens of every slot. Made once: what they are plays no part. */
-export async function makeModelTokens(): Promise<readonly (readonly ModelToken[])[]> {
-  const random = createRandom(1);
-  const tagKey = await importTagKey(MODEL_TAG_KEY_HEX);
-  return Promise.all(
-    slots.map(({ kind }, slot) =>
-      Promise.all(
-        Array.from({ length: TOKENS_IN_SLOT }, async (_, number) => {
-          const token =
-            slot === IMPORTED_SLOT
-              ? `imported-${number}`
-              : await makeToken({
-                  prefix: 'ea',
-                  kind,
-                  tagKey,
-                  fillRandom: (bytes) =>
-                    bytes.forEach((_, at) => {
-                      bytes[at] = random() * 256;
-                    }),
-                });
-          return { token, hash: await hashToken(token) };
-        }),
-      ),
-    ),
-  );
-}
-
 /** Lets a schedule happen. Returns what did not hold; `null` when everything did. */
 export async function run(
   world: World,
@@ -262,17 +246,25 @@ class Runner {
       case 'wait':
         return world.time.advance(step.ms);
       case 'request': {
-        const slot = step.slot % slots.length;
-        const { token, hash } = this.#token(slot, step.token);
-        void world.request(this.#isolate(step.isolate), hash, token, choose(calls, step.call));
+        const token = this.#token(step.slot % slots.length, step.token);
+        void world.request(this.#isolate(step.isolate), itself(token), choose(calls, step.call));
         return world.time.advance(0);
       }
-      case 'requests':
+      case 'client request': {
+        const client = clientOf(this.#token(MINTING_SLOT, step.token), step.client);
+        void world.request(this.#isolate(step.isolate), client, choose(calls, step.call));
+        return world.time.advance(0);
+      }
+      case 'requests': {
+        const isolate = this.#isolate(step.isolate);
+        const call = choose(calls, step.call);
         for (const [slot, { tokensGiven }] of this.#keys.entries()) {
-          const { token, hash } = this.#token(slot, Math.max(0, tokensGiven - 1));
-          void world.request(this.#isolate(step.isolate), hash, token, choose(calls, step.call));
+          const token = this.#token(slot, Math.max(0, tokensGiven - 1));
+          void world.request(isolate, itself(token), call);
+          if (slot === MINTING_SLOT) void world.request(isolate, clientOf(token, step.call), call);
         }
         return world.time.advance(0);
+      }
       case 'preflight':
         void world.preflight(this.#isolate(step.isolate), choose(origins, step.origin));
         return world.time.advance(0);
@@ -322,9 +314,9 @@ class Runner {
     if ((current && !current.isRevoked) || key.tokensGiven >= TOKENS_IN_SLOT) return;
     key.id = `key_${slot}_${key.tokensGiven}`;
     const stored: StoredKey = { ...(slots[slot] as (typeof slots)[number]), id: key.id };
-    const { hash } = this.#token(slot, key.tokensGiven++);
-    truth.create(stored, hash, slot === IMPORTED_SLOT);
-    await mirror?.create(stored, hash, slot === IMPORTED_SLOT);
+    const { hash, minting } = this.#token(slot, key.tokensGiven++);
+    truth.create(stored, hash, slot === IMPORTED_SLOT, minting);
+    await mirror?.create(stored, hash, slot === IMPORTED_SLOT, minting);
     this.#copy([hash], when);
   }
 
@@ -333,17 +325,7 @@ class Runner {
     const { id } = this.#keys[slot] as SlotState;
     const key = truth.current.keys.get(id);
     if (!key) return;
-    const edits = [
-      { isRevoked: true },
-      { enabled: !key.enabled },
-      { enabled: true },
-      { expiresAtMs: key.expiresAtMs === null ? time.nowMs + 15_000 : null },
-      key.rules === null ? { enabled: !key.enabled } : { rules: narrowRules },
-      key.rules === null ? { enabled: true } : { rules: wideRules },
-      ...originLists.map((allowedOrigins) =>
-        key.allowedOrigins === null ? { enabled: !key.enabled } : { allowedOrigins },
-      ),
-    ];
+    const edits = slot === MINTING_SLOT ? clientEdits(key, time.nowMs) : keyEdits(key, time.nowMs);
     const edit = choose(edits, choice);
     truth.edit(id, edit);
     await mirror?.edit(id, edit);
@@ -355,9 +337,9 @@ class Runner {
     const key = this.#keys[slot] as SlotState;
     if (!truth.current.keys.has(key.id) || key.tokensGiven >= TOKENS_IN_SLOT) return;
     if (slot === IMPORTED_SLOT) return;
-    const { hash } = this.#token(slot, key.tokensGiven++);
-    truth.roll(key.id, hash, time.nowMs + graceMs);
-    await mirror?.roll(key.id, hash, time.nowMs + graceMs);
+    const { hash, minting } = this.#token(slot, key.tokensGiven++);
+    truth.roll(key.id, hash, time.nowMs + graceMs, minting);
+    await mirror?.roll(key.id, hash, time.nowMs + graceMs, minting);
     this.#copy(truth.hashesOf(key.id), when);
   }
 
@@ -386,14 +368,45 @@ function choose<Item>(items: readonly Item[], choice: number): Item {
   return items[choice % items.length] as Item;
 }
 
-function aSlot(slot: Partial<StoredKey> & Pick<StoredKey, 'kind'>): Omit<StoredKey, 'id'> {
-  return {
-    owner: null,
-    allowedOrigins: null,
-    fullAccess: false,
-    rules: null,
-    enabled: true,
-    expiresAtMs: null,
-    ...slot,
-  };
+function keyEdits(key: StoredKey, nowMs: number): readonly KeyEdit[] {
+  return [
+    ...stateEdits(key, nowMs),
+    key.rules === null ? { enabled: !key.enabled } : { rules: narrowRules },
+    key.rules === null ? { enabled: true } : { rules: wideRules },
+    ...originLists.map((allowedOrigins) =>
+      key.allowedOrigins === null ? { enabled: !key.enabled } : { allowedOrigins },
+    ),
+  ];
+}
+
+/** Whatever ends or narrows the client tokens of a key, and gives it back. */
+function clientEdits(key: StoredKey, nowMs: number): readonly KeyEdit[] {
+  return [
+    ...stateEdits(key, nowMs),
+    { clientTokens: { ...wideClientTokens, rules: narrowRules } },
+    { clientTokens: { ...wideClientTokens, allowedOrigins: ['https://b.test'] } },
+    { clientTokens: { ...wideClientTokens, maxTtlSeconds: 60 } },
+    { clientTokens: null },
+    { clientTokens: wideClientTokens },
+    ...validFromTimes.map((clientTokensValidFromMs) => ({ clientTokensValidFromMs })),
+  ];
+}
+
+function stateEdits(key: StoredKey, nowMs: number): readonly KeyEdit[] {
+  return [
+    { isRevoked: true },
+    { enabled: !key.enabled },
+    { enabled: true },
+    { expiresAtMs: key.expiresAtMs === null ? nowMs + 15_000 : null },
+  ];
+}
+
+function itself({ token, hash }: ModelToken): Credential {
+  return { token, tokenHash: hash, name: hash, claims: null };
+}
+
+/** A client token of a token of the minting slot. */
+function clientOf({ hash, minting, clients }: ModelToken, choice: number): Credential {
+  // Every token of that slot mints.
+  return { ...choose(clients, choice), tokenHash: hash, name: minting!.kid };
 }

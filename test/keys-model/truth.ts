@@ -7,6 +7,7 @@
  */
 
 import type { AccessRule, StoredKey } from '../../src/core/key/key.ts';
+import type { MintingIdentity } from '../../src/core/key/token.ts';
 import { FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import {
   type ChangeLine,
@@ -16,6 +17,7 @@ import {
   LOG_START,
   type NearAnswer,
   type NearRequest,
+  type ParentRecord,
   type Registered,
   type Subject,
   tokenSubject,
@@ -32,6 +34,7 @@ interface TrueToken {
   readonly keyId: string;
   readonly expiresAtMs: number | null;
   readonly isImported: boolean;
+  readonly minting: MintingIdentity | null;
 }
 
 /** All that D1 held from one commit to the next. */
@@ -45,14 +48,33 @@ export interface Version {
 
 /** The members of a key that may change. */
 export type KeyEdit = Partial<
-  Pick<TrueKey, 'allowedOrigins' | 'enabled' | 'rules' | 'expiresAtMs' | 'isRevoked'>
+  Pick<
+    TrueKey,
+    | 'allowedOrigins'
+    | 'enabled'
+    | 'rules'
+    | 'expiresAtMs'
+    | 'isRevoked'
+    | 'clientTokens'
+    | 'clientTokensValidFromMs'
+  >
 >;
 
 /** A real D1 that follows the model's: it answers instead, and is compared. */
 export interface Mirror {
-  create(key: StoredKey, tokenHash: string, isImported: boolean): Promise<void>;
+  create(
+    key: StoredKey,
+    tokenHash: string,
+    isImported: boolean,
+    minting: MintingIdentity | null,
+  ): Promise<void>;
   edit(id: string, edit: KeyEdit): Promise<void>;
-  roll(id: string, tokenHash: string, oldTokensEndAtMs: number): Promise<void>;
+  roll(
+    id: string,
+    tokenHash: string,
+    oldTokensEndAtMs: number,
+    minting: MintingIdentity | null,
+  ): Promise<void>;
   read(request: DatabaseRequest, expected: DatabaseAnswer): Promise<DatabaseAnswer>;
   readLines(fromSeq: number): Promise<readonly ChangeLine[]>;
   copyOf(tokenHash: string): Promise<Versioned<StoredKey>>;
@@ -76,12 +98,22 @@ export class Truth {
     return this.versions.at(-1) as Version;
   }
 
-  create(key: StoredKey, tokenHash: string, isImported: boolean): void {
+  create(
+    key: StoredKey,
+    tokenHash: string,
+    isImported: boolean,
+    minting: MintingIdentity | null = null,
+  ): void {
     const { keys, tokens } = this.current;
     this.#commit({
       keys: new Map(keys).set(key.id, { ...key, isRevoked: false }),
-      tokens: new Map(tokens).set(tokenHash, { keyId: key.id, expiresAtMs: null, isImported }),
-      subjects: [...patternsOf(key.allowedOrigins), tokenSubject(tokenHash)],
+      tokens: new Map(tokens).set(tokenHash, {
+        keyId: key.id,
+        expiresAtMs: null,
+        isImported,
+        minting,
+      }),
+      subjects: [...patternsOf(originsOf(key)), tokenSubject(tokenHash)],
     });
   }
 
@@ -98,14 +130,19 @@ export class Truth {
       keys: new Map(keys).set(id, after),
       tokens: forgotten,
       subjects: [
-        ...patternsOf(before.allowedOrigins),
-        ...patternsOf(after.allowedOrigins),
+        ...patternsOf(originsOf(before)),
+        ...patternsOf(originsOf(after)),
         ...this.hashesOf(id).map(tokenSubject),
       ],
     });
   }
 
-  roll(id: string, tokenHash: string, oldTokensEndAtMs: number): void {
+  roll(
+    id: string,
+    tokenHash: string,
+    oldTokensEndAtMs: number,
+    minting: MintingIdentity | null = null,
+  ): void {
     const { keys, tokens } = this.current;
     const key = keys.get(id);
     if (!key || key.isRevoked) return;
@@ -116,7 +153,7 @@ export class Truth {
       const isImported = token.isImported && expiresAtMs > this.#now();
       rolled.set(hash, { ...token, expiresAtMs, isImported });
     }
-    rolled.set(tokenHash, { keyId: id, expiresAtMs: null, isImported: false });
+    rolled.set(tokenHash, { keyId: id, expiresAtMs: null, isImported: false, minting });
     const hashes = [...this.hashesOf(id), tokenHash];
     this.#commit({
       keys,
@@ -171,8 +208,25 @@ export function keyOf({ keys, tokens }: Version, tokenHash: string): StoredKey |
   const token = tokens.get(tokenHash);
   const key = token && keys.get(token.keyId);
   if (!token || !key || key.isRevoked) return null;
-  const { isRevoked: _, ...stored } = key;
-  return { ...stored, expiresAtMs: earliest(key.expiresAtMs, token.expiresAtMs) };
+  const { isRevoked: _, clientTokens, clientTokensValidFromMs, ...stored } = key;
+  return {
+    ...stored,
+    expiresAtMs: earliest(key.expiresAtMs, token.expiresAtMs),
+    ...(clientTokens ? { clientTokens, clientTokensValidFromMs } : {}),
+  };
+}
+
+/** The token of a `kid` with its key; `null` when no token has this name. */
+function parentOf(version: Version, kid: string): ParentRecord | null {
+  const named = [...version.tokens].find(([, { minting }]) => minting?.kid === kid);
+  if (named === undefined) return null;
+  const [tokenHash, { minting }] = named;
+  return { tokenHash, publicKey: minting?.publicKey ?? '', key: keyOf(version, tokenHash) };
+}
+
+/** The origins that a key has in the index: its own, and those of its client tokens. */
+function originsOf({ allowedOrigins, clientTokens }: StoredKey): readonly string[] {
+  return [...(allowedOrigins ?? []), ...(clientTokens?.allowedOrigins ?? [])];
 }
 
 /** The same as a look-up receives it, with `revoked` for a key that was revoked. */
@@ -184,8 +238,9 @@ function answerFor(version: Version, tokenHash: string): StoredKey | 'revoked' |
 /** The longest registered of these patterns; `null` when no live key lists one. */
 export function registeredIn({ keys }: Version, patterns: readonly string[]): Registered | null {
   let longest: Registered | null = null;
-  for (const { isRevoked, enabled, allowedOrigins, expiresAtMs } of keys.values()) {
-    const pattern = allowedOrigins?.find((listed) => patterns.includes(listed));
+  for (const key of keys.values()) {
+    const { isRevoked, enabled, expiresAtMs } = key;
+    const pattern = originsOf(key).find((listed) => patterns.includes(listed));
     if (isRevoked || !enabled || pattern === undefined) continue;
     const untilMs = expiresAtMs ?? Number.MAX_SAFE_INTEGER;
     if (longest === null || untilMs > longest.untilMs) longest = { pattern, untilMs };
@@ -206,6 +261,7 @@ export function readVersion(version: Version, request: DatabaseRequest): Databas
     ...(request.patterns === undefined
       ? {}
       : { registered: registeredIn(version, request.patterns) }),
+    ...(request.kid === undefined ? {} : { parent: parentOf(version, request.kid) }),
     rowsRead: 0,
   };
 }
@@ -219,7 +275,9 @@ export function readLines({ lines }: Version, fromSeq: number): readonly ChangeL
 export function readNear(version: Version, { head, ...request }: NearRequest): NearAnswer {
   const { lines } = version;
   const newest = lines.at(-1) ?? LOG_START;
-  const subjects = new Set(patternsOf(request.patterns ?? null));
+  const subjects = new Set(patternsOf(request.patterns ?? []));
+  const parent = request.kid === undefined ? null : parentOf(version, request.kid);
+  if (parent !== null) subjects.add(tokenSubject(parent.tokenHash));
   if (request.tokenHash !== undefined) subjects.add(tokenSubject(request.tokenHash));
   // The log of a world has no holes.
   const isThere = lines[head.seq - 1]?.mark === head.mark;
@@ -253,8 +311,8 @@ function feedOf(version: Version, fromSeq: number): FeedSnapshot {
   };
 }
 
-function patternsOf(origins: readonly string[] | null): Subject[] {
-  return (origins ?? []).map((pattern): Subject => `pattern:${pattern}`);
+function patternsOf(origins: readonly string[]): Subject[] {
+  return origins.map((pattern): Subject => `pattern:${pattern}`);
 }
 
 function earliest(left: number | null, right: number | null): number | null {

@@ -12,7 +12,7 @@ interface Event {
 }
 
 /** 2026-01-01, so that a time in a failure reads like one. */
-const BEGINNING_MS = Date.UTC(2026, 0, 1);
+export const BEGINNING_MS = Date.UTC(2026, 0, 1);
 
 /** See the file's head. */
 export class VirtualTime {

@@ -5,10 +5,8 @@
  * What must hold is in `judge.ts`; what happens is in `schedule.ts`.
  */
 
-import { compileKey, isLive, type Key, type StoredKey } from '../../src/core/key/key.ts';
-import { admitsOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
+import type { WebOrigin } from '../../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
-import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
@@ -36,6 +34,7 @@ import {
 import { judgeOrigin, judgeToken } from './judge.ts';
 import { CacheDouble, endure, type Health, KvDouble } from './platform.ts';
 import { createRandom, type Random } from './random.ts';
+import { admits, type Call, type Credential } from './rights.ts';
 import {
   copyOf,
   type Mirror,
@@ -52,13 +51,6 @@ export const REFRESH_MS = 5_000;
 export const MAX_STALENESS_MS = 10_000;
 export const OUTAGE_GRACE_MS = 300_000;
 export const KEEP_WARM_MS = 25_000;
-
-/** The parts of a request, beside its token. */
-export interface Call {
-  readonly method: string;
-  readonly path: string;
-  readonly origin: WebOrigin | null;
-}
 
 /** Makes a directory: the real one, or a deliberately wrong one. */
 export type MakeDirectory = (options: DirectoryOptions, world: World) => KeyDirectory;
@@ -97,14 +89,13 @@ export interface Isolate {
   cacheAskedMs: number;
   /** The start of its new window after an answer that was overtaken; `null` if no lines are missing. */
   fellBackToSeq: number | null;
-  /** The version that it last read a token's key, or an origin, from D1 at, and when. */
+  /** The version that it last read a token's key, or a client token's, from D1 at, and when. */
   readonly reads: Map<string, { readonly version: number; readonly atMs: number }>;
   readonly asked: Set<string>;
   /** When it last answered with the key of a token, and not as the last that it knew. */
   readonly knownAtMs: Map<string, number>;
 }
 
-const compiledRestrictedRoutes = compileRoutes(restrictedRoutes);
 // Readers and writers of one data centre disagree by this much at most; data centres by hours.
 const CLOCK_SKEW_MS = 400;
 
@@ -158,12 +149,13 @@ export class World {
   }
 
   /** A request with a token arrives. It is judged when it is answered. */
-  async request(isolate: Isolate, tokenHash: string, token: string, call: Call): Promise<void> {
+  async request(isolate: Isolate, credential: Credential, call: Call): Promise<void> {
     const scope = this.#scope(isolate);
     const arrivedMs = this.time.nowMs;
+    const { token, name } = credential;
     const { asked } = isolate;
-    const isFirst = !asked.has(tokenHash);
-    asked.add(tokenHash);
+    const isFirst = !asked.has(name);
+    asked.add(name);
     // The same round trip to D1 answers for the origin too.
     if (call.origin) asked.add(call.origin.value);
     const found =
@@ -171,11 +163,11 @@ export class World {
       (await isolate.directory.find(token, call.origin, scope, () => {}));
     const isAllowed = found.outcome === 'found' && admits(found.key, call, isolate.now());
     this.#report(
-      judgeToken(this, { isolate, token, tokenHash, call, arrivedMs, isFirst, found, isAllowed }),
+      judgeToken(this, { isolate, credential, call, arrivedMs, isFirst, found, isAllowed }),
     );
     // An answer that came while lines were missing is remembered only once they have been read.
     if (found.outcome === 'found' && !found.isStale && isolate.caughtUpMs > this.floodedAtMs) {
-      isolate.knownAtMs.set(tokenHash, this.time.nowMs);
+      isolate.knownAtMs.set(token, this.time.nowMs);
     }
     if (!isAllowed) return;
     scope.startDeferredWrites();
@@ -305,8 +297,8 @@ export class World {
       isolate.caughtUpMs = Math.max(isolate.caughtUpMs, readMs);
       this.#tell(isolate, { version, isShared: false, beginMs, endMs: this.time.nowMs });
     }
-    if (request.tokenHash) {
-      isolate.reads.set(request.tokenHash, { version, atMs: this.time.nowMs });
+    for (const name of [request.tokenHash, request.kid]) {
+      if (name !== undefined) isolate.reads.set(name, { version, atMs: this.time.nowMs });
     }
     return answer;
   }
@@ -389,16 +381,3 @@ function isHead({ lines }: Version, { feed }: SharedPoll): boolean {
 /** The longest that any request may wait, whatever fails. */
 export const LONGEST_WAIT_MS =
   Math.max(REPLICA_TIMEOUT_MS, FEED_CACHE_TIMEOUT_MS) + DATABASE_TIMEOUT_MS;
-
-/** Returns whether a key, as it is at some moment, lets this call through. */
-export function admits(key: Key, { method, path, origin }: Call, nowMs: number): boolean {
-  if (!isLive(key, nowMs)) return false;
-  if (origin !== null && !(key.origins && admitsOrigin(key.origins, origin))) return false;
-  if (key.access === 'backend' || key.access === 'full') return true;
-  return (key.routes ?? compiledRestrictedRoutes).match(method, path) !== null;
-}
-
-/** The same for a key as it is stored. */
-export function admitsStored(stored: StoredKey, call: Call, nowMs: number): boolean {
-  return admits(compileKey(stored, restrictedRoutes), call, nowMs);
-}

@@ -11,7 +11,8 @@ import { createAdminStore } from '../../src/keys/admin/store.ts';
 import type { ManagedKey } from '../../src/keys/admin/types.ts';
 import { createKeyStore } from '../../src/keys/stores/d1.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
-import { type ModelToken, makeModelTokens, run, schedules } from '../keys-model/schedule.ts';
+import { run, schedules } from '../keys-model/schedule.ts';
+import { type ModelToken, makeModelTokens } from '../keys-model/slots.ts';
 import { type Mirror, MODEL_TAG_KEY_HEX } from '../keys-model/truth.ts';
 import { World } from '../keys-model/world.ts';
 import { aKey, applySchema } from '../support/workers.ts';
@@ -86,9 +87,9 @@ function createMirror(world: World, work: RealWork): Mirror {
     return key;
   };
   return {
-    async create(stored, tokenHash, isImported) {
+    async create(stored, tokenHash, isImported, minting) {
       const key = aKey({ ...stored, createdAtMs: time.nowMs });
-      if (!isImported) return managed.insert(key, { tokenHash }, note());
+      if (!isImported) return managed.insert(key, { tokenHash, minting }, note());
       await managed.insertImported([{ key, tokenHash, isForeign: true, after: '{}' }], note());
     },
     async edit(id, edit) {
@@ -101,18 +102,24 @@ function createMirror(world: World, work: RealWork): Mirror {
       }
       await managed.update(before, { ...before, ...edit, version: before.version + 1 }, note());
     },
-    async roll(id, tokenHash, olderExpireAtMs) {
+    async roll(id, tokenHash, olderExpireAtMs, minting) {
       const before = await managed.find(id);
       if (!before) return;
       const after = { ...before, version: before.version + 1 };
-      const changed = await managed.roll(before, after, { tokenHash, olderExpireAtMs }, note());
+      const changed = await managed.roll(
+        before,
+        after,
+        { tokenHash, olderExpireAtMs, minting },
+        note(),
+      );
       if (changed === null) throw new Error(`D1 did not roll ${(await found(id)).id}`);
     },
     read: (request, expected) =>
       work.do(
         store.read(request).then((answer) => {
-          const [told, wanted] = [answer, expected].map(({ key, registered, feed }) => ({
+          const [told, wanted] = [answer, expected].map(({ key, parent, registered, feed }) => ({
             key,
+            parent,
             untilMs: registered?.untilMs,
             hasImportedTokens: feed.hasImportedTokens,
           }));
@@ -147,7 +154,15 @@ function sorted(value: unknown): unknown {
 }
 
 async function emptyD1(): Promise<void> {
-  const tables = ['replica_writes', 'origins', 'tokens', 'audit', 'keys', 'changes'];
+  const tables = [
+    'replica_writes',
+    'origins',
+    'minting_tokens',
+    'tokens',
+    'audit',
+    'keys',
+    'changes',
+  ];
   await env.DB.batch([
     ...tables.map((table) => env.DB.prepare(`DELETE FROM ${table}`)),
     env.DB.prepare("UPDATE settings SET value = ? WHERE name = 'token_tag_key'").bind(

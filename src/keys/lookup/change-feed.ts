@@ -125,6 +125,20 @@ export class ChangeFeed {
   }
 
   /**
+   * Returns whether something that was true at a line of the log is known to be true no more: a known
+   * line after it names one of the subjects, or the window does not hold the line. What was read beyond
+   * the window's head is contradicted only by what is known beyond it.
+   */
+  contradicts(at: LogPosition, subjects: readonly Subject[]): boolean {
+    if (at.seq <= this.#head.seq && !this.#holds(at)) return true;
+    const ahead = this.#ahead;
+    return subjects.some((subject) => {
+      if ((this.#changedAt.get(subject) ?? 0) > at.seq) return true;
+      return ahead !== null && ahead.headSeq > at.seq && ahead.subjects.has(subject);
+    });
+  }
+
+  /**
    * Takes in a read of the log that started at `startedAtMs`. Reads may come in any order, twice, or
    * not at all. One that leaves a gap after the known lines, or that shows another history (because D1 was
    * restored to an earlier time), starts a new window: see `FeedProgress`.

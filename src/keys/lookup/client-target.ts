@@ -11,6 +11,7 @@ import { BoundedMap } from '../../core/bounded-map.ts';
 import { type ClientClaims, judgeTimes, readClaims } from '../../core/client-token/claims.ts';
 import { type ClientTokenForm, readClientToken } from '../../core/client-token/client-token.ts';
 import { type ClientParent, compileParent, rightsOf } from '../../core/client-token/rights.ts';
+import { importVerifyingKey, isSignedBy } from '../../core/client-token/verification.ts';
 import { hasValidKidTag, importTagKey } from '../../core/key/token.ts';
 import type { RouteList, RouteTable } from '../../core/routes/route-table.ts';
 import {
@@ -23,6 +24,7 @@ import {
 } from '../limits.ts';
 import {
   type KeyReplica,
+  type LogPosition,
   type ParentRecord,
   type Subject,
   tokenSubject,
@@ -45,9 +47,16 @@ interface Parent {
   readonly publicKey: string;
 }
 
+/** A parent that gives client tokens, and the line of the log at which it was like this. */
+interface FoundParent {
+  readonly parent: Parent;
+  readonly isStale: boolean;
+  readonly at: LogPosition;
+}
+
 /** The result of looking a parent up. */
 export type ParentLookup =
-  | { readonly outcome: 'parent'; readonly parent: Parent; readonly isStale: boolean }
+  | ({ readonly outcome: 'parent' } & FoundParent)
   | Exclude<KeyLookup, { outcome: 'found' }>;
 
 /** A client token that can be one: its form and its claims are right, and its `kid` was made here. */
@@ -103,7 +112,7 @@ export class ClientTargets {
     const { lease, now } = this.#options;
     const parent = this.#parents.get(kid);
     if (parent !== undefined) {
-      const found = recallWithinGrace(lease, scope, { parent, isStale: false }, this.#graceMs);
+      const found = recallWithinGrace(lease, scope, this.#known(parent), this.#graceMs);
       return found && answerFor(found);
     }
     const missed = this.#missedMs.get(kid);
@@ -112,27 +121,41 @@ export class ClientTargets {
   }
 
   /**
-   * Reads a client token as far as that costs no storage call. Returns the reason, for the log, if it
-   * cannot be one.
+   * Reads a client token as far as its characters alone go. Returns the reason, for the log, if it cannot
+   * be one. Before any cryptography: a malformed token costs its own length.
    */
-  async read(token: string, scope: RequestScope): Promise<ClientCandidate | KeyLookup> {
-    const { feed, lease } = this.#options;
+  read(token: string): ClientCandidate | KeyLookup {
     const form = readClientToken(token);
-    // Before any cryptography: a malformed token costs its own length.
     const claims = form && readClaims(form.payload);
     if (form === null || claims === null) return unknown('client token: malformed');
+    return { token, form, claims };
+  }
+
+  /**
+   * Refuses a token whose `kid` was not made here, by the tag in it. `undefined` if it may have been, and
+   * while the key of the tags is not known: it arrives with the log.
+   */
+  async refute(
+    { form }: ClientCandidate,
+    scope: RequestScope,
+  ): Promise<(KeyLookup & { outcome: 'unknown' }) | undefined> {
+    const { feed, lease } = this.#options;
     const hex = feed.tagKeyHex;
-    if (hex === null) return { token, form, claims };
+    if (hex === null) return undefined;
     if (this.#tagKey?.hex !== hex) this.#tagKey = { hex, key: await importTagKey(hex) };
-    if (await hasValidKidTag(form, this.#tagKey.key)) return { token, form, claims };
+    if (await hasValidKidTag(form, this.#tagKey.key)) return undefined;
     // The log has to be read even if only invented tokens arrive.
     if (lease.isOver()) lease.poll(scope);
     return unknown('client token: wrong tag');
   }
 
   /** A parent as a target of the protocol. */
-  target(kid: string, scope: RequestScope): LookupTarget<ParentRecord, ParentLookup> {
+  target(
+    candidate: ClientCandidate,
+    scope: RequestScope,
+  ): LookupTarget<ParentRecord, ParentLookup> {
     const { replica } = this.#options;
+    const { kid } = candidate.form;
     return {
       copyName: () => `kid:${kid}`,
       subjectsOf: ({ value }) => value && subjectsOf(value),
@@ -141,7 +164,7 @@ export class ClientTargets {
       isRemembered: () => this.#parents.get(kid) !== undefined,
       recall: () => this.recallParent(kid, scope),
       recallStale: () => this.#recallStaleParent(kid),
-      refute: async () => undefined,
+      refute: () => this.refute(candidate, scope),
       remember: (copy) => this.#remember(kid, copy),
       fromReplica: async () => {
         const copy = await replica.getParent(kid);
@@ -160,12 +183,11 @@ export class ClientTargets {
    */
   async judge(
     { token, form, claims }: ClientCandidate,
-    { parent, isStale }: ParentLookup & { outcome: 'parent' },
+    { parent, isStale, at }: ParentLookup & { outcome: 'parent' },
   ): Promise<KeyLookup | null> {
     const { feed, now, restrictedRoutes } = this.#options;
     const { compiled, subjects } = parent;
     if (compiled === null) return unknown('client token: the key gives none');
-    const at = feed.head;
     const times = judgeTimes(claims, {
       maxTtlSeconds: compiled.access.maxTtlSeconds,
       validFromMs: compiled.key.clientTokensValidFromMs ?? null,
@@ -173,11 +195,13 @@ export class ClientTargets {
     });
     if (times === 'expired') return expired;
     if (times !== 'current') return unknown(times.cause);
-    if (!(await this.#isSigned(form, parent))) return unknown('client token: wrong signature');
+    if (!(await isSignedBy(await this.#verifyingKeyOf(parent), form)))
+      return unknown('client token: wrong signature');
     const rights = rightsOf(compiled, claims, restrictedRoutes);
     if (!rights.ok) return unknown(rights.cause);
-    // Another request may have read the log while this one waited for the signature.
-    if (feed.hasChangedSince(at.seq, subjects)) return null;
+    // Another request may have read the log since the parent was found. And a late answer of D1 may be
+    // older than what the log says by now: remembered at the log's head, it would be vouched for.
+    if (feed.contradicts(at, subjects)) return null;
     const found = { outcome: 'found', key: rights.key, isStale } as const;
     const weight = weightOfClientToken(token, claims);
     if (!isStale) this.#verified.set(token, { value: found, subjects, at, weight });
@@ -196,10 +220,15 @@ export class ClientTargets {
     return { clientTokens: size, clientTokenBytes: weight };
   }
 
+  /** A parent in memory: the log vouches for it up to the head. */
+  #known(parent: Parent): FoundParent {
+    return { parent, isStale: false, at: this.#options.feed.head };
+  }
+
   #recallStaleParent(kid: string): ParentLookup | undefined {
     const parent = this.#parents.get(kid);
     if (parent === undefined) return undefined;
-    const found = staleWithinGrace(this.#options.lease, { parent, isStale: false }, this.#graceMs);
+    const found = staleWithinGrace(this.#options.lease, this.#known(parent), this.#graceMs);
     return found && answerFor(found);
   }
 
@@ -214,23 +243,20 @@ export class ClientTargets {
     const compiled = key && compileParent(key, restrictedRoutes, restrictedTable);
     const parent = { subjects, compiled, publicKey };
     this.#parents.set(kid, { value: parent, subjects, at, weight: weightOfParent(key, kid) });
-    return answerFor({ parent, isStale: false });
+    return answerFor({ parent, isStale: false, at });
   }
 
-  /** https://www.rfc-editor.org/rfc/rfc8032#section-5.1.7 */
-  async #isSigned({ signed, signature }: ClientTokenForm, parent: Parent): Promise<boolean> {
-    const key = this.#verifyingKeys.get(parent) ?? (await importPublicKey(parent.publicKey));
+  async #verifyingKeyOf(parent: Parent): Promise<CryptoKey> {
+    const key = this.#verifyingKeys.get(parent) ?? (await importVerifyingKey(parent.publicKey));
     this.#verifyingKeys.set(parent, key);
-    return crypto.subtle.verify('Ed25519', key, signature, encoder.encode(signed));
+    return key;
   }
 }
 
-function answerFor(found: { readonly parent: Parent; readonly isStale: boolean }): ParentLookup {
+function answerFor(found: FoundParent): ParentLookup {
   if (found.parent.compiled !== null) return { outcome: 'parent', ...found };
   return unknown('client token: its key was revoked, or gives no client tokens');
 }
-
-const encoder = new TextEncoder();
 
 const noSuchParent = unknown('client token: no token has this kid');
 const expired: KeyLookup = {
@@ -245,11 +271,4 @@ function unknown(cause: string): KeyLookup & { outcome: 'unknown' } {
 
 function subjectsOf({ tokenHash }: ParentRecord): readonly Subject[] {
   return [tokenSubject(tokenHash)];
-}
-
-/** https://www.rfc-editor.org/rfc/rfc8037#section-2 */
-function importPublicKey(x: string): Promise<CryptoKey> {
-  return crypto.subtle.importKey('jwk', { kty: 'OKP', crv: 'Ed25519', x }, 'Ed25519', false, [
-    'verify',
-  ]);
 }

@@ -231,8 +231,10 @@ async function findClient(
 ): Promise<KeyLookup> {
   const known = clients.recall(token, scope);
   if (known !== undefined) return known;
-  const candidate = await clients.read(token, scope);
+  const candidate = clients.read(token);
   if ('outcome' in candidate) return candidate;
+  const refuted = await clients.refute(candidate, scope);
+  if (refuted !== undefined) return refuted;
   const { kid } = candidate.form;
   let source: KeySource = 'memory';
   // Twice, because the parent may change while the signature is verified.
@@ -240,7 +242,7 @@ async function findClient(
     let parent = clients.recallParent(kid, scope);
     if (parent === undefined) {
       const alongside = alongsideFor(origins, origin, scope);
-      const looked = await lookUp(clients.target(kid, scope), alongside, scope);
+      const looked = await lookUp(clients.target(candidate, scope), alongside, scope);
       parent = looked.answer;
       source = looked.source;
     }

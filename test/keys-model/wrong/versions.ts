@@ -3,12 +3,13 @@
  * to catch every one of them: a test that lets one pass would let the mistake pass too.
  */
 
+import { isClientToken } from '../../../src/core/client-token/client-token.ts';
 import {
   createKeyDirectory,
   type DirectoryOptions,
   type KeyDirectory,
 } from '../../../src/keys/lookup/directory.ts';
-import type { KeyLookup } from '../../../src/keys/lookup/key-target.ts';
+import type { FoundKey, KeyLookup } from '../../../src/keys/lookup/key-target.ts';
 import {
   type DatabaseAnswer,
   LOG_START,
@@ -37,6 +38,10 @@ const trustsReplica: MakeDirectory = (options) => {
       ...replica,
       async getKey(tokenHash) {
         const copy = await replica.getKey(tokenHash);
+        return copy && { ...copy, at: head };
+      },
+      async getParent(kid) {
+        const copy = await replica.getParent(kid);
         return copy && { ...copy, at: head };
       },
       async getOrigins(patterns) {
@@ -231,6 +236,52 @@ const ignoresLaterLines: MakeDirectory = (options) => {
   });
 };
 
+/** Verified client tokens stay in memory although the log names their key: only the lease is asked. */
+const trustsVerifiedTokens: MakeDirectory = (options) => {
+  const verified = new Map<string, FoundKey>();
+  const directory = createKeyDirectory(options);
+  return {
+    ...directory,
+    recall: (token, scope) =>
+      (directory.isLeaseCurrent() ? verified.get(token) : undefined) ??
+      directory.recall(token, scope),
+    async find(token, origin, scope) {
+      const lookedUp = await directory.find(token, origin, scope);
+      const isVerified = isClientToken(token) && lookedUp.outcome === 'found' && !lookedUp.isStale;
+      if (isVerified) verified.set(token, lookedUp);
+      return lookedUp;
+    },
+  };
+};
+
+/** Client tokens and their parents are vouched for under the `kid`, which no line of the log names. */
+const vouchesForKids: MakeDirectory = (options) => {
+  const { database, replica } = options;
+  const renamed = <Named extends { readonly tokenHash: string }>(parent: Named, kid: string) => ({
+    ...parent,
+    tokenHash: kid,
+  });
+  return createKeyDirectory({
+    ...options,
+    near: null,
+    database: {
+      ...database,
+      async read(request) {
+        const answer = await database.read(request);
+        const { parent } = answer;
+        return parent ? { ...answer, parent: renamed(parent, request.kid ?? '') } : answer;
+      },
+    },
+    replica: {
+      ...replica,
+      async getParent(kid) {
+        const copy = await replica.getParent(kid);
+        return copy?.value ? { ...copy, value: renamed(copy.value, kid) } : copy;
+      },
+    },
+  });
+};
+
 /** The lease is as long as it likes. */
 const neverEndsLease: MakeDirectory = (options) =>
   createKeyDirectory({ ...options, maxStalenessMs: 60_000 });
@@ -253,6 +304,8 @@ export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
   "takes a replica's copy for the head's though a later line names its token": ignoresLaterLines,
   'forgets everything when much has changed': forgetsInFlood,
   'trusts its lease for a minute': neverEndsLease,
+  'keeps verified client tokens though the log names their key': trustsVerifiedTokens,
+  'vouches for client tokens under their kid': vouchesForKids,
 };
 
 type Answered = (
