@@ -8,13 +8,11 @@ import { parseAddress } from '../core/addresses/address.ts';
 import { explain, explainSteps } from '../core/decide/explain.ts';
 import type { Registration } from '../core/decide/preflight.ts';
 import { ProblemList } from '../core/field-problem.ts';
-import { compileKey, type Key } from '../core/key/key.ts';
-import { hashToken, hasValidTag, importTagKey, readTokenForm } from '../core/key/token.ts';
 import { parseOrigin, patternsAdmitting } from '../core/origins/web-origin.ts';
 import { readTarget } from '../core/routes/request-target.ts';
-import type { ManagedKey } from '../keys/admin/types.ts';
+import { findById, findByToken } from './explained-key.ts';
 import { invalidFields } from './field-problems.ts';
-import { findReadableKey, isVisible, noSuchKey } from './key-changes.ts';
+import { noSuchKey } from './key-changes.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import {
   answer,
@@ -115,7 +113,9 @@ const explainSchema = v.pipe(
     token: v.optional(
       v.pipe(
         v.string(),
-        v.description('The token that is used. It is neither stored, logged nor quoted.'),
+        v.description(
+          'The token that is used, or a client token. It is neither stored, logged nor quoted.',
+        ),
         wanted('the token as a string, or the id of its key as keyId'),
         secret(),
       ),
@@ -266,59 +266,6 @@ function checkChoice(document: unknown, found: ProblemList): void {
           fix: 'Add the id of a key, or a token as token',
         },
   );
-}
-
-/** A key to explain a request with, or why a token has none. */
-interface Found {
-  readonly keyId: string | null;
-  readonly key: Key | { readonly missing: string };
-}
-
-/** `null`: there is no such key for this caller. */
-async function findById(call: Call, id: string): Promise<Found | null> {
-  const key = await findReadableKey(call, id);
-  if (key && key.revokedAtMs !== null) return missing('the key was revoked', key.id);
-  if (key?.suspended) return suspended(key);
-  return key && { keyId: key.id, key: compile(call, key) };
-}
-
-/** Finds the key that the gateway would find for a token, or the reason if it would find no key. */
-async function findByToken(call: Call, token: string): Promise<Found> {
-  const { store } = call.management;
-  const form = readTokenForm(token);
-  if (form.form === 'oversized') return missing('it is longer than any token');
-  if (form.form === 'mistyped') {
-    return missing('its checksum is wrong, so it was mistyped or not copied whole');
-  }
-  if (
-    form.form === 'ours' &&
-    !(await hasValidTag(form, await importTagKey(await store.keys.tagKeyHex())))
-  ) {
-    return missing('this deployment did not make the token');
-  }
-  const found = await store.keys.findByToken(await hashToken(token));
-  if (found === null || !isVisible(found.key, call.caller)) {
-    return missing('no key has this token');
-  }
-  const { key, tokenExpiresAtMs, isRevoked } = found;
-  if (isRevoked) return missing('the key was revoked', key.id);
-  if (tokenExpiresAtMs !== null && tokenExpiresAtMs <= call.management.now()) {
-    return missing('the key was rolled, and the grace of this token is over', key.id);
-  }
-  if (key.suspended) return suspended(key);
-  return { keyId: key.id, key: compile(call, key) };
-}
-
-function suspended({ id }: ManagedKey): Found {
-  return missing('the operator has suspended the key', id);
-}
-
-function missing(why: string, keyId: string | null = null): Found {
-  return { keyId, key: { missing: why } };
-}
-
-function compile({ management }: Context, key: ManagedKey): Key {
-  return compileKey(key, management.restrictedRoutes);
 }
 
 /** Asks D1's primary whether some live key lists the origin, and if so, by name or only by "*". */

@@ -13,7 +13,7 @@ import { isForwardedMethod } from '../routes/methods.ts';
 import { isOwnTarget, type RequestTarget } from '../routes/request-target.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { truncate } from '../text.ts';
-import { type Decision, invalidKey } from './authorize.ts';
+import { clientTokenExpired, type Decision, invalidKey } from './authorize.ts';
 import {
   type Grant,
   grantHeaders,
@@ -44,6 +44,14 @@ import {
   isReported,
 } from './request-headers.ts';
 
+/** The reason for which a token stands for no key. */
+export interface MissingKey {
+  /** The cause, as the gateway logs it. */
+  readonly missing: string;
+  /** `true`: it is a client token that has ended, so the page is asked to fetch another one. */
+  readonly isExpiredClientToken?: boolean;
+}
+
 /** A request, and all that the rules ask about it. */
 export interface ExplainedRequest {
   readonly method: string;
@@ -53,7 +61,7 @@ export interface ExplainedRequest {
   /** The headers that the page wants to send, as `Access-Control-Request-Headers` names it. */
   readonly requestedHeaders: string;
   /** The key, or why a token has none. */
-  readonly key: Key | { readonly missing: string };
+  readonly key: Key | MissingKey;
   /** The client's address; `null` if it is not known. */
   readonly address: Address | null;
   /** `true` if some live key lists the origin. Of no matter without a well-formed one. */
@@ -128,9 +136,11 @@ const stepByCode: Readonly<Partial<Record<RejectionCode | 'not_found', ExplainSt
   not_found: 'target',
   invalid_origin: 'origin',
   invalid_key: 'key',
+  client_token_expired: 'key',
   cors_not_enabled: 'allowed_origins',
   origin_not_allowed: 'allowed_origins',
   address_not_allowed: 'address',
+  origin_required: 'allowed_origins',
   route_not_allowed: 'route',
   quota_exceeded: 'quota',
 };
@@ -174,8 +184,13 @@ function decide(request: ExplainedRequest, next: BeforeKey): Decision {
   if (next.step === 'refuse') return refused(next.rejection);
   if (next.step === 'forward') return { allowed: true, ...next.route };
   const { key, method, target, address, nowMs } = request;
-  if ('missing' in key) return refused(invalidKey(key.missing));
+  if ('missing' in key) return refused(rejectionOf(key));
   return decideWithKey(key, { method, target, origin: next.origin, address }, request, nowMs);
+}
+
+/** The refusal of a token without a key, with its cause. */
+function rejectionOf({ missing, isExpiredClientToken }: MissingKey): Rejection {
+  return isExpiredClientToken ? { ...clientTokenExpired(), cause: missing } : invalidKey(missing);
 }
 
 function explainPreflight(
@@ -271,12 +286,19 @@ function explainStep(step: ExplainStep, of: Case): ExplainedStep {
     return {
       step,
       outcome: 'failed',
-      detail: cause === undefined ? detail : `the key is not valid: ${cause}`,
+      detail: cause === undefined ? detail : causeText(cause),
     };
   }
   const last = of.isPublic ? 'public_route' : decidedBy;
   const isAfter = last !== null && explainSteps.indexOf(step) > explainSteps.indexOf(last);
   return isAfter ? notAsked(step, of.isPublic) : explainPassed(step, of);
+}
+
+const clientTokenCause = 'client token: ';
+
+function causeText(cause: string): string {
+  if (!cause.startsWith(clientTokenCause)) return `the key is not valid: ${cause}`;
+  return `the client token is not valid: ${cause.slice(clientTokenCause.length)}`;
 }
 
 function explainPreflightStep(of: Case): ExplainedStep {
@@ -328,7 +350,7 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
         ? { step, outcome: 'passed', detail: `it needs no key; ${forwardedDetail(decision)}` }
         : { step, outcome: 'skipped', detail: 'the request fits no public route' };
     case 'key':
-      return { step, outcome: 'passed', detail: 'the key is known, enabled and not expired' };
+      return { step, outcome: 'passed', detail: keyText(request.key) };
     case 'allowed_origins':
       return explainAllowedOrigins(of);
     case 'address':
@@ -339,6 +361,12 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
     case 'quota':
       return explainQuota(of);
   }
+}
+
+function keyText(key: ExplainedRequest['key']): string {
+  const isClient = !('missing' in key) && key.client !== null;
+  const subject = isClient ? 'the client token is valid, and its key' : 'the key';
+  return `${subject} is known, enabled and not expired`;
 }
 
 function explainAllowedOrigins({ request, origin }: Case): ExplainedStep {
