@@ -27,7 +27,8 @@ SELECT value
     "0009_owners.sql",
     "0010_plans.sql",
     "0011_lists.sql",
-    "0012_events.sql"
+    "0012_events.sql",
+    "0013_client_usage.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -217,6 +218,23 @@ CREATE TABLE IF NOT EXISTS usage_daily (
 
 -- For house-keeping, which drops whole days.
 CREATE INDEX IF NOT EXISTS usage_daily_by_day ON usage_daily (day);
+
+-- The requests among those of usage_daily that came with a client token of the key. Written, read and
+-- dropped like them. A table of its own (migrations/0013_client_usage.sql): few keys give client tokens.
+CREATE TABLE IF NOT EXISTS client_usage_daily (
+  -- As in usage_daily.
+  key_id TEXT NOT NULL,
+  -- As in usage_daily.
+  day TEXT NOT NULL,
+  -- As in usage_daily.
+  outcome TEXT NOT NULL,
+  -- May be below 1 for a moment, like those in usage_daily.
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (key_id, day, outcome)
+) STRICT, WITHOUT ROWID;
+
+-- For house-keeping, which drops whole days.
+CREATE INDEX IF NOT EXISTS client_usage_daily_by_day ON client_usage_daily (day);
 
 -- Batches of usage that were merged, so that one that comes twice counts once. Written by the usage
 -- consumer in the transaction that merges; dropped by house-keeping after a week.

@@ -136,19 +136,33 @@ export function eventTable(events: ListEventsAnswer['events'], style: Style = pl
   return drawn(table);
 }
 
-/** Requests by day and outcome, newest day first and outcomes by name, with the sums below. */
+/**
+ * Requests by day and outcome, newest day first and outcomes by name, with the sums below. Those of client
+ * tokens have a column if there are any. An edge of an older version does not report them.
+ */
 export function usageTable(
-  { usage, totals }: Pick<GetUsageAnswer, 'usage' | 'totals'>,
+  {
+    usage,
+    totals,
+    clientTotals = {},
+  }: Pick<GetUsageAnswer, 'usage' | 'totals'> & Partial<Pick<GetUsageAnswer, 'clientTotals'>>,
   style: Style = plain,
 ): string {
   if (usage.length === 0) return 'Not used in this time';
-  const table = plainTable(['DAY', 'OUTCOME', 'REQUESTS'].map((title) => style('bold', title)));
+  const hasClients = Object.keys(clientTotals).length > 0;
+  const head = ['DAY', 'OUTCOME', 'REQUESTS', ...(hasClients ? ['WITH CLIENT TOKENS'] : [])];
+  const table = plainTable(head.map((title) => style('bold', title)));
+  const ofClients = (requests: number | undefined) => (hasClients ? [String(requests ?? 0)] : []);
   const rows = usage.toSorted(
     (left, right) => compare(right.day, left.day) || compare(left.outcome, right.outcome),
   );
-  for (const { day, outcome, requests } of rows) table.push([day, outcome, String(requests)]);
+  for (const { day, outcome, requests, clientRequests } of rows) {
+    table.push([day, outcome, String(requests), ...ofClients(clientRequests)]);
+  }
   const sums = Object.entries(totals).toSorted(([left], [right]) => compare(left, right));
-  for (const [outcome, requests] of sums) table.push(['total', outcome, String(requests)]);
+  for (const [outcome, requests] of sums) {
+    table.push(['total', outcome, String(requests), ...ofClients(clientTotals[outcome])]);
+  }
   return drawn(table);
 }
 

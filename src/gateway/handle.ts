@@ -166,7 +166,12 @@ async function forwardFor(
   caller: KeyHolder,
   allowed: AllowedRequest,
 ): Promise<Response> {
-  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope, caller.extraCost);
+  gateway.usage.countAllowed(
+    caller.key?.id ?? null,
+    facts.scope,
+    caller.extraCost,
+    caller.key?.client != null,
+  );
   return respond(gateway, facts, caller, allowed, await send(gateway, facts, caller, allowed));
 }
 
@@ -180,7 +185,12 @@ async function deliver(
   const sent = await ahead.sent;
   if ('reached' in sent) return respondTooMany(gateway, facts, caller, sent.reached);
   startWrites(gateway, facts);
-  gateway.usage.countAllowed(caller.key?.id ?? null, facts.scope, caller.extraCost);
+  gateway.usage.countAllowed(
+    caller.key?.id ?? null,
+    facts.scope,
+    caller.extraCost,
+    caller.key?.client != null,
+  );
   return respond(gateway, facts, caller, ahead.allowed, sent);
 }
 

@@ -69,6 +69,8 @@ function toLogLine(record: RequestRecord, durationMs: number, country: string): 
     keyDurationMs: facts.scope.keyTiming?.durationMs,
     isStale: record.isStale || undefined,
     isProbableLeak: isProbableLeak(record) || undefined,
+    isClientToken: key?.client ? true : undefined,
+    clientTokenId: key?.client?.tokenId ?? undefined,
   };
 }
 

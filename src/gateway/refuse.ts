@@ -40,6 +40,7 @@ export async function respondWithRejection(
     {
       code,
       keyId: key?.id ?? null,
+      isClient: key?.client != null,
       origin: facts.origin?.value ?? null,
       extraCost: caller?.extraCost ?? 0,
     },

@@ -33,6 +33,8 @@ const requestFields = {
   keyDurationMs: 'how long the request waited for the key',
   isStale: 'the key was known from before, and D1 could not be asked',
   isProbableLeak: 'a backend key was used from a page, so it is in the source of that page',
+  isClientToken: 'the caller sent a client token of the key',
+  clientTokenId: 'the `jti` of that client token',
 };
 
 const changed = {

@@ -109,6 +109,8 @@ interface RequestFields {
   readonly keyDurationMs: number | undefined;
   readonly isStale: true | undefined;
   readonly isProbableLeak: true | undefined;
+  readonly isClientToken: true | undefined;
+  readonly clientTokenId: string | undefined;
 }
 
 interface Failure {

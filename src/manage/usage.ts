@@ -40,6 +40,11 @@ const usageSchema = v.object({
         day: v.pipe(daySchema, v.description('The day, in UTC.')),
         outcome: v.pipe(v.string(), v.description(outcomeDescription)),
         requests: v.pipe(v.number(), v.integer(), v.description('How many there were.')),
+        clientRequests: v.pipe(
+          v.number(),
+          v.integer(),
+          v.description('Those among them that were sent with a client token of the key.'),
+        ),
       }),
     ),
     v.description('Requests by day and outcome, the oldest day first.'),
@@ -47,6 +52,10 @@ const usageSchema = v.object({
   totals: v.pipe(
     v.record(v.string(), v.pipe(v.number(), v.integer())),
     v.description('The sums by outcome.'),
+  ),
+  clientTotals: v.pipe(
+    v.record(v.string(), v.pipe(v.number(), v.integer())),
+    v.description('The sums of clientRequests by outcome, without those that are 0.'),
   ),
 });
 
@@ -122,8 +131,13 @@ async function getUsage(call: Call): Promise<OperationResult> {
   const from = dayOf(nowMs - (days - 1) * DAY_MS);
   const usage = await management.usage.usageOf(key.id, from);
   const totals: Record<string, number> = {};
-  for (const { outcome, requests } of usage) totals[outcome] = (totals[outcome] ?? 0) + requests;
-  return answer(200, { keyId: key.id, from, to: dayOf(nowMs), usage, totals });
+  const clientTotals: Record<string, number> = {};
+  for (const { outcome, requests, clientRequests } of usage) {
+    totals[outcome] = (totals[outcome] ?? 0) + requests;
+    if (clientRequests === 0) continue;
+    clientTotals[outcome] = (clientTotals[outcome] ?? 0) + clientRequests;
+  }
+  return answer(200, { keyId: key.id, from, to: dayOf(nowMs), usage, totals, clientTotals });
 }
 
 async function listRefusedOrigins(call: Call): Promise<OperationResult> {

@@ -1182,11 +1182,21 @@ export interface GetUsageAnswer {
      * How many there were.
      */
     requests: number;
+    /**
+     * Those among them that came with a client token of the key.
+     */
+    clientRequests: number;
   }[];
   /**
    * The sums by outcome.
    */
   totals: {
+    [k: string]: number;
+  };
+  /**
+   * The sums of clientRequests by outcome, without those that are 0.
+   */
+  clientTotals: {
     [k: string]: number;
   };
 }
@@ -1609,7 +1619,7 @@ export interface ExplainRequestRequest {
    */
   keyId?: string;
   /**
-   * The token that is used. It is neither stored, logged nor quoted.
+   * The token that is used, or a client token. It is neither stored, logged nor quoted.
    */
   token?: string;
 }

@@ -38,8 +38,17 @@ export const outcomeByCode = Object.fromEntries(
 
 /** The lists of a batch, each a table without its heading. */
 export type UsageRow =
-  /** Key, day, outcome and requests. These may be negative: see `UsageCounter.countRefused`. */
-  | readonly ['counts', readonly [string, string, UsageOutcome, number]]
+  /**
+   * Key, day, outcome, requests and, if there are any, those among them that came with a client token.
+   * Both may be negative: see `UsageCounter.countRefused`.
+   */
+  | readonly [
+      'counts',
+      (
+        | readonly [string, string, UsageOutcome, number]
+        | readonly [string, string, UsageOutcome, number, number]
+      ),
+    ]
   /** Key, and when it was last let through, in milliseconds. */
   | readonly ['used', readonly [string, number]]
   /** Key, origin, code, when last, in milliseconds, and how often. */
@@ -59,24 +68,29 @@ export type BatchReading =
   | { readonly outcome: 'later_version' }
   | { readonly outcome: 'malformed'; readonly reason: string };
 
+/** A batch without requests of client tokens. Every version of the Worker reads it. */
 const VERSION = 1;
+/**
+ * A batch with some. A version that does not know client tokens puts it back into the Queue, for one
+ * that does: it would take the fifth column for damage.
+ */
+const VERSION_WITH_CLIENTS = 2;
 
 const count = v.pipe(v.number(), v.safeInteger());
 const keyId = v.pipe(v.string(), v.regex(/^[0-9A-Za-z_]{1,64}$/));
 const timeMs = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const code = v.pipe(v.string(), v.regex(/^[a-z_]{1,64}$/));
+const countColumns = [
+  keyId,
+  v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d$/)),
+  // Codes come and go; a batch of the version before or after is still good.
+  v.pipe(v.string(), v.regex(/^[a-z_]{1,32}(?::[a-z_]{1,64})?$/)),
+  count,
+] as const;
 const batchSchema = v.strictObject({
-  v: v.literal(VERSION),
+  v: v.picklist([VERSION, VERSION_WITH_CLIENTS]),
   id: v.pipe(v.string(), v.regex(/^\d{13}-[0-9a-f-]{36}$/)),
-  counts: v.array(
-    v.strictTuple([
-      keyId,
-      v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d$/)),
-      // Codes come and go; a batch of the version before or after is still good.
-      v.pipe(v.string(), v.regex(/^[a-z_]{1,32}(?::[a-z_]{1,64})?$/)),
-      count,
-    ]),
-  ),
+  counts: v.array(v.union([v.strictTuple(countColumns), v.strictTuple([...countColumns, count])])),
   used: v.array(v.strictTuple([keyId, timeMs])),
   origins: v.array(
     v.strictTuple([
@@ -113,22 +127,25 @@ export function writeBatches(
   const batches: ClosedBatch[] = [];
   let lists: Record<UsageRow[0], string[]> = { counts: [], used: [], origins: [] };
   let bytes = 0;
+  let version = VERSION;
 
   const close = () => {
     const id = `${batchIdFrom(options.nowMs)}-${options.newId()}`;
     const [counts, used, origins] = [lists.counts, lists.used, lists.origins].map(
       (rows) => `[${rows.join(',')}]`,
     );
-    const text = `{"v":${VERSION},"id":"${id}","counts":${counts},"used":${used},"origins":${origins}}`;
+    const text = `{"v":${version},"id":"${id}","counts":${counts},"used":${used},"origins":${origins}}`;
     batches.push({ id, text });
     lists = { counts: [], used: [], origins: [] };
     bytes = 0;
+    version = VERSION;
   };
 
   for (const [list, row] of rows) {
     const text = JSON.stringify(row);
     if (bytes + text.length + 1 > USAGE_BATCH_MAX_BYTES - FRAME_BYTES) close();
     lists[list].push(text);
+    if (list === 'counts' && row.length > countColumns.length) version = VERSION_WITH_CLIENTS;
     bytes += text.length + 1;
   }
   if (bytes > 0) close();
@@ -162,6 +179,6 @@ function hasLaterVersion(json: unknown): boolean {
     json !== null &&
     'v' in json &&
     typeof json.v === 'number' &&
-    json.v > VERSION
+    json.v > VERSION_WITH_CLIENTS
   );
 }

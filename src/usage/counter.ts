@@ -45,6 +45,8 @@ export interface UsageCounterOptions {
 export interface CountedRefusal {
   readonly code: RejectionCode;
   readonly keyId: string | null;
+  /** `true` if the caller sent a client token of the key. */
+  readonly isClient?: boolean;
   readonly origin: string | null;
   /** As it was counted for the request, if the upstream failed. */
   readonly extraCost?: number;
@@ -85,12 +87,13 @@ export class UsageCounter {
   /**
    * Counts a request that is allowed, before it is sent to the upstream: if its client disconnects, its
    * code ends without notice. A hot key costs a look-up in a map and an increment. `keyId` is `null` on a
-   * public route. `extraCost` counts towards the quota of the key, beyond the request itself.
+   * public route. `extraCost` counts towards the quota of the key, beyond the request itself. `isClient`:
+   * the caller sent a client token of the key.
    */
-  countAllowed(keyId: string | null, context: CountContext, extraCost = 0): void {
-    this.#tallies.countAllowed(keyId ?? NO_KEY, context.nowMs);
+  countAllowed(keyId: string | null, context: CountContext, extraCost = 0, isClient = false): void {
+    this.#tallies.countAllowed(keyId ?? NO_KEY, isClient, context.nowMs);
     if (extraCost > 0 && keyId !== null) {
-      this.#tallies.countOther(keyId, EXTRA_COST, context.nowMs, extraCost);
+      this.#tallies.countOther(keyId, EXTRA_COST, false, context.nowMs, extraCost);
     }
     this.#settle(context);
   }
@@ -100,15 +103,15 @@ export class UsageCounter {
    * there to its own outcome.
    */
   countRefused(refusal: CountedRefusal, context: CountContext): void {
-    const { code, keyId, origin, extraCost = 0 } = refusal;
+    const { code, keyId, isClient = false, origin, extraCost = 0 } = refusal;
     const outcome = outcomeByCode[code];
     if (outcome.startsWith('upstream_error:')) {
-      this.#tallies.uncountAllowed(keyId ?? NO_KEY, context.nowMs);
+      this.#tallies.uncountAllowed(keyId ?? NO_KEY, isClient, context.nowMs);
       if (extraCost > 0 && keyId !== null) {
-        this.#tallies.countOther(keyId, EXTRA_COST, context.nowMs, -extraCost);
+        this.#tallies.countOther(keyId, EXTRA_COST, false, context.nowMs, -extraCost);
       }
     }
-    this.#tallies.countOther(keyId ?? NO_KEY, outcome, context.nowMs);
+    this.#tallies.countOther(keyId ?? NO_KEY, outcome, isClient, context.nowMs);
     const isAboutOrigin = code === 'origin_not_allowed' || code === 'cors_not_enabled';
     if (isAboutOrigin && keyId !== null && origin !== null) {
       this.#tallies.noteRefusedOrigin(keyId, origin, code, context.nowMs);
@@ -118,7 +121,7 @@ export class UsageCounter {
 
   /** Counts a preflight that was granted. One that was not granted is a refusal without a key. */
   countPreflight(context: CountContext): void {
-    this.#tallies.countOther(NO_KEY, 'preflight_granted', context.nowMs);
+    this.#tallies.countOther(NO_KEY, 'preflight_granted', false, context.nowMs);
     this.#settle(context);
   }
 

@@ -28,6 +28,8 @@ export interface DailyUsage {
   readonly day: string;
   readonly outcome: UsageOutcome;
   readonly requests: number;
+  /** Those among them that came with a client token of the key. */
+  readonly clientRequests: number;
 }
 
 /** An origin that a key refused. */
@@ -52,6 +54,13 @@ const sql = {
      WHERE true
      GROUP BY 1, 2, 3
     HAVING sum(row.value ->> 3) <> 0
+        ON CONFLICT (key_id, day, outcome) DO UPDATE SET requests = requests + excluded.requests`,
+  mergeClientCounts: `${freshBatches}
+    INSERT INTO client_usage_daily (key_id, day, outcome, requests)
+    SELECT row.value ->> 0, row.value ->> 1, row.value ->> 2, sum(row.value ->> 4)
+      FROM fresh, json_each(fresh.batch, '$.counts') AS row
+     WHERE row.value ->> 4 <> 0
+     GROUP BY 1, 2, 3
         ON CONFLICT (key_id, day, outcome) DO UPDATE SET requests = requests + excluded.requests`,
   mergeLastUse: `${freshBatches},
     used AS (
@@ -91,13 +100,15 @@ const sql = {
     SELECT value ->> '$.id', ?2 FROM json_each(?1)`,
 
   usageOfKey: `
-    SELECT day, outcome, requests FROM usage_daily
-     WHERE key_id = ?1 AND day >= ?2 AND requests > 0 AND outcome <> '${EXTRA_COST}'
+    SELECT day, outcome, u.requests, max(ifnull(c.requests, 0), 0) AS clientRequests
+      FROM usage_daily AS u LEFT JOIN client_usage_daily AS c USING (key_id, day, outcome)
+     WHERE key_id = ?1 AND day >= ?2 AND u.requests > 0 AND outcome <> '${EXTRA_COST}'
      ORDER BY day, outcome`,
   usageOfKeys: `
-    SELECT key_id, day, outcome, requests
-      FROM json_each(?1) AS asked JOIN usage_daily ON key_id = asked.value
-     WHERE day >= ?2 AND requests > 0 AND outcome <> '${EXTRA_COST}'
+    SELECT key_id, day, outcome, u.requests, max(ifnull(c.requests, 0), 0) AS clientRequests
+      FROM json_each(?1) AS asked JOIN usage_daily AS u ON u.key_id = asked.value
+      LEFT JOIN client_usage_daily AS c USING (key_id, day, outcome)
+     WHERE day >= ?2 AND u.requests > 0 AND outcome <> '${EXTRA_COST}'
      ORDER BY key_id, day, outcome`,
   refusedOriginsOfKey: `
     SELECT origin, code, last_at_ms, count FROM refused_origins
@@ -106,6 +117,9 @@ const sql = {
   trimDays: `
     DELETE FROM usage_daily WHERE (key_id, day, outcome) IN (
       SELECT key_id, day, outcome FROM usage_daily WHERE day < ?1 LIMIT ?2)`,
+  trimClientDays: `
+    DELETE FROM client_usage_daily WHERE (key_id, day, outcome) IN (
+      SELECT key_id, day, outcome FROM client_usage_daily WHERE day < ?1 LIMIT ?2)`,
   trimRefusedOrigins: `
     DELETE FROM refused_origins WHERE (key_id, origin) IN (
       SELECT key_id, origin FROM refused_origins WHERE last_at_ms < ?1 LIMIT ?2)`,
@@ -128,6 +142,7 @@ export async function mergeUsage(
   const json = `[${[...byId.values()].join(',')}]`;
   const results = await db.batch([
     db.prepare(sql.mergeCounts).bind(json),
+    db.prepare(sql.mergeClientCounts).bind(json),
     db.prepare(sql.mergeLastUse).bind(json),
     db.prepare(sql.mergeRefusedOrigins).bind(json),
     db.prepare(sql.keepNewestRefusedOrigins).bind(json, REFUSED_ORIGINS_PER_KEY),
@@ -190,6 +205,7 @@ export async function trimUsage(
   const keptFromMs = nowMs - retentionDays * DAY_MS;
   await db.batch([
     db.prepare(sql.trimDays).bind(dayOf(keptFromMs), USAGE_TRIMS_PER_RUN),
+    db.prepare(sql.trimClientDays).bind(dayOf(keptFromMs), USAGE_TRIMS_PER_RUN),
     db.prepare(sql.trimRefusedOrigins).bind(keptFromMs, USAGE_TRIMS_PER_RUN),
     db
       .prepare(sql.trimBatches)

@@ -19,6 +19,8 @@ interface KeyTally {
   lastUsedAtMs: number;
   /** Every outcome but `allowed`; most keys have none. */
   others: Map<UsageOutcome, number> | null;
+  /** The requests among all of them that came with a client token; most keys give none. */
+  clients: Map<UsageOutcome, number> | null;
 }
 
 interface DayTallies {
@@ -48,19 +50,28 @@ export class UsageTallies {
   }
 
   /** Counts a request that was let through. */
-  countAllowed(keyId: string, nowMs: number): void {
+  countAllowed(keyId: string, isClient: boolean, nowMs: number): void {
     const tally = this.#tallyOf(keyId, nowMs);
     tally.allowed += 1;
+    if (isClient) addClient(tally, 'allowed', 1);
     if (nowMs > tally.lastUsedAtMs) tally.lastUsedAtMs = nowMs;
   }
 
   /** Takes back a request that was counted as let through. */
-  uncountAllowed(keyId: string, nowMs: number): void {
-    this.#tallyOf(keyId, nowMs).allowed -= 1;
+  uncountAllowed(keyId: string, isClient: boolean, nowMs: number): void {
+    const tally = this.#tallyOf(keyId, nowMs);
+    tally.allowed -= 1;
+    if (isClient) addClient(tally, 'allowed', -1);
   }
 
   /** Counts a request with any other outcome. */
-  countOther(keyId: string, outcome: UsageOutcome, nowMs: number, amount = 1): void {
+  countOther(
+    keyId: string,
+    outcome: UsageOutcome,
+    isClient: boolean,
+    nowMs: number,
+    amount = 1,
+  ): void {
     let tally = this.#tallyOf(keyId, nowMs);
     if (!tally.others?.has(outcome)) {
       if (this.#isFullFor(keyId)) tally = this.#tallyOf(UNATTRIBUTED, nowMs);
@@ -68,6 +79,7 @@ export class UsageTallies {
     }
     tally.others ??= new Map();
     tally.others.set(outcome, (tally.others.get(outcome) ?? 0) + amount);
+    if (isClient) addClient(tally, outcome, amount);
   }
 
   /** Remembers an origin that a key refused: the newest of each key, as far as there is room. */
@@ -104,10 +116,13 @@ export class UsageTallies {
   *toRows(): Generator<UsageRow> {
     for (const { day, keys } of this.#days.values()) {
       for (const [keyId, tally] of keys) {
-        if (tally.allowed !== 0) yield ['counts', [keyId, day, 'allowed', tally.allowed]];
+        // The count may be 0 for all requests and not for those of client tokens, after a failure.
+        if (tally.allowed !== 0 || tally.clients?.get('allowed')) {
+          yield countRow(keyId, day, 'allowed', tally.allowed, tally);
+        }
         for (const [outcome, requests] of tally.others ?? []) {
           if (requests === 0) continue;
-          yield ['counts', [keyId, day, outcome, requests]];
+          yield countRow(keyId, day, outcome, requests, tally);
         }
         if (tally.lastUsedAtMs > 0 && !isCommon(keyId)) {
           yield ['used', [keyId, tally.lastUsedAtMs]];
@@ -163,7 +178,7 @@ export class UsageTallies {
 
   #add(keys: Map<string, KeyTally>, keyId: string): KeyTally {
     if (this.#isFullFor(keyId)) return keys.get(UNATTRIBUTED) ?? this.#add(keys, UNATTRIBUTED);
-    const tally: KeyTally = { allowed: 0, lastUsedAtMs: 0, others: null };
+    const tally: KeyTally = { allowed: 0, lastUsedAtMs: 0, others: null, clients: null };
     keys.set(keyId, tally);
     this.#rows += 1;
     return tally;
@@ -172,6 +187,24 @@ export class UsageTallies {
   #isFullFor(keyId: string): boolean {
     return this.#rows >= USAGE_ROWS_IN_MEMORY && !isCommon(keyId);
   }
+}
+
+function addClient(tally: KeyTally, outcome: UsageOutcome, requests: number): void {
+  tally.clients ??= new Map();
+  tally.clients.set(outcome, (tally.clients.get(outcome) ?? 0) + requests);
+}
+
+/** A row of counts. Rows without requests of client tokens are as older versions write them. */
+function countRow(
+  keyId: string,
+  day: string,
+  outcome: UsageOutcome,
+  requests: number,
+  { clients }: KeyTally,
+): UsageRow {
+  const ofClients = clients?.get(outcome) ?? 0;
+  if (ofClients === 0) return ['counts', [keyId, day, outcome, requests]];
+  return ['counts', [keyId, day, outcome, requests, ofClients]];
 }
 
 /** Returns whether this is the row for requests of no particular key, which always have room. */

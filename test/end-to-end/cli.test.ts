@@ -427,23 +427,26 @@ describe('usageTable()', () => {
   it('lists the outcomes of every day and of the sums in one order', () => {
     const document = {
       usage: [
-        { day: '2030-01-30', outcome: 'denied:invalid_key', requests: 1 },
-        { day: '2030-01-31', outcome: 'allowed', requests: 2 },
-        { day: '2030-01-31', outcome: 'denied:invalid_key', requests: 3 },
+        { day: '2030-01-30', outcome: 'denied:invalid_key', requests: 1, clientRequests: 0 },
+        { day: '2030-01-31', outcome: 'allowed', requests: 2, clientRequests: 1 },
+        { day: '2030-01-31', outcome: 'denied:invalid_key', requests: 3, clientRequests: 0 },
       ],
       totals: { 'denied:invalid_key': 4, allowed: 2 },
+      clientTotals: { allowed: 1 },
     };
     const rows = usageTable(document)
       .split('\n')
-      .map((line) => line.split(/ +/));
+      .map((line) => line.split(/ {2,}/));
     expect(rows).toEqual([
-      ['DAY', 'OUTCOME', 'REQUESTS'],
-      ['2030-01-31', 'allowed', '2'],
-      ['2030-01-31', 'denied:invalid_key', '3'],
-      ['2030-01-30', 'denied:invalid_key', '1'],
-      ['total', 'allowed', '2'],
-      ['total', 'denied:invalid_key', '4'],
+      ['DAY', 'OUTCOME', 'REQUESTS', 'WITH CLIENT TOKENS'],
+      ['2030-01-31', 'allowed', '2', '1'],
+      ['2030-01-31', 'denied:invalid_key', '3', '0'],
+      ['2030-01-30', 'denied:invalid_key', '1', '0'],
+      ['total', 'allowed', '2', '1'],
+      ['total', 'denied:invalid_key', '4', '0'],
     ]);
+    // Most keys give no client tokens, and an older edge does not report them.
+    expect(usageTable({ ...document, clientTotals: {} })).not.toContain('CLIENT');
   });
 });
 

@@ -37,6 +37,9 @@ describe('GET /keys/{id}/usage', () => {
     for (const row of rows) {
       await edge.query('INSERT INTO usage_daily VALUES (?, ?, ?, ?)', id, ...row);
       await edge.query("INSERT INTO usage_daily VALUES ('key_other', ?, ?, ?)", ...row);
+      if (row[1] !== 'allowed') continue;
+      const [day, outcome] = row;
+      await edge.query('INSERT INTO client_usage_daily VALUES (?, ?, ?, 2)', id, day, outcome);
     }
     const week = await operator('GET', `/keys/${id}/usage?days=7`);
     expect(week.body).toEqual({
@@ -44,11 +47,12 @@ describe('GET /keys/{id}/usage', () => {
       from: daysAgo(6),
       to: daysAgo(0),
       usage: [
-        { day: daysAgo(6), outcome: 'allowed', requests: 7 },
-        { day: daysAgo(0), outcome: 'allowed', requests: 5 },
-        { day: daysAgo(0), outcome: 'denied:route_not_allowed', requests: 2 },
+        { day: daysAgo(6), outcome: 'allowed', requests: 7, clientRequests: 2 },
+        { day: daysAgo(0), outcome: 'allowed', requests: 5, clientRequests: 2 },
+        { day: daysAgo(0), outcome: 'denied:route_not_allowed', requests: 2, clientRequests: 0 },
       ],
       totals: { allowed: 12, 'denied:route_not_allowed': 2 },
+      clientTotals: { allowed: 4 },
     });
     expect((await operator('GET', `/keys/${id}/usage`)).body).toMatchObject({
       from: daysAgo(29),

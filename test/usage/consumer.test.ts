@@ -36,7 +36,10 @@ describe('a message that is no batch', () => {
     ['with another member', JSON.stringify({ ...good, token: 'x' })],
     ['without its lists', JSON.stringify({ v: 1, id })],
     ['with a row too short', JSON.stringify({ ...good, counts: [['key_a', day, 'allowed']] })],
-    ['with a row too long', JSON.stringify({ ...good, counts: [['key_a', day, 'allowed', 1, 1]] })],
+    [
+      'with a row too long',
+      JSON.stringify({ ...good, counts: [['key_a', day, 'allowed', 1, 1, 1]] }),
+    ],
     [
       'with a count in words',
       JSON.stringify({ ...good, counts: [['key_a', day, 'allowed', '1']] }),
@@ -70,7 +73,7 @@ describe('a message that is no batch', () => {
   }
 
   it('but of a later version waits for the consumer that can read it', async () => {
-    const message = aMessage(JSON.stringify({ v: 2, id, totals: {} }), 3);
+    const message = aMessage(JSON.stringify({ v: 3, id, totals: {} }), 3);
     expect(await consume([message])).toEqual([]);
     expect(message.outcome).toBe('again in 40 s');
   });

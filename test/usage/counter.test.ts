@@ -340,6 +340,38 @@ describe('what is counted', () => {
     }
   });
 
+  test('requests of client tokens are a figure of their own, among those of their key', async () => {
+    const clock = new Clock();
+    const queue = new FaultyQueue();
+    const { counter, request, allow } = anIsolate(clock, queue.deliver);
+    allow('key_a', 3);
+    counter.countAllowed('key_a', request(), true);
+    counter.countAllowed('key_a', request(), true);
+    const refused = { keyId: 'key_a', isClient: true, origin: null } as const;
+    counter.countRefused({ ...refused, code: 'route_not_allowed' }, request());
+    // It was let through before, and moves from there with its part of the figure.
+    counter.countRefused({ ...refused, code: 'upstream_timeout' }, request());
+    await clock.advance(MINUTE_MS);
+    const { v, counts } = JSON.parse(queue.held[0] ?? '');
+    expect(v).toBe(2);
+    expect(counts).toEqual([
+      ['key_a', '2026-11-22', 'allowed', 4, 1],
+      ['key_a', '2026-11-22', 'denied:route_not_allowed', 1, 1],
+      ['key_a', '2026-11-22', 'upstream_error:upstream_timeout', 1, 1],
+    ]);
+  });
+
+  test('a batch without client tokens is what every version of the Worker reads', async () => {
+    const clock = new Clock();
+    const queue = new FaultyQueue();
+    anIsolate(clock, queue.deliver).allow('key_a');
+    await clock.advance(MINUTE_MS);
+    expect(JSON.parse(queue.held[0] ?? '')).toMatchObject({
+      v: 1,
+      counts: [['key_a', '2026-11-22', 'allowed', 1]],
+    });
+  });
+
   test('requests without a key count under none, by outcome, and use no key', async () => {
     const clock = new Clock();
     const queue = new FaultyQueue();

@@ -54,6 +54,26 @@ describe('batches', () => {
     expect(await countedInD1()).toEqual({ [`key_a ${day} allowed`]: 13 });
   });
 
+  it('add up the requests of client tokens beside those of their key', async () => {
+    await merge(
+      aBatch({
+        counts: [
+          ['key_a', day, 'allowed', 3, 2],
+          ['key_a', day, 'denied:route_not_allowed', 1],
+        ],
+      }),
+      aBatch({ counts: [['key_a', day, 'allowed', 4]] }),
+    );
+    await merge(aBatch({ counts: [['key_a', day, 'allowed', 1, 1]] }));
+    const expected = [
+      { day, outcome: 'allowed', requests: 8, clientRequests: 3 },
+      { day, outcome: 'denied:route_not_allowed', requests: 1, clientRequests: 0 },
+    ];
+    expect(await readUsage(env.DB, 'key_a', day)).toEqual(expected);
+    const [[, ofKey] = []] = await readUsageOfKeys(env.DB, ['key_a'], day);
+    expect(ofKey).toEqual(expected);
+  });
+
   it('count once when they are merged several times at the same time', async () => {
     const batches = Array.from({ length: 10 }, () =>
       aBatch({ counts: [['key_a', day, 'allowed', 1]] }),
@@ -84,8 +104,8 @@ describe('batches', () => {
       await addKey('key_a');
       for (const index of order) await merge(batches[index]!);
       expect(await readUsage(env.DB, 'key_a', '2026-01-01')).toEqual([
-        { day: '2026-11-21', outcome: 'allowed', requests: 2 },
-        { day, outcome: 'upstream_error:upstream_timeout', requests: 1 },
+        { day: '2026-11-21', outcome: 'allowed', requests: 2, clientRequests: 0 },
+        { day, outcome: 'upstream_error:upstream_timeout', requests: 1, clientRequests: 0 },
       ]);
       expect(await lastUseOf('key_a')).toBe(NOON_MS + 5);
     }
@@ -218,9 +238,9 @@ describe('reading', () => {
       }),
     );
     const ofKeyA = [
-      { day: '2026-11-20', outcome: 'allowed', requests: 2 },
-      { day: '2026-11-22', outcome: 'allowed', requests: 4 },
-      { day: '2026-11-22', outcome: 'denied:invalid_key', requests: 1 },
+      { day: '2026-11-20', outcome: 'allowed', requests: 2, clientRequests: 0 },
+      { day: '2026-11-22', outcome: 'allowed', requests: 4, clientRequests: 0 },
+      { day: '2026-11-22', outcome: 'denied:invalid_key', requests: 1, clientRequests: 0 },
     ];
     expect(await readUsage(env.DB, 'key_a', '2026-11-20')).toEqual(ofKeyA);
     expect(await readUsage(env.DB, 'key_a', '2026-11-23')).toEqual([]);
@@ -230,7 +250,7 @@ describe('reading', () => {
     const asked = ['key_a', 'key_b', ...Array.from({ length: 200 }, (_, i) => `key_${i}`)];
     expect([...(await readUsageOfKeys(env.DB, asked, '2026-11-20'))]).toEqual([
       ['key_a', ofKeyA],
-      ['key_b', [{ day: '2026-11-21', outcome: 'allowed', requests: 16 }]],
+      ['key_b', [{ day: '2026-11-21', outcome: 'allowed', requests: 16, clientRequests: 0 }]],
     ]);
     expect((await readUsageOfKeys(env.DB, [], '2026-11-20')).size).toBe(0);
   });

@@ -205,7 +205,13 @@ export async function consume(
 /** Opens a batch. Throws if the text is no batch. */
 export function openBatch(text: string): {
   id: string;
-  counts: [keyId: string, day: string, outcome: string, requests: number][];
+  counts: [
+    keyId: string,
+    day: string,
+    outcome: string,
+    requests: number,
+    clientRequests?: number,
+  ][];
   used: [keyId: string, atMs: number][];
   origins: [keyId: string, origin: string, code: string, atMs: number, count: number][];
 } {
