@@ -9,7 +9,7 @@ import { type ClientClaims, judgeTimes, readClaims } from '../core/client-token/
 import { isClientToken, readClientToken } from '../core/client-token/client-token.ts';
 import { type ClientParent, compileParent, rightsOf } from '../core/client-token/rights.ts';
 import { importVerifyingKey, isSignedBy } from '../core/client-token/verification.ts';
-import type { MissingKey } from '../core/decide/explain.ts';
+import type { MissingKey } from '../core/decide/explain-key.ts';
 import { compileKey, type Key } from '../core/key/key.ts';
 import {
   hashToken,

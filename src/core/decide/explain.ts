@@ -13,7 +13,8 @@ import { isForwardedMethod } from '../routes/methods.ts';
 import { isOwnTarget, type RequestTarget } from '../routes/request-target.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { truncate } from '../text.ts';
-import { clientTokenExpired, type Decision, invalidKey } from './authorize.ts';
+import type { Decision } from './authorize.ts';
+import { causeText, keyText, type MissingKey, rejectionOf } from './explain-key.ts';
 import {
   type Grant,
   grantHeaders,
@@ -43,14 +44,6 @@ import {
   isForwarded,
   isReported,
 } from './request-headers.ts';
-
-/** The reason for which a token stands for no key. */
-export interface MissingKey {
-  /** The cause, as the gateway logs it. */
-  readonly missing: string;
-  /** `true`: it is a client token that has ended, so the page is asked to fetch another one. */
-  readonly isExpiredClientToken?: boolean;
-}
 
 /** A request, and all that the rules ask about it. */
 export interface ExplainedRequest {
@@ -188,11 +181,6 @@ function decide(request: ExplainedRequest, next: BeforeKey): Decision {
   return decideWithKey(key, { method, target, origin: next.origin, address }, request, nowMs);
 }
 
-/** The refusal of a token without a key, with its cause. */
-function rejectionOf({ missing, isExpiredClientToken }: MissingKey): Rejection {
-  return isExpiredClientToken ? { ...clientTokenExpired(), cause: missing } : invalidKey(missing);
-}
-
 function explainPreflight(
   request: ExplainedRequest,
   origin: WebOrigin,
@@ -294,13 +282,6 @@ function explainStep(step: ExplainStep, of: Case): ExplainedStep {
   return isAfter ? notAsked(step, of.isPublic) : explainPassed(step, of);
 }
 
-const clientTokenCause = 'client token: ';
-
-function causeText(cause: string): string {
-  if (!cause.startsWith(clientTokenCause)) return `the key is not valid: ${cause}`;
-  return `the client token is not valid: ${cause.slice(clientTokenCause.length)}`;
-}
-
 function explainPreflightStep(of: Case): ExplainedStep {
   const { request, origin, decidedBy } = of;
   const step = 'preflight';
@@ -361,12 +342,6 @@ function explainPassed(step: Exclude<ExplainStep, 'preflight'>, of: Case): Expla
     case 'quota':
       return explainQuota(of);
   }
-}
-
-function keyText(key: ExplainedRequest['key']): string {
-  const isClient = !('missing' in key) && key.client !== null;
-  const subject = isClient ? 'the client token is valid, and its key' : 'the key';
-  return `${subject} is known, enabled and not expired`;
 }
 
 function explainAllowedOrigins({ request, origin }: Case): ExplainedStep {
