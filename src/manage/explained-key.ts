@@ -22,13 +22,13 @@ import type { KeyOfToken, ManagedKey } from '../keys/admin/types.ts';
 import { findReadableKey, isVisible } from './key-changes.ts';
 import type { Call, Context } from './operation.ts';
 
-/** A key to explain a request with, or the reason if there is none. */
+/** A key to explain a request with, or the reason for which no key was found. */
 export interface ExplainedKey {
   readonly keyId: string | null;
   readonly key: Key | MissingKey;
 }
 
-/** Returns the key with an id; `null` if there is none for this caller. */
+/** Returns the key with an id; `null` if this caller has no such key. */
 export async function findById(call: Call, id: string): Promise<ExplainedKey | null> {
   const key = await findReadableKey(call, id);
   if (key && key.revokedAtMs !== null) return missing('the key was revoked', key.id);
