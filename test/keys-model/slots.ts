@@ -50,7 +50,8 @@ export const validFromTimes: readonly (number | null)[] = [
 
 /** The opt-in of the key whose client tokens are used. Longer lives than management allows. */
 export const wideClientTokens: ClientTokenAccess = {
-  allowedOrigins: ['https://a.test', 'https://b.test'],
+  // No other key lists them, so that the origins of each are gained and lost as without the other.
+  allowedOrigins: ['https://c.test', 'https://d.test'],
   rules: wideRules,
   maxTtlSeconds: 7 * 24 * 60 * 60,
   originOptional: false,
@@ -119,7 +120,7 @@ const issued = (atMs: number) => ({ iat: atMs / 1000, exp: END_MS / 1000 });
 const claimsInUse: readonly ClientClaims[] = [
   issued(LATE_MS),
   issued(EARLY_MS),
-  { ...issued(LATE_MS), origins: ['https://b.test'], rules: [narrowRule] },
+  { ...issued(LATE_MS), origins: ['https://d.test'], rules: [narrowRule] },
 ];
 
 function aSlot(slot: Partial<StoredKey> & Pick<StoredKey, 'kind'>): Omit<StoredKey, 'id'> {
