@@ -65,9 +65,9 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   index: { areas: ['worker', 'config'], packages: [] },
   // For programs of others: types, and a library that sends.
   'management-client': { areas: [], packages: ['openapi-fetch'] },
-  // The command line is a user of that client. It shares pure rules with the Worker and nothing else.
+  // The command line is a user of that client. It shares pure rules with the Worker, and mints client tokens.
   cli: {
-    areas: ['core', 'management-client'],
+    areas: ['core', 'management-client', 'client-tokens'],
     packages: [
       'node:',
       'commander',

@@ -5,11 +5,12 @@
 import type { AccessRule } from '../core/key/key.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
 import type { EditKeyRequest, Key } from '../management-client/schema.ts';
+import { type ClientTokenOptions, clientTokensFrom } from './client-token-options.ts';
 import { usageError } from './failures.ts';
 import { type PlanOptions, planFrom } from './plan-options.ts';
 
 /** The options of `keys edit`, as the parser gives them. */
-export interface KeyEditOptions extends PlanOptions {
+export interface KeyEditOptions extends PlanOptions, ClientTokenOptions {
   name?: string;
   origin?: string[];
   addOrigin?: string[];
@@ -59,8 +60,12 @@ export function editFrom(
   const access = accessFrom(current.access, options, rules);
   const addresses = options.anyAddress ? null : options.address;
   // PATCH merges, so the rest of the access stays.
-  if (addresses !== undefined) edit.access = { ...access, addresses };
-  else if (access !== undefined) edit.access = access;
+  const clientTokens = clientTokensFrom(options, current.access?.clientTokens);
+  const more = {
+    ...(addresses === undefined ? {} : { addresses }),
+    ...(clientTokens === undefined ? {} : { clientTokens }),
+  };
+  if (access !== undefined || Object.keys(more).length > 0) edit.access = { ...access, ...more };
   return edit;
 }
 

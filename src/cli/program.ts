@@ -7,6 +7,7 @@ import { createCli, withExamples } from './command.ts';
 import { addAdminToken } from './commands/admin-token.ts';
 import { addAssertionKeys } from './commands/assertion-keys.ts';
 import { addBulk } from './commands/bulk.ts';
+import { addClientTokens, addSignOutEveryone } from './commands/client-tokens.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addCreate } from './commands/create.ts';
 import { addEdit } from './commands/edit.ts';
@@ -52,7 +53,8 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   const keys = program.command('keys').description('Makes, reads and changes keys');
   withExamples(keys, ['keys list --owner acct_1', 'keys create --name "Nightly job"']);
   for (const add of [addCreate, addList, addShow, addEdit, addRoll, addRevoke]) add(keys, cli);
-  for (const add of [addUsage, addImport, addExplain, addBulk]) add(keys, cli);
+  for (const add of [addSignOutEveryone, addUsage, addImport, addExplain]) add(keys, cli);
+  addBulk(keys, cli);
   for (const add of [
     addAudit,
     addEvents,
@@ -65,6 +67,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
     addAssertionKeys,
   ])
     add(program, cli);
+  addClientTokens(program, cli);
   addCompletion(program, cli);
   return program;
 }

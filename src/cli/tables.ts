@@ -70,6 +70,9 @@ export function keyText(row: KeyRow, style: Style = plain): string {
     ...(row.access?.cors ? [['origins', row.access.cors.allowedOrigins.join('\n')]] : []),
     ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
     ...(row.access?.addresses ? [['addresses', row.access.addresses.join('\n')]] : []),
+    ...(row.access?.clientTokens
+      ? [['client tokens', row.access.clientTokens.allowedOrigins.join('\n')]]
+      : []),
     ...planRows(row),
     ['state', stateText(row, style)],
     ['created', row.createdAt],

@@ -7,6 +7,7 @@
 
 import type { WebOrigin } from '../../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import {
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_MARGIN_MS,
@@ -96,6 +97,7 @@ export interface Isolate {
   readonly knownAtMs: Map<string, number>;
 }
 
+const compiledRestrictedRoutes = compileRoutes(restrictedRoutes);
 // Readers and writers of one data centre disagree by this much at most; data centres by hours.
 const CLOCK_SKEW_MS = 400;
 

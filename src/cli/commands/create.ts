@@ -5,6 +5,11 @@
 import { type Command, Option } from 'commander';
 import type { AccessRule } from '../../core/key/key.ts';
 import type { CreateKeyRequest } from '../../management-client/schema.ts';
+import {
+  addClientTokenOptions,
+  type ClientTokenOptions,
+  clientTokensFrom,
+} from '../client-token-options.ts';
 import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { answerOf, usageError } from '../failures.ts';
 import { readJsonList } from '../files.ts';
@@ -12,7 +17,7 @@ import { duration, required, ruleOption } from '../options.ts';
 import { addPlanOptions, type PlanOptions, planFrom } from '../plan-options.ts';
 import { keyText } from '../tables.ts';
 
-interface CreateOptions extends CommonOptions, PlanOptions {
+interface CreateOptions extends CommonOptions, PlanOptions, ClientTokenOptions {
   readonly name?: string;
   readonly owner?: string;
   readonly origin?: string[];
@@ -30,7 +35,9 @@ export function addCreate(keys: Command, cli: Cli): void {
     'keys create --name "Nightly job"',
     'keys create --name "My page" --owner acct_1 --origin https://app.example',
     'keys create --name Viewer --origin https://app.example --allow "GET /api/asset/:id" --expires-in 30d',
-  ])
+    'keys create --name "Our backend" --client-tokens https://app.example --client-allow "GET /api/asset/:id"',
+  ]);
+  addClientTokenOptions(command)
     .option('--name <name>', 'required: what you call it')
     .option('--owner <owner>', 'the account it acts for')
     .option('--origin <origin...>', 'allow CORS access from this origin; may be repeated')
@@ -58,9 +65,13 @@ async function accessFrom(
 ): Promise<(CreateKeyRequest['access'] & object) | null> {
   const rules = await rulesFrom(options);
   const addresses = options.address;
+  const clientTokens = clientTokensFrom(options, undefined);
   const more = {
     ...(rules === undefined ? {} : { rules }),
     ...(addresses === undefined ? {} : { addresses }),
+    ...(clientTokens && options.clientTokens
+      ? { clientTokens: { ...clientTokens, allowedOrigins: options.clientTokens } }
+      : {}),
   };
   if (options.origin === undefined) {
     if (options.fullAccess) {

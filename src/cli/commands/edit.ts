@@ -4,6 +4,7 @@
 
 import { type Command, Option } from 'commander';
 import type { ManagementClient } from '../../management-client/client.ts';
+import { addClientTokenOptions } from '../client-token-options.ts';
 import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { answerOf, CommandError, usageError } from '../failures.ts';
 import { editFrom, type KeyEditOptions } from '../key-edit.ts';
@@ -59,6 +60,7 @@ export function addEdit(keys: Command, cli: Cli): void {
       ),
     )
     .option('--unsuspend', 'end its suspension; for the operator')
+    .addOption(new Option('--no-client-tokens', 'give no client tokens any more'))
     .action(async (id: string, options: CommonOptions & KeyEditOptions) => {
       const rules = await rulesFrom(options);
       const expiresAt = expiryFrom(options, cli.surroundings.now());
@@ -68,6 +70,7 @@ export function addEdit(keys: Command, cli: Cli): void {
       cli.print(options, key, () => keyText(key, cli.style));
     });
   addPlanOptions(command, { isEdit: true });
+  addClientTokenOptions(command);
   refuseContradictions(command);
 }
 
