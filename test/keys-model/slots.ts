@@ -98,12 +98,19 @@ export async function makeModelTokens(): Promise<readonly (readonly ModelToken[]
         token,
         hash,
         minting: minting && { kid: minting.kid, publicKey: minting.publicKey },
-        clients: minting ? await Promise.all(claimsInUse.map((of) => mint(minting, of))) : [],
+        clients: minting === null ? [] : await mintAll(minting),
       });
     }
     made.push(tokens);
   }
   return made;
+}
+
+/** One after the other, so that what they share is computed once and remembered. */
+async function mintAll(minting: MintingToken): Promise<readonly ModelClient[]> {
+  const minted: ModelClient[] = [];
+  for (const claims of claimsInUse) minted.push(await mint(minting, claims));
+  return minted;
 }
 
 /** Mints, and verifies once: a world knows only crypto that was computed before. */

@@ -30,7 +30,8 @@ export function addEdit(keys: Command, cli: Cli): void {
     'keys edit key_4ZCrl9mJgVd8tAqHn2sXkE --allow "GET,PATCH /api/asset/:id"',
     'keys edit key_4ZCrl9mJgVd8tAqHn2sXkE --disable',
   ]);
-  command
+  // Before their `--no-` form, which would be on by default otherwise.
+  addClientTokenOptions(command)
     .option('--name <name>', 'a new name')
     .addOption(
       new Option('--origin <origin...>', 'replace the allowed origins by these').conflicts([
@@ -70,7 +71,6 @@ export function addEdit(keys: Command, cli: Cli): void {
       cli.print(options, key, () => keyText(key, cli.style));
     });
   addPlanOptions(command, { isEdit: true });
-  addClientTokenOptions(command);
   refuseContradictions(command);
 }
 
