@@ -1,5 +1,5 @@
 /**
- * What a key, or a client token of it, allows as D1 held it at some version: the yardstick of the judge.
+ * The rights of a key, or of a client token of it, as D1 held it at some version: the yardstick of the judge.
  */
 
 import { type ClientClaims, judgeTimes } from '../../src/core/client-token/claims.ts';
@@ -10,19 +10,19 @@ import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
 import { compileRoutes } from '../../src/core/routes/route-table.ts';
 import { keyOf, type Version } from './truth.ts';
 
-/** What a request is made with, beside its token. */
+/** A request, without its token. */
 export interface Call {
   readonly method: string;
   readonly path: string;
   readonly origin: WebOrigin | null;
 }
 
-/** What a caller sends, and what D1 knows it by. */
+/** The token that a caller sends, and its name in D1. */
 export interface Credential {
   readonly token: string;
   /** Of the token itself, or of the one that minted it. */
   readonly tokenHash: string;
-  /** What D1 is asked for: the hash, or the `kid` of a client token. */
+  /** The name in a look-up in D1: the hash, or the `kid` of a client token. */
   readonly name: string;
   /** `null`: it is no client token. */
   readonly claims: ClientClaims | null;
@@ -48,7 +48,7 @@ export function keyIn(
   return rights.ok ? rights.key : null;
 }
 
-/** Whether a key, as it is at some moment, lets this call through. */
+/** Returns whether a key, as it is at some moment, admits this call. */
 export function admits(key: Key, { method, path, origin }: Call, nowMs: number): boolean {
   if (!isLive(key, nowMs)) return false;
   if (origin === null && key.client !== null && !key.client.isOriginOptional) return false;

@@ -185,7 +185,7 @@ export interface Schedule {
   readonly seed: number;
   /** `true` if every slot has a key from the start, and its copy in KV. */
   readonly isPopulated: boolean;
-  /** Whether the key that mints is there from the start, and sends requests with every slot. */
+  /** `true` if the key that mints is there from the start, and sends requests with every slot. */
   readonly hasClients?: boolean;
   readonly steps: readonly Step[];
 }

@@ -41,7 +41,7 @@ const EARLY_MS = BEGINNING_MS - 9 * HOUR_MS;
 const LATE_MS = BEGINNING_MS - 6 * HOUR_MS;
 const END_MS = BEGINNING_MS + 48 * HOUR_MS;
 
-/** What voids no client token, the early ones, and all of them. */
+/** The times that void no client token, the early ones, and all of them. */
 export const validFromTimes: readonly (number | null)[] = [
   null,
   (EARLY_MS + LATE_MS) / 2,
