@@ -1183,7 +1183,7 @@ export interface GetUsageAnswer {
      */
     requests: number;
     /**
-     * Those among them that came with a client token of the key.
+     * Those among them that were sent with a client token of the key.
      */
     clientRequests: number;
   }[];
