@@ -9,11 +9,13 @@ import { importVerifyingKey, isSignedBy } from '../../src/core/client-token/veri
 import type { AccessRule, ClientTokenAccess, StoredKey } from '../../src/core/key/key.ts';
 import {
   hashToken,
+  hasValidTag,
   importTagKey,
   type MintingIdentity,
   type MintingToken,
   makeToken,
   mintingTokenOf,
+  readTokenForm,
 } from '../../src/core/key/token.ts';
 import { createRandom } from './random.ts';
 import { MODEL_TAG_KEY_HEX, wideRules } from './truth.ts';
@@ -93,6 +95,9 @@ export async function makeModelTokens(): Promise<readonly (readonly ModelToken[]
           ? `imported-${number}`
           : await makeToken({ prefix: 'ea', kind, tagKey, fillRandom, mintsClientTokens });
       const hash = await hashToken(token);
+      const form = readTokenForm(token);
+      // Checked once here, because the check of a minting token computes the other kind of tag as well.
+      if (form.form === 'ours') await hasValidTag(form, tagKey);
       const minting = mintsClientTokens ? await mintingTokenOf(token, tagKey) : null;
       tokens.push({
         token,
