@@ -14,6 +14,8 @@ export interface DevKeys {
   backend: DevKey;
   restricted: DevKey;
   fullAccess: DevKey;
+  /** A backend key that gives client tokens. */
+  clientTokens: DevKey;
 }
 
 export interface ManagedEdge {
@@ -23,7 +25,10 @@ export interface ManagedEdge {
 
 interface WantedKey {
   name: string;
-  access: { cors: { allowedOrigins: string[]; fullAccess: boolean } } | null;
+  access:
+    | { cors: { allowedOrigins: string[]; fullAccess: boolean } }
+    | { clientTokens: { allowedOrigins: string[] } }
+    | null;
 }
 
 const devKeySchema = v.object({ id: v.string(), token: v.string() });
@@ -32,14 +37,13 @@ const keysFileSchema = v.object({
   backend: devKeySchema,
   restricted: devKeySchema,
   fullAccess: devKeySchema,
+  // Files of older versions lack it.
+  clientTokens: v.optional(devKeySchema),
 });
 
-const managedKeySchema = v.object({
-  enabled: v.boolean(),
-  access: v.nullish(
-    v.object({ cors: v.nullish(v.object({ allowedOrigins: v.array(v.string()) })) }),
-  ),
-});
+const originsSchema = v.nullish(v.object({ allowedOrigins: v.array(v.string()) }));
+const accessSchema = v.nullish(v.object({ cors: originsSchema, clientTokens: originsSchema }));
+const managedKeySchema = v.object({ enabled: v.boolean(), access: accessSchema });
 
 /**
  * Returns one key of each kind: those of the file as far as the edge still knows them and they are
@@ -50,7 +54,7 @@ const managedKeySchema = v.object({
 export async function ensureDevKeys(
   keysFile: string,
   edge: ManagedEdge,
-  pageOrigins: string[],
+  pageOrigins: { page: string[]; tokensPage: string[] },
 ): Promise<DevKeys> {
   const known = await readKeysFile(keysFile);
   const ensure = async (wanted: WantedKey, candidate: DevKey | undefined): Promise<DevKey> =>
@@ -58,7 +62,9 @@ export async function ensureDevKeys(
       ? candidate
       : await createKey(edge, wanted);
 
-  const cors = (fullAccess: boolean) => ({ cors: { allowedOrigins: pageOrigins, fullAccess } });
+  const cors = (fullAccess: boolean) => ({
+    cors: { allowedOrigins: pageOrigins.page, fullAccess },
+  });
   const keys = {
     backend: await ensure({ name: 'Local backend', access: null }, known?.backend),
     restricted: await ensure(
@@ -69,13 +75,22 @@ export async function ensureDevKeys(
       { name: 'Local page, full access', access: cors(true) },
       known?.fullAccess,
     ),
+    clientTokens: await ensure(
+      {
+        name: 'Local backend, with client tokens',
+        access: { clientTokens: { allowedOrigins: pageOrigins.tokensPage } },
+      },
+      known?.clientTokens,
+    ),
   };
   await writeKeysFile(keysFile, keys);
   return keys;
 }
 
 /** Returns `null` when there is no such file or it holds something else. */
-async function readKeysFile(keysFile: string): Promise<DevKeys | null> {
+async function readKeysFile(
+  keysFile: string,
+): Promise<v.InferOutput<typeof keysFileSchema> | null> {
   try {
     return v.parse(keysFileSchema, JSON.parse(await readFile(keysFile, 'utf8')));
   } catch {
@@ -96,9 +111,7 @@ async function isUsable(edge: ManagedEdge, key: DevKey, wanted: WantedKey): Prom
   const found = v.safeParse(managedKeySchema, await response.json());
   if (!found.success || !found.output.enabled) return false;
 
-  const origins = (access: { cors?: { allowedOrigins: string[] } | null | undefined } | null) =>
-    JSON.stringify(access?.cors?.allowedOrigins.toSorted() ?? null);
-  if (origins(found.output.access ?? null) !== origins(wanted.access)) return false;
+  if (originsOf(found.output.access) !== originsOf(wanted.access)) return false;
 
   // The key may have been rolled in the dashboard, and our token with it. Any answer but a 401 says
   // that the token is known: a restricted key gets a 403 here.
@@ -107,6 +120,14 @@ async function isUsable(edge: ManagedEdge, key: DevKey, wanted: WantedKey): Prom
   });
   await probe.body?.cancel();
   return probe.status !== 401;
+}
+
+/** Returns the origins as one text, to be compared. */
+function originsOf(access: v.InferOutput<typeof accessSchema>): string {
+  const { cors, clientTokens } = access ?? {};
+  return JSON.stringify(
+    [cors, clientTokens].map((part) => part?.allowedOrigins.toSorted() ?? null),
+  );
 }
 
 async function createKey(edge: ManagedEdge, wanted: WantedKey): Promise<DevKey> {

@@ -7,6 +7,7 @@ export interface DevOptions {
   edgePort: number;
   upstreamPort: number;
   pagePort: number;
+  tokensPagePort: number;
   /** The folder of the edge's local D1 and KV. */
   stateDir: string;
   /** The file that wrangler reads secrets from. */
@@ -30,7 +31,7 @@ export const PROJECT_DIR = resolve(import.meta.dirname, '../..');
 /** Everything listens here alone: development keys and an admin token are no business of the network's. */
 export const HOST = '127.0.0.1';
 
-/** The three ports: how each is called, chosen and what it is by default. */
+/** The ports: how each is called, chosen and what it is by default. */
 export const PORTS = {
   edgePort: { what: 'the edge', flag: 'port', variable: 'DEV_PORT', preset: 8787 },
   upstreamPort: {
@@ -45,17 +46,25 @@ export const PORTS = {
     variable: 'DEV_PAGE_PORT',
     preset: 8789,
   },
+  tokensPagePort: {
+    what: 'the example with client tokens',
+    flag: 'tokens-page-port',
+    variable: 'DEV_TOKENS_PAGE_PORT',
+    preset: 8790,
+  },
 } as const;
 
 export const USAGE = `Usage: npm run dev -- [options]
 
-Starts the edge, an example upstream and an example web page on ${HOST}.
+Starts the edge, an example upstream and two example web pages on ${HOST}.
 
   --upstream <url>      put the edge in front of this API (DEV_UPSTREAM, or UPSTREAM_URL in .dev.vars);
-                        otherwise, an example API and an example page are started
+                        otherwise, an example API and example pages are started
   --port <n>            port of the edge              (DEV_PORT, ${PORTS.edgePort.preset})
   --upstream-port <n>   port of the example upstream  (DEV_UPSTREAM_PORT, ${PORTS.upstreamPort.preset})
   --page-port <n>       port of the example page      (DEV_PAGE_PORT, ${PORTS.pagePort.preset})
+  --tokens-page-port <n>  port of the example with client tokens
+                        (DEV_TOKENS_PAGE_PORT, ${PORTS.tokensPagePort.preset})
   --persist-to <dir>    keep all state in this folder (DEV_PERSIST_TO); otherwise it is in
                         .wrangler/ and .dev.vars
   --verbose             print everything that wrangler says (DEV_VERBOSE)
@@ -74,6 +83,7 @@ export function parseArguments(
         port: { type: 'string' },
         'upstream-port': { type: 'string' },
         'page-port': { type: 'string' },
+        'tokens-page-port': { type: 'string' },
         'persist-to': { type: 'string' },
         upstream: { type: 'string' },
         verbose: { type: 'boolean' },
@@ -105,6 +115,7 @@ export function parseArguments(
     edgePort: port('edgePort'),
     upstreamPort: port('upstreamPort'),
     pagePort: port('pagePort'),
+    tokensPagePort: port('tokensPagePort'),
     ...filesIn(persistTo ?? DEV_PERSIST_TO),
     upstream: (flags['upstream'] as string | undefined) ?? (DEV_UPSTREAM || null),
     isVerbose: flags['verbose'] === true || Boolean(DEV_VERBOSE),
@@ -115,11 +126,11 @@ export function parseArguments(
         'an http or https URL is required in --upstream or DEV_UPSTREAM, such as https://api.example.com',
     );
   }
-  const distinctPorts = new Set([options.edgePort, options.upstreamPort, options.pagePort]);
-  if (problems.length === 0 && distinctPorts.size < 3) {
+  const ports = [options.edgePort, options.upstreamPort, options.pagePort, options.tokensPagePort];
+  if (problems.length === 0 && new Set(ports).size < ports.length) {
     problems.push(
-      'Cannot start on these ports: the edge, the upstream and the page need one each, ' +
-        'see --port, --upstream-port and --page-port',
+      'Cannot start on these ports: the edge, the upstream and the pages need one each, ' +
+        'see --port, --upstream-port, --page-port and --tokens-page-port',
     );
   }
   return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'options', options };

@@ -1,12 +1,14 @@
 /** Starts the example upstream, the edge and the example page, in order, and ends them together. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type ServedBackend, serveBackend } from '../client-tokens/server.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import type { Child } from './child.ts';
 import { type DevKeys, ensureDevKeys } from './keys.ts';
 import type { DevLog } from './log.ts';
 import { ignoredManageHost } from './manage-host.ts';
 import { type DevOptions, HOST } from './options.ts';
+import { bundlePageScript } from './page-script.ts';
 import { servePage } from './page-server.ts';
 import { assertPortsAreFree } from './ports.ts';
 import { type ChosenUpstream, chooseUpstream } from './upstream.ts';
@@ -18,6 +20,8 @@ export interface DevSession {
   upstream: ChosenUpstream;
   /** `null` in front of an API of the user's own, which the example page does not know. */
   pageUrl: string | null;
+  /** The example with client tokens; `null` like `pageUrl`. */
+  tokensPageUrl: string | null;
   adminToken: string;
   keys: DevKeys;
   /** The `MANAGE_HOST` that is set and not used; `null` if none is. */
@@ -48,7 +52,7 @@ export async function startDev(
   const isExample = upstream.source === 'example';
   await assertPortsAreFree(
     options,
-    isExample ? ['edgePort', 'upstreamPort', 'pagePort'] : ['edgePort'],
+    isExample ? ['edgePort', 'upstreamPort', 'pagePort', 'tokensPagePort'] : ['edgePort'],
   );
   const adminToken = await ensureAdminToken(options.devVarsFile);
   const edgeUrl = `http://${HOST}:${options.edgePort}`;
@@ -79,8 +83,8 @@ export async function startDev(
       options.keysFile,
       { edgeUrl, adminToken },
       isExample
-        ? [`http://${HOST}:${options.pagePort}`, `http://localhost:${options.pagePort}`]
-        : ['http://localhost:*', `http://${HOST}:*`],
+        ? { page: originsOf(options.pagePort), tokensPage: originsOf(options.tokensPagePort) }
+        : { page: originsOf('*'), tokensPage: originsOf('*') },
     );
     const page = isExample
       ? await servePage(options.pagePort, {
@@ -90,6 +94,8 @@ export async function startDev(
         })
       : null;
     if (page !== null) cleanups.push(page.close);
+    const tokensPage = isExample ? await serveTokensPage(options, edgeUrl, keys) : null;
+    if (tokensPage !== null) cleanups.push(tokensPage.close);
 
     const ended = untilStopped([...children, edge], stopSignal).finally(stopEverything);
     return {
@@ -97,6 +103,7 @@ export async function startDev(
       edgeUrl,
       upstream,
       pageUrl: page?.url ?? null,
+      tokensPageUrl: tokensPage?.url ?? null,
       adminToken,
       keys,
       ignoredManageHost: await ignoredManageHost(options.devVarsFile),
@@ -106,6 +113,20 @@ export async function startDev(
     await stopEverything();
     throw error;
   }
+}
+
+function originsOf(port: number | '*'): string[] {
+  return [`http://localhost:${port}`, `http://${HOST}:${port}`];
+}
+
+async function serveTokensPage(
+  options: DevOptions,
+  edgeUrl: string,
+  keys: DevKeys,
+): Promise<ServedBackend> {
+  const script = await bundlePageScript('examples/client-tokens/page/page.ts');
+  const apiKey = keys.clientTokens.token;
+  return serveBackend(options.tokensPagePort, { edgeUrl, apiKey, script });
 }
 
 /** Waits until a GET is answered with 200. Rejects when the process ends, or after a minute. */

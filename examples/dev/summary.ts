@@ -6,7 +6,7 @@ import type { DevSession } from './start.ts';
 
 /** Returns the text, with colours only if the terminal wants them. */
 export function summaryOf(session: DevSession): string {
-  const { edgeUrl, upstream, pageUrl, adminToken, keys, options } = session;
+  const { edgeUrl, upstream, pageUrl, tokensPageUrl, adminToken, keys, options } = session;
   const fileName = (path: string) => {
     const fromHere = relative(process.cwd(), path);
     return fromHere.startsWith('..') ? path : fromHere;
@@ -16,7 +16,12 @@ export function summaryOf(session: DevSession): string {
       ? ''
       : `                 ${upstream.from} overrides ${upstream.overridden} in this session\n`;
   const pages = pageUrl ?? 'http://localhost, any port';
-  const page = pageUrl === null ? '' : `  ${heading('Example page')}   ${pageUrl}/\n`;
+  const page =
+    pageUrl === null
+      ? ''
+      : `  ${heading('Example page')}   ${pageUrl}/
+  ${heading('Client tokens')}  ${tokensPageUrl}/  a page without an API key, and its backend
+`;
   const api =
     upstream.source === 'example' ? `the example upstream, ${upstream.url}` : upstream.url;
   const from = upstream.source === 'example' ? '' : `  (from ${upstream.from})`;
@@ -37,6 +42,7 @@ ${heading('Keys')}  for trying things out, kept in ${fileName(options.keysFile)}
   backend       ${keys.backend.token}
   restricted    ${keys.restricted.token}  for pages on ${pages}
   full access   ${keys.fullAccess.token}  for pages on ${pages}
+  minting       ${keys.clientTokens.token}  gives client tokens for pages on ${tokensPageUrl ?? pages}
 
 ${heading('Try')}
 ${pageUrl === null ? ownCalls(session) : exampleCalls(session, pageUrl)}`;

@@ -17,13 +17,13 @@ const PROJECT_DIR = resolve(import.meta.dirname, '../..');
 const READY_TIMEOUT_MS = 60 * 1000;
 
 let persistTo: string;
-let ports: { edge: number; upstream: number; page: number; otherPage: number };
+let ports: Record<'edge' | 'upstream' | 'page' | 'otherPage' | 'tokensPage', number>;
 let session: Session;
 
 beforeAll(async () => {
   persistTo = await mkdtemp(join(tmpdir(), 'edge-dev-'));
-  const [edge = 0, upstream = 0, page = 0, otherPage = 0] = await freePorts(4);
-  ports = { edge, upstream, page, otherPage };
+  const [edge = 0, upstream = 0, page = 0, otherPage = 0, tokensPage = 0] = await freePorts(5);
+  ports = { edge, upstream, page, otherPage, tokensPage };
   session = await start();
 });
 
@@ -87,6 +87,16 @@ describe('npm run dev', () => {
       backendToken: session.tokens.backend,
     });
     expect(rebound).toMatchObject({ status: 421, body: null });
+  });
+
+  it('serves the example with client tokens, whose page has no API key', async () => {
+    const url = `http://127.0.0.1:${ports.tokensPage}`;
+    expect(session.output()).toContain(`Client tokens  ${url}/`);
+    const page = await send({ url: `${url}/`, headers: {} });
+    const script = await send({ url: `${url}/page.js`, headers: {} });
+    const token = await send({ url: `${url}/api-token`, method: 'POST', headers: { Origin: url } });
+    expect([page.status, script.status, token.status]).toEqual([200, 200, 401]);
+    expect(session.tokens.minting).toMatch(/_sk_/);
   });
 
   it('keeps tokens in files that only their owner can read', async () => {
@@ -185,7 +195,7 @@ interface Session extends Run {
   /** As printed, from `curl` to the end of the line. */
   curlLines: string[];
   adminToken: string;
-  tokens: Partial<Record<'backend' | 'restricted' | 'full access', string>>;
+  tokens: Partial<Record<'backend' | 'restricted' | 'full access' | 'minting', string>>;
   /** The script itself and everything it has started, at this moment. */
   processes: () => RunningProcess[];
   /** Returns the exit code. Does nothing when it has ended. */
@@ -195,7 +205,10 @@ interface Session extends Run {
 /** Starts the script and waits for what it prints when everything answers. */
 async function start(pagePort = ports.page): Promise<Session> {
   const started = run(
-    ['--port', ports.edge, '--upstream-port', ports.upstream, '--page-port', pagePort],
+    [
+      ...['--port', ports.edge, '--upstream-port', ports.upstream],
+      ...['--page-port', pagePort, '--tokens-page-port', ports.tokensPage],
+    ],
     { DEV_PERSIST_TO: persistTo },
   );
   const { process: script, output } = started;
@@ -220,6 +233,7 @@ async function start(pagePort = ports.page): Promise<Session> {
       backend: word('backend'),
       restricted: word('restricted'),
       'full access': word('full access'),
+      minting: word('minting'),
     },
     processes: () => familyOf(script.pid ?? -1),
     async stop(signal) {
