@@ -39,9 +39,9 @@ const eventSchema = v.object({
   ),
   keyId: v.pipe(v.string(), v.description('The key that it is about.')),
   number: v.pipe(v.number(), v.integer(), v.description('Counts the events of the key, from 1.')),
-  type: v.pipe(v.string(), v.examples(['key.created'])),
+  type: v.pipe(v.string(), v.description('The kind of event.'), v.examples(['key.created'])),
   at: v.pipe(time, v.description('When it happened.')),
-  state: v.picklist(states),
+  state: v.pipe(v.picklist(states), v.description('waiting, delivered, or failed (given up).')),
   attempts: v.pipe(v.number(), v.integer(), v.description('The deliveries that were tried.')),
   nextAttemptAt: v.pipe(
     v.nullable(time),
@@ -68,7 +68,7 @@ export const eventOperations: readonly Operation[] = [
       status: 200,
       description: 'A page of events.',
       schema: v.object({
-        events: v.array(eventSchema),
+        events: v.pipe(v.array(eventSchema), v.description('The events, newest first.')),
         nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
       }),
     },

@@ -1727,6 +1727,9 @@ export interface ExplainRequestAnswer {
  * The answer of `listEvents`.
  */
 export interface ListEventsAnswer {
+  /**
+   * The events, newest first.
+   */
   events: ReplayEventAnswer[];
   /**
    * null: there are no more.
@@ -1749,11 +1752,17 @@ export interface ReplayEventAnswer {
    * Counts the events of the key, from 1.
    */
   number: number;
+  /**
+   * The kind of event.
+   */
   type: string;
   /**
    * When it happened.
    */
   at: string;
+  /**
+   * waiting, delivered, or failed (given up).
+   */
   state: 'waiting' | 'delivered' | 'failed';
   /**
    * The deliveries that were tried.
