@@ -4,7 +4,7 @@
 
 import * as v from 'valibot';
 import { ProblemList } from '../core/field-problem.ts';
-import { isMetaName } from '../core/key/key-plan.ts';
+import { isMetaName, TAG_MAX_LENGTH } from '../core/key/key-plan.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
 import { truncateWithEllipsis } from '../core/text.ts';
 import { type KeyFilter, keyStates } from '../keys/admin/types.ts';
@@ -66,7 +66,16 @@ export const keyFilterEntries = {
     v.pipe(timeSchema, v.description('Only keys that expire, or have expired, before this time.')),
   ),
   tag: v.optional(
-    v.pipe(v.string(), v.description('Only keys with this tag.'), v.examples(['beta'])),
+    v.pipe(
+      v.string(),
+      v.nonEmpty(ruleMessage('it is empty', 'Remove it, or name a tag')),
+      v.maxCodePoints(
+        TAG_MAX_LENGTH,
+        ruleMessage(`it is longer than ${TAG_MAX_LENGTH} characters`, 'No tag is longer'),
+      ),
+      v.description('Only keys with this tag.'),
+      v.examples(['beta']),
+    ),
   ),
   search: v.optional(
     v.pipe(

@@ -66,7 +66,7 @@ export const planEntries = {
     v.nullish(
       v.pipe(
         v.array(v.pipe(v.string(), wanted('a tag as a string'))),
-        itemsBoundedByRule(TAGS_PER_KEY),
+        itemsBoundedByRule(TAGS_PER_KEY, 0),
         v.examples([['beta']]),
         wanted('a list of tags, such as ["beta"], or null'),
       ),
@@ -76,7 +76,14 @@ export const planEntries = {
     ),
   ),
   limit: v.pipe(
-    v.nullish(v.pipe(v.string(), wanted('the name of a limit as a string, such as "pro"'))),
+    v.nullish(
+      v.pipe(
+        v.string(),
+        // The names that LIMITERS can have. The rule compares with those that it has.
+        v.metadata({ jsonSchema: { pattern: '^[a-z][a-z0-9_-]{0,31}$' } }),
+        wanted('the name of a limit as a string, such as "pro"'),
+      ),
+    ),
     v.description('A limit of the setting LIMITERS, in place of KEY_LIMITER; null: none.'),
     v.examples(['pro']),
   ),

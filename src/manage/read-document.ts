@@ -63,11 +63,12 @@ export function secret<Input>(): v.MetadataAction<Input, { readonly isSecret: tr
  */
 export function itemsBoundedByRule<Input>(
   most: number,
+  least = 1,
 ): v.MetadataAction<
   Input,
   { readonly itemsMax: number; readonly jsonSchema: Readonly<Record<string, number>> }
 > {
-  return v.metadata({ itemsMax: most, jsonSchema: { minItems: 1, maxItems: most } });
+  return v.metadata({ itemsMax: most, jsonSchema: { minItems: least, maxItems: most } });
 }
 
 /** The message of a rule: the reason, to follow the field's name, and the fix. */

@@ -44,7 +44,8 @@ export interface PlanBounds {
 /** The members that make up a plan. The operator alone writes them. */
 export const planMembers = ['meta', 'tags', 'limit', 'limitBy', 'quota'] as const;
 
-const TEXT_MAX_LENGTH = 64;
+/** The most characters of a tag. */
+export const TAG_MAX_LENGTH = 64;
 const QUOTE_MAX_LENGTH = 200;
 const DAYS_OF_MONTH = 31;
 const metaNamePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
@@ -113,14 +114,14 @@ function checkTags(tags: readonly string[], problems: ProblemList): KeyPlan['tag
   }
   if (isTooLarge(tags, 'tags', problems)) return null;
   tags.forEach((tag, index) => {
-    const isLong = lengthOf(tag) > TEXT_MAX_LENGTH;
-    const fault = isLong ? `it is longer than ${TEXT_MAX_LENGTH} characters` : nameFault(tag);
+    const isLong = lengthOf(tag) > TAG_MAX_LENGTH;
+    const fault = isLong ? `it is longer than ${TAG_MAX_LENGTH} characters` : nameFault(tag);
     if (fault === null) return;
     problems.add(() => ({
       path: `tags[${index}]`,
       value: truncateWithEllipsis(tag, QUOTE_MAX_LENGTH),
       reason: fault,
-      fix: `Use 1 to ${TEXT_MAX_LENGTH} visible characters`,
+      fix: `Use 1 to ${TAG_MAX_LENGTH} visible characters`,
     }));
   });
   return [...new Set(tags)];
