@@ -21,6 +21,7 @@ import type { Dashboard, PageContext } from './dashboard.ts';
 import { allowOrigin } from './keys/allow-origin.tsx';
 import { checkOrigin } from './keys/check-origin.ts';
 import { checkRulesText } from './keys/check-rules.ts';
+import { setClientTokens, signOutEveryone } from './keys/client-tokens.tsx';
 import { create, showCreateForm } from './keys/create.tsx';
 import { edit } from './keys/edit.tsx';
 import { showFirstRequest } from './keys/first-request.ts';
@@ -54,6 +55,8 @@ const routes: readonly Route[] = [
   ['POST', '/_edge/keys/:id/suspend', action(onKey(suspend))],
   ['POST', '/_edge/keys/:id/unsuspend', action(onKey(unsuspend))],
   ['POST', '/_edge/keys/:id/allow-origin', action(onKey(allowOrigin))],
+  ['POST', '/_edge/keys/:id/client-tokens', action(onKey(setClientTokens))],
+  ['POST', '/_edge/keys/:id/sign-out-everyone', action(onKey(signOutEveryone))],
   ['POST', '/_edge/keys/:id/roll', action(onKey(roll))],
   ['POST', '/_edge/keys/:id/delete', action(onKey(remove))],
 ];

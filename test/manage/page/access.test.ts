@@ -55,6 +55,8 @@ describe('the page, to somebody who is not signed in,', () => {
     '/_edge/keys/key_0000000000000000000000/disable',
     '/_edge/keys/key_0000000000000000000000/enable',
     '/_edge/keys/key_0000000000000000000000/allow-origin',
+    '/_edge/keys/key_0000000000000000000000/client-tokens',
+    '/_edge/keys/key_0000000000000000000000/sign-out-everyone',
     '/_edge/keys/key_0000000000000000000000/roll',
     '/_edge/keys/key_0000000000000000000000/delete',
     '/_edge/origins',

@@ -30,6 +30,8 @@ interface AccessPatch {
   readonly cors?: { readonly allowedOrigins: readonly string[]; readonly fullAccess: boolean };
   /** `null`: the key has no rules any longer. */
   readonly rules?: readonly AccessRule[] | null;
+  /** `null`: the key gives no client tokens any longer. */
+  readonly clientTokens?: { readonly allowedOrigins: readonly string[] } | null;
 }
 
 /** The body of a PATCH, with the changed members alone. */
@@ -39,6 +41,7 @@ export interface KeyPatch {
   readonly expiresAt?: string | null;
   readonly enabled?: boolean;
   readonly suspended?: boolean;
+  readonly clientTokensValidFrom?: string;
 }
 
 /** Reads the form for a key that exists; `was` says whether the key has origins at all. */

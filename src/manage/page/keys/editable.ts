@@ -62,6 +62,7 @@ function describe(key: Editable): readonly (readonly [field: string, text: strin
     ['Allowed origins', access?.cors?.allowedOrigins.join(', ') ?? 'none'],
     ['Full API access', access?.cors?.fullAccess ? 'yes' : 'no'],
     ['Access rules', access?.rules ? toRulesText(access.rules) : 'none'],
+    ['Client tokens', access?.clientTokens?.allowedOrigins?.join(', ') ?? 'none'],
     ['Expires', key.expiresAt ?? 'never'],
     ['State', key.enabled ? 'enabled' : 'disabled'],
   ];

@@ -22,6 +22,8 @@ export interface Refused {
   readonly problems?: readonly FieldProblem[];
   /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string;
+  /** The origins of client tokens as they were typed. */
+  readonly clientOrigins?: string;
   /** The key as it was when the form was shown, if it has changed since. */
   readonly outdated?: Editable;
   /** Values of the fields in place of those of the key. */
@@ -43,6 +45,8 @@ export const notices = {
   disabled: 'The key is disabled. It stops working everywhere within seconds.',
   suspended: 'The key is suspended. It stops working everywhere within seconds.',
   unsuspended: 'The suspension has ended.',
+  tokensStopped: 'The key gives no client tokens any longer. They stop working within seconds.',
+  signedOut: 'Everyone is signed out within 10 seconds. Pages fetch another client token.',
   allowed: 'The origin is allowed. Reload the page that was refused.',
 } as const;
 

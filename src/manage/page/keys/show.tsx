@@ -15,8 +15,9 @@ import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import { RefusalsByCode, UsageChart } from '../parts/usage-chart.tsx';
-import { Access, State, stateOf, Time } from '../parts/words.tsx';
+import { Access, countOf, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
+import { CLIENT_TOKENS_PATH, ClientTokensPanel } from './client-tokens.tsx';
 import { EditForm } from './edit.tsx';
 import { type KeyValues, toKeyValues } from './edit-values.ts';
 import { changesBetween } from './editable.ts';
@@ -39,6 +40,8 @@ interface KeyPageState extends NoticeState {
   readonly explain: ExplainState;
   /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string | undefined;
+  /** The origins of client tokens as they were typed, if they were refused. */
+  readonly clientOrigins?: string | undefined;
 }
 
 /** The days that the usage chart can show. */
@@ -151,6 +154,9 @@ function KeyPage(props: {
   const { visitor, state, nowMs } = props;
   const { key, etag } = state;
   const subject: Subject = { visitor, key, etag };
+  const { ofTokens = [], ofSettings = [] } = Object.groupBy(state.problems ?? [], ({ path }) =>
+    path.startsWith(CLIENT_TOKENS_PATH) ? 'ofTokens' : 'ofSettings',
+  );
   return (
     <Layout title={key.name} section="keys" visitor={visitor}>
       <Head subject={subject} nowMs={nowMs} />
@@ -169,7 +175,7 @@ function KeyPage(props: {
           <EditForm
             subject={subject}
             values={state.values}
-            problems={state.problems ?? []}
+            problems={ofSettings}
             restrictedRoutes={props.restrictedRoutes}
           />
           <ExplainPanel keyId={key.id} {...state.explain} />
@@ -177,6 +183,14 @@ function KeyPage(props: {
         <div class="stack">
           {key.access?.cors != null && (
             <RefusedOrigins subject={subject} refusedOrigins={state.refusedOrigins} nowMs={nowMs} />
+          )}
+          {key.access?.cors == null && (
+            <ClientTokensPanel
+              subject={subject}
+              typed={state.clientOrigins}
+              problems={ofTokens}
+              nowMs={nowMs}
+            />
           )}
           <RollPanel subject={subject} nowMs={nowMs} />
           <RemovePanel subject={subject} confirmation={state.confirmation} />
@@ -212,7 +226,17 @@ function UsagePanel(props: {
       </div>
       <UsageChart usage={props.usage} days={days} nowMs={props.nowMs} />
       <RefusalsByCode usage={props.usage} />
+      <WithClientTokens usage={props.usage} />
     </section>
+  );
+}
+
+/** The requests that were sent with client tokens. Nothing without any. */
+function WithClientTokens({ usage }: { usage: UsageDocument['usage'] }) {
+  const requests = usage.reduce((sum, { clientRequests }) => sum + clientRequests, 0);
+  if (requests === 0) return null;
+  return (
+    <p class="quiet">{countOf(requests, 'request')} with client tokens, among all of these.</p>
   );
 }
 

@@ -1,0 +1,142 @@
+/**
+ * Client tokens of a backend key: which pages may hold them, and how to end all of them at once.
+ */
+
+import type { FieldProblem } from '../../../core/field-problem.ts';
+import { Field } from '../parts/field.tsx';
+import { textOf, wordsOf } from '../parts/form-data.ts';
+import { ExactTime } from '../parts/words.tsx';
+import { changeKey, done, type KeyAction, refusedBy } from './key-action.tsx';
+import { ActionForm, type Subject } from './subject.tsx';
+
+/** The path of the member that the form changes, in problems of the API. */
+export const CLIENT_TOKENS_PATH = 'access.clientTokens';
+
+/** Opts in to client tokens, changes their origins, or opts out. */
+export const setClientTokens: KeyAction = async (visit, form, context) => {
+  const clientOrigins = textOf(form, 'client_origins');
+  const clientTokens = form.has('stop') ? null : { allowedOrigins: wordsOf(clientOrigins) };
+  const changed = await changeKey(visit, form, context, { access: { clientTokens } });
+  if (changed.ok) return done(context, clientTokens === null ? 'tokensStopped' : 'saved');
+  return { ...refusedBy(changed.problem, form), clientOrigins };
+};
+
+/** Voids every client token that was issued until now. */
+export const signOutEveryone: KeyAction = async (visit, form, context) => {
+  const now = new Date(context.env.management.now()).toISOString();
+  const changed = await changeKey(visit, form, context, { clientTokensValidFrom: now });
+  return changed.ok ? done(context, 'signedOut') : refusedBy(changed.problem, form);
+};
+
+/** The panel of a backend key. */
+export function ClientTokensPanel(props: {
+  readonly subject: Subject;
+  /** The origins as they were typed; `undefined`: those of the key. */
+  readonly typed: string | undefined;
+  readonly problems: readonly FieldProblem[];
+  readonly nowMs: number;
+}) {
+  const { subject, typed, problems, nowMs } = props;
+  const { access, clientTokensValidFrom } = subject.key;
+  const clientTokens = access?.clientTokens;
+  return (
+    <section
+      class="panel padded stack"
+      aria-labelledby="client-tokens-heading"
+      id="client-tokens-panel"
+    >
+      <h2 id="client-tokens-heading">Client tokens</h2>
+      <p class="quiet">
+        Short-lived tokens that your backend gives to visitors of your pages. A token may do less
+        than this key, and ends with it.
+      </p>
+      {clientTokens == null && <OptInWarning />}
+      <ActionForm subject={subject} name="client-tokens">
+        <div class="stack">
+          <ClientOriginsField
+            id="client-origins"
+            value={typed ?? clientTokens?.allowedOrigins.join('\n') ?? ''}
+            problems={problems}
+          />
+          <div class="actions">
+            {clientTokens != null && (
+              <button type="submit" name="stop" value="yes">
+                Stop client tokens
+              </button>
+            )}
+            <button type="submit">
+              {clientTokens == null ? 'Allow client tokens' : 'Save origins'}
+            </button>
+          </div>
+        </div>
+      </ActionForm>
+      {clientTokens != null && (
+        <ActionForm subject={subject} name="sign-out-everyone">
+          <div class="stack">
+            <p class="quiet">
+              Every client token that was issued until now is refused within 10 seconds. Pages then
+              fetch another one from your backend.
+              {clientTokensValidFrom != null && (
+                <>
+                  {' '}
+                  Last done: <ExactTime value={clientTokensValidFrom} nowMs={nowMs} />.
+                </>
+              )}
+            </p>
+            <div>
+              <button type="submit" class="danger">
+                Sign out everyone
+              </button>
+            </div>
+          </div>
+        </ActionForm>
+      )}
+    </section>
+  );
+}
+
+/** The consequences of opting in, for a deployment and for a key that exists. */
+function OptInWarning() {
+  return (
+    <div class="notice warn" role="note">
+      <p>
+        A version of the Worker without client tokens refuses them, and also the tokens of this key
+        from its next roll on. Allow them after every part of your deployment runs this version, and
+        not while you may roll back.
+      </p>
+      <p>
+        Until its next roll, this key mints by API. After that, it mints offline as well. An
+        imported key has to be rolled first.
+      </p>
+    </div>
+  );
+}
+
+function ClientOriginsField(props: {
+  readonly id: string;
+  readonly value: string;
+  readonly problems: readonly FieldProblem[];
+}) {
+  return (
+    <Field
+      id={props.id}
+      label="Origins of pages with client tokens"
+      problems={props.problems}
+      help="One on each line, such as https://app.example.com."
+    >
+      {(attributes) => (
+        <textarea
+          {...attributes}
+          name="client_origins"
+          class="mono-input"
+          rows={3}
+          autocapitalize="off"
+          spellcheck={false}
+          placeholder="https://app.example.com"
+        >
+          {props.value}
+        </textarea>
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,109 @@
+/** Client tokens on the page of a key: opting in, opting out, signing everyone out, and their usage. */
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CreatedKey, Deployment } from '../../contract/deployment.ts';
+import { deploy } from '../../support/workers.ts';
+import { snapshot } from '../client.ts';
+import { signIn, type Visitor } from './browser.ts';
+
+let edge: Deployment;
+let operator: Visitor;
+let key: CreatedKey;
+let page: string;
+beforeEach(async () => {
+  edge = await deploy();
+  operator = await signIn(edge);
+  key = await edge.createKey({ name: 'Web backend' });
+  page = `/_edge/keys/${key.id}`;
+});
+afterEach(() => edge.dispose());
+
+const send = (client_origins: string, more: Record<string, string> = {}) =>
+  operator.submit(page, `${page}/client-tokens`, { client_origins, ...more });
+
+async function stored(): Promise<{ allowedOrigins: string[]; maxTtlSeconds: number } | null> {
+  const [row] = await edge.query('SELECT client_tokens FROM keys WHERE id = ?1', key.id);
+  return JSON.parse(String(row?.['client_tokens'] ?? 'null'));
+}
+
+describe('the page of a key', () => {
+  it('has no client tokens for a key with CORS access', async () => {
+    const cors = { allowedOrigins: ['https://a.example'] };
+    const { id } = await edge.createKey({ name: 'Page', access: { cors } });
+    const { body } = await operator.get(`/_edge/keys/${id}`);
+    expect(body).not.toContain('client-tokens');
+    expect(body).not.toContain('Sign out everyone');
+  });
+
+  it.each(['', 'app.example', 'https://app.example/path'])(
+    'refuses %j as the origins, changes nothing, and keeps the text at its field',
+    async (origins) => {
+      const before = await snapshot(edge);
+      const answer = await send(origins);
+      expect(answer.status).toBe(422);
+      await expect(snapshot(edge)).resolves.toEqual(before);
+      const [, panel = ''] = answer.body.split('id="client-tokens-panel"');
+      expect(panel).toContain('id="client-origins-error"');
+      expect(panel).toContain(`${origins}</textarea>`);
+      const [, settings = ''] = answer.body.split('id="settings"');
+      expect(settings.split('</form>')[0]).not.toContain('class="error"');
+    },
+  );
+
+  it('refuses a form that was shown before another change', async () => {
+    const stale = await operator.submit(page, `${page}/client-tokens`, {
+      client_origins: 'https://a.example',
+      etag: '"0"',
+    });
+    expect(stale.status).toBe(412);
+    await expect(stored()).resolves.toBeNull();
+  });
+
+  it('opts in with a warning, edits the origins alone, and opts out', async () => {
+    const { body } = await operator.get(page);
+    expect(body).toContain('A version of the Worker without client tokens refuses them');
+    expect(body).not.toContain('Sign out everyone');
+
+    const answer = await send('https://a.example\nhttps://b.example');
+    expect(answer.headers['location']).toBe(`${page}?done=saved`);
+    await expect(stored()).resolves.toMatchObject({
+      allowedOrigins: ['https://a.example', 'https://b.example'],
+      maxTtlSeconds: 600,
+    });
+    await edge.query(
+      `UPDATE keys SET client_tokens = json_set(client_tokens, '$.maxTtlSeconds', 60) WHERE id = ?1`,
+      key.id,
+    );
+    await send('https://c.example');
+    await expect(stored()).resolves.toMatchObject({
+      allowedOrigins: ['https://c.example'],
+      maxTtlSeconds: 60,
+    });
+    const stopped = await send('https://c.example', { stop: 'yes' });
+    expect(stopped.headers['location']).toBe(`${page}?done=tokensStopped`);
+    await expect(stored()).resolves.toBeNull();
+  });
+
+  it('signs everyone out as of now, and says when that was done', async () => {
+    await send('https://a.example');
+    const beforeMs = Date.now();
+    const answer = await operator.submit(page, `${page}/sign-out-everyone`);
+    expect(answer.headers['location']).toBe(`${page}?done=signedOut`);
+    const [row] = await edge.query(
+      'SELECT client_tokens_valid_from_ms AS at FROM keys WHERE id = ?1',
+      key.id,
+    );
+    expect(Number(row?.['at'])).toBeGreaterThanOrEqual(beforeMs);
+    expect(Number(row?.['at'])).toBeLessThanOrEqual(Date.now());
+    expect((await operator.get(page)).body).toContain('Last done: ');
+  });
+
+  it('says how many requests had a client token, if any had', async () => {
+    expect((await operator.get(page)).body).not.toContain('with client tokens, among');
+    const day = new Date().toISOString().slice(0, 10);
+    const values = [key.id, day, 'allowed'] as const;
+    await edge.query('INSERT INTO usage_daily VALUES (?1, ?2, ?3, 7)', ...values);
+    await edge.query('INSERT INTO client_usage_daily VALUES (?1, ?2, ?3, 3)', ...values);
+    expect((await operator.get(page)).body).toContain('3 requests with client tokens, among');
+  });
+});
