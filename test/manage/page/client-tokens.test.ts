@@ -1,6 +1,7 @@
 /** Client tokens on the page of a key: opting in, opting out, signing everyone out, and their usage. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mintClientToken } from '../../../src/client-tokens/client-tokens.ts';
 import type { CreatedKey, Deployment } from '../../contract/deployment.ts';
 import { deploy } from '../../support/workers.ts';
 import { snapshot } from '../client.ts';
@@ -105,5 +106,41 @@ describe('the page of a key', () => {
     await edge.query('INSERT INTO usage_daily VALUES (?1, ?2, ?3, 7)', ...values);
     await edge.query('INSERT INTO client_usage_daily VALUES (?1, ?2, ?3, 3)', ...values);
     expect((await operator.get(page)).body).toContain('3 requests with client tokens, among');
+  });
+});
+
+describe('the form for a new key', () => {
+  const create = (fields: Record<string, string>) =>
+    operator.submit('/_edge/keys/new', '/_edge/keys', { name: 'Another backend', ...fields });
+
+  it.each([
+    ['origins without the tick', { client_origins: 'https://a.example' }],
+    ['the tick without origins', { client_tokens: 'on' }],
+    [
+      'CORS access beside it',
+      {
+        client_tokens: 'on',
+        client_origins: 'https://a.example',
+        cors: 'on',
+        origins: 'https://a.example',
+      },
+    ],
+  ])('refuses %s at the field, and creates nothing', async (_name, fields) => {
+    const before = await snapshot(edge);
+    const answer = await create(fields);
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('id="create-client-origins-error"');
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('creates a key that mints offline', async () => {
+    const answer = await create({ client_tokens: 'on', client_origins: 'https://a.example' });
+    expect(answer.status).toBe(201);
+    const [row] = await edge.query(`SELECT client_tokens FROM keys WHERE name = 'Another backend'`);
+    expect(JSON.parse(String(row?.['client_tokens']))).toMatchObject({
+      allowedOrigins: ['https://a.example'],
+    });
+    const [, token = ''] = /(ea_sk_[0-9A-Za-z]{44})/.exec(answer.body) ?? [];
+    await expect(mintClientToken(token)).resolves.toMatch(/^ea_ct_/);
   });
 });

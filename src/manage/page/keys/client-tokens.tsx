@@ -50,7 +50,15 @@ export function ClientTokensPanel(props: {
         Short-lived tokens that your backend gives to visitors of your pages. A token may do less
         than this key, and ends with it.
       </p>
-      {clientTokens == null && <OptInWarning />}
+      {clientTokens == null && (
+        <div class="notice warn" role="note">
+          <OlderVersions />
+          <p>
+            Until its next roll, this key mints by API. After that, it mints offline as well. An
+            imported key has to be rolled first.
+          </p>
+        </div>
+      )}
       <ActionForm subject={subject} name="client-tokens">
         <div class="stack">
           <ClientOriginsField
@@ -74,8 +82,8 @@ export function ClientTokensPanel(props: {
         <ActionForm subject={subject} name="sign-out-everyone">
           <div class="stack">
             <p class="quiet">
-              Every client token that was issued until now is refused within 10 seconds. Pages then
-              fetch another one from your backend.
+              Refuses every client token that was issued until now. Takes effect within 10 seconds.
+              Pages then fetch another one from your backend.
               {clientTokensValidFrom != null && (
                 <>
                   {' '}
@@ -95,20 +103,47 @@ export function ClientTokensPanel(props: {
   );
 }
 
-/** The consequences of opting in, for a deployment and for a key that exists. */
-function OptInWarning() {
+/** The box of the form for a new key, and what it reveals. */
+export function NewClientTokens(props: {
+  readonly isTicked: boolean;
+  readonly origins: string;
+  readonly problems: readonly FieldProblem[];
+}) {
+  const { isTicked, origins, problems } = props;
   return (
-    <div class="notice warn" role="note">
-      <p>
-        A version of the Worker without client tokens refuses them, and also the tokens of this key
-        from its next roll on. Allow them after every part of your deployment runs this version, and
-        not while you may roll back.
-      </p>
-      <p>
-        Until its next roll, this key mints by API. After that, it mints offline as well. An
-        imported key has to be rolled first.
-      </p>
+    <div class="reveals">
+      <div class="check">
+        <input
+          id="create-client-tokens"
+          type="checkbox"
+          name="client_tokens"
+          checked={isTicked || problems.length > 0}
+          aria-describedby="create-client-tokens-help"
+        />
+        <label for="create-client-tokens">Allow client tokens</label>
+        <p class="help" id="create-client-tokens-help">
+          Your backend keeps this key, and gives visitors of your pages tokens that expire within
+          minutes. Not for keys with CORS access.
+        </p>
+      </div>
+      <div class="revealed inset stack">
+        <div class="notice warn" role="note">
+          <OlderVersions />
+        </div>
+        <ClientOriginsField id="create-client-origins" value={origins} problems={problems} />
+      </div>
     </div>
+  );
+}
+
+/** The consequence of opting in while an older version may serve requests. */
+function OlderVersions() {
+  return (
+    <p>
+      A version of the Worker without client tokens refuses them, and also this key if it was
+      created or rolled with them. Allow them after every part of your deployment runs this version,
+      and not while you may roll back.
+    </p>
   );
 }
 

@@ -19,6 +19,9 @@ export interface CreateValues {
   readonly cors: boolean;
   /** With commas, blanks or new lines between them. */
   readonly origins: string;
+  readonly clientTokens: boolean;
+  /** Like `origins`. */
+  readonly clientOrigins: string;
   readonly reach: Reach;
   /** One on each line. */
   readonly rules: string;
@@ -34,6 +37,8 @@ export const emptyCreateValues: CreateValues = {
   owner: '',
   cors: false,
   origins: '',
+  clientTokens: false,
+  clientOrigins: '',
   reach: 'standard',
   rules: '',
   expires: 'never',
@@ -57,6 +62,8 @@ export function readCreateValues(form: FormData): CreateValues {
     owner: textOf(form, 'owner'),
     cors: form.has('cors'),
     origins: textOf(form, 'origins'),
+    clientTokens: form.has('client_tokens'),
+    clientOrigins: textOf(form, 'client_origins'),
     reach: readReach(form),
     rules: textOf(form, 'rules'),
     expires: textOf(form, 'expires'),
@@ -67,7 +74,7 @@ export function readCreateValues(form: FormData): CreateValues {
 /**
  * Finds the mistakes that the document does not show. An expiry that is not among the choices would
  * become "never", and fields behind an unticked box would be dropped, both silently. `cors` is the path
- * of the box.
+ * of the box, and `access.clientTokens` that of the other.
  */
 export function findMistakes(values: CreateValues): readonly FieldProblem[] {
   const problems: FieldProblem[] = [];
@@ -80,6 +87,14 @@ export function findMistakes(values: CreateValues): readonly FieldProblem[] {
       value: null,
       reason: `${hasOrigins ? 'origins are listed' : 'full API access is chosen'}, but CORS access is not allowed`,
       fix: 'Tick "Allow CORS access", or remove what depends on it',
+    });
+  }
+  if (!values.clientTokens && wordsOf(values.clientOrigins).length > 0) {
+    problems.push({
+      path: 'access.clientTokens',
+      value: null,
+      reason: 'origins of pages with client tokens are listed, but client tokens are not allowed',
+      fix: 'Tick "Allow client tokens", or remove the origins',
     });
   }
   if (!isOffered(expires)) {
@@ -112,9 +127,13 @@ export function toNewKey(values: CreateValues, nowMs: number): Record<string, un
   };
 }
 
-function accessOf({ cors, origins, reach, rules }: CreateValues): Record<string, unknown> | null {
-  const own = reach === 'rules' ? { rules: readRulesText(rules) } : {};
-  if (!cors) return reach === 'rules' ? own : null;
+function accessOf(values: CreateValues): Record<string, unknown> | null {
+  const { cors, origins, reach, rules, clientTokens, clientOrigins } = values;
+  const own = {
+    ...(reach === 'rules' ? { rules: readRulesText(rules) } : {}),
+    ...(clientTokens ? { clientTokens: { allowedOrigins: wordsOf(clientOrigins) } } : {}),
+  };
+  if (!cors) return Object.keys(own).length > 0 ? own : null;
   return {
     cors: { allowedOrigins: wordsOf(origins), fullAccess: reach === 'full' },
     ...own,

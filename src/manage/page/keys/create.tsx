@@ -15,6 +15,7 @@ import { Field, sayProblem } from '../parts/field.tsx';
 import { textOf } from '../parts/form-data.ts';
 import { FormToken, Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
+import { NewClientTokens } from './client-tokens.tsx';
 import {
   type CreateValues,
   emptyCreateValues,
@@ -157,6 +158,11 @@ export function CreateForm(props: {
         />
         {visitor.owner === null && <OwnerField values={values} problems={problems.owner} />}
         <CorsFields values={values} problems={problems} />
+        <NewClientTokens
+          isTicked={values.clientTokens}
+          origins={values.clientOrigins}
+          problems={problems.clientTokens}
+        />
         <ReachField
           id="create"
           kind="open"

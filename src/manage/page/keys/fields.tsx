@@ -137,7 +137,7 @@ export function OtherProblems({ problems }: { problems: readonly FieldProblem[] 
 
 /** Problems by the field that shows them. */
 export type SortedProblems = Record<
-  'name' | 'owner' | 'cors' | 'origins' | 'rules' | 'expiry' | 'others',
+  'name' | 'owner' | 'cors' | 'origins' | 'clientTokens' | 'rules' | 'expiry' | 'others',
   readonly FieldProblem[]
 >;
 
@@ -146,6 +146,7 @@ export function sortProblems(problems: readonly FieldProblem[]): SortedProblems 
   const fieldOf = ({ path }: FieldProblem): keyof SortedProblems => {
     if (path === 'name' || path === 'owner' || path === 'cors') return path;
     if (path === 'expiresAt') return 'expiry';
+    if (path.startsWith('access.clientTokens')) return 'clientTokens';
     if (path.startsWith('access.rules')) return 'rules';
     return path.startsWith('access.cors.allowedOrigins') ? 'origins' : 'others';
   };
@@ -156,6 +157,7 @@ export function sortProblems(problems: readonly FieldProblem[]): SortedProblems 
     owner: none,
     cors: none,
     origins: none,
+    clientTokens: none,
     rules: none,
     expiry: none,
     others: none,

@@ -46,7 +46,7 @@ export const notices = {
   suspended: 'The key is suspended. It stops working everywhere within seconds.',
   unsuspended: 'The suspension has ended.',
   tokensStopped: 'The key gives no client tokens any longer. They stop working within seconds.',
-  signedOut: 'Everyone is signed out within 10 seconds. Pages fetch another client token.',
+  signedOut: 'Everyone is signed out within 10 seconds. New client tokens work after that.',
   allowed: 'The origin is allowed. Reload the page that was refused.',
 } as const;
 
