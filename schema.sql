@@ -28,7 +28,8 @@ SELECT value
     "0010_plans.sql",
     "0011_lists.sql",
     "0012_events.sql",
-    "0013_client_usage.sql"
+    "0013_client_usage.sql",
+    "0014_metrics.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -235,6 +236,16 @@ CREATE TABLE IF NOT EXISTS client_usage_daily (
 
 -- For house-keeping, which drops whole days.
 CREATE INDEX IF NOT EXISTS client_usage_daily_by_day ON client_usage_daily (day);
+
+-- Requests by outcome since migration 0014, for metrics. Written by the usage consumer; never dropped.
+CREATE TABLE IF NOT EXISTS usage_totals (
+  -- As in usage_daily.
+  outcome TEXT PRIMARY KEY,
+  -- May fall for a moment, as in usage_daily.
+  requests INTEGER NOT NULL,
+  -- The highest that "requests" was after any merge, at least 0. Metrics show it: a counter never falls.
+  highest INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Batches of usage that were merged, so that one that comes twice counts once. Written by the usage
 -- consumer in the transaction that merges; dropped by house-keeping after a week.

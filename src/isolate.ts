@@ -35,7 +35,13 @@ import type { People } from './manage/people.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
 import { UsageCounter } from './usage/counter.ts';
-import { mergeUsage, readRefusedOrigins, readUsage, readUsageOfKeys } from './usage/d1.ts';
+import {
+  mergeUsage,
+  readRefusedOrigins,
+  readTotals,
+  readUsage,
+  readUsageOfKeys,
+} from './usage/d1.ts';
 import { readQuotaUse } from './usage/quotas.ts';
 
 /** The parts that the Worker's events use. */
@@ -148,6 +154,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
     directory,
     usage: {
       usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
+      totals: () => readTotals(env.DB),
       refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
       quotaUseOf: (keyId, period) => readQuotaUse(env.DB, keyId, period, now()),
     },

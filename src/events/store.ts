@@ -59,11 +59,14 @@ export interface EventStore {
   }): Promise<readonly ListedEvent[]>;
   /** Sends an event again that has ended. Returns it as it is then; `null` if there is no such event. */
   replay(eventId: string, nowMs: number): Promise<ListedEvent | null>;
+  /** How many events wait, and how many were given up; of each at most `COUNTED_MAX` are counted. */
+  undelivered(): Promise<{ readonly waiting: number; readonly failed: number }>;
   /** Drops events that ended before a time, a bounded number. */
   trim(beforeMs: number): Promise<void>;
 }
 
 const TRIMS_PER_RUN = 1_000;
+const COUNTED_MAX = 10_000;
 
 const columns = `
   id, event_id AS eventId, key_id AS keyId, owner, number, type, at_ms AS atMs, data, state, attempts,
@@ -105,6 +108,11 @@ const sql = {
   replay: `
     UPDATE events SET state = 'waiting', attempts = 0, failure = NULL, ended_at_ms = NULL
      WHERE event_id = ?1 AND state <> 'waiting'`,
+  undelivered: `
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_waiting
+                                   WHERE state = 'waiting' LIMIT ?1)) AS waiting,
+           (SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_failed
+                                   WHERE state = 'failed' LIMIT ?1)) AS failed`,
   one: `SELECT ${columns} FROM events WHERE event_id = ?1`,
   trim: `
     DELETE FROM events WHERE id IN (
@@ -160,6 +168,13 @@ export function createEventStore(db: D1Database): EventStore {
         db.prepare(sql.one).bind(eventId),
       ]);
       return results.at(-1)?.results[0] ?? null;
+    },
+    async undelivered() {
+      const row = await primary()
+        .prepare(sql.undelivered)
+        .bind(COUNTED_MAX)
+        .first<{ waiting: number; failed: number }>();
+      return { waiting: row?.waiting ?? 0, failed: row?.failed ?? 0 };
     },
     async trim(beforeMs) {
       await primary().prepare(sql.trim).bind(beforeMs).run();

@@ -62,7 +62,7 @@ export interface Management {
   readonly additionalHeaders: AdditionalHeaders;
   readonly forwardToken: boolean;
   /** The events that are sent to EVENTS_URL. */
-  readonly events: Pick<EventStore, 'list' | 'replay'>;
+  readonly events: Pick<EventStore, 'list' | 'replay' | 'undelivered'>;
   /** Has what is due sent soon. Never rejects. */
   readonly wakeSender: () => Promise<void>;
   /** Counts requests by key; `null`: they are not limited. */
@@ -98,6 +98,8 @@ export interface Limit {
 export interface UsageReader {
   /** From a day on, YYYY-MM-DD, oldest first. */
   usageOf(keyId: string, sinceDay: string): Promise<readonly DailyUsage[]>;
+  /** Requests by outcome. No number ever falls. */
+  totals(): Promise<ReadonlyMap<string, number>>;
   /** Newest first. */
   refusedOriginsOf(keyId: string): Promise<readonly RefusedOrigin[]>;
   /** The use of a quota in the present period, as far as it was merged. */

@@ -6,8 +6,10 @@
  */
 
 import type { HonoBase } from 'hono/hono-base';
+import { METRICS_PATH } from '../core/isolation/own-paths.ts';
 import { methodNotAllowedResponse } from '../problem.ts';
 import { createManagementApi } from './api.ts';
+import { serveMetrics } from './metrics.ts';
 import type { Management, RequestParts } from './operation.ts';
 import type { DashboardParts } from './page/dashboard.ts';
 import { createRouter } from './router.ts';
@@ -38,6 +40,10 @@ export function createManagementRoutes(options: ManagementRoutesOptions): Manage
   );
   routes.get('/_edge', (context) => context.redirect('/_edge/', 308));
   routes.route('/_edge/v1', createManagementApi(management));
+  routes.all(METRICS_PATH, async (context) => {
+    const answer = await serveMetrics(management, context.req.raw, context.env);
+    return answer ?? context.notFound();
+  });
   // Everything above is for programs, which do not need the page.
   routes.all('/_edge/*', async (context) => {
     const { servePage } = await import('./page/page.tsx');

@@ -40,6 +40,9 @@ export interface RefusedOrigin {
   readonly count: number;
 }
 
+/** More outcomes than all versions of the Worker have. */
+const TOTALS_MAX = 500;
+
 /** The batches of ?1 that were not merged before, each opened once. */
 const freshBatches = `
   WITH fresh AS MATERIALIZED (
@@ -62,6 +65,17 @@ const sql = {
      WHERE row.value ->> 4 <> 0
      GROUP BY 1, 2, 3
         ON CONFLICT (key_id, day, outcome) DO UPDATE SET requests = requests + excluded.requests`,
+  // Extra costs are no requests. On the right, "requests" is what it was before.
+  mergeTotals: `${freshBatches}
+    INSERT INTO usage_totals (outcome, requests, highest)
+    SELECT row.value ->> 2, sum(row.value ->> 3), max(0, sum(row.value ->> 3))
+      FROM fresh, json_each(fresh.batch, '$.counts') AS row
+     WHERE row.value ->> 2 <> '${EXTRA_COST}'
+     GROUP BY 1
+    HAVING sum(row.value ->> 3) <> 0
+        ON CONFLICT (outcome) DO UPDATE
+       SET requests = requests + excluded.requests,
+           highest = max(highest, requests + excluded.requests)`,
   mergeLastUse: `${freshBatches},
     used AS (
       SELECT row.value ->> 0 AS key_id, max(row.value ->> 1) AS at_ms
@@ -99,6 +113,7 @@ const sql = {
     INSERT OR IGNORE INTO usage_batches (batch_id, received_at_ms)
     SELECT value ->> '$.id', ?2 FROM json_each(?1)`,
 
+  totals: `SELECT outcome, highest FROM usage_totals ORDER BY outcome LIMIT ${TOTALS_MAX}`,
   usageOfKey: `
     SELECT day, outcome, u.requests, max(ifnull(c.requests, 0), 0) AS clientRequests
       FROM usage_daily AS u LEFT JOIN client_usage_daily AS c USING (key_id, day, outcome)
@@ -143,6 +158,7 @@ export async function mergeUsage(
   const results = await db.batch([
     db.prepare(sql.mergeCounts).bind(json),
     db.prepare(sql.mergeClientCounts).bind(json),
+    db.prepare(sql.mergeTotals).bind(json),
     db.prepare(sql.mergeLastUse).bind(json),
     db.prepare(sql.mergeRefusedOrigins).bind(json),
     db.prepare(sql.keepNewestRefusedOrigins).bind(json, REFUSED_ORIGINS_PER_KEY),
@@ -151,6 +167,18 @@ export async function mergeUsage(
     db.prepare(sql.noteBatches).bind(json, nowMs),
   ]);
   return { merged: results.at(-1)?.meta.changes ?? 0 };
+}
+
+/**
+ * Requests by outcome, of all keys and days. No number ever falls. A number is ahead of the requests in
+ * `usage_daily` if the upstream failed those that were counted as allowed, until as many follow.
+ */
+export async function readTotals(db: D1Database): Promise<ReadonlyMap<string, number>> {
+  const { results } = await db
+    .withSession('first-primary')
+    .prepare(sql.totals)
+    .all<{ outcome: string; highest: number }>();
+  return new Map(results.map(({ outcome, highest }) => [outcome, highest]));
 }
 
 /** The usage of a key (or of `NO_KEY`, `UNATTRIBUTED`) from a day on, YYYY-MM-DD, oldest first. */

@@ -246,12 +246,13 @@ export function describeIsolation(deploy: Deploy): void {
       ['POST', '/_edge/sign-in', 403],
       ['GET', '/_edge/v1/keys', 200],
       ['GET', '/_edge/v1/openapi.json', 200],
+      ['GET', '/_edge/metrics', 200],
     ] as const;
 
     test.each(manageHosts)('the host %s serves the page, and forwards nothing', async (host) => {
       const { deployment, full } = world;
       for (const [method, target, status] of forManagement) {
-        const headers = target.startsWith('/_edge/v1') ? [operator] : [];
+        const headers = /^\/_edge\/(?:v1|metrics)/.test(target) ? [operator] : [];
         const answer = await deployment.call({ host, method, target, headers });
         expect(answer.status, target).toBe(status);
       }

@@ -80,8 +80,8 @@ async function tryOperation(client: Client, { method, path, body }: Operation) {
 }
 
 describe('the table of endpoints', () => {
-  test('has a row for each endpoint of management, and no other', () => {
-    expect(managed.map(({ name }) => name).toSorted()).toEqual(
+  test('has a row for each endpoint of management, for the metrics, and no other', () => {
+    expect([...managed.map(({ name }) => name), 'readMetrics'].toSorted()).toEqual(
       Object.keys(admittedCallers).toSorted(),
     );
   });

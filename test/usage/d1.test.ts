@@ -7,6 +7,7 @@ import { DAY_MS, type UsageRow, writeBatches } from '../../src/usage/batch.ts';
 import {
   mergeUsage,
   readRefusedOrigins,
+  readTotals,
   readUsage,
   readUsageOfKeys,
   trimUsage,
@@ -32,6 +33,7 @@ describe('a merge that fails', () => {
     await env.DB.prepare('DROP TABLE refused_origins').run();
     await expect(merge(batch)).rejects.toThrow();
     expect(await countedInD1()).toEqual({});
+    expect(await readTotals(env.DB)).toEqual(new Map());
     expect(await env.DB.prepare('SELECT * FROM usage_batches').all()).toMatchObject({
       results: [],
     });
@@ -40,6 +42,7 @@ describe('a merge that fails', () => {
     expect(await merge(batch)).toEqual({ merged: 1 });
     expect(await merge(batch)).toEqual({ merged: 0 });
     expect(await countedInD1()).toEqual({ [`key_a ${day} allowed`]: 3 });
+    expect(await readTotals(env.DB)).toEqual(new Map([['allowed', 3]]));
   });
 });
 

@@ -16,6 +16,9 @@ const pathsOfEveryHost = [
   '/_edge/v1/leaks/github',
 ];
 
+/** For scrapers, on the hosts that serve management. */
+export const METRICS_PATH = '/_edge/metrics';
+
 /** Returns whether each host serves this path of ours, and not the management host alone. */
 export function isOnEveryHost(path: string): boolean {
   return pathsOfEveryHost.some((own) => path === own || path.startsWith(`${own}/`));
@@ -23,5 +26,7 @@ export function isOnEveryHost(path: string): boolean {
 
 /** Returns whether a path of ours belongs to the page, which people look at, and not to programs. */
 export function isPagePath(path: string): boolean {
-  return !isOnEveryHost(path) && path !== '/_edge/v1' && !path.startsWith('/_edge/v1/');
+  const isForPrograms =
+    path === METRICS_PATH || path === '/_edge/v1' || path.startsWith('/_edge/v1/');
+  return !isForPrograms && !isOnEveryHost(path);
 }

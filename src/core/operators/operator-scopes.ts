@@ -35,6 +35,8 @@ export const admittedCallers: Readonly<Record<string, readonly AdmittedCaller[]>
   // Of every owner's keys.
   listEvents: ['read'],
   replayEvent: [],
+  // /_edge/metrics, which is outside of the API. Counts of every owner's keys.
+  readMetrics: ['read'],
   // A POST, because it carries a request to explain. It changes nothing.
   explainRequest: ['read', 'keys', 'owner'],
 };

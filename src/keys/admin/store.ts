@@ -8,6 +8,7 @@ import { type CollectEvents, collectNoEvents } from './event-outbox.ts';
 import { createHolderReads } from './holders.ts';
 import { createKeyImport } from './import.ts';
 import { createKeptAnswers } from './kept-answers.ts';
+import { createKeyCounts } from './key-counts.ts';
 import { createKeyLists } from './key-list.ts';
 import { createLeakNotes } from './leaks.ts';
 import { createOwnerLimits } from './owner-limits.ts';
@@ -31,5 +32,6 @@ export function createAdminStore(
     leaks: createLeakNotes(db, collectEvents),
     holders: createHolderReads(db),
     ownerLimits: createOwnerLimits(db),
+    counts: createKeyCounts(db),
   };
 }

@@ -194,6 +194,25 @@ export interface AdminStore {
   readonly leaks: LeakNotes;
   readonly holders: HolderReads;
   readonly ownerLimits: OwnerLimits;
+  readonly counts: KeyCountReads;
+}
+
+/** Counts for metrics. */
+export interface KeyCountReads {
+  /** Reads a bounded number of rows, however many keys there are. */
+  count(nowMs: number): Promise<KeyCounts>;
+}
+
+/** The numbers of keys, and the state of what follows from their changes. */
+export interface KeyCounts {
+  /** Each key counts once. */
+  readonly byState: Readonly<Record<KeyState, number>>;
+  /** `false`: there are more keys than were counted. */
+  readonly isExact: boolean;
+  /** Copies that KV is due. */
+  readonly dueCopies: number;
+  /** `null`: there is no change in the log. */
+  readonly newestChangeAtMs: number | null;
 }
 
 /** The keys: `reads.ts`, `key-list.ts`, `changes.ts` and `import.ts`. */
