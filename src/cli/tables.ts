@@ -210,6 +210,7 @@ function retiringEnds({ retiringTokens, expiresAt }: KeyRow): string[] {
 }
 
 function stateText(key: KeyRow, style: Style): string {
+  if (key.revokedAt) return style('red', 'revoked');
   if (key.suspended) return style('yellow', 'suspended');
   if (!key.enabled) return style('yellow', 'disabled');
   const hasExpired = key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now();

@@ -253,7 +253,13 @@ describe('the life of a key', () => {
     expect(wrongName).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('"Our page"') });
     expect((await run(['keys', 'revoke', id, '--name', 'Our page'])).exitCode).toBe(0);
     expect(await statusWith(String(rolled['token']))).toBe(401);
-    expect((await run(['keys', 'show', id])).exitCode).toBe(4);
+    // It stays readable, and cannot be changed.
+    const revoked = await run(['keys', 'show', id]);
+    expect([revoked.exitCode, revoked.stdout]).toEqual([
+      0,
+      expect.stringMatching(/state +revoked/),
+    ]);
+    expect((await run(['keys', 'edit', id, '--name', 'Again'])).exitCode).toBe(4);
   });
 
   it('is rolled with a day for the token before, unless it should end at once', async () => {
