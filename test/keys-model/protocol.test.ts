@@ -96,6 +96,33 @@ const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
       { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
     ],
   },
+  {
+    // The isolate takes in no shared poll that lacks lines before it, so that tells it nothing. Its own read
+    // of D1 lacks them too, and the lease of before the changes still counts while it reads the pages.
+    what: "a neighbour's poll follows a flood of lines that came while D1 hung",
+    seed: 25,
+    isPopulated: true,
+    steps: [
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'wait', ms: 1_600 },
+      { do: 'health', place: 0, store: 'database', health: 'hanging' },
+      { do: 'wait', ms: 4_800 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'edit', slot: 0, edit: 0, copies: 'never' },
+      { do: 'edit', slot: 1, edit: 1, copies: 'never' },
+      { do: 'edit', slot: 2, edit: 2, copies: 'never' },
+      { do: 'edit', slot: 3, edit: 0, copies: 'never' },
+      { do: 'flood', lines: 9_000 },
+      { do: 'health', place: 0, store: 'database', health: 'well' },
+      { do: 'restart', isolate: 1 },
+      { do: 'requests', isolate: 1, call: 0 },
+      { do: 'wait', ms: 1_600 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'wait', ms: 300 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'wait', ms: 5_200 },
+    ],
+  },
   ...Array.from({ length: 20 }, (_, seed): Schedule & { what: string } => ({
     // The isolate has given the cache up by then, so it learnt nothing.
     what: `a neighbour's poll arrives late, and D1 hangs (seed ${seed})`,

@@ -26,6 +26,7 @@ import { LONG_SHARED_POLL_AGE_MS, SHARED_POLL_AGE_MS } from '../../src/keys/look
 import { createKeyReplica } from '../../src/keys/stores/kv.ts';
 import {
   type FeedCache,
+  type FeedSnapshot,
   type KeyDatabase,
   LOG_START,
   type NearRequest,
@@ -281,11 +282,9 @@ export class World {
     if (health === 'hanging') return answer;
     const { place } = isolate;
     place.answeredBeginMs = Math.max(place.answeredBeginMs, beginMs);
-    // Lines that are missing before the answer's may name anything, so it tells nothing of the rest.
     // Another read may have told it of the log since this one was asked.
-    const known = isolate.told.length > 0 ? this.truth.versions[isolate.knownVersion] : undefined;
-    const headSeq = isolate.fellBackToSeq ?? known?.lines.at(-1)?.seq ?? 0;
-    const hasGap = known !== undefined && answer.feed.after.seq > headSeq;
+    const known = this.#knownTo(isolate);
+    const hasGap = this.#lacksLinesBefore(isolate, answer.feed);
     // An answer that was overtaken by a flood is from before the window, like one of another history.
     if (known !== undefined && answer.feed.head.seq < known.lines.length - FEED_WINDOW_LINES) {
       isolate.fellBackToSeq = answer.feed.head.seq;
@@ -347,11 +346,25 @@ export class World {
     if (this.time.nowMs - sinceMs >= FEED_CACHE_TIMEOUT_MS) return poll;
     // An entry that is older than a cache may return is no news to the isolate.
     const oldestMs = isolate.now() - (ageMs - FEED_CACHE_MARGIN_MS);
-    if (poll && poll.startedAtMs >= oldestMs) {
+    // It holds no more than a window, so after a flood the isolate may lack lines before it.
+    const isNews = poll && poll.startedAtMs >= oldestMs;
+    if (isNews && !this.#lacksLinesBefore(isolate, poll.feed)) {
       const version = this.truth.versions.findLastIndex((version) => isHead(version, poll));
       this.#tell(isolate, { version, isShared: true, beginMs, endMs: this.time.nowMs });
     }
     return poll;
+  }
+
+  /** The newest version that an isolate learnt; `undefined` before the first. */
+  #knownTo(isolate: Isolate): Version | undefined {
+    return isolate.told.length > 0 ? this.truth.versions[isolate.knownVersion] : undefined;
+  }
+
+  /** Lines that are missing before others may name anything, so those others tell nothing of the rest. */
+  #lacksLinesBefore(isolate: Isolate, feed: FeedSnapshot): boolean {
+    const known = this.#knownTo(isolate);
+    const headSeq = isolate.fellBackToSeq ?? known?.lines.at(-1)?.seq ?? 0;
+    return known !== undefined && feed.after.seq > headSeq;
   }
 
   #tell(isolate: Isolate, told: Told): void {
