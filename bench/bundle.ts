@@ -35,6 +35,54 @@ export async function bundleEdge(folder: string, root = projectRoot): Promise<vo
   await wrangler(['deploy', '--config', config, '--dry-run', '--outdir', folder]);
 }
 
+/** The part of esbuild that is used. */
+type Esbuild = {
+  build(options: object): Promise<{ outputFiles: { text: string }[] }>;
+};
+
+type Resolver = {
+  onResolve(
+    asked: { filter: RegExp },
+    answer: (module: {
+      kind: string;
+      path: string;
+    }) => { path: string; external: true } | undefined,
+  ): void;
+};
+
+/**
+ * The part of the edge that every request may run: the entry without what it loads on demand, and without the
+ * list of public suffixes, which is read if a wildcard is judged. Bundled with wrangler's options.
+ */
+export async function gatewaySource(root = projectRoot): Promise<string> {
+  // The one that wrangler bundles with, and so brings along.
+  const requireOfWrangler = createRequire(createRequire(import.meta.url).resolve('wrangler'));
+  const esbuild = requireOfWrangler('esbuild') as Esbuild;
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [join(root, 'src/index.ts')],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2024',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['cloudflare:*', 'node:*'],
+    write: false,
+    plugins: [
+      {
+        name: 'leave out what is loaded on demand',
+        setup({ onResolve }: Resolver) {
+          onResolve({ filter: /./ }, ({ kind, path }) =>
+            kind === 'dynamic-import' || path.endsWith('/public-suffix-data.ts')
+              ? { path, external: true }
+              : undefined,
+          );
+        },
+      },
+    ],
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
 /** The same for a Worker without a configuration file, to `folder/index.js`. */
 export async function bundleWorker(
   folder: string,

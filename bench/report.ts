@@ -1,6 +1,7 @@
 /** Writes down what was measured: a table for the terminal, and a page for the repository. */
 
 import type { ColdTimes } from './cold.ts';
+import { type IdleTimes, idleLines } from './idle.ts';
 import type { Comparison, Ratio } from './measure.ts';
 import type { Row } from './rows.ts';
 
@@ -13,6 +14,8 @@ export type MeasuredGroup = { title: string; explanation: string; rows: Measured
 /** The measurements of start and size. */
 export type ColdReport = {
   bundle: { raw: number; gzipped: number };
+  /** The part that every request may run: without what is loaded on demand. */
+  gateway: { raw: number; gzipped: number };
   startUpMs: number;
   edge: ColdTimes;
   passthrough: ColdTimes;
@@ -21,8 +24,8 @@ export type ColdReport = {
 /** The facts that the numbers depend on, one per line. */
 export type Circumstances = Record<string, string>;
 
-/** The bounds of the bundle and of its start, from the issue that asked for them. */
-const limits = { gzippedBytes: 80 * 1024, startUpMs: 15 };
+/** The bounds of the gateway's part of the bundle, and of the start: either of the two will do. */
+const limits = { gatewayGzippedBytes: 50 * 1024, startUpMs: 15, startUpRatio: 4 };
 
 const columns = [
   'row',
@@ -59,7 +62,7 @@ export function headingLine(): string {
 export function toPage(
   circumstances: Circumstances,
   groups: readonly MeasuredGroup[],
-  cold: ColdReport | null,
+  { cold, idle }: { cold: ColdReport; idle: readonly IdleTimes[] },
 ): string {
   const lines = [
     '# Results of the bench',
@@ -79,28 +82,30 @@ export function toPage(
     for (const row of group.rows) lines.push(`| ${cellsOf(row).join(' | ')} |`);
     lines.push('');
   }
-  if (cold !== null) lines.push('## Cold', '', ...coldLines(cold), '');
+  lines.push('## Cold', '', ...coldLines(cold), '');
+  lines.push('## After a pause', '', ...idleLines(idle), '');
   return lines.join('\n');
 }
 
 /** Sizes, start and first requests, one line each. */
-export function coldLines({ bundle, startUpMs, edge, passthrough }: ColdReport): string[] {
-  const kibibytes = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;
+export function coldLines({ bundle, gateway, startUpMs, edge, passthrough }: ColdReport): string[] {
+  const startUpRatio = edge.startCpuMs / passthrough.startCpuMs;
+  const isStartGood = startUpMs <= limits.startUpMs || startUpRatio <= limits.startUpRatio;
   return [
-    `- bundle: ${kibibytes(bundle.raw)}, gzipped ${kibibytes(bundle.gzipped)}; wanted at most ${kibibytes(limits.gzippedBytes)} ${mark(bundle.gzipped <= limits.gzippedBytes)}`,
-    `- processor time of its evaluation at start: ${startUpMs.toFixed(1)} ms; wanted at most ${limits.startUpMs} ms ${mark(startUpMs <= limits.startUpMs)}`,
+    `- bundle: ${inKibibytes(bundle.raw)}, gzipped ${inKibibytes(bundle.gzipped)}; of that the gateway's part ${inKibibytes(gateway.raw)}, gzipped ${inKibibytes(gateway.gzipped)}; wanted at most ${inKibibytes(limits.gatewayGzippedBytes)} ${mark(gateway.gzipped <= limits.gatewayGzippedBytes)}`,
+    `- processor time of its evaluation at start: ${startUpMs.toFixed(1)} ms; until workerd listens, ${startUpRatio.toFixed(1)} times that of a Worker that only forwards; wanted at most ${limits.startUpMs} ms or ${limits.startUpRatio} times ${mark(isStartGood)}`,
     `- first request of an isolate, with the first look-up in D1: median ${edge.firstRequestMs.toFixed(1)} ms, worst ${edge.firstRequestWorstMs.toFixed(1)} ms (${edge.samples} isolates)`,
     `- the same of a Worker that only forwards: median ${passthrough.firstRequestMs.toFixed(1)} ms, worst ${passthrough.firstRequestWorstMs.toFixed(1)} ms (${passthrough.samples} isolates)`,
   ];
 }
 
+function inKibibytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
 /** Returns whether a row reaches its goal. */
 export function isReached({ row, result }: MeasuredRow): boolean {
-  const { throughput, latency } = row.wanted;
-  return (
-    result.throughput.value >= throughput &&
-    (latency === undefined || result.latency.value <= latency)
-  );
+  return row.wanted === null || result.throughput.value >= row.wanted.throughput;
 }
 
 function cellsOf(measured: MeasuredRow): string[] {
@@ -113,8 +118,8 @@ function cellsOf(measured: MeasuredRow): string[] {
     String(row.connections),
     result.throughput.value.toFixed(2),
     spread(result.throughput),
-    `≥ ${row.wanted.throughput.toFixed(2)}`,
-    mark(isReached(measured)),
+    row.wanted === null ? '' : `≥ ${row.wanted.throughput.toFixed(2)}`,
+    row.wanted === null ? '' : mark(isReached(measured)),
     result.latency.value.toFixed(2),
     result.cpu.value.toFixed(2),
     pair((summary) => summary.perSecond),

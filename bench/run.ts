@@ -3,7 +3,7 @@
  * table and writes `bench/RESULTS.md`; takes about half an hour.
  *
  *     --quick          the most important rows, in less than a minute; writes nothing
- *     --only <text>    the rows whose title holds the text; writes nothing
+ *     --only <text>    the rows whose title holds the text, or "cold" or "idle"; writes nothing
  *     --root <folder>  measures another checkout; writes nothing
  */
 
@@ -15,10 +15,11 @@ import { parseArgs } from 'node:util';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { newAssertionKeys } from '../src/cli/assertion-keys.ts';
 import type { AssertionMode } from '../src/gateway/assertion.ts';
-import { bundleEdge, projectRoot } from './bundle.ts';
+import { bundleEdge, gatewaySource, projectRoot } from './bundle.ts';
 import { measureCold, measureStartUp, sizesOf } from './cold.ts';
 import { otherCores, pinning } from './cores.ts';
 import { type PreparedEdge, prepareEdge } from './edge.ts';
+import { type IdleTimes, idleLines, measureIdle } from './idle.ts';
 import { check, warm, wrkVersion } from './load.ts';
 import { compare } from './measure.ts';
 import {
@@ -133,12 +134,20 @@ async function bench(wrk: string): Promise<void> {
   const groups = await measureGroups(chosenGroups(tokens), servers);
   for (const server of servers.values()) await server.dispose();
 
-  if (isWhole) {
-    // After the others, because a cold edge needs the storage for itself.
-    const cold = await measureColds(edge, await plain('passthrough'), bundleFolder);
+  // After the others, because a cold edge needs the storage for itself.
+  let cold: ColdReport | null = null;
+  if (isWhole || options.only === 'cold') {
+    cold = await measureColds(edge, await plain('passthrough'), bundleFolder);
     console.log(`${coldLines(cold).join('\n')}\n`);
+  }
+  let idle: IdleTimes[] | null = null;
+  if (isWhole || options.only === 'idle') {
+    idle = await measureIdle({ root, folder, bundleFolder, upstreamUrl: upstream.url });
+    console.log(`${idleLines(idle).join('\n')}\n`);
+  }
+  if (isWhole && cold !== null && idle !== null) {
     const facts = await circumstances(startedAt, wrk, upstream.version);
-    await writeFile(join(projectRoot, 'bench/RESULTS.md'), toPage(facts, groups, cold));
+    await writeFile(join(projectRoot, 'bench/RESULTS.md'), toPage(facts, groups, { cold, idle }));
   }
   await upstream.dispose();
   const missed = groups.flatMap((group) => group.rows).filter((row) => !isReached(row));
@@ -287,16 +296,19 @@ async function measureColds(
   };
   const cold = (name: string, config: WorkerdConfig, samples: number) =>
     measureCold({ folder: join(folder, name), config, request, samples });
+  // What the figures of a whole run rest on takes minutes.
+  const few = isWhole ? 1 : 0.1;
   return {
     bundle: sizesOf(source),
+    gateway: sizesOf(await gatewaySource(root)),
     startUpMs: await measureStartUp({
       folder: join(folder, 'start-up'),
       source,
       compatibilityDate: compatibilityDateOf(root),
-      samples: 50,
+      samples: 50 * few,
     }),
-    edge: await cold('cold-edge', edge.config, 1000),
-    passthrough: await cold('cold-passthrough', passthrough, 200),
+    edge: await cold('cold-edge', edge.config, 1000 * few),
+    passthrough: await cold('cold-passthrough', passthrough, 200 * few),
   };
 }
 
