@@ -66,12 +66,10 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
  * would cost every request is in `bench/README.md`.
  */
 async function send(forwarding: Forwarding): Promise<Response | null> {
-  const response = forwarding.fetch(forwarding.url, {
-    method: forwarding.request.method,
-    headers: forwarding.headers,
-    redirect: 'manual',
-    cf: neverCached,
-  });
+  const { method } = forwarding.request;
+  const init: RequestInit = { method, headers: forwarding.headers, redirect: 'manual' };
+  if (!uncachedMethods.has(method)) init.cf = neverCached;
+  const response = forwarding.fetch(forwarding.url, init);
   let timer: ReturnType<typeof setTimeout> | null = null;
   const timeout = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, forwarding.timeoutMs, null);
@@ -96,12 +94,8 @@ async function sendWithSignal(
     onSent: () => deadline.set(timeoutMs),
     onBrokenOff: () => deadline.cancel(new Error('the body of the request broke off')),
   });
-  const init: RequestInit = {
-    headers,
-    redirect: 'manual',
-    signal: deadline.signal,
-    cf: neverCached,
-  };
+  const init: RequestInit = { headers, redirect: 'manual', signal: deadline.signal };
+  if (!uncachedMethods.has(request.method)) init.cf = neverCached;
   deadline.set(timeoutMs + (body === null ? 0 : longestUploadMs(request)));
   try {
     // The body of a GET or HEAD comes along with a whole request only.
@@ -122,6 +116,9 @@ async function sendWithSignal(
  * Cache-Control and Pragma that it also sends upstream.
  */
 const neverCached = { cacheTtl: -1, cacheLevel: 'bypass' };
+
+/** Methods that Cloudflare never caches, so that their requests are spared `cf`. */
+const uncachedMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 type Deadline = ReturnType<typeof createDeadline>;
 
