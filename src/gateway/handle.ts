@@ -152,9 +152,8 @@ async function findAndTime(gateway: Gateway, facts: Facts, token: string): Promi
   const startedMs = gateway.now();
   const { found, ahead } = await findKey(gateway, facts, token);
   const durationMs = gateway.now() - startedMs;
-  const said = found.outcome === 'unavailable' ? 'd1' : found.source;
-  // An answer without a source is about a client token, or refutes a token without any store.
-  const source = said ?? (durationMs === 0 ? 'memory' : 'd1');
+  // An answer without a source needed no store.
+  const source = found.outcome === 'unavailable' ? 'd1' : (found.source ?? 'memory');
   facts.scope.keyTiming = { source, durationMs };
   return { found, ahead };
 }
