@@ -72,7 +72,7 @@ export async function measureIdle(options: {
   return times.flat();
 }
 
-/** What was measured, one line for each pause and setting. */
+/** One line for each pause and setting. */
 export function idleLines(times: readonly IdleTimes[]): string[] {
   return times.map(({ keepWarmSeconds, pauseSeconds, medianMs, worstMs, sources }) => {
     const found = Object.entries(sources).map(([source, count]) => `${count} in ${source}`);
