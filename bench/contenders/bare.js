@@ -4,7 +4,7 @@
  */
 
 const exposed =
-  'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
+  'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Edge-Dropped-Headers, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
 const identity = {
   'x-edge-access': 'restricted',
   'x-edge-key-id': 'key_0123456789012345678901',
@@ -43,6 +43,7 @@ export default {
     headers.set('Access-Control-Allow-Origin', request.headers.get('origin'));
     headers.set('Access-Control-Expose-Headers', exposed);
     headers.append('Vary', 'Origin');
+    headers.set('X-Content-Type-Options', 'nosniff');
     headers.set('X-Request-Id', requestId);
     return response;
   },

@@ -2,7 +2,7 @@
 
 const detail = 'The API key is not valid. Check that it was copied whole, or make a new one';
 const exposed =
-  'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
+  'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Edge-Dropped-Headers, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
 
 export default {
   fetch(request) {
@@ -16,6 +16,8 @@ export default {
       method: request.method,
       origin,
       durationMs: 0,
+      keySource: 'memory',
+      keyDurationMs: 0,
     };
     console.log(JSON.stringify(line));
     const body = {
