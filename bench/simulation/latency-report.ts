@@ -3,7 +3,7 @@
 import { type LatencyCase, type LatencyResult, simulateLatency, type Waits } from './latency.ts';
 import type { Distances } from './near-stores.ts';
 
-/** What to simulate, beside the rows that have targets. */
+/** The parameters of the simulation, apart from the rows that have targets. */
 export interface LatencyOptions extends Omit<Distances, 'rttMs'> {
   readonly seed: number;
   readonly rtts: readonly number[];

@@ -55,7 +55,7 @@ export class NearStores {
     for (let line = 0; line <= FEED_WINDOW_LINES; line++) this.change();
   }
 
-  /** A change of a key that nobody asks for. */
+  /** Changes a key that no request uses. */
   change(): void {
     const seq = this.#lines.length + 1;
     const mark = Math.floor(this.#random() * 2 ** 48);
@@ -92,7 +92,7 @@ export class NearStores {
     return this.#distances.rttMs <= NEAREST_RTT_MS;
   }
 
-  /** A read of KV: fast for a while after somebody in the data centre has read the same. */
+  /** A read of KV: fast for a while after another read of the same in the data centre. */
   kvMs(name: string): number {
     const isHot = (this.#hotUntilMs.get(name) ?? 0) > this.#time.nowMs;
     if (!isHot) this.#hotUntilMs.set(name, this.#time.nowMs + REPLICA_CACHE_SECONDS * 1000);

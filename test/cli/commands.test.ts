@@ -171,7 +171,7 @@ describe('keys create', () => {
 });
 
 describe('keys edit', () => {
-  test('is made again from the key as it is, when somebody else was faster', async () => {
+  test('is made again from the current key, if another change was faster', async () => {
     let name = 'first';
     const { exitCode, asked } = await runAgainst(
       (response, { method }, count) => {
@@ -224,7 +224,7 @@ describe('keys revoke', () => {
     }
   });
 
-  test('does without a question, and without a terminal, if it is told to be sure', async () => {
+  test('needs neither question nor terminal if the command line confirms it', async () => {
     for (const sure of [['--yes'], ['-y'], ['--name', 'My page']]) {
       const result = await runAgainst(revocable, ['keys', 'revoke', 'key_1', ...sure]);
       expect(result).toMatchObject({ exitCode: 0, stdout: 'Revoked key_1 (My page)\n' });

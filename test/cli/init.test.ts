@@ -82,7 +82,7 @@ test('asks on a terminal for the address of the API', async () => {
 
 test.each([
   ['no address', [], 'give --upstream'],
-  ['an address that is none', ['--upstream', 'api.example.com'], 'as the URL'],
+  ['an invalid address', ['--upstream', 'api.example.com'], 'as the URL'],
   [
     'a rule that no route can be',
     ['--upstream', 'https://a.example', '--allow', 'GET /a//b'],

@@ -1,6 +1,6 @@
 /**
- * What the conformance tables run against: the Worker in the Workers test pool, or the production
- * bundle on bare workerd. Both speak of bytes as strings, one character a byte (Latin-1).
+ * The deployment that the conformance tables run against: the Worker in the Workers test pool, or the
+ * production bundle on bare workerd. Both represent bytes as strings, one character a byte (Latin-1).
  */
 
 export type HeaderLine = readonly [name: string, value: string];
@@ -12,8 +12,8 @@ export interface Call {
   /** The request target on the wire. Default: `/`. */
   readonly target?: string;
   /**
-   * What workerd makes of that target in `request.url`, where it differs. The pool starts there,
-   * since no socket is involved.
+   * The path of `request.url` that workerd makes of that target, if it differs. The pool starts with
+   * it, since no socket is involved.
    */
   readonly seen?: string;
   /** Default: `edge.test`. */
@@ -67,7 +67,7 @@ export interface Deployment {
   /** Everything that reached the upstream, oldest first. */
   readonly received: readonly Received[];
   behaviour: Behaviour;
-  /** What the Worker logged, line by line. On bare workerd lines come a moment later. */
+  /** The lines that the Worker logged. On bare workerd they arrive a moment later. */
   readonly logs: readonly string[];
   readonly adminToken: string;
   createKey(document: Readonly<Record<string, unknown>>): Promise<CreatedKey>;

@@ -17,7 +17,7 @@ import type {
 import { secretsOf } from './refusals.ts';
 import { bearer, createWorld, origins, type World } from './world.ts';
 
-/** What may read a refusal that holds nothing worth hiding: every origin that is one. */
+/** The origins that may read a refusal with nothing to hide: every valid one. */
 const anyOrigin: readonly (readonly [
   name: string,
   lines: readonly string[],
@@ -168,7 +168,7 @@ function describeStorage(deploy: Deploy): void {
     });
 
     test.each(anyOrigin)(
-      'leaves a key that nobody knows unavailable: %s',
+      'leaves a key that no store can confirm unavailable: %s',
       async (_, values, grant) => {
         const answer = await world.deployment.call({
           target: '/x',
@@ -303,7 +303,7 @@ function describeStorage(deploy: Deploy): void {
   });
 }
 
-/** What the management API answers to the operator: a list, or a new key that lists `app`. */
+/** Asks the management API as the operator: for a list, or for a new key that lists `app`. */
 function manage(
   deployment: Deployment,
   method: string,

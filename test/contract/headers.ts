@@ -1,5 +1,5 @@
 /**
- * Headers on the way in and out: what the upstream is told, by whom, and what the page gets back.
+ * Headers in both directions: those that the upstream receives, who sets them, and those of the answer.
  * Whole sets are compared, so that a header too many is found as well as one that is missing.
  */
 
@@ -149,7 +149,7 @@ const statuses = [
 
 /** Runs the tables against a deployment. `scheme` is that of the requests which it gets. */
 export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void {
-  /** What the upstream is told, whoever asks. */
+  /** The headers that the upstream receives from the edge for every caller. */
   function identity(request: Received | undefined): HeaderMap {
     return {
       'x-request-id': request?.headers['x-request-id'] ?? 'none',
@@ -221,7 +221,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       return received;
     }
 
-    /** What the upstream gets when nothing else is passed on. */
+    /** The headers that the upstream receives if no other header is forwarded. */
     function bare(received: Received): HeaderMap {
       return {
         ...identity(received),
@@ -286,7 +286,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
     });
 
     test.each(['unknown', '10.0.0.1, 10.0.0.2', '10.0.0.1 ; x'])(
-      'name no client that is none: %s',
+      'name no client if the address is invalid: %s',
       async (address) => {
         const received = await withFullKey([['CF-Connecting-IP', address]]);
         expect(received.headers).not.toHaveProperty('x-forwarded-for');
@@ -417,7 +417,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       ['a restricted key', 'restricted', '/api/stream/abc'],
       ['a key with rules', 'rules', '/files/x'],
       ['a backend key with rules', 'backendRules', '/files/x'],
-      ['nobody, on a public route', null, '/media/a'],
+      ['a caller without a key, on a public route', null, '/media/a'],
     ] as const;
     const listed: readonly HeaderLine[] = [
       ...passedHeaders.filter(
@@ -515,7 +515,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
     });
     afterAll(() => deployment.dispose());
 
-    test('hold Authorization, Cookie and Origin as they came, and nothing that looks like them', async () => {
+    test('hold Authorization, Cookie and Origin unchanged, and nothing that looks like them', async () => {
       const { received } = await forwarded(deployment, [
         ['authorization', `bearer  ${key.token}`],
         ['Cookie', 'a=1; b=2'],
@@ -579,7 +579,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
       expectNoSecrets([JSON.stringify(answer)], ['secret-of-the-upstream', key.token]);
     });
 
-    test('show it to nobody when the upstream fails', async () => {
+    test('do not show it to the caller when the upstream fails', async () => {
       deployment.behaviour = { kind: 'unreachable' };
       const { answer } = await forwarded(deployment, [bearer(key)]);
       expect(answer.status).toBe(502);

@@ -56,7 +56,7 @@ export function describeIsolation(deploy: Deploy): void {
       'a restricted key': { key: 'restricted', target: '/api/stream/abc' },
       'a full-access key': { key: 'full', target: '/x' },
       'a key with rules': { key: 'rules', target: '/files/x' },
-      nobody: { key: null, target: '/public/x' },
+      'no key': { key: null, target: '/public/x' },
     } as const;
 
     async function answerTo(
@@ -327,7 +327,7 @@ export function describeIsolation(deploy: Deploy): void {
     });
 
     test.each(['manage%2eexample', 'manage.example:99999', 'manage..example', 'a@manage.example'])(
-      'a host that cannot be told from others, %s, serves neither',
+      'an ambiguous host, %s, serves neither',
       async (host) => {
         const { deployment, full } = world;
         const before = deployment.received.length;

@@ -24,7 +24,7 @@ type KeyName = Exclude<keyof World, 'deployment'>;
 
 interface Sent {
   readonly answer: Answer;
-  /** What the upstream saw of it: at most one request. */
+  /** The request that the upstream received, if any: at most one. */
   readonly received: Received | null;
 }
 
@@ -89,7 +89,7 @@ export function describePaths(deploy: Deploy, { runs }: { readonly runs: number 
       },
     );
 
-    test.each(targetRows)('come to what they may: $name', async (row) => {
+    test.each(targetRows)('are forwarded or refused as the table says: $name', async (row) => {
       const { target, seen } = row;
       expectFate(await send('restricted', 'GET', target, seen), row.restricted);
       expectFate(await send('full', 'GET', target, seen), row.full);
@@ -198,7 +198,7 @@ export function describePaths(deploy: Deploy, { runs }: { readonly runs: number 
             expect(isRestrictedRoute(received.method, received.target)).toBe(true);
             expect(received.method).toBe(method);
           }
-          // Dots that stand in the path itself are resolved by workerd before anybody sees them.
+          // workerd resolves literal dot segments of the path before the Worker sees them.
           if (hasDotSegments(path)) return;
           expect(received?.target ?? null).toBe(isRestrictedRoute(method, path) ? path : null);
         }),

@@ -1,6 +1,6 @@
 /**
- * Preflights: which are granted, with which headers exactly, and what is none although it looks like
- * one. Fetch, CORS-preflight fetch: https://fetch.spec.whatwg.org/#cors-preflight-fetch
+ * Preflights: which are granted, with exactly which headers, and which requests only look like one.
+ * Fetch, CORS-preflight fetch: https://fetch.spec.whatwg.org/#cors-preflight-fetch
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ const preflightVary = 'Origin, Access-Control-Request-Method, Access-Control-Req
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `x-${index}`);
 
-/** What is asked for in Access-Control-Request-Headers, line by line, and what is allowed. */
+/** The lines of Access-Control-Request-Headers, and the header names that are allowed for them. */
 const headerRows: readonly (readonly [string, readonly string[], string])[] = [
   ['nothing', [], always],
   ['an empty line', [''], always],
@@ -66,7 +66,7 @@ const headerRows: readonly (readonly [string, readonly string[], string])[] = [
   ],
 ];
 
-/** What is asked for in Access-Control-Request-Method, and what is granted beyond the usual methods. */
+/** Values of Access-Control-Request-Method, and the method granted beyond the usual ones. */
 const methods: readonly (readonly [requested: string, extra: string])[] = [
   ['GET', ''],
   ['HEAD', ''],

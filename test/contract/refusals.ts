@@ -21,7 +21,7 @@ import {
   type World,
 } from './world.ts';
 
-/** What is sent beside the origin. `{restricted}` and the like stand for that key's token. */
+/** The request apart from its origin. `{restricted}` and the like are replaced by that key's token. */
 interface Situation {
   readonly name: string;
   readonly method?: string;
@@ -33,7 +33,7 @@ interface Situation {
 
 type Outcome = Pick<ExpectedRefusal, 'code' | 'detail' | 'challenge'> | 'allowed';
 
-/** What comes of a situation for each kind of origin, and whether it is readable there. */
+/** The outcome of a situation for each kind of origin, and whether that origin may read it. */
 interface Row extends Situation {
   readonly absent: Outcome;
   readonly app: Outcome;
@@ -164,7 +164,7 @@ function originNotAllowed(origin: string): Outcome {
   };
 }
 
-/** A backend key: what comes of it without an origin; with one, it is refused first. */
+/** The row of a backend key: the outcome without an origin. With an origin, the key is refused first. */
 function ofBackendKey(situation: Situation, absent: Outcome): Row {
   return {
     ...situation,
@@ -177,7 +177,7 @@ function ofBackendKey(situation: Situation, absent: Outcome): Row {
   };
 }
 
-/** A key that lists `app`: what comes of it there and without an origin; others are refused first. */
+/** The row of a key that lists `app`: the outcome there and without an origin. Others are refused first. */
 function ofAppKey(situation: Situation, outcome: Outcome): Row {
   return {
     ...situation,
@@ -512,7 +512,7 @@ export function describeRefusals(deploy: Deploy): void {
       expectRefusal(answer, { code: 'missing_credentials', grant: null });
     });
 
-    test('are logged once each, as JSON, with the cause that the caller is not told', async () => {
+    test('are logged once each, as JSON, with the cause that the caller does not see', async () => {
       const { answer } = await ask({ name: '', authorization: ['Bearer {expired}'] }, [
         origins.app,
       ]);

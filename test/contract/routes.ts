@@ -8,7 +8,7 @@ export interface RouteFact {
   readonly methods: readonly string[];
   /** `{}` stands for an id. */
   readonly path: string;
-  /** The kind of the id, where some words are none. */
+  /** The kind of the id, if some words are no valid id of this kind. */
   readonly kind?: keyof typeof wordsThatAreNoIds;
 }
 
@@ -48,7 +48,7 @@ const compiled = routeFacts.map(({ methods: allowed, path, kind }) => ({
   words: kind === undefined ? [] : (wordsThatAreNoIds[kind] as readonly string[]),
 }));
 
-/** Whether a restricted key may call this, by the facts. `path` as it would reach the upstream. */
+/** Returns whether the facts let a restricted key call this. `path` is as the upstream would see it. */
 export function isRestrictedRoute(method: string, path: string): boolean {
   return compiled.some(({ allowed, pattern, words }) => {
     const match = pattern.exec(path);
@@ -78,7 +78,7 @@ export const goodIds = [
   'toString',
 ];
 
-/** What is no id, in one segment. */
+/** Single segments that are no valid id. */
 export const badIds = [
   '',
   'a'.repeat(129),

@@ -1,15 +1,15 @@
 /**
- * Hostile request targets, and what each may come to at the upstream. Strings are bytes: `\xe9` is
- * one byte on the wire.
+ * Hostile request targets, and the path that each may reach at the upstream. Strings are bytes:
+ * `\xe9` is one byte on the wire.
  */
 
-/** What comes of a target: a path and query at the upstream, a refusal, or nothing of the gateway's. */
+/** The outcome of a target: the path and query that the upstream receives, or a refusal. */
 export type Fate = string | 'refused';
 
 export interface TargetRow {
   readonly name: string;
   readonly target: string;
-  /** What workerd shows of it, where it differs by more than the decoding of UTF-8. */
+  /** The form that workerd shows, if it differs by more than the decoding of UTF-8. */
   readonly seen?: string;
   /** With GET and a restricted key. */
   readonly restricted: Fate;
@@ -103,7 +103,7 @@ const cells: readonly Cells[] = [
   ['a query', '/api/stream/abc?x=1&y=2', '/api/stream/abc?x=1&y=2', '/api/stream/abc?x=1&y=2'],
   ['an empty query', '/api/stream/abc?', '/api/stream/abc?', '/api/stream/abc?'],
   [
-    'a query with everything that may stand in it',
+    'a query with every character that it may contain',
     '/api/stream/abc?a=%00%zz/../\\"\'<>;:@!$()*+,[]^`{}|~?',
     // A quotation mark and such are encoded by `fetch`, which changes no meaning.
     '/api/stream/abc?a=%00%zz/../\\%22%27%3C%3E;:@!$()*+,[]^`{}|~?',
@@ -141,7 +141,7 @@ export const targetRows: readonly TargetRow[] = cells.map(
   }),
 );
 
-/** Under `/_edge/` by some reading: never forwarded, whoever asks. */
+/** Targets that some parser reads as under `/_edge/`: never forwarded for any caller. */
 export const ownTargets: readonly { readonly target: string; readonly seen?: string }[] = [
   { target: '/_edge' },
   { target: '/_edge/' },

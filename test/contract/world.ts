@@ -165,7 +165,7 @@ export async function createWorld(deployment: Deployment): Promise<World> {
     target: `/_edge/v1/keys/${revoked.id}`,
     headers: [['Authorization', `Bearer ${deployment.adminToken}`]],
   });
-  // Nobody has asked with these keys yet, so that D1 alone decides once the copies are gone.
+  // No request has used these keys yet, so that D1 alone decides once the copies are gone.
   await copiesAreWritten(deployment);
   await deployment.query('UPDATE keys SET expires_at_ms = 1 WHERE id = ?1', expired.id);
   await deployment.query('UPDATE keys SET enabled = 0 WHERE id = ?1', disabled.id);

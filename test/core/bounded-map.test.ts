@@ -34,7 +34,7 @@ describe('a bounded map', () => {
     expect(map.size).toBe(100);
   });
 
-  test('keeps what is in use through a flood of a million entries that nobody reads', () => {
+  test('keeps entries in use through a flood of a million entries that are never read', () => {
     const map = new BoundedMap<number>(1_000);
     const inUse = Array.from({ length: 500 }, (_, number) => `in use ${number}`);
     for (const name of inUse) map.set(name, 0);

@@ -72,11 +72,11 @@ describe('a failure inside', () => {
     ['a page of the edge', '/_edge/keys/new', navigation, true],
     ['the API of the edge', '/_edge/v1/keys', navigation, false],
     ['a script on a page', '/_edge/keys/new', {}, false],
-    // It may be a public route, and nobody knows while the configuration cannot be read.
+    // It may be a public route. The gateway cannot know while the configuration is unreadable.
     ['a path of the API', '/x', navigation, false],
     ['a path with a similar name', '/_edgex', navigation, false],
   ] as const;
-  test.each(asked)('is told to %s as a page or not', async (_name, target, headers, isPage) => {
+  test.each(asked)('is reported to %s as a page or not', async (_name, target, headers, isPage) => {
     vi.spyOn(console, 'log').mockReturnValue();
     const request = requestWithTarget(target, { headers });
     const response = await worker.fetch(request as never, broken, createExecutionContext());

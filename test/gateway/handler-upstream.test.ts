@@ -76,7 +76,7 @@ describe('an edge whose upstream is not there', () => {
     ['null', { upstream: null }],
   ];
   test.each(rows)(
-    'answers 503 and says so, not going on to UPSTREAM_URL: %s',
+    'answers 503 and says so, without trying UPSTREAM_URL: %s',
     async (_, options) => {
       const authorizer = createAuthorizer(options as AuthorizerOptions);
       const deployed = bindings({
@@ -100,7 +100,7 @@ describe('an edge whose upstream is not there', () => {
     },
   );
 
-  test('reports a URL that is none as it reports UPSTREAM_URL', async () => {
+  test('reports an invalid URL as it reports UPSTREAM_URL', async () => {
     const authorizer = createAuthorizer({ upstream: 'api.example' });
     const ctx = createExecutionContext();
     const response = await authorizer.fetch(new Request(EDGE_URL), bindings(), ctx);
@@ -114,7 +114,7 @@ describe('a handler', () => {
     const { send, asPage } = await edgeBefore(keepAndAnswer);
     const statuses = [
       await send('/api/task/1'),
-      await send('/api/task/1', { headers: { Authorization: 'Bearer nobody' } }),
+      await send('/api/task/1', { headers: { Authorization: 'Bearer unknown' } }),
       await send('/api/stream', { headers: asPage }),
       await send('/api/task/1', { headers: { ...asPage, Origin: 'https://other.example' } }),
       await send('/_edge/health'),

@@ -76,7 +76,7 @@ describe('the bound of a key', () => {
     expect(connections.open('key_1')).not.toBeNull();
   });
 
-  test('on bytes holds for all its connections together, and anew each minute', async () => {
+  test('on bytes holds for all its connections together, and starts again each minute', async () => {
     const connections = someConnections();
     const [first, second] = [connections.open('key_1'), connections.open('key_1')];
     expect(first?.relay(60)).toBe(true);

@@ -17,7 +17,7 @@ describe('readOrigin()', () => {
     ['a blank before it', ' https://a.example', 'malformed'],
     ['a blank inside it', 'https://a.example x', 'malformed'],
     ['a header of blanks and a letter', `x${' '.repeat(100_000)}`, 'malformed'],
-  ])('reads %s, each time anew', (_, header, expected) => {
+  ])('reads %s, with the same result each time', (_, header, expected) => {
     for (let time = 0; time < 3; time++) expect(readOrigin(withOrigin(header))).toBe(expected);
   });
 
@@ -35,7 +35,7 @@ describe('readOrigin()', () => {
     }
   });
 
-  test('remembers what comes again, and nothing so long that it was made to fill memory', () => {
+  test('remembers headers that repeat, but none long enough to fill memory', () => {
     const short = () => readOrigin(withOrigin('https://again.example'));
     expect(short()).toBe(short());
     const long = () => readOrigin(withOrigin(`https://again.example${' '.repeat(100_000)}`));
@@ -43,7 +43,7 @@ describe('readOrigin()', () => {
     expect(long()).not.toBe(long());
   });
 
-  test('reads rightly when more origins come than it remembers', () => {
+  test('reads correctly when it receives more origins than it remembers', () => {
     for (let index = 0; index < 5_000; index++) {
       const value = `https://site-${index}.example`;
       expect(readOrigin(withOrigin(value))).toMatchObject({ value });

@@ -86,7 +86,7 @@ describe('the host itself', () => {
   });
 });
 
-describe('an address of the edge that is none', () => {
+describe('an address of the edge that does not exist', () => {
   const targets = ['/_edge/nothing', '/_edge/keys/', '/a/%2e%2e/_edge/x', '/_EDGE/'];
   test.each(targets)('is a page for people: %s', async (target) => {
     const answer = await ask(target, navigation);

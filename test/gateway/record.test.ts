@@ -134,7 +134,7 @@ describe('an allowed request', () => {
     ]);
   });
 
-  test('costs no draw and no clock where nobody wants to know', () => {
+  test('costs no draw and no clock if no record is wanted', () => {
     const random = vi.fn(() => 0);
     const now = vi.fn(() => nowMs);
     const { record, lines } = aRecorder({ analytics: null, random, now });

@@ -156,7 +156,7 @@ describe('a client network that was refused', () => {
     expect(calls).toBe(0);
   });
 
-  test('is nobody where the address is not reported', async () => {
+  test('is not counted if the address is not reported', async () => {
     for (let count = 0; count < 6; count++) {
       const answer = await edge.call({ target: '/x', headers: [bearer('invented')] });
       expect(answer.status).toBe(401);

@@ -35,7 +35,7 @@ describe('createReadiness()', () => {
     expect(world.reads).toBe(1);
   });
 
-  test('asks nobody while the lease is young', async () => {
+  test('asks no store while the lease is young', async () => {
     const { world, readiness } = createWorld([]);
     world.isLeaseCurrent = true;
     expect(await readiness()).toBe('ready');

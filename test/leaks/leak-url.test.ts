@@ -15,7 +15,7 @@ describe('readLeakUrl() keeps nothing of', () => {
     ['a script', 'javascript:alert(1)'],
     ['data', 'data:text/html,x'],
     ['a file', 'file:///etc/passwd'],
-    ['a host that is none', 'https://exa mple/'],
+    ['an invalid host', 'https://exa mple/'],
     ['a user name', 'https://user@a.example/'],
     ['a password', 'https://:secret@a.example/'],
     ['a URL that is too long', `https://a.example/${'x'.repeat(LEAK_URL_MAX_LENGTH)}`],

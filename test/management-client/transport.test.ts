@@ -178,7 +178,7 @@ describe('an answer of something else is an error', () => {
 });
 
 describe('credentials', () => {
-  test('come from a function, for each attempt anew', async () => {
+  test('come from a function, which is called for each attempt', async () => {
     let count = 0;
     const { client, asked } = await clientOf(
       (response, _, before) => {
@@ -256,7 +256,7 @@ describe('eachKey() and eachAuditEntry()', () => {
     expect(await idsOf(eachAuditEntry(client))).toEqual(ids);
   });
 
-  test('read no page that nobody asks for', async () => {
+  test('read no page before it is needed', async () => {
     const { client, asked } = await clientOf(pages);
     for await (const { id } of eachKey(client)) {
       expect(id).toBe('entry_0');

@@ -95,7 +95,7 @@ describe('a batch that is too old', () => {
     expect(await countedInD1()).toEqual({ [`key_a ${day} allowed`]: 3 });
   });
 
-  it('is told from one that may still come, whenever it comes', async () => {
+  it('is distinguished from one that is still accepted, at any time', async () => {
     const batch = ofKeyA(3);
     for (let hours = 0; hours <= 24 * 9; hours += 3) {
       const clock = new Clock(NOON_MS + hours * 60 * 60 * 1000);
@@ -206,7 +206,7 @@ test("the Worker's own queue handler merges and acknowledges each message", asyn
   expect(await countedInD1()).toEqual({ [`key_a ${day} allowed`]: 5 });
 });
 
-test('what is sent into the real Queue comes to D1', { timeout: 30_000 }, async () => {
+test('a batch that is sent into the real Queue reaches D1', { timeout: 30_000 }, async () => {
   await env.USAGE.send(ofKeyA(4, Date.now()).text, { contentType: 'text' });
   await expect
     .poll(countedInD1, { timeout: 20_000, interval: 200 })

@@ -188,7 +188,7 @@ describe('an isolate that dies', () => {
     for (let counted = 1; counted <= 1_200; counted++) {
       isolate.allow('key_a');
       await clock.advance(100);
-      // If it died now, this is what nobody would ever hear of.
+      // If the isolate died now, this count would be lost.
       const handedOver = sumOf(queue.held)['key_a 2026-11-22 allowed'] ?? 0;
       mostLost = Math.max(mostLost, counted - handedOver);
     }
@@ -257,7 +257,7 @@ describe('memory', { timeout: 600_000 }, () => {
     expect(sums['none 2026-11-22 preflight_granted']).toBe(5);
   });
 
-  it('has room for any number of keys while the Queue takes them: all are told apart', async () => {
+  it('has room for any number of keys while the Queue accepts them: each is counted apart', async () => {
     const clock = new Clock();
     const queue = new FaultyQueue();
     const isolate = anIsolate(clock, queue.deliver);

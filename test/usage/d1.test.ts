@@ -277,7 +277,7 @@ describe('trimming', () => {
     expect(results).toEqual([{ batch_id: young.id }]);
   });
 
-  it('takes a bounded bite, and comes to an end', async () => {
+  it('removes a bounded number at a time, and ends', async () => {
     await env.DB.prepare(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
        INSERT INTO usage_daily SELECT 'key_' || i, '2020-01-01', 'allowed', 1 FROM n`,

@@ -1,4 +1,4 @@
-/** What the whole Worker counts, request by request, and what leaves it. */
+/** Counts of the whole Worker, request by request, and the messages that leave it. */
 
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -88,7 +88,7 @@ describe('each request counts once, under its outcome', () => {
       'denied:route_not_allowed',
     ],
     [
-      'a preflight from an origin that nobody lists',
+      'a preflight from an origin that no key lists',
       () => ['/x', { method: 'OPTIONS', headers: { ...preflight, Origin: elsewhere } }],
       () => 'none',
       'denied:origin_not_registered',
@@ -195,7 +195,7 @@ it('a Queue that hangs, rejects or throws changes nothing about the answer', asy
   for (const [, fault] of faults) {
     const faulty = { ...deployed, USAGE: { send: fault } as unknown as Queue<string> };
     const headers = { Authorization: `Bearer ${backend.token}` };
-    // Not waited for: the background work goes on trying for seconds.
+    // Not awaited: the background work keeps trying for seconds.
     const response = await worker.fetch(
       new Request(`${EDGE_URL}/x`, { headers }) as never,
       faulty,

@@ -131,7 +131,7 @@ describe('readBearer() reads a token after', () => {
 });
 
 describe('properties', () => {
-  test('readBearer() throws on no string, and returns a token68 that stands in it', () => {
+  test('readBearer() throws on no string, and returns a token68 that the string contains', () => {
     const anyText = fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units));
     const nearly = fc
       .array(

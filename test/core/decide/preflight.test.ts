@@ -195,7 +195,7 @@ describe('allowedHeaders() of', () => {
     ['64 names and empty elements', names(64).join(',,,'), `${always}, ${names(64).join(', ')}`],
     ['65 names', names(65).join(','), always],
     ['65 names, two of which are the same', `${names(64).join(',')},x-0`, always],
-    ['65 names, one of which is none', `${names(64).join(',')},x b`, always],
+    ['65 names, one of which is invalid', `${names(64).join(',')},x b`, always],
     ['a name of 4096 bytes', 'x'.repeat(4096), `${always}, ${'x'.repeat(4096)}`],
     ['a name of 4097 bytes', 'x'.repeat(4097), always],
     ['4096 bytes with blanks', `x-a,${' '.repeat(4092)}`, `${always}, x-a`],

@@ -71,7 +71,7 @@ describe('fateOfHeader()', () => {
   const rows = Object.entries(identifying).flatMap(([program, names]) =>
     names.map((name) => [program, name] as const),
   );
-  test.each(rows)('of %s: %s is forwarded for nobody, in any spelling', (_program, name) => {
+  test.each(rows)('of %s: %s is never forwarded, in any spelling', (_program, name) => {
     const lower = name.toLowerCase();
     const everything = { names: new Set([lower]), prefixes: [lower.slice(0, 4)] };
     for (const spelling of [lower, lower.replaceAll('-', '_'), lower.replaceAll('-', '.')]) {

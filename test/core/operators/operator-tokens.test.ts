@@ -55,7 +55,7 @@ describe('readOperatorTokens() refuses', () => {
   });
 
   test('every problem of every entry at once, and quotes no value', () => {
-    const secret = 'a-token-that-somebody-took-for-its-hash';
+    const secret = 'a-token-in-the-place-of-its-hash';
     const reasons = reasonsOf([
       { name: '', sha256: secret, scopes: [secret], [secret]: 1 },
       entry(),

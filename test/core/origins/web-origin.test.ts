@@ -638,7 +638,7 @@ describe('admitsOrigin()', () => {
     expect(admitsOrigin(compileOrigins([...others, pattern]), originOf(value))).toBe(isAdmitted);
   });
 
-  test('with an empty list admits nobody', () => {
+  test('with an empty list admits no origin', () => {
     for (const value of ['null', 'https://example.com', 'capacitor://localhost']) {
       expect(admitsOrigin(compileOrigins([]), originOf(value))).toBe(false);
     }
