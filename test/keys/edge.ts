@@ -30,7 +30,7 @@ export interface StoreHealth {
   fails: boolean;
 }
 
-/** What was asked of the stores. */
+/** Numbers of the calls to each store. */
 export interface StoreCalls {
   database: number;
   pages: number;
@@ -131,9 +131,9 @@ export class Edge {
     replica: { tookMs: 0, fails: false },
     cache: { tookMs: 0, fails: false },
   };
-  /** What KV holds, by KV key. */
+  /** The content of KV, by KV key. */
   readonly copies = new Map<string, Versioned<never>>();
-  /** What the data centre's cache holds, with no end of its life unless a test ends it. */
+  /** The content of the data centre's cache. It does not expire unless a test removes it. */
   shared: SharedPoll | null = null;
   /** The entry that lives longer. Only tests that set it have one. */
   sharedLong: SharedPoll | null = null;
@@ -185,7 +185,7 @@ export class Edge {
     };
   }
 
-  /** What was asked since this was last called. */
+  /** Returns the numbers of the calls since the last call of this. */
   takeCalls(): Partial<StoreCalls> {
     const taken: Partial<StoreCalls> = {};
     for (const name of Object.keys(this.calls) as (keyof StoreCalls)[]) {

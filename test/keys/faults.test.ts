@@ -1,5 +1,5 @@
 /**
- * What callers see when D1, KV, the Cache API and the Queue fail, hang and are slow, in turn and
+ * Answers to callers while D1, KV, the Cache API and the Queue fail, hang or are slow, in turn and
  * together: the whole Worker over the real bindings. docs/design/failures.md has the outcomes as a table.
  */
 
@@ -32,7 +32,7 @@ type Request_ =
   | 'preflight, listed origin'
   | 'preflight, unlisted origin';
 
-/** What is answered: the status, and what marks it. */
+/** The status of an answer, and its distinguishing mark. */
 type Outcome = '200' | '200 stale' | '401' | '503' | '204 for 7200 s' | '204 for 5 s' | '403';
 
 /** With everything in order. */
@@ -99,7 +99,7 @@ describe('with stores out of order', () => {
     }
   });
 
-  test('an unknown token is told to try again, and never that it is not valid', async () => {
+  test('a caller with an unknown token is asked to try again, and never refused as invalid', async () => {
     const edge = await prepare('unknown token');
     edge.health.database.mode = 'failing';
     for (let number = 0; number < 5; number++) {
@@ -122,7 +122,7 @@ describe('with stores out of order', () => {
     }
     const told = edge.events();
     for (const event of ['database_failed', 'replica_failed', 'cache_failed']) {
-      // A minute passes: each store is told of at its begin, and at its end at the most.
+      // A minute passes: each store is reported when it begins, and at most once more when it ends.
       const times = told.filter((name) => name === event).length;
       expect(times).toBeGreaterThanOrEqual(1);
       expect(times).toBeLessThanOrEqual(2);
@@ -268,7 +268,7 @@ async function prepare(request: Request_) {
     events: () => told.map((line) => String((JSON.parse(line) as { event: unknown }).event)),
   };
 
-  /** What comes before the request, with everything in order. */
+  /** Sends the requests that come first, while every store works. */
   async function getReady(): Promise<void> {
     switch (request) {
       case 'hot key':
@@ -293,7 +293,7 @@ async function prepare(request: Request_) {
     }
   }
 
-  /** The copy in KV, as it is spread: known to whoever reads the log. */
+  /** Expects a copy in KV that every reader of the log can find. */
   async function expectCopy(): Promise<void> {
     const replica = createKeyReplica(env.KEYS);
     const { keys } = await env.KEYS.list({ prefix: 'key:' });

@@ -3,7 +3,7 @@
  * the real thing, when it is called at all.
  */
 
-/** How a binding does at the moment. Whoever holds this may change it. */
+/** The present state of a binding. Every holder of this object may change it. */
 export interface Health {
   mode: 'well' | 'failing' | 'hanging' | 'slow';
   /** Counts the calls that go to the store. */

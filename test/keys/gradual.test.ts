@@ -1,7 +1,8 @@
 /**
  * A gradual deployment: two versions of the Worker side by side on one D1 and one KV, of which the
  * later one keeps its copies in another shape and has expanded D1. Neither may refuse a good key, nor
- * let a revoked one in, whoever made, copied or revoked it. docs/design/migrations.md has the rule.
+ * let a revoked one in, whichever version made, copied or revoked it. docs/design/migrations.md has
+ * the rule.
  */
 
 import { createExecutionContext, createScheduledController } from 'cloudflare:test';
@@ -16,7 +17,7 @@ import { applySql, deploy, EDGE_URL } from '../support/workers.ts';
 const MAX_STALENESS_SECONDS = 1;
 const ORIGIN = 'https://app.example';
 
-/** What the schema of a later version may have done to D1 while the earlier one runs. */
+/** Changes that a later version's schema may make in D1 while the earlier version runs. */
 const expansion = `
   ALTER TABLE keys ADD COLUMN note TEXT;
   ALTER TABLE tokens ADD COLUMN used_from TEXT NOT NULL DEFAULT 'anywhere';
@@ -46,7 +47,7 @@ afterEach(() => storage.dispose());
 describe.each(pairs)('a key made by the $first version', ({ first, second }) => {
   test(`is refused everywhere once the ${second} version revoked it`, async () => {
     const key = await isolates[first].createKey({ name: 'to be revoked' });
-    // In everybody's memory, and in KV in the shape of whoever wrote last.
+    // In the memory of every isolate, and in KV in the shape of the last version that wrote.
     for (const version of [...versions, first]) {
       expect(await isolates[version].statusOf(key)).toBe(200);
     }
@@ -132,7 +133,7 @@ test('the scheduled runs of both versions leave keys working and revoked ones re
   const key = await isolates.later.createKey({ name: 'in use' });
   const revoked = await isolates.earlier.createKey({ name: 'revoked' });
   await isolates.later.manage('DELETE', `/keys/${revoked.id}`);
-  // As if nobody had written the copies, so that the repair has to.
+  // As if no version had written the copies, so that the repair has to.
   await env.DB.batch([
     env.DB.prepare('DELETE FROM replica_writes'),
     env.DB.prepare(
@@ -179,8 +180,8 @@ test('usage of a later version waits in the Queue for its consumer, beside that 
 });
 
 /**
- * What two isolates answer that do not know the key: one that does not know the log either, and one
- * that does, which believes KV as far as the log vouches for it.
+ * Returns the answers of two isolates that do not know the key. One does not know the log either. The
+ * other does, and believes KV as far as the log vouches for it.
  */
 async function coldAndWarm(
   version: Version,

@@ -1,6 +1,6 @@
 /**
- * What a cold look-up reads in D1 does not grow with what D1 holds: rows, as D1 itself counts and
- * bills them, are the same with 1,000 keys and with fifty times as many, and at night with a million.
+ * The reads of a cold look-up do not grow with the content of D1: the rows that D1 itself counts and
+ * bills are the same with 1,000 keys and with fifty times as many, and at night with a million.
  */
 
 import { env } from 'cloudflare:workers';
@@ -35,7 +35,7 @@ const lookUps: Readonly<Record<string, Omit<DatabaseRequest, 'fromSeq'>>> = {
     patterns: patternsOf('https://page-7.example'),
   },
   'an origin that a key lists': { patterns: patternsOf('https://page-7.example') },
-  'an origin that nobody lists': { patterns: patternsOf('https://nowhere.test') },
+  'an origin that no key lists': { patterns: patternsOf('https://nowhere.test') },
   'an origin that many dead keys list': { patterns: patternsOf('https://crowded.example') },
   'an origin that many live keys list': { patterns: patternsOf('https://popular.example') },
   'an origin in a wildcard': { patterns: patternsOf('https://x.wild.example') },

@@ -1,6 +1,6 @@
 /// <reference types="vite/types/importMeta.d.ts" />
 /**
- * The schema of D1 from one version to the next: what the migrations come to is what `schema.sql` says,
+ * The schema of D1 from one version to the next: the migrations result in the schema of `schema.sql`,
  * and a database of any age, with what was in it, works under the Worker of today once they were applied.
  */
 
@@ -63,7 +63,7 @@ describe('the migrations', () => {
     }
   });
 
-  test('come to what schema.sql says', async () => {
+  test('result in the schema of schema.sql', async () => {
     await applySchema();
     const described = await schemaOfD1();
     await emptyStorage();
@@ -417,7 +417,7 @@ async function fill(holds: Contents): Promise<Tokens> {
   return tokens;
 }
 
-/** What D1 consists of, by kind and name, without how it is written. */
+/** Returns the parts of D1, by kind and name, without the layout of their SQL. */
 async function schemaOfD1(): Promise<Record<string, string>> {
   const rows = await query(
     `SELECT type, name, sql FROM sqlite_schema

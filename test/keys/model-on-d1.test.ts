@@ -47,7 +47,7 @@ test(`D1 keeps the model's promises in ${SCHEDULES} random schedules`, {
   );
 });
 
-/** What takes real time, and none in the world: the clock stands still until it is done. */
+/** Work that takes real time, but no time in the world: the clock waits until it is done. */
 class RealWork {
   readonly #underWay = new Set<Promise<unknown>>();
 

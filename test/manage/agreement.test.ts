@@ -1,5 +1,5 @@
 /**
- * What is promised and what is done: the explanation, the preflight and the gateway agree on every
+ * Agreement between promise and outcome: the explanation, the preflight and the gateway agree on every
  * request, whatever the key and its rules.
  */
 

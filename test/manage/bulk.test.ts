@@ -68,8 +68,8 @@ describe('POST /keys/bulk refuses, and changes nothing,', () => {
   });
 
   it('without credentials', async () => {
-    const nobody = clientOf(edge, {});
-    const answer = await nobody('POST', '/keys/bulk', {
+    const stranger = clientOf(edge, {});
+    const answer = await stranger('POST', '/keys/bulk', {
       body: { action: 'revoke', filter: { owner: 'a' } },
     });
     expectProblem(answer, 401, 'missing_credentials');

@@ -263,7 +263,7 @@ describe('minting by API', () => {
   test('works for a token that was made before its key opted in', async () => {
     const { id, token } = await edge.createKey({ name: 'n' });
     await send('PATCH', `/keys/${id}`, { access: { clientTokens } });
-    // Its own tag is not that of a token that mints, so what is minted offline cannot be told.
+    // Its tag is not that of a token that mints, so the edge cannot recognise offline client tokens.
     expect((await use(await mintClientToken(token))).status).toBe(401);
     const minted = parse(await mint(token));
     expect((await use(minted.token)).status).toBe(200);

@@ -1,5 +1,5 @@
 /**
- * The management API as its tests call it: JSON in and out, in somebody's name.
+ * The management API as its tests call it: JSON in and out, with given credentials.
  */
 
 import { expect } from 'vitest';
@@ -18,7 +18,7 @@ export interface ApiAnswer {
   readonly body: Document;
 }
 
-/** What else a request holds. */
+/** The optional parts of a request. */
 export interface Options {
   /** Sent as JSON. */
   readonly body?: unknown;
@@ -58,7 +58,7 @@ export function clientOf(
   };
 }
 
-/** What the gateway answers to a request with a token: its status and its reason. */
+/** Returns the gateway's answer to a request with a token: its status and its reason. */
 export async function tryToken(
   edge: Deployment,
   token: string,

@@ -1,6 +1,6 @@
 /**
- * Thousands of requests that nobody would write by hand, made from the OpenAPI document with a fixed seed:
- * whatever is sent, the answer is one that the document has.
+ * Thousands of generated requests that are unlikely to be written by hand, made from the OpenAPI document
+ * with a fixed seed. Every answer must be one that the document describes.
  */
 
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -129,7 +129,7 @@ function send({ path, method, operation }: Described): Promise<ApiAnswer> {
   return operator(method.toUpperCase(), target, { headers, text: sent });
 }
 
-/** What an operation documents of a status: its codes. `null`: it does not have the status. */
+/** Returns the codes that an operation documents for a status, or `null` without that status. */
 function codesOf(operation: Document, status: number): readonly string[] | null {
   const answer = operation.responses[status];
   if (answer === undefined) return null;
@@ -137,7 +137,7 @@ function codesOf(operation: Document, status: number): readonly string[] | null 
 }
 
 describe('whatever is sent, the answer is one that the OpenAPI document has', () => {
-  // A path that is none, such as /keys/%2e%2e, is answered before there is an operation.
+  // An invalid path, such as /keys/%2e%2e, is answered before an operation is found.
   const common = ['not_found', 'method_not_allowed'];
 
   it.each(described.map((one) => [one.method.toUpperCase(), one.path, one] as const))(

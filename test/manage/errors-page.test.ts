@@ -29,7 +29,7 @@ describe('the page of error codes', () => {
     },
   );
 
-  it('lists what a restricted key may call, for whoever was refused', async () => {
+  it('lists the endpoints of a restricted key, for callers that were refused', async () => {
     const listOf = ({ body }: Answer) => {
       const [, section = ''] = body.split('<section id="route_not_allowed"');
       const list = section.split('</section>')[0] ?? '';

@@ -67,7 +67,7 @@ describe('POST /explain with a client token', () => {
 
   it('says that its claims are not those that were signed', async () => {
     const [head, , signature] = (await minted(key)).split('.');
-    const [, payload] = (await minted(key, { sub: 'somebody-else' })).split('.');
+    const [, payload] = (await minted(key, { sub: 'stranger' })).split('.');
     const body = await compare(`${head}.${payload}.${signature}`);
     expect(stepOf(body, 'key').detail).toBe('the client token is not valid: wrong signature');
   });

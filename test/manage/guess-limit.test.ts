@@ -47,7 +47,7 @@ describe('guessing the admin token at the API', () => {
     expect(answer.headers).toMatchObject({ 'x-edge-reason': 'rate_limited', 'retry-after': '60' });
     expect(answer.headers).not.toHaveProperty('www-authenticate');
     expect(JSON.parse(answer.body)).toMatchObject({ code: 'rate_limited', status: 429 });
-    // Another address goes on, and this one does after a minute.
+    // Another address is still accepted, and this one is again after a minute.
     expect((await ask(edge.adminToken, '198.18.1.1')).status).toBe(200);
     passTime(61_000);
     expect((await ask(edge.adminToken)).status).toBe(200);

@@ -119,7 +119,7 @@ describe('a repeated request', () => {
     expect(await count('tokens')).toBe(2);
   });
 
-  it('is carried out anew after a refusal, which is not kept', async () => {
+  it('is carried out again after a refusal, which is not kept', async () => {
     const { id } = (await operator('POST', '/keys', { body: { name: 'a' } })).body;
     const request = { body: { graceSeconds: 1 }, headers: { ...once, 'If-Match': '"2"' } };
     expect((await operator('POST', `/keys/${id}/roll`, request)).status).toBe(412);
@@ -127,7 +127,7 @@ describe('a repeated request', () => {
     expect((await operator('POST', `/keys/${id}/roll`, request)).status).toBe(200);
   });
 
-  it('is carried out anew after a day', async () => {
+  it('is carried out again after a day', async () => {
     const request = { body: { name: 'a' }, headers: once };
     const first = await operator('POST', '/keys', request);
     await edge.query('UPDATE idempotency SET expires_at_ms = expires_at_ms - 86400000');
@@ -176,7 +176,7 @@ describe('the token of a kept answer', () => {
     expect(await other.query('SELECT * FROM keys')).toEqual([]);
   });
 
-  it('cannot be opened by whoever changes a bit of it', async () => {
+  it('cannot be opened once a bit of it has changed', async () => {
     await operator('POST', '/keys', { body: { name: 'a' }, headers: once });
     await edge.query(
       `UPDATE idempotency SET sealed_token =

@@ -19,7 +19,7 @@ const KEY_ID = 'bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c
 const URL_FOUND = 'https://github.com/octocat/Hello-World/blob/12345600/foo/bar.txt';
 const ORIGIN = 'https://app.example';
 
-/** The example of GitHub's documentation, which its own key signed. Whoever reads it can send it. */
+/** The example of GitHub's documentation, which its own key signed. Every reader can send it. */
 const documented = {
   text: '[{"source":"commit","token":"some_token","type":"some_type","url":"https://example.com/base-repo-url/"}]',
   signature:
@@ -108,7 +108,7 @@ const createCors = () => create({ access: { cors: { allowedOrigins: [ORIGIN] } }
 const auditOf = async (id: string): Promise<readonly Document[]> =>
   (await operator('GET', `/audit?keyId=${id}`)).body.entries;
 
-/** What the log says of leaks, of the last request first. */
+/** Returns the log's events of this name. */
 const logged = (event: string): Document[] =>
   edge.logs.map((line) => JSON.parse(line)).filter((line) => line.event === event);
 
@@ -176,11 +176,7 @@ describe('a report does nothing', () => {
       },
       'the signature is malformed',
     ],
-    [
-      'that somebody else signed',
-      () => ({ pair: stranger }),
-      'the signature is not that of the body',
-    ],
+    ['that a stranger signed', () => ({ pair: stranger }), 'the signature is not that of the body'],
     [
       'with the signature of another body',
       async () => ({ signature: await sign(JSON.stringify([other()])) }),
@@ -426,7 +422,7 @@ describe('a report', () => {
     expect(await tryToken(edge, key.token)).toBe('401 invalid_key');
   });
 
-  it('of a CORS key is noted once for each place, and the key goes on', async () => {
+  it('of a CORS key is noted once for each place, and the key remains valid', async () => {
     await fresh();
     const key = await createCors();
     const elsewhere = 'https://github.com/octocat/other';
@@ -496,7 +492,7 @@ describe('a report', () => {
     }
   });
 
-  it('of a disabled key revokes it, so that nobody enables it again', async () => {
+  it('of a disabled key revokes it, so that it cannot be enabled again', async () => {
     await fresh();
     const key = await create();
     await operator('PATCH', `/keys/${key.id}`, { body: { enabled: false } });
@@ -522,7 +518,7 @@ describe('a report', () => {
     expect(JSON.stringify([await snapshot(edge), edge.logs])).not.toContain(token);
   });
 
-  it('keeps nothing of a URL that hides the token, and logs no source that is none', async () => {
+  it('keeps nothing of a URL that hides the token, and logs no invalid source', async () => {
     await fresh();
     const key = await create();
     const encoded = key.token.replaceAll('_', '%5f');
@@ -534,7 +530,7 @@ describe('a report', () => {
     expect(everything).not.toContain(key.token);
   });
 
-  it('may hold members that nobody knows yet, and leave out where the token was', async () => {
+  it('may have unknown members, and omit the place of the token', async () => {
     await fresh();
     const key = await create();
     const { token, type } = leakOf(key.token);
@@ -542,7 +538,7 @@ describe('a report', () => {
     expect(await tryToken(edge, token)).toBe('401 invalid_key');
   });
 
-  it('is on the page, as text, also where nobody knows the place', async () => {
+  it('is on the page, as text, also if the place is unknown', async () => {
     await fresh();
     const [key, other] = [await create(), await createCors()];
     await send([leakOf(key.token, `${URL_FOUND}?a=1&b='<i>'`), leakOf(other.token, '')]);
@@ -563,7 +559,7 @@ describe('a report', () => {
     expect(rows).toEqual([{ owner: 'acct_1' }, { owner: 'acct_1' }]);
   });
 
-  it('works where nobody can manage keys', async () => {
+  it('works without anyone who can manage keys', async () => {
     await fresh();
     const key = await create();
     // The same storage, seen by a deployment without an operator.

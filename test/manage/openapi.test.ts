@@ -143,7 +143,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says of what comes in whether more is allowed, and that a token is not read back', () => {
+  it('says whether a request may have more members, and that a token is not read back', () => {
     const { schemas } = api.components;
     expect(schemas.CreateKeyRequest).toMatchObject({
       type: 'object',
@@ -215,11 +215,11 @@ describe('what the OpenAPI document says', () => {
       if (path === '/openapi.json') continue;
       const url = path.replace('{id}', id);
       const verb = method.toUpperCase();
-      const nobody = clientOf(edge, {});
+      const stranger = clientOf(edge, {});
       const withBody = (text: string) => (verb === 'GET' ? {} : { text });
       const stale = { 'If-Match': '"0"' };
       const refusals = [
-        await nobody(verb, url, withBody('{}')),
+        await stranger(verb, url, withBody('{}')),
         await operator(verb, path.replace('{id}', 'x'), withBody('{')),
         await operator(verb, `${url}?limit=x`, {
           ...withBody('{}'),

@@ -145,7 +145,7 @@ describe('a token of a person', () => {
       () => sign({ key: stranger.privateKey, header: { jku: 'https://evil.example/jwks' } }),
     ],
     [
-      'with a critical header that nobody knows',
+      'with an unknown critical header',
       () =>
         new SignJWT({ iss: ISSUER, aud: AUDIENCE, sub: 'ann', exp: 9999999999 })
           .setProtectedHeader({ alg: 'ES256', kid: 'ES256', crit: ['x'], x: 1 })
@@ -252,7 +252,7 @@ describe('who may manage', () => {
     return edge;
   }
 
-  it('is nobody without an admin token and people: everything is 404', async () => {
+  it('no caller if neither an admin token nor people are configured: everything is 404', async () => {
     edge = await deploy({ vars: { ADMIN_TOKEN: '' } });
     for (const path of ['/keys', '/audit', '/openapi.json', '/explain']) {
       const answer = await clientOf(edge, { Authorization: `Bearer ${edge.adminToken}` })(
@@ -276,7 +276,7 @@ describe('who may manage', () => {
     expect(empty.status).toBe(401);
   });
 
-  it('is nobody with an API key, whatever it may call', async () => {
+  it('no caller with an API key, whatever it may call', async () => {
     await open();
     const key = (await clientOf(edge)('POST', '/keys', { body: { name: 'a' } })).body;
     const answer = await clientOf(edge, { Authorization: `Bearer ${key.token}` })('GET', '/keys');
@@ -313,7 +313,7 @@ describe('who may manage', () => {
       'Bearer error="invalid_token"',
     ],
   ];
-  it.each(headers)('is nobody with %s', async (_, credentials, code, challenge) => {
+  it.each(headers)('no caller with %s', async (_, credentials, code, challenge) => {
     await open();
     for (const [method, path] of [
       ['GET', '/keys'],
@@ -337,7 +337,7 @@ describe('who may manage', () => {
     expect(key.owner).toBe('bob');
   });
 
-  it('is nobody by an assertion where people are not configured', async () => {
+  it('no caller with an assertion if people are not configured', async () => {
     edge = await deploy();
     const answer = await clientOf(edge, { 'Cf-Access-Jwt-Assertion': await sign() })(
       'GET',
@@ -379,7 +379,7 @@ describe('who may manage', () => {
     },
   );
 
-  it('is nobody without an account', async () => {
+  it('no caller without an account', async () => {
     await open({ MANAGE_JWT_OWNER_CLAIM: 'email' });
     const answer = await clientOf(edge, { Authorization: `Bearer ${await sign()}` })(
       'GET',
@@ -389,7 +389,7 @@ describe('who may manage', () => {
     expect(answer.body.detail).toContain('"email"');
   });
 
-  it('cannot be known while the keys of the issuer cannot be fetched: 503, and the operator goes on', async () => {
+  it('the operator alone while the keys of the issuer cannot be fetched: 503 for people', async () => {
     await open();
     edge.behaviour = { kind: 'unreachable' };
     const answer = await clientOf(edge, { Authorization: `Bearer ${await sign()}` })(
@@ -416,7 +416,7 @@ describe('a person', () => {
     ann = clientOf(edge, { Authorization: `Bearer ${await sign({ claims: { sub: 'ann' } })}` });
     own = (await ann('POST', '/keys', { body: { name: 'own' } })).body;
     foreign = (await operator('POST', '/keys', { body: { name: 'foreign', owner: 'bob' } })).body;
-    await operator('POST', '/keys', { body: { name: 'of nobody' } });
+    await operator('POST', '/keys', { body: { name: 'of no owner' } });
   });
 
   afterAll(() => edge.dispose());
@@ -489,7 +489,7 @@ describe('a person', () => {
     },
   );
 
-  it('is told of a token that it belonged to a revoked key only where the key was theirs', async () => {
+  it('learns that a token belonged to a revoked key only if the key was theirs', async () => {
     const reasonFor = async (owner: string, client: Client) => {
       const rows = [{ name: 'x', owner, token: `legacy-token-long-enough-of-${owner}` }];
       const imported = await client('POST', '/keys/import', { body: { keys: rows } });
@@ -538,7 +538,7 @@ describe('a person', () => {
     expect(await byToken(own.token)).toMatchObject({ keyId: own.id, allowed: true });
   });
 
-  it('gets no answer that was kept for somebody else', async () => {
+  it('gets no answer that was kept for another person', async () => {
     const bob = clientOf(edge, {
       Authorization: `Bearer ${await sign({ claims: { sub: 'bob' } })}`,
     });

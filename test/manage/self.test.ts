@@ -49,7 +49,7 @@ describe('GET /self is refused', () => {
     ['for an invented token', 'ea_sk_x', [], 401, 'invalid_key'],
     ['for an invented client token', 'ea_ct_a.b.c', from(ORIGIN), 401, 'invalid_key'],
     ['for two tokens', 'a, Bearer b', [], 401, 'malformed_credentials'],
-    ['for an origin that is none', 'x', from('app.example'), 403, 'invalid_origin'],
+    ['for an invalid origin', 'x', from('app.example'), 403, 'invalid_origin'],
   ] as const)('%s', async (_, token, headers, status, code) => {
     const answer = await self('GET', token === 'admin' ? edge.adminToken : token, headers);
     expect(codeOf(answer)).toEqual([status, code]);

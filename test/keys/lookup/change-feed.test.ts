@@ -105,7 +105,7 @@ describe('a feed vouches', () => {
     expect(twice.vouchesFor(line(2), ['pattern:*'])).toBe(false);
   });
 
-  test('from the first line on, when it was told the whole log', () => {
+  test('from the first line on, if it has read the whole log', () => {
     expect(feedOf(read(0, 3)).vouchesFor(LOG_START, ['token:x'])).toBe(true);
     expect(feedOf(read(0, 3)).vouchesFor(LOG_START, ['token:2'])).toBe(false);
   });
@@ -162,7 +162,7 @@ describe('reads of the log', () => {
     expect(feed.tagKeyHex).toBe('new');
   });
 
-  test('that leave a gap start the window anew', () => {
+  test('that leave a gap restart the window', () => {
     const feed = feedOf(read(0, 5));
     expect(feed.apply(read(8, 9), 2_000, 2_100)).toBe('restarted');
     expect(feed.vouchesFor(line(5), ['token:x'])).toBe(false);
@@ -186,7 +186,7 @@ describe('a D1 that was restored to an earlier time', () => {
     { what: 'has as many lines again', snapshot: restored(5) },
     { what: 'has more lines again', snapshot: restored(9) },
     { what: 'tells its newest line alone', snapshot: { ...read(4, 4, other), lines: [] } },
-  ])('starts the window anew where it $what', ({ snapshot }) => {
+  ])('restarts the window if it $what', ({ snapshot }) => {
     const feed = feedOf(read(0, 5));
     expect(feed.apply(snapshot, 2_000, 2_100)).toBe('restarted');
     expect(feed.headSeq).toBe(snapshot.head.seq);
@@ -201,8 +201,8 @@ describe('a D1 that was restored to an earlier time', () => {
     expect(feed.vouchesFor(line(3), ['token:x'])).toBe(true);
   });
 
-  // Which of two reads at once was the later one at D1, nobody knows. So each speaks for its own head
-  // alone, and a lease never begins after a restore that the window does not know of.
+  // The feed cannot know which of two concurrent reads D1 answered later. So each speaks for its own
+  // head alone, and a lease never begins after a restore that the window does not know of.
   test('gains no lease from a read after it that looks overtaken', () => {
     const feed = feedOf(read(0, 5));
     feed.apply(read(0, 3), 80, 200);

@@ -153,7 +153,7 @@ describe(`of ${FLOOD} client tokens of each kind, none reaches D1 or KV, if a ca
     }
 
     expect(edge.takeCalls()).toEqual({});
-    // Nothing of them stays, and the visitor goes on.
+    // Nothing of them stays, and the visitor is still accepted.
     expect(isolate.directory.stats()).toMatchObject({ clientTokens: 1, misses: 0 });
     expect((await find(edge, isolate, copied)).outcome).toBe('found');
     expect(edge.takeCalls()).toEqual({});

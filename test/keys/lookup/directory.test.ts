@@ -1,6 +1,6 @@
 /**
- * What a look-up costs and when, and what becomes of it when stores fail. That its answers are right
- * whatever happens is for the model (`test/keys-model`); here are the exact times and counts.
+ * The cost of a look-up over time, and its outcome if stores fail. The model (`test/keys-model`) shows
+ * that its answers are always right. These tests show the exact times and counts.
  */
 
 import { beforeAll, describe, expect, inject, test } from 'vitest';
@@ -67,7 +67,7 @@ function replicate(edge: Edge, hash: string): void {
   edge.copies.set(`key:${hash}`, copyOf(edge.truth.current, hash) as never);
 }
 
-/** What is in the way of waiting: everything that must not be waited for hangs. */
+/** The health of a store that must not be waited for: its calls hang. */
 const hanging = { tookMs: Number.POSITIVE_INFINITY, fails: false };
 const failing = { tookMs: 0, fails: true };
 const well = { tookMs: 0, fails: false };
@@ -168,7 +168,7 @@ describe('a cold look-up', () => {
   test('counts on a copy that is older than the poll which is shared', async () => {
     const { edge, token, hash } = edgeWithKey();
     replicate(edge, hash);
-    // Somebody follows the log line by line, and shares what he knows, not the last line alone.
+    // The follower reads the log line by line, and shares every line, not the last one alone.
     const follower = edge.isolate();
     for (let number = 1; number < 5; number++) {
       edge.truth.create(aStoredKey({ id: `key_${number}` }), aToken(number).hash, false);
@@ -314,7 +314,7 @@ describe('a copy in KV', () => {
     ]);
   });
 
-  test('is not left where KV has a good one, where it does not answer, or where nobody asked it', async () => {
+  test('is not written if KV has a good one, does not answer, or was not asked', async () => {
     const { edge, token, hash } = edgeWithKey();
     edge.health.replica = failing;
     await edge.isolate().request(token);
@@ -596,7 +596,7 @@ describe('a pattern', () => {
 });
 
 describe('look-ups that only make a refusal readable', () => {
-  test('have a budget, beyond which nobody can tell', async () => {
+  test('have a budget, beyond which the answer is unsure', async () => {
     const { edge, isolate } = await edgeWithKnownKey();
     const answers: string[] = [];
     for (let number = 0; number < 1_500; number++) {
@@ -626,7 +626,7 @@ describe('look-ups that only make a refusal readable', () => {
 });
 
 describe('with D1 out of reach', () => {
-  test('a known key goes on at once, while requests come, however long D1 hangs', async () => {
+  test('a known key is accepted at once, while requests arrive, however long D1 hangs', async () => {
     const { edge, token, isolate } = await edgeWithKnownKey();
     edge.health.database = hanging;
     const waits: number[] = [];
@@ -670,7 +670,7 @@ describe('with D1 out of reach', () => {
       graceMs: 20_000,
     },
     { what: 'any key without a grace', key: {}, outageGraceMs: 0, graceMs: 0 },
-  ])('$what goes on for its grace after the lease, marked stale, and no longer', async (given) => {
+  ])('$what is valid for its grace after the lease, marked stale, and no longer', async (given) => {
     const { edge, token, isolate } = await edgeWithKnownKey(given.key, given);
     edge.health.database = failing;
     edge.shared = null;
@@ -684,7 +684,7 @@ describe('with D1 out of reach', () => {
     expect(await isolate.request(token)).toEqual({ outcome: 'unavailable' });
   });
 
-  test('what nobody knows is unavailable at once, never unknown', async () => {
+  test('a token that no store can confirm is unavailable at once, never unknown', async () => {
     const { edge, isolate } = await edgeWithKnownKey();
     edge.health.database = hanging;
     await isolate.request(aToken(1).token);
@@ -700,7 +700,7 @@ describe('with D1 out of reach', () => {
     expect(edge.time.nowMs - startedMs).toBe(DATABASE_TIMEOUT_MS);
   });
 
-  test('a key that is in KV, and that the log vouches for, goes on too', async () => {
+  test('a key that is in KV, and that the log vouches for, remains valid too', async () => {
     const { edge, isolate } = await edgeWithKnownKey();
     edge.truth.create(aStoredKey({ id: 'key_2' }), aToken(1).hash, false);
     await isolate.directory.refresh();
@@ -992,7 +992,7 @@ describe('keeping warm', () => {
     expect(edge.takeCalls().database).toBeLessThanOrEqual(5);
   });
 
-  test('is taken over by the next allowed request, so that one loop runs', async () => {
+  test('passes to the next allowed request, so that one loop runs', async () => {
     const { edge, isolate } = await edgeThatKeepsWarm();
     for (let second = 0; second < 20; second++) {
       keepWarm(edge, isolate);
@@ -1004,7 +1004,7 @@ describe('keeping warm', () => {
     expect(edge.takeCalls().database).toBeLessThanOrEqual(5);
   });
 
-  test('goes on at a measured pace while D1 fails', async () => {
+  test('continues at a measured pace while D1 fails', async () => {
     const { edge, isolate } = await edgeThatKeepsWarm();
     edge.health.database = failing;
     keepWarm(edge, isolate);
@@ -1233,7 +1233,7 @@ describe('a poll that is shared', () => {
     expect(edge.takeCalls()).toMatchObject({ cacheReads: 1, database: 1 });
   });
 
-  test('is never taken for younger than the cache allows, whatever its writer says', async () => {
+  test('never counts as younger than the cache allows, whatever its writer says', async () => {
     const { edge, token } = edgeWithKey();
     await edge.isolate({ clockMs: 3_600_000 }).request(token);
     const isolate = edge.isolate();

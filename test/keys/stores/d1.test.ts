@@ -46,7 +46,7 @@ async function addToken(tokenHash: string, keyId: string, expiresAtMs: number | 
 }
 
 describe('a page of the log', () => {
-  test('starts with the line that is asked for, and goes on in order up to its bound', async () => {
+  test('starts with the requested line, and continues in order up to its bound', async () => {
     await addLines(FEED_PAGE_LINES + 20);
     const page = await store.readLines(10);
     expect(page).toHaveLength(FEED_PAGE_LINES + 1);
@@ -211,7 +211,7 @@ describe('a look-up', () => {
   });
 
   test.for([
-    { what: 'nobody lists', patterns: ['https://x.test', '*'], untilMs: null },
+    { what: 'no key lists', patterns: ['https://x.test', '*'], untilMs: null },
     { what: 'one lists for a while', patterns: ['*', 'https://a.test'], untilMs: 50 },
     { what: 'several list', patterns: ['https://b.test'], untilMs: 90 },
     {

@@ -38,7 +38,7 @@ describe('a shared poll', () => {
     return createFeedCache(open, name);
   };
 
-  test('is null when nobody polled', async () => {
+  test('is null before the first poll', async () => {
     expect(await cacheOf('one').get('short')).toBeNull();
   });
 
@@ -49,7 +49,7 @@ describe('a shared poll', () => {
       poll: aPoll({ lines: [], head: { seq: 3, mark: 281_474_976_710_655 } }),
     },
     { what: 'of an empty log', poll: aPoll({ lines: [], after: LOG_START, head: LOG_START }) },
-  ])('$what comes back as it was put', async ({ poll }) => {
+  ])('$what is returned as it was put', async ({ poll }) => {
     await cacheOf('one').put(poll);
     for (const entry of entries) expect(await cacheOf('one').get(entry)).toEqual(poll);
   });
@@ -59,7 +59,7 @@ describe('a shared poll', () => {
     expect(await cacheOf('two').get('short')).toBeNull();
   });
 
-  test('is not shared where nobody knows which deployment this is', async () => {
+  test('is not shared if the deployment is unknown', async () => {
     const cache = createFeedCache(open, null);
     await cache.put(aPoll());
     expect(await cache.get('short')).toBeNull();

@@ -1,6 +1,6 @@
 /**
- * What the scheduled run drops and what it never does, on the real D1 and under the whole Worker: in
- * particular that a log without its beginning lets nobody in who was revoked in there.
+ * The rows that the scheduled run removes and those that it keeps, on the real D1 and under the whole
+ * Worker. In particular, a log without its beginning lets in no key that was revoked there.
  */
 
 import { createExecutionContext, createScheduledController } from 'cloudflare:test';
@@ -48,7 +48,7 @@ describe('keys', () => {
     ['that are disabled, however long', { enabled: 0 }],
     // Whose expiry came first. The end that counts for it is the revocation.
     [
-      'that expired long ago and were revoked lately',
+      'that expired long ago and were revoked recently',
       { expires_at_ms: old(30), revoked_at_ms: kept(30) },
     ],
   ];
@@ -94,7 +94,7 @@ describe('keys', () => {
     await addKey('key_a');
     for (const [hash, expires_at_ms] of [
       ['ended', old(30)],
-      ['ended lately', kept(30)],
+      ['ended recently', kept(30)],
       ['in grace', NOW_MS + 1],
     ] as const) {
       await insert('tokens', {
@@ -106,7 +106,7 @@ describe('keys', () => {
     }
     await run();
     expect(await column('tokens', 'token_hash')).toEqual([
-      'ended lately',
+      'ended recently',
       'hash of key_a',
       'in grace',
     ]);

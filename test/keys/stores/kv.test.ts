@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 
 describe('a copy in KV', () => {
-  test('is null when there is none', async () => {
+  test('is null if KV has no copy', async () => {
     expect(await replica.getKey('00ff')).toBeNull();
     expect(await replica.getOrigins(['https://a.test', '*'])).toEqual([]);
   });
@@ -21,7 +21,7 @@ describe('a copy in KV', () => {
   test.for([
     { what: 'a key', value: aStoredKey({ allowedOrigins: ['https://a.test'] }) },
     { what: 'a tombstone', value: null },
-  ])('of $what comes back with the line at which it was true', async ({ value }) => {
+  ])('of $what is returned with the line at which it was true', async ({ value }) => {
     await replica.putKey('00ff', { value, at });
     expect(await replica.getKey('00ff')).toEqual({ value, at });
     expect(await env.KEYS.get('key:00ff', 'json')).toEqual({
@@ -60,7 +60,7 @@ describe('a copy in KV', () => {
     { what: 'a newer shape', text: '{"v":4}' },
     { what: 'no object', text: '7' },
     { what: 'null', text: 'null' },
-  ])('of $what is none', async ({ text }) => {
+  ])('of $what is ignored', async ({ text }) => {
     await env.KEYS.put('key:00ff', text);
     expect(await replica.getKey('00ff')).toBeNull();
   });

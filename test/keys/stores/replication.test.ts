@@ -99,7 +99,7 @@ describe('a copy', () => {
     expect(await replica.getKey('f'.repeat(64))).toMatchObject({ value: null });
   });
 
-  test('that KV did not take stays due, and the caller is told', async () => {
+  test('that KV did not accept stays due, and the caller is informed', async () => {
     const { tokenHash } = await createKey();
     const broken = options({ replica: failingFor(tokenHash) });
     await expect(replicateToken(broken, tokenHash)).rejects.toThrow('429');
@@ -146,7 +146,7 @@ describe('the scheduled repair', () => {
     expect(await repairReplica(options({ replica: untouched }))).toEqual({ due: 0, failed: 0 });
   });
 
-  test('leaves what is younger than ten seconds to whoever made the change', async () => {
+  test('leaves changes younger than ten seconds to the request that made them', async () => {
     await createKey();
     const soon = options({ now: () => CHANGED_AT_MS + 9_999 });
     expect(await repairReplica(soon)).toEqual({ due: 0, failed: 0 });

@@ -32,7 +32,7 @@ function passTime(ms: number): void {
 const isSignInRedirect = (answer: Answer) =>
   answer.status === 303 && (answer.headers['location'] ?? '').startsWith('/_edge/sign-in');
 
-describe('the page, to somebody who is not signed in,', () => {
+describe('the page, to a visitor who is not signed in,', () => {
   const views = [
     '/_edge/',
     '/_edge/?q=a&cursor=b',
@@ -160,7 +160,7 @@ describe('signing in', () => {
     expect(refused.status).toBe(429);
     expect(refused.headers['retry-after']).toBe('60');
     expect(refused.cookies).toEqual([]);
-    // Whoever has one IPv6 address has its whole network; the next network is somebody else.
+    // The holder of one IPv6 address has its whole network. The next network is another visitor.
     expect((await attempt({ 'CF-Connecting-IP': '2001:db8:1:2:ffff::1' })).status).toBe(429);
     expect((await attempt({ 'CF-Connecting-IP': '2001:db8:1:3::5' })).status).toBe(403);
     passTime(MINUTE_MS);
@@ -299,7 +299,7 @@ describe('a session', () => {
     expect(shown.body).toContain('Your session has ended.');
   });
 
-  it('goes on while it is used, with a new cookie once a minute', async () => {
+  it('continues while it is used, with a new cookie once a minute', async () => {
     const visitor = await signIn(edge);
     expect((await visitor.get('/_edge/')).cookies).toEqual([]);
     passTime(29 * MINUTE_MS);
@@ -346,7 +346,7 @@ describe('a session', () => {
     for (const cookie of [older, newer]) {
       expect(isSignInRedirect(await visitorOf(edge, cookie).get('/_edge/'))).toBe(true);
     }
-    // Another session of the same operator goes on.
+    // Another session of the same operator continues.
     expect((await (await signIn(edge)).get('/_edge/')).status).toBe(200);
   });
 
@@ -447,7 +447,7 @@ describe('a forged request', () => {
   ])[] = [
     ['from another site', { site: 'cross-site', origin: 'https://evil.example' }],
     ['from a sibling of this host', { site: 'same-site', origin: 'https://app.edge.test' }],
-    ['that the browser says nobody made', { site: 'none' }],
+    ['that the browser marks as made by no site', { site: 'none' }],
     [
       'that claims our origin and another site',
       { site: 'cross-site', origin: 'https://edge.test' },
@@ -592,7 +592,7 @@ describe('a person whom Cloudflare Access sent', () => {
     expect(audit.body).not.toContain('Key of Bob');
   });
 
-  it('cannot be made to send a form of somebody else', async () => {
+  it('cannot be made to send a form of another person', async () => {
     await deployBehindAccess();
     const ann = visitorOf(edge, null, await assertionOf('ann', 'acct_ann'));
     const bob = visitorOf(edge, null, await assertionOf('bob', 'acct_bob'));

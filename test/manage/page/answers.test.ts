@@ -1,6 +1,6 @@
 /**
- * What the page answers, as far as no browser is needed to see it: headers, assets, text that wants
- * to be markup, forms that are none, and days on which something is broken.
+ * Answers of the page that can be checked without a browser: headers, assets, text that looks like
+ * markup, invalid forms, and failures of stores.
  */
 
 import { env } from 'cloudflare:workers';
@@ -79,7 +79,7 @@ describe('every answer', () => {
     expect(answer.body).not.toMatch(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/);
   });
 
-  it('to an address that is none is the problem that programs get', async () => {
+  it('to an address that does not exist is the problem that programs get', async () => {
     for (const path of ['/_edge/nothing', '/_edge/keys', '/_edge/keys/a/b/c']) {
       const answer = await operator.get(path);
       expect(answer.status, path).toBe(404);
@@ -97,7 +97,7 @@ describe('an asset', () => {
     return [...new Set(body.match(/\/_edge\/assets\/[^"]+/g))].sort();
   };
 
-  it('needs nobody to be signed in, and is kept for ever under the hash of its content', async () => {
+  it('needs no session, and is kept for ever under the hash of its content', async () => {
     const found = await urls();
     expect(found).toEqual([
       expect.stringMatching(/^\/_edge\/assets\/icon\.[0-9a-f]{8}\.svg$/),
@@ -174,7 +174,7 @@ describe('text of others', () => {
 });
 
 describe('checking an origin', () => {
-  it('needs somebody who is signed in, and a form that we showed', async () => {
+  it('needs a person who is signed in, and a form that we showed', async () => {
     const stranger = await visitorOf(edge).post('/_edge/origins', { form: { origin: 'a' } });
     expect(stranger.status).toBe(303);
     const withoutToken = await operator.post('/_edge/origins', { form: { origin: 'a' } });
@@ -239,7 +239,7 @@ describe('an action on a key', () => {
     ['/roll', { grace: '0' }],
     ['/delete', { confirmation: 'Player' }],
   ];
-  it.each(stale)('%j is not done when somebody else has changed it', async (action, fields) => {
+  it.each(stale)('%j is not done if another operator has changed it', async (action, fields) => {
     const other = await signIn(edge);
     // The form for an origin is there only once one was refused; its hidden fields are the same.
     const form = page() + (action === '/allow-origin' ? '' : action);
@@ -251,7 +251,7 @@ describe('an action on a key', () => {
     const before = await snapshot(edge);
     const answer = await operator.post(page() + action, { form: { ...hidden, ...fields } });
     expect(answer.status).toBe(412);
-    expect(answer.body).toContain('somebody else has changed this key');
+    expect(answer.body).toContain('somebody else has changed this key'); // cspell:disable-line
     expect(answer.body).toContain('https://of.others.example');
     await expect(snapshot(edge)).resolves.toEqual(before);
   });
@@ -377,7 +377,7 @@ describe('an action on a key', () => {
     const gone = await operator.get(page());
     expect(gone.status).toBe(404);
     expect(gone.body).toContain(`/_edge/audit?keyId=${key.id}`);
-    // With the way to everything else, as on every page of somebody who is signed in.
+    // With links to the other views, as on every page of a person who is signed in.
     expect(gone.body).toContain('<nav aria-label="Sections">');
     expect(gone.body).toContain('action="/_edge/sign-out"');
     expect((await operator.get(`/_edge/audit?keyId=${key.id}`)).body).toContain('Deleted');
@@ -528,7 +528,7 @@ describe('a form for a new key', () => {
     },
   );
 
-  it('for pages of no origin is told about the boxes that it has', async () => {
+  it('for pages of no origin is answered in terms of its own boxes', async () => {
     const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
       name: 'a',
       cors: 'on',
@@ -544,7 +544,7 @@ describe('a form for a new key', () => {
     async (expires) => {
       const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', { name: '', expires });
       expect(answer.status).toBe(422);
-      expect(answer.body).toContain('It is none of the choices');
+      expect(answer.body).toContain('It is none of the choices'); // cspell:disable-line
       expect(answer.body).toContain('id="create-name-error"');
       await expect(edge.query('SELECT id FROM keys')).resolves.toEqual([]);
     },
@@ -633,7 +633,7 @@ describe('rules on the page', () => {
   const edits = [
     ['are added', {}, { reach: 'rules', rules: text }, { rules: JSON.stringify(rules), full: 0 }],
     ['give way to full access', { rules }, { reach: 'full', rules: '' }, { rules: null, full: 1 }],
-    ['are taken away', { rules }, { reach: 'standard' }, { rules: null, full: 0 }],
+    ['are removed', { rules }, { reach: 'standard' }, { rules: null, full: 0 }],
     [
       'stay without the choice',
       { rules },
@@ -745,7 +745,7 @@ describe('a form that is sent after the session has ended', () => {
 });
 
 describe('the overview', () => {
-  it('names live keys that expire soon, and those that nobody uses', async () => {
+  it('names live keys that expire soon, and those that are not used', async () => {
     const dayMs = 86_400_000;
     const now = Date.now();
     for (const [name, createdAtMs, expiresAtMs, lastUsedAtMs] of [
@@ -822,7 +822,7 @@ describe('the first request of a key', () => {
   };
   const script = { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' };
 
-  it('is not told to a script without the token of a form', async () => {
+  it('is not reported to a script without the token of a form', async () => {
     const { id } = await edge.createKey({ name: 'a' });
     expect((await ask(id, script)).status).toBe(403);
     expect((await ask(id, { ...script, 'X-Edge-Form-Token': 'guessed' })).status).toBe(403);
@@ -922,7 +922,7 @@ describe('the list', () => {
     }
   });
 
-  it('says what is wrong with a place in it that is none', async () => {
+  it('says what is wrong with an invalid place in it', async () => {
     const answer = await operator.get('/_edge/?cursor=nonsense');
     expect(answer.status).toBe(422);
     expect(answer.body).toContain('it is not a cursor of this list');

@@ -16,7 +16,7 @@ export type PageRequest = {
   form?: Readonly<Record<string, string>>;
 };
 
-/** Somebody who looks at the page. */
+/** A visitor of the page. */
 export type Visitor = {
   cookie: string | null;
   get(path: string, request?: PageRequest): Promise<Answer>;
@@ -28,7 +28,7 @@ export type Visitor = {
 
 let visitors = 0;
 
-/** Somebody with this cookie, or these headers of a proxy. */
+/** Returns a visitor with this cookie, or with these headers of a proxy. */
 export function visitorOf(
   edge: Deployment,
   cookie: string | null = null,

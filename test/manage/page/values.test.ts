@@ -69,7 +69,7 @@ describe('toPatch()', () => {
       { expiresAt: '2031-02-03T04:05:06' },
       { expiresAt: '2031-02-03T04:05:06Z' },
     ],
-    ['the expiry to what is none', { expiresAt: 'someday' }, { expiresAt: 'someday' }],
+    ['the expiry to an invalid time', { expiresAt: 'someday' }, { expiresAt: 'someday' }],
   ];
   it.each(edits)('of %s holds that alone', (_name, values, patch) => {
     expect(toPatch(valuesOf(values), aDocument())).toEqual(patch);
@@ -168,7 +168,7 @@ describe('exampleRequestOf()', () => {
 });
 
 describe('mergeValues()', () => {
-  it('keeps what the visitor changed, and takes over what somebody else did', () => {
+  it('keeps what the visitor changed, and adopts the changes of others', () => {
     const was = aDocument();
     const now = aDocument({
       name: 'Renamed by others',
