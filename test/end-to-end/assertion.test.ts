@@ -22,13 +22,13 @@ beforeAll(async () => {
   keySets = { first, overlap, second: { keys: overlap.keys.slice(0, 1) } };
 });
 
-/** An edge with the example behind it, which reads the key set at that edge, or where it is told. */
+/** An edge with the example behind it, which reads the key set of that edge or of another address. */
 interface World {
   edge: Edge;
   key: CreatedKey;
   example: ExampleUpstream;
   audience: string;
-  /** Where the example looks for the key set; may be another edge's from some moment on. */
+  /** The address at which the example reads the key set. It may later point to another edge. */
   relay: Relay;
   dispose(): Promise<void>;
 }
@@ -59,7 +59,7 @@ async function serveWorld(
   return { edge, key, example, audience, relay, dispose };
 }
 
-/** What the edge sends to the example for a request, as the example's echo tells it. */
+/** Returns the assertion that the edge sends for a request, as the example echoes it. */
 async function assertionOf({ edge, key }: World, path = '/echo/a'): Promise<string> {
   const headers: [string, string][] = [['Authorization', `Bearer ${key.token}`]];
   const response = await request(edge.port, { target: path, headers });
@@ -212,7 +212,7 @@ describe('a forged assertion', () => {
     ['that is not valid yet', () => ({ claims: { nbf: nowSeconds() + 60 } })],
     ['for another audience', () => ({ claims: { aud: 'https://other.example' } })],
     ['without an audience', () => ({ claims: { aud: undefined } })],
-    ['of another issuer', () => ({ claims: { iss: 'somebody' } })],
+    ['of another issuer', () => ({ claims: { iss: 'stranger' } })],
     ['without an issuer', () => ({ claims: { iss: undefined } })],
     ['without a key', () => ({ claims: { key_id: undefined } })],
     ['without an access', () => ({ claims: { access: undefined } })],
@@ -279,7 +279,7 @@ describe('with ASSERTION=key', () => {
     await world.dispose();
   });
 
-  test('an upstream that is told so takes one assertion for many requests, and no others', async () => {
+  test('an upstream that is configured so accepts one assertion for many requests, and no others', async () => {
     const world = await serveWorld(keySets.first, {
       vars: { ASSERTION: 'key' },
       bindings: { EDGE_ASSERTION: 'key' },
@@ -290,7 +290,7 @@ describe('with ASSERTION=key', () => {
     const assertion = await assertionOf(world);
     expect(await assertionOf(world, '/echo/b')).toBe(assertion);
     expect(await goPast(world.example, assertion)).toBe('200');
-    // What the mode costs: whoever sees an assertion can use it for any endpoint while it lives.
+    // The price of the mode: a seen assertion can be used for any endpoint while it is valid.
     expect(await goPast(world.example, assertion, { target: '/echo/c' })).toBe('200');
     // One of another deployment has another audience, and one that is bound stays so.
     expect(await goPast(world.example, await assertionOf(bound))).toMatch(/^401 /);

@@ -1,7 +1,7 @@
 /**
- * What a page sees, in a real Chromium: pages on several origins call the production bundle on bare
+ * The view of a page, in a real Chromium: pages on several origins call the production bundle on bare
  * workerd, with keys that were made through the management API. Nothing but a browser enforces CORS,
- * so nothing but a browser can show that our headers let in whom they should and nobody else.
+ * so nothing but a browser can show that our headers let in the right pages and no others.
  */
 
 import { setTimeout as wait } from 'node:timers/promises';
@@ -50,10 +50,10 @@ beforeEach(() => {
   upstream.requests.length = 0;
 });
 
-/** What Chromium writes to the console for any answer of status 400 or above. */
+/** The text that Chromium writes to the console for any answer of status 400 or above. */
 const failedToLoad = (status: number) => new RegExp(`responded with a status of ${status} `);
 const blockedByCors = /blocked by CORS policy/;
-/** What Chromium adds when a request could not be finished, for CORS or any other reason. */
+/** The text that Chromium adds if a request fails, because of CORS or any other reason. */
 const netFailed = /net::ERR_FAILED/;
 
 describe('the browser', () => {
@@ -396,7 +396,7 @@ describe('CORS headers of the upstream', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('do not stand beside ours, where two would make the browser refuse', async () => {
+  test('are replaced by ours, since the browser refuses an answer with both', async () => {
     upstream.answer = reply({ headers: [...permissive, ['X-Internal', 'secret']], body: 'public' });
     await onPage(pages.origins.app, [], async (page) => {
       const answer = readable(await fetchStream(page, restricted));

@@ -74,7 +74,7 @@ describe('a command that fails', () => {
     ['a limit of nothing', ['keys', 'list', '--limit', '0'], 2, 'of at least 1.'],
     ['a key that is not there', ['keys', 'show', 'key_nothing'], 4, 'Cannot find'],
     [
-      'an origin that is none',
+      'an invalid origin',
       ['keys', 'create', '--name', 'x', '--origin', 'a.example'],
       5,
       'https://a.example',

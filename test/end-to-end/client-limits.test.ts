@@ -39,7 +39,7 @@ async function use(claims: ClientTokenOptions, address: string) {
 }
 
 describe('a limit per visitor', () => {
-  test('stops a visitor, whatever token and address they use, and nobody else', async () => {
+  test('stops one visitor, whatever token and address they use, and no other visitor', async () => {
     const statuses: number[] = [];
     for (const [index, address] of ['192.0.2.1', '192.0.2.2', '192.0.2.3'].entries()) {
       statuses.push((await use({ sub: 'visitor-1', jti: `t${index}` }, address)).status);

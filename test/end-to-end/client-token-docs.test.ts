@@ -32,7 +32,7 @@ const document = readFileSync(join(projectRoot, 'docs/client-tokens.md'), 'utf8'
 const codeOf = (language: string) =>
   new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(document)?.[1] ?? '';
 
-/** Whether a command ends well, which says that a language and its packages are there. */
+/** Returns whether a command succeeds, which shows that a language and its packages are installed. */
 function works(command: string, ...args: string[]): boolean {
   try {
     execFileSync(command, args, { stdio: 'ignore' });

@@ -86,7 +86,7 @@ describe('the client', () => {
     expect(missing.error).toMatchObject({ code: 'not_found' });
   });
 
-  test('answers an error without its token, and to nobody that it was not given to', async () => {
+  test('answers an error without its token, and keeps the token from every other server', async () => {
     const stranger = createClient({ url: edge.url, token: 'x'.repeat(40) });
     const { error, response } = await stranger.GET('/keys');
     expect([response.status, error?.code]).toEqual([401, 'invalid_credentials']);
@@ -111,7 +111,7 @@ describe('the client', () => {
     }
   });
 
-  test('throws for a URL that is none', () => {
+  test('throws for an invalid URL', () => {
     expect(() => createClient({ url: 'edge', token: 'x' })).toThrow(/URL/);
   });
 

@@ -26,7 +26,7 @@ import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edg
 import { reply } from '../support/node/upstream-answers.ts';
 import { startUpstream } from '../support/node/upstream-server.ts';
 
-/** What the scripts of the examples are called in a page. */
+/** The names of the examples' scripts in a page. */
 declare const livepeerExample: typeof LivepeerExample;
 declare const kyExample: typeof KyExample;
 declare const axiosExample: typeof AxiosExample;
@@ -96,7 +96,7 @@ describe('the browser', () => {
   );
 });
 
-/** What each client throws when it has an answer, and when the browser gives it none. */
+/** The error of each client for a refusal that it can read, and for one that the browser hides. */
 const httpErrors = { livepeer: 'SDKError', ky: 'HTTPError', axios: 'AxiosError' };
 const networkErrors = { livepeer: 'ConnectionError', ky: 'NetworkError', axios: 'AxiosError' };
 /** The inspector hears of a preflight a little later than the script of its end. */
@@ -106,7 +106,7 @@ const nothing: Told = { error: null, refusal: null, link: null, totalCount: null
 describe.each(callers)('%s', (caller) => {
   test.each<[name: string, key: () => CreatedKey, path: Path, refusal: Partial<Refusal>]>([
     [
-      'a key that nobody made',
+      'a key that does not exist',
       () => ({ id: '', token: 'no-such-key' }),
       '/api/task/none',
       { status: 401, code: 'invalid_key' },
@@ -175,7 +175,7 @@ describe.each(callers)('%s', (caller) => {
 });
 
 describe('waiting', () => {
-  test('is what ky and livepeer do when a key is used too often, and axios is told', async () => {
+  test('is done by ky and livepeer if a key is used too often, and axios reports the refusal', async () => {
     const limited = await serveEdge({
       upstreamUrl: example.url,
       limitersPerTenSeconds: { KEY_LIMITER: 1 },
@@ -235,8 +235,8 @@ describe('waiting', () => {
         expect(waited?.told).toMatchObject({ error: null, refusal: null });
         expect(waited?.tookMs).toBeGreaterThanOrEqual(4_900);
       }
-      // Each of the two is let through once, and nobody asks again but after a 503. On a slow machine, one
-      // comes back while another's failure is still remembered, and is told to wait a second time.
+      // Each of the two is let through once, and asks again only after a 503. On a slow machine, one
+      // returns while another's failure is still remembered, and has to wait a second time.
       const responses = await Promise.all(asked.map((request) => request.response()));
       const refusals = responses.filter((response) => response?.status() === 503);
       expect(responses.filter((response) => response?.status() === 200)).toHaveLength(2);
@@ -429,7 +429,7 @@ describe('tus-js-client', () => {
     },
   );
 
-  test('goes on after the page was left half-way, where the upload stopped', async () => {
+  test('resumes at the same place after the page was left half-way', async () => {
     const { tusEndpoint, assetId, taskId } = await requestUpload();
     const stopAtBytes = 2 * chunkSize;
     const first = await upload(opened, tusEndpoint, { sizeBytes, chunkSize, stopAtBytes });
@@ -451,7 +451,7 @@ describe('tus-js-client', () => {
     await expectReceived(assetId, taskId);
   });
 
-  test('goes on in the middle of a chunk that broke off', async () => {
+  test('resumes in the middle of a chunk that broke off', async () => {
     const { tusEndpoint, assetId, taskId } = await requestUpload();
     const session = await opened.context.newCDPSession(opened.page);
     await session.send('Network.enable');
@@ -535,7 +535,7 @@ test('docs/clients.md shows the examples as they are', async () => {
 
 type Path = '/api/stream' | `/api/task/${string}`;
 
-/** What a client made of an answer. */
+/** The result of a client for an answer. */
 type Told = {
   /** The name of what it threw; `null` when it threw nothing. */
   error: string | null;
@@ -663,7 +663,7 @@ function upload(
             if (acceptedBytes >= stopAtBytes) stop();
           },
           onProgress(sentBytes) {
-            // Within a chunk, not at its end, which is told above when it was accepted.
+            // Within a chunk, not at its end, which is reported above when it was accepted.
             if (sentBytes >= stopAtBytes && sentBytes % options.chunkSize !== 0) stop();
           },
           onSuccess: () => {
@@ -699,7 +699,7 @@ function requestsOf({ page }: OpenPage, url: string): Request[] {
   return requests;
 }
 
-/** What the page's preflights asked for from here on: the method, and the header names. */
+/** Collects the preflights of the page from here on: the method, and the header names. */
 async function preflightsOf({ page, context }: OpenPage): Promise<string[]> {
   const preflights: string[] = [];
   const session = await context.newCDPSession(page);

@@ -1,4 +1,4 @@
-/** What "Deploy to Cloudflare" reads: https://developers.cloudflare.com/workers/platform/deploy-buttons/ */
+/** The files that "Deploy to Cloudflare" reads: https://developers.cloudflare.com/workers/platform/deploy-buttons/ */
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ test('every secret, variable and store that it asks for is described, and no oth
   }
 });
 
-test('no secret has a value that somebody could leave as it is', () => {
+test('no secret has a value that an operator could leave unchanged', () => {
   expect(Object.values(secrets)).toEqual(Object.values(secrets).map(() => ''));
 });
 

@@ -333,7 +333,7 @@ interface RunningProcess {
   command: string;
 }
 
-/** Lists all processes but the ended ones that nobody has collected yet (zombies). */
+/** Lists all processes except those that have ended but were not collected yet (zombies). */
 function runningProcesses(): RunningProcess[] {
   const table = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,stat=,args='], {
     encoding: 'utf8',

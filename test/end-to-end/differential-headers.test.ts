@@ -19,7 +19,7 @@ afterAll(() => Promise.all(servers.map((server) => server.close())));
 
 type HeaderLine = [name: string, value: string];
 
-/** Spellings of names by which servers are told the mount point or the path. */
+/** Spellings of names that tell a server the mount point or the path. */
 const names = ['SCRIPT_NAME', 'PATH_INFO', 'REQUEST_URI', 'X_SCRIPT_NAME'].flatMap((name) => [
   name,
   name.toLowerCase(),

@@ -76,7 +76,7 @@ async function forwardedBy({ port, token }: Gateway, sent: HostileRequest) {
 
 const judged = new Map<string, Promise<{ upstream: string; served: Served }[]>>();
 
-/** What upstreams would serve outside the table for one forwarded request. Remembered. */
+/** Returns what upstreams would serve outside the table for a forwarded request. Remembers it. */
 function offencesOf(method: string, target: string) {
   const name = `${method} ${target}`;
   const known = judged.get(name);

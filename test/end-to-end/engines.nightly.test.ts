@@ -1,5 +1,5 @@
 /**
- * What pages and people experience in three engines: the cross-origin contract, and the life of a key on
+ * The experience of pages and people in three engines: the cross-origin contract, and the life of a key on
  * the page. The differences that docs/clients.md lists are asserted here.
  */
 
@@ -152,7 +152,7 @@ describe.each(engineNames)('%s', (name) => {
     }),
   );
 
-  test('an EventSource, which can send no key, is told nothing', { timeout: 60_000 }, () =>
+  test('an EventSource, which can send no key, receives nothing', { timeout: 60_000 }, () =>
     onPage(async (page) => {
       upstream.answer = reply({
         headers: [['Content-Type', 'text/event-stream']],
@@ -220,7 +220,7 @@ describe.each(engineNames)('%s', (name) => {
   );
 });
 
-/** What a script sees of a `fetch`. It runs in the page. */
+/** Returns the view that a script has of a `fetch`. It runs in the page. */
 async function fetchInPage([url, init]: [string, RequestInit]) {
   try {
     const response = await fetch(url, init);

@@ -73,7 +73,7 @@ describe('the backend', () => {
     await expect(refused.text()).resolves.not.toContain('_ct_');
   });
 
-  test.each(['', ' ', 'a'.repeat(41)])('signs nobody in as %j', async (name) => {
+  test.each(['', ' ', 'a'.repeat(41)])('refuses to sign in as %j', async (name) => {
     const response = await post('/sign-in', {}, new URLSearchParams({ name }));
     expect(response.status).toBe(422);
     expect(response.headers.get('Set-Cookie')).toBeNull();

@@ -138,7 +138,7 @@ describe('examples/hono-app', () => {
     const [one, two] = [await aPageKey(edge), await aPageKey(edge, 'acct_2')];
     const backend = await edge.createKey({ name: 'backend', owner: 'acct_1' });
     const notes = `${edge.url}/notes`;
-    expect((await fetch(notes, { method: 'POST', body: 'nobody' })).status).toBe(401);
+    expect((await fetch(notes, { method: 'POST', body: 'stranger' })).status).toBe(401);
     expect((await fetch(notes, { headers: fromPage(one) })).status).toBe(403);
 
     const made = await fetch(notes, { method: 'POST', body: 'a note', headers: fromPage(one) });

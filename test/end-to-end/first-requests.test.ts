@@ -1,6 +1,6 @@
 /**
- * The first requests of an isolate, all at once: management is loaded by whoever asks for it first, and
- * the runtime ends a request that waits for what another one began.
+ * The first requests of an isolate, all at once: the first request that needs management loads it, and
+ * the runtime ends a request that waits for work of another one.
  */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';

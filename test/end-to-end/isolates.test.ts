@@ -47,7 +47,7 @@ describe.each(settings)('with $kind', ({ refreshSeconds, maxStalenessSeconds }) 
   test('an origin that a new key lists has its preflights granted within the bound', async () => {
     const origin = 'https://new.example';
     const isGranted = async (port: number) => (await preflight(port, origin)) === 204;
-    // So that every isolate remembers that nobody lists it.
+    // So that every isolate remembers that no key lists it.
     for (const port of edge.ports) expect(await isGranted(port)).toBe(false);
     const watching = eachIsolate((port) => lastTimeUntil(port, isGranted));
     await edge.createKey({ name: 'new', access: { cors: { allowedOrigins: [origin] } } });
@@ -71,7 +71,7 @@ describe.each(settings)('with $kind', ({ refreshSeconds, maxStalenessSeconds }) 
     await staysRefused(key);
   });
 
-  test('a copy that KV keeps of a revoked key lets nobody in beyond the bound', async () => {
+  test('a copy that KV keeps of a revoked key is not accepted beyond the bound', async () => {
     const key = await edge.createKey({ name: 'copied' });
     const { name, value } = await copyOf(key);
     await edge.manage('DELETE', `/keys/${key.id}`);

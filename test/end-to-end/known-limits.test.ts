@@ -1,4 +1,4 @@
-/** What the runtime does and the edge cannot help, so that a new runtime tells when it does not any more. */
+/** Limits of the runtime that the edge cannot lift. A runtime without one of them fails its test. */
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';

@@ -49,7 +49,7 @@ async function isAlive(socket: WebSocket): Promise<boolean> {
   return (await Promise.race([once(socket, 'message'), once(socket, 'close')])).length > 0;
 }
 
-/** Opens an event stream, and collects what comes. */
+/** Opens an event stream, and collects what it receives. */
 async function listen(of: Edge, key: CreatedKey, headers: Record<string, string> = {}) {
   const response = await fetch(`http://${of.host}/events`, {
     headers: {
@@ -71,7 +71,7 @@ async function listen(of: Edge, key: CreatedKey, headers: Record<string, string>
   return { response, heard };
 }
 
-/** Sends an event every 100 ms, until nobody listens. */
+/** Sends an event every 100 ms, until the connection is closed. */
 function sendEvents(isCompressed = false): void {
   upstream.answer = (_, response) => {
     const coding = isCompressed ? { 'Content-Encoding': 'gzip' } : {};
@@ -119,7 +119,7 @@ function inTwoSeconds(): string {
   return new Date(Date.now() + 2_000).toISOString().replace(/\.\d+/, '');
 }
 
-/** What became of a key's WebSocket and event stream. */
+/** The end of a key's WebSocket and event stream. */
 interface Outcome {
   readonly closed: string;
   readonly tookMs: number;

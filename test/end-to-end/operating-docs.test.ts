@@ -27,12 +27,12 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What wrangler makes of the file, for an environment or the top level. */
+/** Returns the file as wrangler reads it, for an environment or the top level. */
 function configOf(env?: string): WranglerConfig {
   return readConfig({ config, ...(env === undefined ? {} : { env }) }, { hideWarnings: true });
 }
 
-/** What an environment binds, by kind. */
+/** Returns the bindings of an environment, by kind. */
 function bindingsOf(env?: string) {
   const read = configOf(env);
   return {

@@ -1,6 +1,6 @@
 /**
- * What an operator adds by configuration: public routes, another restricted table, signed identity,
- * limits, and what is logged and told about a request.
+ * The options that an operator adds by configuration: public routes, another restricted table, signed
+ * identity, limits, and the logs and headers of a request.
  */
 
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
@@ -326,7 +326,7 @@ describe('a very long path', () => {
   });
 });
 
-describe('what is told and logged', () => {
+describe('what is reported and logged', () => {
   it('is nothing about an allowed request by default', async () => {
     const edge = await serveEdge({ upstreamUrl: upstream.url });
     const { token } = await edge.createKey({ name: 'backend' });

@@ -59,7 +59,7 @@ function expectComplaints(dashboard: Dashboard, pattern: RegExp): void {
   dashboard.complaints.length = 0;
 }
 
-/** What Chromium writes to the console for any answer of status 400 or above. */
+/** The text that Chromium writes to the console for any answer of status 400 or above. */
 const failedToLoad = (status: number) => new RegExp(`responded with a status of ${status} `);
 
 /** A call with this token, as a backend makes it or as a browser on an origin would. */
@@ -249,7 +249,7 @@ describe('signing in', () => {
     await page.getByText('Too many attempts to sign in.').waitFor();
     expectComplaints(dashboard, failedToLoad(429));
 
-    // Somebody at another address signs in, and goes on to where they wanted to.
+    // A person at another address signs in, and reaches the page that they asked for.
     const other = await open();
     await other.go('/_edge/keys/new');
     await other.page.getByLabel('Admin token').fill(edge.adminToken);
@@ -463,7 +463,7 @@ describe('the keyboard alone', () => {
     await page
       .getByRole('button', { name: 'Remove https://keyboard.example' })
       .waitFor({ state: 'detached' });
-    // The focus goes on to the next one, rather than to the top of the page.
+    // The focus moves to the next one, rather than to the top of the page.
     await expect(focusedName()).resolves.toBe('Remove');
     await tabTo('Create');
     await keyboard.press('Enter');
@@ -481,7 +481,7 @@ describe('the keyboard alone', () => {
     await expect(row.innerText()).resolves.not.toContain('https://keyboard.example');
   });
 
-  test('adds pasted origins, and keeps those that are none in the field', async () => {
+  test('adds pasted origins, and keeps invalid ones in the field', async () => {
     const { page } = await openSignedIn();
     await page.getByRole('link', { name: 'Create API key' }).click();
     const dialog = dialogOf(page);
@@ -624,7 +624,7 @@ describe('a form', () => {
     await expect(page.locator('tbody tr').count()).resolves.toBe(1);
   });
 
-  test('that comes after somebody else has changed the key says what is different', async () => {
+  test('that is sent after another operator has changed the key says what is different', async () => {
     const key = await edge.createKey({
       name: 'Shared',
       access: { cors: { allowedOrigins: ['https://one.example'] } },
@@ -637,7 +637,7 @@ describe('a form', () => {
       access: { cors: { allowedOrigins: ['https://one.example', 'https://two.example'] } },
     });
     await page.getByRole('button', { name: 'Save changes' }).click();
-    await page.getByText('somebody else has changed this key').waitFor();
+    await page.getByText('somebody else has changed this key').waitFor(); // cspell:disable-line
     expectComplaints(dashboard, failedToLoad(412));
     await expect(page.getByRole('row', { name: /Allowed origins/ }).innerText()).resolves.toMatch(
       /https:\/\/one\.example\s+https:\/\/one\.example, https:\/\/two\.example/,
@@ -743,7 +743,7 @@ async function addSession(
     fillRandom: (bytes) => crypto.getRandomValues(bytes),
   });
   let cookie = await sessions.open();
-  // As somebody who comes back every twenty minutes.
+  // As a person who returns every twenty minutes.
   while (nowMs < Date.now() - idleMs - 20 * 60 * 1000) {
     nowMs += 20 * 60 * 1000;
     const { open } = await sessions.read(cookie);
@@ -764,7 +764,7 @@ async function addSession(
   ]);
 }
 
-/** What the views are looked at with: a second deployment, where there is something of everything. */
+/** Looks at the views in a second deployment, which has something of everything. */
 describe('every view', () => {
   let world: Edge;
   let player: CreatedKey;
@@ -790,7 +790,7 @@ describe('every view', () => {
     const examine = async (name: string) => {
       await dashboard.screenshot(`${name}-${look.colorScheme}-${look.size}`);
       expect.soft(await axeFindings(page), name).toEqual([]);
-      // Nothing is cut off at the side, and nobody has to scroll there.
+      // Nothing is cut off at the side, and there is no need to scroll there.
       const hiddenPixels = await page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement;
         return scrollWidth - clientWidth;
@@ -827,7 +827,7 @@ describe('every view', () => {
       ).waitFor();
     }
     await dialog.getByText('Origin "*" admits every website').waitFor();
-    await dialog.getByText('is on the machine of whoever opens it').waitFor();
+    await dialog.getByText('is on the machine of whoever opens it').waitFor(); // cspell:disable-line
     await dialog.getByText('Which endpoints?').click();
     await dialog.getByText('GET, PATCH /api/stream/{id}').waitFor();
     await examine('create');

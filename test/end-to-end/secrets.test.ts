@@ -41,9 +41,9 @@ interface Watched {
   secrets: Secrets;
   /** Entries of the Cache API that were seen. They go within seconds. */
   cached: string[];
-  /** Sends a request and keeps what comes back. */
+  /** Sends a request and keeps the answer. */
   send(rawRequest: RawRequest, meant?: Meant): Promise<string>;
-  /** Calls the management API and keeps what comes back. Returns the JSON, `null` without any. */
+  /** Calls the management API and keeps the answer. Returns the JSON, `null` without any. */
   manage(
     method: string,
     path: string,
@@ -678,8 +678,8 @@ async function settle(edge: Edge): Promise<void> {
 }
 
 /**
- * What is left when the key of the tags is cut out where it is meant to be, by the name that it has
- * there: a row of D1, which isolates read with the change log, and their shared poll of that log.
+ * Removes the key of the tags from the places where it is meant to be, by its name there: a row of D1,
+ * which isolates read with the change log, and their shared poll of that log. Returns the rest.
  */
 function withoutTagKey(places: Places, tagKey = ''): Places {
   const inPoll = `"tagKeyHex":"${tagKey}"`;

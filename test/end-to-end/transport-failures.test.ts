@@ -120,7 +120,7 @@ describe('an upstream that fails', () => {
     expect((await call()).status).toBe(200);
   });
 
-  test('is logged once, with its reason, under the id that the caller is told', async () => {
+  test('is logged once, with its reason, under the id that the caller receives', async () => {
     upstream.answer = reset;
     const response = await call();
     const requestId = response.header('x-request-id') ?? '';
@@ -214,7 +214,7 @@ describe('an upstream that is not there', () => {
     server.close();
   });
 
-  test('keeps nobody from being refused for their own mistakes first', async () => {
+  test('does not hide a mistake of the caller, which is refused first', async () => {
     const response = await request(edge.port, { target: '/api/stream/1' });
     expect(response.status).toBe(401);
     expect(response.header('x-edge-reason')).toBe('missing_credentials');

@@ -178,7 +178,7 @@ describe('header bytes', () => {
     expect(upstream.lastRequest().header(name)).toBe(value);
   });
 
-  test('of 100 KiB that are taken away are gone: a cookie, and a token after many blanks', async () => {
+  test('of 100 KiB that are removed are gone: a cookie, and a token after many blanks', async () => {
     const padded = `Bearer ${' '.repeat(hundredKibibytes)}${backend.token}`;
     for (const headers of [
       [bearer(backend), line('Cookie', longValue('session='))],
@@ -423,8 +423,8 @@ describe('a repeated Host', () => {
 });
 
 describe('contradictory framing', () => {
-  // Where the edge and the upstream disagree about the end of a body, the rest is a second request
-  // that nobody authorised. https://www.rfc-editor.org/rfc/rfc9112#section-11.2
+  // If the edge and the upstream disagree about the end of a body, the rest is a second request
+  // that the edge did not authorize. https://www.rfc-editor.org/rfc/rfc9112#section-11.2
   const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: edge.test\r\n\r\n';
   const framings = [
     ['Content-Length: 4', 'Transfer-Encoding: chunked'],

@@ -1,8 +1,8 @@
 /**
  * Bodies through the production bundle on bare workerd, between a real client and a real upstream:
  * they are passed on while they come, in both directions, unchanged, and are never gathered in memory.
- * Where a test waits for one end before the other goes on, a Worker that gathered bodies would never
- * get further.
+ * Some tests wait for one end before the other continues. A Worker that gathered bodies would hang
+ * there.
  */
 
 import { createHash } from 'node:crypto';
@@ -519,7 +519,7 @@ function countingSink(received: { bytes: number }): Answer {
   };
 }
 
-/** Sends the large body only as fast as it is taken, and says when nobody takes it. */
+/** Sends the large body only as fast as it is read, and reports when the reader stops. */
 function writeAtTheReadersPace(progress: { bytes: number; isHeldBack: boolean }): Answer {
   return async (_request, response) => {
     response.writeHead(200, { 'Content-Length': heldBackBytes });

@@ -201,7 +201,7 @@ async function exchange(socket: WebSocket, message: string | Buffer) {
   return { data, isBinary };
 }
 
-/** What a client gets instead of a WebSocket. Fails when it gets one. */
+/** Returns the answer that a client gets instead of a WebSocket. Fails if it gets one. */
 async function refusalOf(path: string, options: ClientOptions) {
   const socket = new WebSocket(`ws://${edge.host}${path}`, options);
   const [, response] = await Promise.race([

@@ -105,7 +105,7 @@ test('requests without an answer are counted for what became of them', async () 
     });
 });
 
-/** What D1 counted, by "key outcome", over all days. */
+/** Returns the counts of D1, by "key outcome", over all days. */
 async function counted(keyIds: readonly string[]): Promise<Record<string, number>> {
   const { results } = await edge.db
     .prepare(

@@ -1,7 +1,7 @@
 /**
  * gunicorn with default settings, and what was recorded from it (20.1.0 of Debian 12): which path a
- * Python application is asked for, as headers say otherwise. The recording stands in for it where it is
- * not installed, and is checked against it where it is.
+ * Python application is asked for, as headers say otherwise. The recording replaces it if it is not
+ * installed, and is checked against it otherwise.
  */
 
 import { spawn } from 'node:child_process';
@@ -19,7 +19,7 @@ export interface PythonServer {
   close(): Promise<void>;
 }
 
-/** What an application is told about a request. */
+/** The variables that an application receives for a request. */
 export interface WsgiRequest {
   SCRIPT_NAME: string;
   PATH_INFO: string;

@@ -108,7 +108,7 @@ export async function startNginx(program: string): Promise<NginxReader> {
   };
 }
 
-/** What nginx made of each target when it was asked (`record-nginx.ts`). */
+/** Returns the recorded readings of nginx, by target (`record-nginx.ts`). */
 export async function nginxReadings(): Promise<{
   version: string;
   readings: Record<string, NginxReading>;

@@ -1,4 +1,4 @@
-/** Ports for servers that must be told theirs. */
+/** Ports for servers that cannot choose one themselves. */
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * What the upstreams of the differential test serve: the restricted routes, and routes of the real
- * upstream's that no restricted key may reach although they look alike.
+ * The routes that the upstreams of the differential test serve: the restricted ones, and routes of the
+ * real upstream that no restricted key may reach although they look alike.
  */
 
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
@@ -14,7 +14,7 @@ export interface ServedRoute {
   isAllowed: boolean;
 }
 
-/** What an upstream says it served: the route that matched, and the id as that server read it. */
+/** The report of an upstream: the route that matched, and the id as that server read it. */
 export interface Served {
   method: string;
   path: string;
@@ -56,7 +56,7 @@ export const servedRoutes: readonly ServedRoute[] = [...traps, ...allowed];
 
 const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** Whether what an upstream served is what a restricted key may have. */
+/** Returns whether a restricted key may have what the upstream served. */
 export function isWithinTable({ method, path, id }: Served): boolean {
   const route = allowed.find((candidate) => candidate.method === method && candidate.path === path);
   if (route === undefined) return false;

@@ -13,7 +13,7 @@ import { findRoute, type Served, servedRoutes } from './routes.ts';
 
 export interface UpstreamKind {
   name: string;
-  /** What this server would serve for a target; `null` when it refuses the request. */
+  /** Returns what this server would serve for a target, or `null` if it refuses the request. */
   serve(method: string, target: string): Promise<Served | null>;
   close(): Promise<void>;
 }
@@ -86,7 +86,7 @@ async function startHono(): Promise<UpstreamKind> {
   return remote('Hono on Node', server);
 }
 
-/** What one writes without a framework: the WHATWG parser, then one decoding. */
+/** Starts a server without a framework: the WHATWG parser, then one decoding. */
 async function startPlainHttp(): Promise<UpstreamKind> {
   const server = createServer((request, response) => {
     try {

@@ -11,7 +11,7 @@ export interface HostileRequest {
 /** Ids that are nothing but ids, so that the test also sees what passes. */
 export const honestIds = ['x', 'X-1_y', '0', 'a'.repeat(128)];
 
-/** What stands in the place of an id. */
+/** Texts in the place of an id. */
 const ids = [
   ...honestIds,
   // Words that are routes of their own, in cases and encodings.

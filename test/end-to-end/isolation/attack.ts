@@ -1,16 +1,16 @@
 /**
- * What hostile content of the API tries against the management page on its host: read a form token, call
- * the management API, change a key, stay as a service worker, read cookies and storage.
+ * The attempts of hostile content of the API against the management page on its host: read a form
+ * token, call the management API, change a key, stay as a service worker, read cookies and storage.
  */
 
-/** What came of each attempt. `TAKEN` is what must never be there. */
+/** The result of each attempt. `TAKEN` must never be among them. */
 export type Loot = {
   /** The origin of the document, `null` when it was sandboxed. */
   origin: string;
   attempts: Record<string, string>;
 };
 
-/** What the script knows beforehand, in the worst case: a form with its token. */
+/** The knowledge that the script starts with, in the worst case: a form with its token. */
 export type Knowledge = {
   /** The origin of the page; empty if it is the document's own. */
   base: string;
@@ -117,7 +117,7 @@ export function attackScript(knowledge: Knowledge): string {
 export const documents: readonly {
   readonly contentType: string | null;
   readonly wrap: (script: string) => string;
-  /** Whether Chromium runs it at all. What it does not run is taken along for other browsers. */
+  /** True if Chromium runs it at all. The rest is kept for other browsers. */
   readonly runs: boolean;
 }[] = [
   { contentType: 'text/html', wrap: html, runs: true },

@@ -29,7 +29,7 @@ let browser: TestBrowser;
 let upstream: Upstream;
 let edge: Edge;
 let keyPair: Awaited<ReturnType<typeof generateKeyPair>>;
-/** What the API answers below `/public/`. */
+/** The answer of the API below `/public/`. */
 let hostile: { contentType: string | null; body: string };
 
 beforeAll(async () => {
@@ -108,7 +108,7 @@ type Scene = {
   dispose(): Promise<void>;
 };
 
-/** Somebody who is signed in, and content of the API on the same host. */
+/** Sets up a person who is signed in, and content of the API on the same host. */
 async function setScene(signIn: SignIn, options: ProxyOptions = {}): Promise<Scene> {
   const proxy = await startAccess(options);
   const key = await edge.createKey({ name: 'Target', owner: OWNER });
@@ -151,7 +151,7 @@ async function setScene(signIn: SignIn, options: ProxyOptions = {}): Promise<Sce
   };
 }
 
-/** Checks that nobody changed the key, and nobody made one. */
+/** Checks that the key is unchanged, and that no other key was made. */
 async function expectUntouched({ key }: Scene): Promise<void> {
   const { json } = await edge.manage('GET', `/keys/${key.id}`);
   expect(json).toMatchObject({ name: 'Target', enabled: true });
