@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runCli } from '../support/node/run-cli.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -94,4 +95,85 @@ test('a receiver that fails, redirects and hangs gets the event again, and only 
   expect(answers).toEqual([]);
   expect(received.every(({ path }) => path === '/hook')).toBe(true);
   expect(refused).toEqual([]);
+});
+
+describe('the command line', () => {
+  const run = (args: readonly string[], token = edge.adminToken) =>
+    runCli(args, { env: { EDGE_AUTHORIZER_URL: edge.url, EDGE_AUTHORIZER_TOKEN: token } });
+  const unknown = `evt_${'0'.repeat(32)}`;
+
+  test.each([
+    ['another state', ['list', '--state', 'lost'], 2, 'waiting, delivered, failed'],
+    ['too many at once', ['list', '--limit', '101'], 2, '100'],
+    ['a key that is no id', ['list', '--key', 'x'], 5, 'keyId'],
+    ['a cursor of another list', ['list', '--cursor', 'x'], 5, 'cursor'],
+    ['no event', ['replay'], 2, "missing required argument 'id'"],
+    ['an empty event', ['replay', ''], 2, "argument 'id' is empty"],
+    ['an event that climbs', ['replay', '..'], 2, '".." is not an id'],
+    ['an unknown event', ['replay', unknown], 4, 'Cannot find this event'],
+  ] as const)('refuses %s', async (_, args, exitCode, message) => {
+    const result = await run(['events', ...args]);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr).toContain(message);
+  });
+
+  test.each([['list'], ['replay', unknown]])(
+    'refuses a wrong token: events %s',
+    async (...args) => {
+      const result = await run(['events', ...args], 'not-the-admin-token-but-as-long-as-it');
+      expect(result).toMatchObject({ exitCode: 3, stdout: '' });
+    },
+  );
+
+  test('lists events by state and key, page after page, and sends one again', async () => {
+    answers = [];
+    const { id: keyId } = await edge.createKey({ name: 'listed' });
+    await edge.manage('PATCH', `/keys/${keyId}`, { name: 'edited' });
+    await vi.waitFor(() => expect(numbersOf(keyId)).toEqual([1, 2]), { timeout: 40_000 });
+    await vi.waitFor(async () => expect(await statesOf(keyId)).toEqual(['delivered', 'delivered']));
+    // As the sender leaves an event that it gave up.
+    await edge.db
+      .prepare(
+        `UPDATE events SET state = 'failed', failure = 'status 500' WHERE key_id = ? AND number = 2`,
+      )
+      .bind(keyId)
+      .run();
+
+    const all = JSON.parse((await run(['events', 'list', '--key', keyId, '--json'])).stdout);
+    expect(all.events).toMatchObject([
+      { keyId, number: 2, type: 'key.edited', state: 'failed', failure: 'status 500' },
+      { keyId, number: 1, type: 'key.created', state: 'delivered', failure: null },
+    ]);
+    const [{ id }, { id: firstId }] = all.events;
+
+    const page = await run(['events', 'list', '--key', keyId, '--limit', '1']);
+    expect(page.stdout).toContain(id);
+    expect(page.stdout).not.toContain(firstId);
+    const [, cursor = ''] = /--cursor (\S+)/.exec(page.stderr) ?? [];
+    const next = await run(['events', 'list', '--key', keyId, '--limit', '1', '--cursor', cursor]);
+    expect(next.stdout).toContain(firstId);
+    expect(next).toMatchObject({ exitCode: 0, stderr: '' });
+
+    const failed = await run(['events', 'list', '--state', 'failed', '--key', keyId]);
+    expect(failed.stdout).toMatch(/ID +KEY +NO\. +TYPE +STATE +ATTEMPTS +FAILURE/);
+    expect(failed.stdout).toMatch(
+      new RegExp(`${id} +${keyId} +2 +key\\.edited +failed +1 +status 500`),
+    );
+    const waiting = await run(['events', 'list', '--state', 'waiting', '--key', keyId]);
+    expect(waiting.stdout).toBe('No events\n');
+
+    const replayed = await run(['events', 'replay', id]);
+    expect(replayed).toEqual({ exitCode: 0, stdout: `${id} is sent again\n`, stderr: '' });
+    await vi.waitFor(() => expect(numbersOf(keyId)).toEqual([1, 2, 2]), { timeout: 40_000 });
+    await vi.waitFor(async () => expect(await statesOf(keyId)).toEqual(['delivered', 'delivered']));
+    expect(refused).toEqual([]);
+  });
+
+  async function statesOf(keyId: string): Promise<readonly string[]> {
+    const { results } = await edge.db
+      .prepare('SELECT state FROM events WHERE key_id = ? ORDER BY number')
+      .bind(keyId)
+      .all<{ state: string }>();
+    return results.map(({ state }) => state);
+  }
 });
