@@ -112,6 +112,8 @@ export class ClientTargets {
     const { lease, now } = this.#options;
     const parent = this.#parents.get(kid);
     if (parent !== undefined) {
+      // Like a token without a key: after the lease, memory does not refuse. D1 may have been restored.
+      if (parent.compiled === null) return lease.isCurrent(scope) ? givesNone : undefined;
       const found = recallWithinGrace(lease, scope, this.#known(parent), this.#graceMs);
       return found && answerFor(found);
     }
@@ -161,7 +163,7 @@ export class ClientTargets {
       subjectsOf: ({ value }) => value && subjectsOf(value),
       asked: { kid },
       pick: (answer) => answer.parent ?? null,
-      isRemembered: () => this.#parents.get(kid) !== undefined,
+      isRemembered: () => this.#parents.get(kid)?.compiled != null,
       recall: () => this.recallParent(kid, scope),
       recallStale: () => this.#recallStaleParent(kid),
       refute: () => this.refute(candidate, scope),
@@ -227,7 +229,7 @@ export class ClientTargets {
 
   #recallStaleParent(kid: string): ParentLookup | undefined {
     const parent = this.#parents.get(kid);
-    if (parent === undefined) return undefined;
+    if (parent === undefined || parent.compiled === null) return undefined;
     const found = staleWithinGrace(this.#options.lease, this.#known(parent), this.#graceMs);
     return found && answerFor(found);
   }
@@ -255,9 +257,10 @@ export class ClientTargets {
 
 function answerFor(found: FoundParent): ParentLookup {
   if (found.parent.compiled !== null) return { outcome: 'parent', ...found };
-  return unknown('client token: its key was revoked, or gives no client tokens');
+  return givesNone;
 }
 
+const givesNone = unknown('client token: its key was revoked, or gives no client tokens');
 const noSuchParent = unknown('client token: no token has this kid');
 const expired: KeyLookup = {
   outcome: 'unknown',
