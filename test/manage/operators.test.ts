@@ -37,7 +37,8 @@ const people = {
 let edge: Deployment;
 let issuer: CryptoKeyPair;
 let adminTokens: string;
-const bearer = (token: string) => clientOf(edge, { Authorization: `Bearer ${token}` });
+const bearer = (token: string) =>
+  clientOf(edge, { Authorization: `Bearer ${token}`, 'CF-Connecting-IP': '192.0.2.78' });
 
 async function personWith(claims: object): Promise<string> {
   return new SignJWT({ ...claims })
