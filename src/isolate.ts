@@ -9,7 +9,6 @@ import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
 import { compileCosts } from './core/routes/route-costs.ts';
 import { compileRoutes, type RouteTable } from './core/routes/route-table.ts';
-import { createEventStore } from './events/store.ts';
 import { WAKE_MESSAGE } from './events/wake.ts';
 import { createAssertionSigner } from './gateway/assertion.ts';
 import type { FailureLimit, Gateway, Limit } from './gateway/gateway.ts';
@@ -17,8 +16,6 @@ import { createOpenConnections } from './gateway/open-connections.ts';
 import { createRecorder } from './gateway/record.ts';
 import { createHeaderFilter } from './gateway/request-headers.ts';
 import { createReadiness } from './health/readiness.ts';
-import { createCollectEvents } from './keys/admin/event-outbox.ts';
-import { createAdminStore } from './keys/admin/store.ts';
 import { DATABASE_TIMEOUT_MS } from './keys/limits.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
 import { createKeyStore, type KeyStore } from './keys/stores/d1.ts';
@@ -146,6 +143,10 @@ function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
 /** Builds management, on the first request for it. */
 async function buildManagement(env: Env, config: Config, shared: SharedParts): Promise<Management> {
   const { store, replication, directory } = shared;
+  // Loaded here, as no other request needs them.
+  const { createAdminStore } = await import('./keys/admin/store.ts');
+  const { createCollectEvents } = await import('./keys/admin/event-outbox.ts');
+  const { createEventStore } = await import('./events/store.ts');
   return {
     store: createAdminStore(env.DB, config.events ? createCollectEvents(env.DB) : undefined),
     events: createEventStore(env.DB),

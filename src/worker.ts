@@ -12,7 +12,7 @@ import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
 import { isPagePath } from './core/isolation/own-paths.ts';
 import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
-import { type EventRunOptions, runEvents, runSender } from './events/run.ts';
+import type { EventRunOptions } from './events/run.ts';
 import { WAKE_MESSAGE } from './events/wake.ts';
 import { asPage, isNavigation } from './gateway/problem-page.ts';
 import { failureResponse } from './gateway/refuse.ts';
@@ -131,10 +131,19 @@ export function createAuthorizer<Bindings>(
 async function sendAfterWake(isolate: () => Isolate): Promise<void> {
   try {
     const { env, config } = isolate();
-    if (config.events !== null) await runSender(eventRun(env, config.events));
+    if (config.events === null) return;
+    const { runSender } = await import('./events/run.ts');
+    await runSender(eventRun(env, config.events));
   } catch (error) {
     log({ event: 'event_wake_failed', error: String(error) });
   }
+}
+
+/** Does what the scheduled run owes to events: collects, sends and trims them. */
+async function collectAndSendEvents(env: Env, receiver: EventsConfig): Promise<void> {
+  // Loaded by the runs that send, so that an isolate that only serves the API starts faster.
+  const { runEvents } = await import('./events/run.ts');
+  await runEvents(eventRun(env, receiver));
 }
 
 function eventRun({ DB: db }: Env, receiver: EventsConfig): EventRunOptions {
@@ -156,7 +165,7 @@ async function runScheduled({ env, config, replication }: Isolate, nowMs: number
     }),
     trimUsage(env.DB, { nowMs, retentionDays: config.usageRetentionDays }),
     trimEndedSessions(env.DB, nowMs),
-    config.events === null ? null : runEvents(eventRun(env, config.events)),
+    config.events === null ? null : collectAndSendEvents(env, config.events),
     runHousekeeping(env.DB, {
       nowMs,
       retention: {
