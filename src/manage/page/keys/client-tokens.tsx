@@ -3,7 +3,7 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import { Field } from '../parts/field.tsx';
+import { Field, LinesInput } from '../parts/field.tsx';
 import { textOf, wordsOf } from '../parts/form-data.ts';
 import { ExactTime } from '../parts/words.tsx';
 import { changeKey, done, type KeyAction, refusedBy } from './key-action.tsx';
@@ -160,17 +160,13 @@ function ClientOriginsField(props: {
       help="One on each line, such as https://app.example.com."
     >
       {(attributes) => (
-        <textarea
-          {...attributes}
+        <LinesInput
+          attributes={attributes}
           name="client_origins"
-          class="mono-input"
           rows={3}
-          autocapitalize="off"
-          spellcheck={false}
           placeholder="https://app.example.com"
-        >
-          {props.value}
-        </textarea>
+          value={props.value}
+        />
       )}
     </Field>
   );

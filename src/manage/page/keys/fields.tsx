@@ -7,7 +7,7 @@
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { NAME_MAX_LENGTH } from '../../limits.ts';
-import { Field, sayProblem } from '../parts/field.tsx';
+import { Field, LinesInput, sayProblem } from '../parts/field.tsx';
 
 // Browsers count code units, of which one character may take two. The API counts characters.
 const NAME_MAX_CODE_UNITS = 2 * NAME_MAX_LENGTH;
@@ -71,18 +71,14 @@ export function OriginsField(props: {
           <p class="help" data-plain>
             One on each line, or with commas between them.
           </p>
-          <textarea
-            {...attributes}
+          <LinesInput
+            attributes={attributes}
             name="origins"
-            class="mono-input"
             rows={4}
-            data-origins
-            autocapitalize="off"
-            spellcheck={false}
             placeholder="https://app.example.com"
-          >
-            {props.value}
-          </textarea>
+            value={props.value}
+            enhancedAs="origins"
+          />
         </>
       )}
     </Field>

@@ -6,7 +6,7 @@ import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import { EndpointList } from '../../endpoint-list.tsx';
-import { Field } from '../parts/field.tsx';
+import { Field, LinesInput } from '../parts/field.tsx';
 import type { Reach } from './reach.ts';
 
 /** Whom the choice is for. `open`: the form also asks if the key has CORS access. */
@@ -114,18 +114,14 @@ function RulesField(props: {
             <code>GET, PATCH /api/asset/:id</code>. The method <code>*</code> stands for all of
             them.
           </p>
-          <textarea
-            {...attributes}
+          <LinesInput
+            attributes={attributes}
             name="rules"
-            class="mono-input"
             rows={4}
-            data-rules
-            autocapitalize="off"
-            spellcheck={false}
             placeholder="GET /api/asset/:id"
-          >
-            {props.value}
-          </textarea>
+            value={props.value}
+            enhancedAs="rules"
+          />
         </>
       )}
     </Field>

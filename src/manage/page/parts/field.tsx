@@ -59,6 +59,33 @@ export function sayProblem({ reason, fix }: FieldProblem): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
+/** Entries of a list as lines of text. The script makes some of them a list with a control for each. */
+export function LinesInput(props: {
+  readonly attributes: ControlAttributes;
+  readonly name: string;
+  readonly rows: number;
+  readonly placeholder: string;
+  readonly value: string;
+  /** The script's name for it; without one it stays as it is. */
+  readonly enhancedAs?: 'origins' | 'rules';
+}) {
+  const { attributes, name, rows, placeholder, enhancedAs } = props;
+  return (
+    <textarea
+      {...attributes}
+      name={name}
+      class="mono-input"
+      rows={rows}
+      {...(enhancedAs === undefined ? {} : { [`data-${enhancedAs}`]: true })}
+      autocapitalize="off"
+      spellcheck={false}
+      placeholder={placeholder}
+    >
+      {props.value}
+    </textarea>
+  );
+}
+
 interface ControlAttributes {
   readonly id: string;
   readonly 'aria-describedby'?: string;
