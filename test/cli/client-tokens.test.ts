@@ -1,41 +1,17 @@
 /** Client tokens on the command line: the opt-in, minting, and signing everyone out. */
 
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import vectors from '../../docs/client-token-vectors.json' with { type: 'json' };
 import { readClaims } from '../../src/core/client-token/claims.ts';
 import { readClientToken } from '../../src/core/client-token/client-token.ts';
-import { type CliProcess, runCli } from '../support/node/run-cli.ts';
-import {
-  type Answerer,
-  answerJson,
-  type StandInEdge,
-  standInEdge,
-} from '../support/node/stand-in-edge.ts';
-
-let server: StandInEdge | null = null;
-afterEach(async () => {
-  await server?.close();
-  server = null;
-});
-
-async function runAgainst(answer: Answerer, args: string[], given: CliProcess = {}) {
-  server = await standInEdge(answer);
-  const env = { EDGE_AUTHORIZER_URL: server.url, EDGE_AUTHORIZER_TOKEN: 'secret', ...given.env };
-  const result = await runCli(args, { ...given, env });
-  return { ...result, asked: server.asked };
-}
+import { keyDocument, runAgainst } from '../support/node/run-against.ts';
+import { runCli } from '../support/node/run-cli.ts';
+import { type Answerer, answerJson } from '../support/node/stand-in-edge.ts';
 
 const key = {
-  id: 'key_1',
+  ...keyDocument,
   name: 'Our backend',
-  owner: null,
   access: { clientTokens: { allowedOrigins: ['https://app.example'], rules: null } },
-  hint: 'ea_sk_abcd',
-  createdAt: '2030-01-31T12:00:00.000Z',
-  expiresAt: null,
-  enabled: true,
-  lastUsedAt: null,
-  retiringTokens: [],
 };
 const answerKey: Answerer = (response) => answerJson(response, 200, { ...key, token: 'ea_sk_x' });
 const [{ apiKey }] = vectors.vectors as unknown as [{ apiKey: string }];

@@ -4,48 +4,16 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type CliProcess, runCli } from '../support/node/run-cli.ts';
-import {
-  type Answerer,
-  answerJson,
-  problem,
-  type StandInEdge,
-  standInEdge,
-} from '../support/node/stand-in-edge.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyDocument as key, runAgainst } from '../support/node/run-against.ts';
+import { runCli } from '../support/node/run-cli.ts';
+import { type Answerer, answerJson, problem } from '../support/node/stand-in-edge.ts';
 
 let folder: string;
-let server: StandInEdge | null = null;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-commands-'));
 });
-afterEach(async () => {
-  await server?.close();
-  server = null;
-});
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** Runs a command against a server that answers so, and returns what it was asked, too. */
-async function runAgainst(answer: Answerer, args: string[], given: CliProcess = {}) {
-  await server?.close();
-  server = await standInEdge(answer);
-  const env = { EDGE_AUTHORIZER_URL: server.url, EDGE_AUTHORIZER_TOKEN: 'secret', ...given.env };
-  const result = await runCli(args, { ...given, env });
-  return { ...result, asked: server.asked };
-}
-
-const key = {
-  id: 'key_1',
-  name: 'My page',
-  owner: null,
-  access: null,
-  hint: 'ea_sk_abcd',
-  createdAt: '2030-01-31T12:00:00.000Z',
-  expiresAt: null,
-  enabled: true,
-  lastUsedAt: null,
-  retiringTokens: [],
-};
 
 /** A list of 250 keys in pages of at most 100, after an empty page that is not the last. */
 const manyKeys: Answerer = (response, { path }) => {

@@ -1,40 +1,26 @@
 /** The plans of keys on the command line: what their options send. */
 
-import { afterEach, describe, expect, test } from 'vitest';
-import { runCli } from '../support/node/run-cli.ts';
-import { answerJson, type StandInEdge, standInEdge } from '../support/node/stand-in-edge.ts';
+import { describe, expect, test } from 'vitest';
+import { keyDocument, runAgainst } from '../support/node/run-against.ts';
+import { answerJson } from '../support/node/stand-in-edge.ts';
 
 const key = {
-  id: 'key_1',
-  name: 'My page',
-  owner: null,
+  ...keyDocument,
   access: { addresses: ['203.0.113.0/24'] },
   meta: { plan: 'pro', note: 'a\u001b[2Jb' },
   tags: ['beta'],
   limit: 'pro',
   limitBy: 'owner',
   quota: { requests: 1000, period: 'day' },
-  hint: 'ea_sk_abcd',
-  createdAt: '2030-01-31T12:00:00.000Z',
-  expiresAt: null,
-  enabled: true,
-  lastUsedAt: null,
-  retiringTokens: [],
 };
-
-let server: StandInEdge | null = null;
-afterEach(async () => {
-  await server?.close();
-  server = null;
-});
 
 /** Runs a command about keys. Returns the documents that it sent as well. */
 async function run(...args: string[]) {
-  await server?.close();
-  server = await standInEdge((response) => answerJson(response, 200, { ...key, token: 'ea_sk_x' }));
-  const env = { EDGE_AUTHORIZER_URL: server.url, EDGE_AUTHORIZER_TOKEN: 'secret' };
-  const result = await runCli(['keys', ...args], { env });
-  const sent = server.asked.filter(({ body }) => body !== '').map(({ body }) => JSON.parse(body));
+  const { asked, ...result } = await runAgainst(
+    (response) => answerJson(response, 200, { ...key, token: 'ea_sk_x' }),
+    ['keys', ...args],
+  );
+  const sent = asked.filter(({ body }) => body !== '').map(({ body }) => JSON.parse(body));
   return { ...result, sent };
 }
 
