@@ -14,6 +14,7 @@ import {
   keyStates,
   type ListPlace,
 } from '../../../src/keys/admin/types.ts';
+import { noFilter } from '../../support/no-filter.ts';
 import { countRowsRead } from '../../support/rows-read.ts';
 import { applySchema } from '../../support/workers.ts';
 
@@ -23,19 +24,6 @@ const PAGE = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW = Date.UTC(2030, 0, 1);
 const BEGINNING = NOW - 200 * DAY_MS;
-
-const noFilter: KeyFilter = {
-  owner: null,
-  state: null,
-  kind: null,
-  access: null,
-  origin: null,
-  usedBeforeMs: null,
-  expiresBeforeMs: null,
-  search: null,
-  meta: [],
-  tag: null,
-};
 
 /** Values of each filter: what is rare, what is common, and what no key has. */
 const filters: readonly Partial<KeyFilter>[] = [

@@ -6,10 +6,10 @@ import type {
   AuditFilter,
   ChangeNote,
   KeptAnswer,
-  KeyFilter,
   ManagedKey,
   ManagedKeys,
 } from '../../../src/keys/admin/types.ts';
+import { noFilter } from '../../support/no-filter.ts';
 import { aKey, applySchema, emptyStorage } from '../../support/workers.ts';
 
 const A = 'https://a.example';
@@ -83,18 +83,6 @@ async function everything() {
   return Promise.all(tables.map((table) => rows(`SELECT * FROM ${table}`)));
 }
 
-const noFilter: KeyFilter = {
-  owner: null,
-  state: null,
-  kind: null,
-  access: null,
-  origin: null,
-  usedBeforeMs: null,
-  expiresBeforeMs: null,
-  search: null,
-  meta: [],
-  tag: null,
-};
 const noAuditFilter: AuditFilter = {
   owner: null,
   keyId: null,
