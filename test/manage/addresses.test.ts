@@ -147,7 +147,7 @@ describe('the explanation', () => {
     }
   });
 
-  it('shows the address as the edge sees it, and what it comes to', async () => {
+  it('shows the address as the edge sees it, and the result', async () => {
     const key = await create({ addresses: ['203.0.113.0/24'] });
     const refused = await explain(key, { address: '::ffff:198.51.100.1' });
     expect(refused.body).toMatchObject({

@@ -8,7 +8,7 @@ import type { RouteList } from '../../core/routes/route-table.ts';
 import { usageError } from '../failures.ts';
 import { readJson } from '../files.ts';
 
-/** The name that commands use unless told otherwise. */
+/** The name that commands use by default. */
 export const ROUTES_FILE = 'routes.json';
 
 /** Reads and checks a routes file. Throws a `CommandError` that lists every problem. */

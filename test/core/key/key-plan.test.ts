@@ -127,7 +127,7 @@ describe('checkPlan() accepts', () => {
     ]);
   });
 
-  test('a limit, which counts by the key unless told otherwise', () => {
+  test('a limit, which counts by the key by default', () => {
     expect(check({ limit: 'pro' }).plan.limit).toEqual({ name: 'pro', by: 'key' });
     expect(check({ limit: 'pro', limitBy: 'address' }).plan.limit).toEqual({
       name: 'pro',
