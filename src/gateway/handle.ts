@@ -165,13 +165,13 @@ async function forwardFor(
   caller: KeyHolder,
   allowed: AllowedRequest,
 ): Promise<Response> {
-  gateway.usage.countAllowed(
-    caller.key?.id ?? null,
-    facts.scope,
-    caller.extraCost,
-    caller.key?.client != null,
-  );
+  countAllowed(gateway, facts, caller);
   return respond(gateway, facts, caller, allowed, await send(gateway, facts, caller, allowed));
+}
+
+/** Counts a request that is allowed, for its key. */
+function countAllowed({ usage }: Gateway, { scope }: Facts, { key, extraCost }: KeyHolder): void {
+  usage.countAllowed(key?.id ?? null, scope, extraCost, key?.client != null);
 }
 
 /** Delivers the response to a request that was forwarded before its key was confirmed. */
@@ -184,12 +184,7 @@ async function deliver(
   const sent = await ahead.sent;
   if ('reached' in sent) return respondTooMany(gateway, facts, caller, sent.reached);
   startWrites(gateway, facts);
-  gateway.usage.countAllowed(
-    caller.key?.id ?? null,
-    facts.scope,
-    caller.extraCost,
-    caller.key?.client != null,
-  );
+  countAllowed(gateway, facts, caller);
   return respond(gateway, facts, caller, ahead.allowed, sent);
 }
 
