@@ -2,10 +2,11 @@
  * Refusals: recorded and counted once each, and readable by the origins that their kind allows.
  */
 
+import { tooManyWrongKeys } from '../core/decide/authorize.ts';
 import { exposedHeaders } from '../core/decide/exposed-headers.ts';
 import { type Grant, grantOnRefusal, grantTo } from '../core/decide/grant.ts';
 import type { Registration } from '../core/decide/preflight.ts';
-import { clientNetwork, type RateLimitPolicy } from '../core/decide/rate-limit.ts';
+import { clientNetwork } from '../core/decide/rate-limit.ts';
 import {
   type GrantScope,
   type Rejection,
@@ -67,7 +68,9 @@ export async function respondToBadCredentials(
     failures === null ||
     network === null ||
     (!failures.hasRefused(network) && (await failures.take(network)));
-  const sent = isWithinLimit ? rejection : tooManyFailures(failures.policy, rejection.code);
+  const sent = isWithinLimit
+    ? rejection
+    : tooManyWrongKeys({ cause: rejection.code, limit: failures.policy });
   return respondWithRejection(gateway, facts, sent, null);
 }
 
@@ -79,7 +82,7 @@ export async function respondToBadCredentials(
 export function rejectRefusedNetwork(gateway: Gateway, facts: Facts): Rejection | null {
   const { failures } = gateway.limits;
   if (failures === null || !isRefusedNetwork(gateway, facts)) return null;
-  return tooManyFailures(failures.policy, 'refused_before');
+  return tooManyWrongKeys({ cause: 'refused_before', limit: failures.policy });
 }
 
 function isRefusedNetwork(gateway: Gateway, facts: Facts): boolean {
@@ -91,14 +94,6 @@ function isRefusedNetwork(gateway: Gateway, facts: Facts): boolean {
 /** The client network, as Cloudflare reports it; `null` elsewhere. */
 function networkOf({ request }: Facts): string | null {
   return clientNetwork(request.headers.get('cf-connecting-ip') ?? '');
-}
-
-function tooManyFailures(policy: RateLimitPolicy, cause: string): Rejection {
-  return reject(
-    'rate_limited',
-    'Cannot check another API key from this address: too many were wrong. Wait, then send the right one',
-    { cause, limit: policy },
-  );
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   invalidKey,
   invalidOrigin,
   refuseCaller,
+  tooManyWrongKeys,
 } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
 import {
@@ -32,7 +33,7 @@ import {
   rejectionKinds,
 } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
-import { parseOrigin, type WebOrigin } from '../core/origins/web-origin.ts';
+import { parseOriginHeader, type WebOrigin } from '../core/origins/web-origin.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import { RequestScope } from '../keys/lookup/request-scope.ts';
 import { problemResponse } from '../problem.ts';
@@ -50,7 +51,7 @@ export interface Holder {
 /** Finds who asks, and decides about the origin. A refusal is readable by whom the gateway lets read it. */
 export async function identifyHolder(call: Call): Promise<Holder | Refusal> {
   const { management, request, runInBackground } = call;
-  const origin = readOrigin(request);
+  const origin = parseOriginHeader(request.headers.get('origin'));
   const visit: Visit = {
     management,
     request,
@@ -106,7 +107,7 @@ export async function answerPreflight(
   { requestId, runInBackground }: RequestParts,
   methods: readonly string[],
 ): Promise<Response> {
-  const origin = readOrigin(request);
+  const origin = parseOriginHeader(request.headers.get('origin'));
   const refused = (rejection: Rejection) => {
     const { code, detail } = rejection;
     const { status, title } = rejectionKinds[code];
@@ -195,18 +196,8 @@ function corsHeaders(grant: Grant, exposed: string): Readonly<Record<string, str
   return { ...grantHeaders(grant, exposed), Vary: 'Origin' };
 }
 
-/** The origin of a request; `null` without one, and if the header is empty. */
-function readOrigin({ headers }: Request): WebOrigin | 'malformed' | null {
-  const value = (headers.get('origin') ?? '').replace(/^[ \t]+|[ \t]+$/g, '');
-  return value === '' ? null : (parseOrigin(value) ?? 'malformed');
-}
-
 function tooManyWrong({ management: { failures } }: Visit): Rejection {
-  return reject(
-    'rate_limited',
-    'Cannot check another API key from this address: too many were wrong. Wait, then send the right one',
-    failures === null ? {} : { limit: failures.policy },
-  );
+  return tooManyWrongKeys(failures === null ? {} : { limit: failures.policy });
 }
 
 function tooManyRequests({ management: { keyLimit } }: Visit): Rejection {

@@ -123,6 +123,15 @@ export function clientTokenExpired(): Rejection {
   );
 }
 
+/** The answer to a client network that sent too many wrong keys, by the limit that it has reached. */
+export function tooManyWrongKeys(more: Pick<Rejection, 'cause' | 'limit'>): Rejection {
+  return reject(
+    'rate_limited',
+    'Cannot check another API key from this address: too many were wrong. Wait, then send the right one',
+    more,
+  );
+}
+
 /** The answer to an Origin header that no browser sends. */
 export function invalidOrigin(): Rejection {
   return reject(

@@ -111,6 +111,22 @@ export function parseOrigin(value: string): WebOrigin | null {
 }
 
 /**
+ * Reads the `Origin` header of a request: `null` without one and if it is empty, and `malformed` for what
+ * no browser sends. Blanks at the end, which the runtime leaves there, do not count.
+ */
+export function parseOriginHeader(header: string | null): WebOrigin | 'malformed' | null {
+  const value = header === null ? '' : withoutTrailingBlanks(header);
+  return value === '' ? null : (parseOrigin(value) ?? 'malformed');
+}
+
+/** Counted from the end: a pattern would try every run of blanks. */
+function withoutTrailingBlanks(value: string): string {
+  let length = value.length;
+  while (value[length - 1] === ' ' || value[length - 1] === '\t') length--;
+  return value.slice(0, length);
+}
+
+/**
  * Lists every stored pattern that admits this origin, at most 34: its own value, the wildcards for any
  * port or id, those for subdomains from the longest parent to the shortest, those beside hyphens, and
  * `*`. An opaque origin has `*` alone.

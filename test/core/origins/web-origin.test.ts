@@ -5,6 +5,7 @@ import {
   admitsOrigin,
   compileOrigins,
   parseOrigin,
+  parseOriginHeader,
   patternsAdmitting,
   type WebOrigin,
 } from '../../../src/core/origins/web-origin.ts';
@@ -399,6 +400,26 @@ describe('parseOrigin()', () => {
     expect(values.length).toBeGreaterThanOrEqual(150);
     expect(new Set(values).size).toBe(values.length);
   });
+});
+
+describe('parseOriginHeader()', () => {
+  test.each([
+    ['HTTPS://app.example', 'malformed'],
+    [' https://app.example', 'malformed'],
+    ['https://app.example, https://b.example', 'malformed'],
+    [null, null],
+    ['', null],
+    [' \t ', null],
+  ])('reads %j as %j', (header, expected) => {
+    expect(parseOriginHeader(header)).toBe(expected);
+  });
+
+  test.each(['https://app.example', 'https://app.example \t'])(
+    'reads the origin of %j',
+    (header) => {
+      expect(parseOriginHeader(header)).toMatchObject({ value: 'https://app.example' });
+    },
+  );
 });
 
 describe('patternsAdmitting()', () => {
