@@ -29,6 +29,29 @@ describe('the directory', () => {
 /** Schedules that were once called broken promises, shortened. */
 const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
   {
+    // The cache answers so late that the window has moved past all that its poll knew.
+    what: 'a late shared poll from before a flood made the isolate forget its keys',
+    seed: 0,
+    isPopulated: true,
+    hasClients: false,
+    steps: [
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'wait', ms: 10_100 },
+      { do: 'health', place: 0, store: 'cache', health: 'slow' },
+      { do: 'requests', isolate: 1, call: 0 },
+      { do: 'flood', lines: 9_000 },
+      { do: 'health', place: 0, store: 'cache', health: 'failing' },
+      { do: 'wait', ms: 5_200 },
+      { do: 'health', place: 0, store: 'database', health: 'failing' },
+      { do: 'requests', isolate: 1, call: 0 },
+      { do: 'repair' },
+      { do: 'wait', ms: 30 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'edit', slot: 0, edit: 0, copies: 'at once' },
+    ],
+  },
+  {
     // A client token's key was revoked, and D1 restored to before that, while D1 was out of reach.
     what: 'memory refused a client token after the lease was over',
     seed: 0,

@@ -220,6 +220,8 @@ export class ChangeFeed {
     if (snapshot.head.seq >= this.#head.seq) {
       return holds(snapshot.after, snapshot.lines, this.#head);
     }
+    // Before the window nothing can be compared. A read that began before that of the lease is older.
+    if (snapshot.head.seq < this.#start.seq) return startedAtMs < this.#leaseStartMs;
     // An earlier head is an older read that was overtaken; or, when nothing can have overtaken it, a
     // database that went back.
     return this.#holds(snapshot.head) && startedAtMs <= this.#headLearntMs;
