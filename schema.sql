@@ -432,7 +432,8 @@ CREATE TABLE IF NOT EXISTS event_leases (
   until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Single values. Made once, by this file.
+-- Single values. Made once: 'token_tag_key' by this file, and 'page_session_secret' by the page, with the first
+-- session of a named operator. The latter signs such sessions together with the hash of the operator's token.
 CREATE TABLE IF NOT EXISTS settings (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL

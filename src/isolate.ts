@@ -27,6 +27,7 @@ import { hasSchema } from './keys/stores/schema-check.ts';
 import { createGuessLimit } from './manage/guess-limit.ts';
 import type { Management } from './manage/operation.ts';
 import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
+import { createSessionSecret } from './manage/page/access/session-secret.ts';
 import { createIsolateLimiter, type SignInLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
@@ -51,6 +52,7 @@ export interface Isolate {
 
 const now = () => Date.now();
 const newId = () => crypto.randomUUID();
+const fillRandom = (bytes: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(bytes);
 
 /** Builds everything. Does no I/O. */
 export function buildIsolate(env: Env, config: Config): Isolate {
@@ -73,6 +75,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
     management: () => buildManagement(env, config, shared),
     dashboard: {
       endedSessions: createEndedSessions(env.DB, now),
+      sessionSecret: createSessionSecret(env.DB, fillRandom),
       signInLimiter: shared.signInLimiter,
       usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
     },
@@ -190,7 +193,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
     pause: () => scheduler.wait(0),
     wait: (ms) => scheduler.wait(ms),
     random: Math.random,
-    fillRandom: (bytes) => crypto.getRandomValues(bytes),
+    fillRandom,
     log,
     onChange: (tokenHashes, runInBackground) => {
       runInBackground(wakeSender(env, config));

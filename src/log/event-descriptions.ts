@@ -48,7 +48,7 @@ const storeFailed = {
 };
 
 const signIn = {
-  when: 'a person signed in to the page, was rejected, or tried too often',
+  when: 'a person was rejected by the sign-in form of the page, or tried too often',
   fields: { requestId: '', address: '' },
 };
 
@@ -142,7 +142,10 @@ export const eventDescriptions: {
     when: 'a request to the management API has no valid credentials',
     fields: { requestId: '', code: '', cause: '' },
   },
-  signed_in: signIn,
+  signed_in: {
+    when: 'an operator signed in to the page',
+    fields: { ...signIn.fields, actor: '' },
+  },
   sign_in_refused: signIn,
   sign_in_limited: signIn,
   signed_out: { when: 'a person signed out of the page', fields: { requestId: '' } },

@@ -56,7 +56,7 @@ export interface LogEvents {
     readonly cause: string | undefined;
   };
 
-  readonly signed_in: SignInFields;
+  readonly signed_in: SignInFields & { readonly actor: string };
   readonly sign_in_refused: SignInFields;
   readonly sign_in_limited: SignInFields;
   readonly signed_out: { readonly requestId: string };

@@ -22,14 +22,11 @@ import { problem } from './problems.ts';
 export async function judge(
   management: Management,
   request: Request,
-  isFromPage: boolean,
 ): Promise<AuthenticationResult> {
   if (isOfAnotherSite(request)) return crossSiteRefusal;
   const { people, guesses } = management;
   const isCounted =
-    hasManagers({ ...management, people: null }) &&
-    !isFromPage &&
-    isGuess(request, people !== null);
+    hasManagers({ ...management, people: null }) && isGuess(request, people !== null);
   // Before the token is compared, so that the refusal says nothing about it.
   if (isCounted && guesses.isRefused(request)) return tooManyGuesses;
   const result = await authenticate(request.headers, management);

@@ -26,7 +26,7 @@ export async function serveMetrics(
   if (method !== 'GET' && method !== 'HEAD') {
     return methodNotAllowedResponse(request, requestId, ['GET', 'HEAD']);
   }
-  const result = await judge(management, request, false);
+  const result = await judge(management, request);
   const refused = result.ok ? refuseCaller(result.caller, METRICS_OPERATION) : result;
   if (refused !== null) {
     const { code } = refused.problem;

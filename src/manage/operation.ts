@@ -111,8 +111,8 @@ export interface RequestParts {
   readonly requestId: string;
   /** Continues work after the response, as `waitUntil` does. */
   readonly runInBackground: (work: Promise<unknown>) => void;
-  /** The page asks, in the name of a person whom it has signed in. Default: false. */
-  readonly isFromPage?: boolean;
+  /** The visitor in whose name the page asks. Absent: the request itself shows who asks. */
+  readonly visitor?: Manager;
 }
 
 /** Who asks for something to be done, and what with. */

@@ -9,6 +9,7 @@ import type { HonoBase } from 'hono/hono-base';
 import { METRICS_PATH } from '../core/isolation/own-paths.ts';
 import { methodNotAllowedResponse } from '../problem.ts';
 import { createManagementApi } from './api.ts';
+import type { Manager } from './authenticate.ts';
 import { serveMetrics } from './metrics.ts';
 import type { Management, RequestParts } from './operation.ts';
 import type { DashboardParts } from './page/dashboard.ts';
@@ -47,8 +48,8 @@ export function createManagementRoutes(options: ManagementRoutesOptions): Manage
   // Everything above is for programs, which do not need the page.
   routes.all('/_edge/*', async (context) => {
     const { servePage } = await import('./page/page.tsx');
-    const handleApi = async (request: Request) =>
-      routes.fetch(request, { ...context.env, isFromPage: true });
+    const handleApi = async (request: Request, visitor: Manager) =>
+      routes.fetch(request, { ...context.env, visitor });
     const { requestId } = context.env;
     const page = { ...dashboard, management, handleApi, requestId };
     return (await servePage(page, context.req.raw)) ?? context.notFound();

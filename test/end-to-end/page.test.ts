@@ -240,7 +240,7 @@ describe('signing in', () => {
     };
     for (let count = 1; count <= 10; count += 1) {
       await attempt(`guess number ${count} of a token of some length`);
-      await page.getByText('This is not the admin token.').waitFor();
+      await page.getByText('This is not an admin token.').waitFor();
     }
     expectComplaints(dashboard, failedToLoad(403));
     await expect(dashboard.context.cookies()).resolves.toEqual([]);
@@ -737,12 +737,16 @@ async function addSession(
 ): Promise<void> {
   let nowMs = Date.now() - idleMs - ageMs;
   const sessions = createSessions({
-    adminToken: edge.adminToken,
+    operators: {
+      adminToken: edge.adminToken,
+      adminTokens: [],
+      sessionSecret: () => Promise.reject(new Error('no named operator signs in')),
+    },
     url: edge.url,
     now: () => nowMs,
     fillRandom: (bytes) => crypto.getRandomValues(bytes),
   });
-  let cookie = await sessions.open();
+  let cookie = await sessions.open(null);
   // As a person who returns every twenty minutes.
   while (nowMs < Date.now() - idleMs - 20 * 60 * 1000) {
     nowMs += 20 * 60 * 1000;
@@ -802,7 +806,7 @@ describe('every view', () => {
     await examine('sign-in');
     await page.getByLabel('Admin token').fill('not the admin token');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByText('This is not the admin token.').waitFor();
+    await page.getByText('This is not an admin token.').waitFor();
     await examine('sign-in-refused');
     expectComplaints(dashboard, failedToLoad(403));
 

@@ -7,6 +7,7 @@
 
 import type { FieldProblem } from '../../core/field-problem.ts';
 import type { Problem } from '../../problem.ts';
+import type { Manager } from '../authenticate.ts';
 
 /** An answer of the API: its document and ETag, or the problem. */
 export type ApiAnswer<Document> =
@@ -31,11 +32,11 @@ export interface ApiCall {
 /** Calls the API. Rejects when the API throws, as it does when D1 is out of reach. */
 export type ApiClient = <Document>(call: ApiCall) => Promise<ApiAnswer<Document>>;
 
-/** A client that calls with these headers, which identify the caller. */
+/** A client that calls in the name of a visitor, within what the API admits them to. */
 export function createApiClient(options: {
-  readonly handle: (request: Request) => Promise<Response>;
+  readonly handle: (request: Request, visitor: Manager) => Promise<Response>;
   readonly origin: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly visitor: Manager;
 }): ApiClient {
   return async <Document>(call: ApiCall) => {
     const url = new URL(`/_edge/v1${call.path}`, options.origin);
@@ -49,10 +50,10 @@ export function createApiClient(options: {
         headers: {
           ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
           ...call.headers,
-          ...options.headers,
         },
         ...(hasBody ? { body: JSON.stringify(call.body) } : {}),
       }),
+      options.visitor,
     );
     const text = await response.text();
     const document: unknown = text === '' ? null : JSON.parse(text);

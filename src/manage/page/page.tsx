@@ -12,7 +12,7 @@
 import type { HonoBase } from 'hono/hono-base';
 import { hasManagers } from '../../config/config.ts';
 import { createRouter } from '../router.ts';
-import { action, type PageHandler, view } from './access/guards.tsx';
+import { action, hasSignIn, type PageHandler, view } from './access/guards.tsx';
 import { setSecurityHeaders } from './access/security-headers.ts';
 import { showSignIn, signIn } from './access/sign-in.tsx';
 import { signOut } from './access/sign-out.ts';
@@ -39,29 +39,29 @@ type Route = readonly [method: 'GET' | 'POST', path: string, handler: PageHandle
 
 /** Every page and action. The first that fits a request answers it. */
 const routes: readonly Route[] = [
-  ['GET', '/_edge/', view(showList)],
-  ['GET', '/_edge/overview', view(showOverview)],
-  ['GET', '/_edge/audit', view(showAudit)],
-  ['POST', '/_edge/sign-out', action(signOut)],
-  ['POST', '/_edge/origins', action(checkOrigin)],
-  ['POST', '/_edge/rules', action(checkRulesText)],
-  ['GET', '/_edge/keys/new', view(showCreateForm)],
-  ['POST', '/_edge/keys', action(create)],
-  ['GET', '/_edge/keys/:id', view(showKey)],
-  ['POST', '/_edge/keys/:id', action(onKey(edit))],
-  ['GET', '/_edge/keys/:id/first-request', view(showFirstRequest)],
-  ['POST', '/_edge/keys/:id/enable', action(onKey(enable))],
-  ['POST', '/_edge/keys/:id/disable', action(onKey(disable))],
-  ['POST', '/_edge/keys/:id/suspend', action(onKey(suspend))],
-  ['POST', '/_edge/keys/:id/unsuspend', action(onKey(unsuspend))],
-  ['POST', '/_edge/keys/:id/allow-origin', action(onKey(allowOrigin))],
-  ['POST', '/_edge/keys/:id/client-tokens', action(onKey(setClientTokens))],
-  ['POST', '/_edge/keys/:id/sign-out-everyone', action(onKey(signOutEveryone))],
-  ['POST', '/_edge/keys/:id/roll', action(onKey(roll))],
-  ['POST', '/_edge/keys/:id/delete', action(onKey(remove))],
+  ['GET', '/_edge/', view('listKeys', showList)],
+  ['GET', '/_edge/overview', view('listKeys', showOverview)],
+  ['GET', '/_edge/audit', view('listAudit', showAudit)],
+  ['POST', '/_edge/sign-out', action(null, signOut)],
+  ['POST', '/_edge/origins', action(null, checkOrigin)],
+  ['POST', '/_edge/rules', action(null, checkRulesText)],
+  ['GET', '/_edge/keys/new', view('createKey', showCreateForm)],
+  ['POST', '/_edge/keys', action('createKey', create)],
+  ['GET', '/_edge/keys/:id', view('getKey', showKey)],
+  ['POST', '/_edge/keys/:id', action('editKey', onKey(edit))],
+  ['GET', '/_edge/keys/:id/first-request', view('getUsage', showFirstRequest)],
+  ['POST', '/_edge/keys/:id/enable', action('editKey', onKey(enable))],
+  ['POST', '/_edge/keys/:id/disable', action('editKey', onKey(disable))],
+  ['POST', '/_edge/keys/:id/suspend', action('editKey', onKey(suspend))],
+  ['POST', '/_edge/keys/:id/unsuspend', action('editKey', onKey(unsuspend))],
+  ['POST', '/_edge/keys/:id/allow-origin', action('editKey', onKey(allowOrigin))],
+  ['POST', '/_edge/keys/:id/client-tokens', action('editKey', onKey(setClientTokens))],
+  ['POST', '/_edge/keys/:id/sign-out-everyone', action('editKey', onKey(signOutEveryone))],
+  ['POST', '/_edge/keys/:id/roll', action('rollKey', onKey(roll))],
+  ['POST', '/_edge/keys/:id/delete', action('revokeKey', onKey(remove))],
 ];
 
-/** The addresses for the operator. Without an admin token there is no sign-in. */
+/** The addresses for operators with a token. Without any, there is no sign-in. */
 const signInRoutes: readonly Route[] = [
   ['GET', '/_edge/sign-in', showSignIn],
   ['POST', '/_edge/sign-in', signIn],
@@ -75,9 +75,8 @@ const peoplePage = createPage(routes);
  * failure is logged here and answered as a page, because people do not read JSON.
  */
 export async function servePage(dashboard: Dashboard, request: Request): Promise<Response | null> {
-  const { adminToken } = dashboard.management;
   if (!hasManagers(dashboard.management)) return null;
-  const page = adminToken === null ? peoplePage : operatorPage;
+  const page = hasSignIn(dashboard.management) ? operatorPage : peoplePage;
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const [found] = page.router.match(method, page.getPath(request));
   return found.length === 0 ? null : page.fetch(request, dashboard);

@@ -100,7 +100,7 @@ describe('signing in', () => {
     });
     expect(answer.status).toBe(403);
     expect(answer.cookies).toEqual([]);
-    expect(answer.body).toContain('This is not the admin token.');
+    expect(answer.body).toContain('This is not an admin token.');
     const secret = (await token()).trim();
     if (secret !== '') expect(answer.body + edge.logs.join('\n')).not.toContain(secret);
   });

@@ -1,10 +1,12 @@
 /**
  * The guards of the page. A view needs a signed-in visitor; an action needs a form that we showed to
- * that visitor.
+ * that visitor. Both need a visitor whom the API admits to what they are about.
  */
 
 import type { Handler } from 'hono';
-import { ACCESS_HEADER, authenticate, isSameSecret } from '../../authenticate.ts';
+import { refuseCaller } from '../../admission.ts';
+import { ACCESS_HEADER, authenticate, isSameSecret, type Manager } from '../../authenticate.ts';
+import type { Management } from '../../operation.ts';
 import type { People } from '../../people.ts';
 import { readBytes } from '../../request-body.ts';
 import type { Dashboard, PageContext } from '../dashboard.ts';
@@ -15,7 +17,7 @@ import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation 
 import { resumedFrom } from './resume.ts';
 import { createSessions, type Sessions } from './session.ts';
 import { SignInPage } from './sign-in-page.tsx';
-import { identify, type Person, type Visit } from './visitor.ts';
+import { identify, type Visit } from './visitor.ts';
 
 /** Answers a visitor who is signed in. */
 export type View = (visit: Visit, context: PageContext) => Promise<Response> | Response;
@@ -32,8 +34,11 @@ export type PageHandler = Handler<{ Bindings: Dashboard }>;
 /** Far above a form with the most origins that a key may have. */
 const FORM_MAX_BYTES = 256 * 1024;
 
-/** A handler that shows a view to visitors who are signed in. */
-export function view(show: View): PageHandler {
+/**
+ * A handler that shows a view to visitors who are signed in, and may call this endpoint of the API.
+ * `null`: it is for all of them.
+ */
+export function view(operation: string | null, show: View): PageHandler {
   return async (context) => {
     const request = context.req.raw;
     const isNavigation = isWindowNavigation(request);
@@ -45,12 +50,16 @@ export function view(show: View): PageHandler {
     if (!isNavigation && !(await isSameSecret(sentToken ?? '', visit.visitor.formToken))) {
       return refuseForgery(context);
     }
-    return withCookie(await show(visit, context), visit);
+    const answer = refuseVisit(visit, operation, context) ?? (await show(visit, context));
+    return withCookie(answer, visit);
   };
 }
 
-/** A handler that does what a form asks for, if we showed the form to the visitor who sends it. */
-export function action(act: Action): PageHandler {
+/**
+ * A handler that does what a form asks for, if we showed the form to the visitor who sends it, and they
+ * may call this endpoint of the API. `null`: the form asks the API for nothing.
+ */
+export function action(operation: string | null, act: Action): PageHandler {
   return async (context) => {
     const request = context.req.raw;
     // First of all: a request from another site gets no further.
@@ -69,7 +78,8 @@ export function action(act: Action): PageHandler {
     if (!(await isSameSecret(textOf(form, FORM_TOKEN_FIELD), visit.visitor.formToken))) {
       return refuseForgery(context);
     }
-    return withCookie(await act(visit, form, context), visit);
+    const answer = refuseVisit(visit, operation, context) ?? (await act(visit, form, context));
+    return withCookie(answer, visit);
   };
 }
 
@@ -100,13 +110,42 @@ export function refuseForgery(context: PageContext): Response {
   );
 }
 
-/** The operator's sessions, as the browser of this request keeps them; `null` without an admin token. */
+/**
+ * Refuses a visitor whom the API would refuse, before anything is read or shown; `null`: it would not.
+ * The API decides again about each call.
+ */
+function refuseVisit(
+  { visitor, caller }: Visit,
+  operation: string | null,
+  context: PageContext,
+): Response | null {
+  const refused = operation === null ? null : refuseCaller(caller, { name: operation });
+  if (refused === null) return null;
+  const { management, requestId } = context.env;
+  const { code, detail } = refused.problem;
+  const cause = `${caller.actor}: ${operation}`;
+  management.log({ event: 'management_refused', requestId, code, cause });
+  return pageResponse(
+    <NoticePage title="Not within your scope" visitor={visitor}>
+      {context.req.method === 'POST' && 'Nothing was changed. '}
+      {detail}.
+    </NoticePage>,
+    403,
+  );
+}
+
+/** Returns whether operators sign in with a token, and so whether there is a form for that. */
+export function hasSignIn({ adminToken, adminTokens }: Management): boolean {
+  return adminToken !== null || adminTokens.length > 0;
+}
+
+/** The operators' sessions, as the browser of this request keeps them; `null`: none signs in. */
 export function sessionsOf(context: PageContext): Sessions | null {
-  const { management } = context.env;
-  const { adminToken } = management;
-  return adminToken === null
-    ? null
-    : createSessions({ ...management, adminToken, url: context.req.url });
+  const { management, sessionSecret } = context.env;
+  const { adminToken, adminTokens } = management;
+  if (!hasSignIn(management)) return null;
+  const operators = { adminToken, adminTokens, sessionSecret };
+  return createSessions({ ...management, operators, url: context.req.url });
 }
 
 /** The response, which sets this cookie as well. */
@@ -118,7 +157,7 @@ export function withSetCookie(response: Response, cookie: string): Response {
 /** Asks to sign in, and keeps what was sent, which another session cannot carry out. */
 function askToSignInAgain(context: PageContext, form: FormData | null): Response {
   const resumed = form && resumedFrom(context.req.path, form);
-  if (resumed === null || context.env.management.adminToken === null) {
+  if (resumed === null || !hasSignIn(context.env.management)) {
     return context.redirect('/_edge/sign-in?ended', 303);
   }
   return pageResponse(
@@ -133,10 +172,9 @@ function askToSignInAgain(context: PageContext, form: FormData | null): Response
 
 function visitOf(context: PageContext): Promise<Visit | 'ended' | 'unknown'> {
   const { management, handleApi, endedSessions } = context.env;
-  const { adminToken, people } = management;
+  const { people } = management;
   return identify(
     {
-      adminToken,
       handleApi,
       endedSessions,
       sessions: sessionsOf(context),
@@ -146,17 +184,15 @@ function visitOf(context: PageContext): Promise<Visit | 'ended' | 'unknown'> {
   );
 }
 
-/** The person of a JWT, as the API itself will see them. The admin token has no place in this header. */
-async function identifyPerson(people: People, assertion: string): Promise<Person | null> {
+/** The person of a JWT. Tokens of operators have no place in this header. */
+async function identifyPerson(people: People, assertion: string): Promise<Manager | null> {
   const headers = new Headers({ [ACCESS_HEADER]: assertion });
   const result = await authenticate(headers, { adminToken: null, adminTokens: [], people });
-  if (!result.ok) return null;
-  const { actor, owner } = result.caller;
-  return { name: actor.replace(/^(?:operator:)?person:/, ''), owner };
+  return result.ok ? result.caller : null;
 }
 
 function refuseView(context: PageContext, outcome: 'ended' | 'unknown'): Response {
-  if (context.env.management.adminToken === null) {
+  if (!hasSignIn(context.env.management)) {
     return pageResponse(
       <NoticePage title="Not signed in">
         This page is for people whom Cloudflare Access has signed in, to an account that may have

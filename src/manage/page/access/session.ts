@@ -1,10 +1,12 @@
 /**
- * The session of a visitor who signed in to the page with the admin token.
+ * The session of an operator who signed in to the page with a token.
  *
- * A session is a signed cookie and nothing else: a JWT under a key that is derived from the admin
- * token, so that a rotated token ends every session. A session ends after half an hour without a
- * request, and after twelve hours in any case. Signing out must also end copies of the cookie, which a
- * signature alone cannot do: the page asks `isEnded` about the id of every session.
+ * A session is a signed cookie and nothing else: a JWT under a key that is derived from the token, or
+ * from the SHA-256 of a named operator's (`session-key.ts`). So a token that is rotated or removed ends
+ * its sessions. The cookie names the operator and holds no scope: the entry of `ADMIN_TOKENS` has those,
+ * as it is at each request. A session ends after half an hour without a request, and after twelve hours
+ * in any case. Signing out must also end copies of the cookie, which a signature alone cannot do: the
+ * page asks `isEnded` about the id of every session.
  *
  * Cookies: https://www.rfc-editor.org/rfc/rfc6265
  */
@@ -12,11 +14,15 @@
 import { base64url, errors, jwtVerify, SignJWT } from 'jose';
 import { isLocalHttp } from '../../../core/isolation/local-http.ts';
 import { LOCAL_SESSION_COOKIE, SESSION_COOKIE } from '../../../core/isolation/own-cookies.ts';
+import type { OperatorToken } from '../../../core/operators/operator-tokens.ts';
+import { adminKey, operatorKey, operatorKeyId } from './session-key.ts';
 
 /** A session that may still be used. */
 export interface Session {
   /** Unguessable; known to the browser's cookie alone. */
   readonly id: string;
+  /** The operator as they are configured now; `null`: the holder of `ADMIN_TOKEN`. */
+  readonly operator: OperatorToken | null;
   readonly startedAtMs: number;
   /** When the cookie was made, so when the session was last known to be in use. */
   readonly seenAtMs: number;
@@ -32,10 +38,11 @@ export interface SessionReading {
 
 /** Opens, reads and continues sessions. The strings are `Set-Cookie` values. */
 export interface Sessions {
-  open(): Promise<string>;
+  /** A new session of a named operator, or of the holder of `ADMIN_TOKEN`. */
+  open(operator: OperatorToken | null): Promise<string>;
   /**
    * Reads every cookie of the name: another host of the site can plant one more, and must not lock the
-   * operator out by it. Never rejects: a cookie that is not ours is skipped.
+   * operator out by it. Skips a cookie that is not ours. Rejects only if D1 is needed and out of reach.
    */
   read(cookieHeader: string | null): Promise<SessionReading>;
   /** A cookie with a later end; `null` while the present one is young enough. */
@@ -71,45 +78,59 @@ const localCookie: Cookie = {
 
 const AUDIENCE = 'edge-authorizer page';
 
-/** Sessions under this admin token, for a page at this `url`. */
+/** The operators who sign in with a token, and the secret that their sessions also depend on. */
+export interface SessionOperators {
+  readonly adminToken: string | null;
+  readonly adminTokens: readonly OperatorToken[];
+  /** Reads the deployment's own secret. Only sessions of named operators need it. */
+  readonly sessionSecret: () => Promise<string>;
+}
+
+/** A cookie of an operator who is not among those configured, or no longer. */
+class UnknownOperatorError extends Error {}
+
+/** Sessions of these operators, for a page at this `url`. */
 export function createSessions(options: {
-  readonly adminToken: string;
+  readonly operators: SessionOperators;
   readonly url: string;
   readonly now: () => number;
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
 }): Sessions {
   const { now } = options;
   const nowSeconds = () => Math.floor(now() / 1000);
-  const key = deriveKey(options.adminToken);
   // The local name proves nothing elsewhere: a page of plain http could have set it.
   const { name, attributes } = isLocalHttp(options.url) ? localCookie : httpsCookie;
 
-  async function makeCookie(id: string, startedAtSeconds: number): Promise<string> {
+  async function makeCookie(
+    { id, operator }: Pick<Session, 'id' | 'operator'>,
+    startedAtSeconds: number,
+  ): Promise<string> {
     const seenAtSeconds = nowSeconds();
+    const kid = operator === null ? {} : { kid: await operatorKeyId(operator) };
     const token = await new SignJWT({ auth_time: startedAtSeconds })
-      .setProtectedHeader({ alg: 'HS256' })
+      .setProtectedHeader({ alg: 'HS256', ...kid })
       .setAudience(AUDIENCE)
       .setJti(id)
       .setIssuedAt(seenAtSeconds)
       .setExpirationTime(
         Math.min(seenAtSeconds + SESSION_IDLE_SECONDS, startedAtSeconds + SESSION_MAX_SECONDS),
       )
-      .sign(await key);
+      .sign(await keyOf(operator, options.operators));
     return `${name}=${token}; ${attributes}`;
   }
 
   return {
-    open() {
+    open(operator) {
       const id = new Uint8Array(16);
       options.fillRandom(id);
-      return makeCookie(base64url.encode(id), nowSeconds());
+      return makeCookie({ id: base64url.encode(id), operator }, nowSeconds());
     },
 
     async read(cookieHeader) {
       const open = new Map<string, Session>();
       let hasEnded = false;
       for (const token of cookiesOf(cookieHeader, name)) {
-        const read = await readToken(token, await key, now());
+        const read = await readToken(token, options.operators, now());
         if (read === 'ended') hasEnded = true;
         else if (read !== null) open.set(read.id, read);
       }
@@ -118,7 +139,7 @@ export function createSessions(options: {
 
     async continue(session) {
       if (now() - session.seenAtMs < RENEWAL_SECONDS * 1000) return null;
-      return makeCookie(session.id, Math.floor(session.startedAtMs / 1000));
+      return makeCookie(session, Math.floor(session.startedAtMs / 1000));
     },
 
     cleared: `${name}=; Max-Age=0; ${attributes}`,
@@ -128,11 +149,16 @@ export function createSessions(options: {
 /** Reads a session's token. `ended`: the session is over; `null`: the token is not ours. */
 async function readToken(
   token: string,
-  key: Uint8Array,
+  operators: SessionOperators,
   nowMs: number,
 ): Promise<Session | 'ended' | null> {
+  let operator: OperatorToken | null = null;
   try {
-    const { payload } = await jwtVerify(token, key, {
+    const findKey = async ({ kid }: { readonly kid?: string }) => {
+      operator = kid === undefined ? null : await findOperator(kid, operators.adminTokens);
+      return keyOf(operator, operators);
+    };
+    const { payload } = await jwtVerify(token, findKey, {
       algorithms: ['HS256'],
       audience: AUDIENCE,
       currentDate: new Date(nowMs),
@@ -140,11 +166,13 @@ async function readToken(
     });
     const { jti, iat, auth_time: startedAtSeconds } = payload;
     if (jti === undefined || iat === undefined || typeof startedAtSeconds !== 'number') return null;
-    return { id: jti, startedAtMs: startedAtSeconds * 1000, seenAtMs: iat * 1000 };
+    return { id: jti, operator, startedAtMs: startedAtSeconds * 1000, seenAtMs: iat * 1000 };
   } catch (error) {
-    // After a rotation of the admin token, the signatures of earlier sessions do not fit.
+    // After a rotation of a token, the signatures of its earlier sessions do not fit.
     const wasOurs =
-      error instanceof errors.JWTExpired || error instanceof errors.JWSSignatureVerificationFailed;
+      error instanceof errors.JWTExpired ||
+      error instanceof errors.JWSSignatureVerificationFailed ||
+      error instanceof UnknownOperatorError;
     if (wasOurs) return 'ended';
     if (error instanceof errors.JOSEError) return null;
     throw error;
@@ -156,18 +184,25 @@ export function endOfSessionMs(session: Session): number {
   return session.startedAtMs + SESSION_MAX_SECONDS * 1000;
 }
 
-/** Derives the cookie's key by HKDF, so that the key does not reveal the admin token. */
-async function deriveKey(adminToken: string): Promise<Uint8Array> {
-  const encoder = new TextEncoder();
-  const secret = await crypto.subtle.importKey('raw', encoder.encode(adminToken), 'HKDF', false, [
-    'deriveBits',
-  ]);
-  const bits = await crypto.subtle.deriveBits(
-    { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: encoder.encode(AUDIENCE) },
-    secret,
-    256,
-  );
-  return new Uint8Array(bits);
+/** The operator whose sessions have this key id. Throws if no entry has it. */
+async function findOperator(
+  kid: string,
+  operators: readonly OperatorToken[],
+): Promise<OperatorToken> {
+  for (const operator of operators) {
+    if ((await operatorKeyId(operator)) === kid) return operator;
+  }
+  throw new UnknownOperatorError();
+}
+
+/** The key of an operator's sessions. Throws without an admin token, if the session is of its holder. */
+async function keyOf(
+  operator: OperatorToken | null,
+  { adminToken, sessionSecret }: SessionOperators,
+): Promise<Uint8Array> {
+  if (operator !== null) return operatorKey(operator, await sessionSecret());
+  if (adminToken === null) throw new UnknownOperatorError();
+  return adminKey(adminToken);
 }
 
 /**

@@ -1,11 +1,11 @@
 /**
- * The page that asks for the admin token.
+ * The page that asks for the token of an operator.
  */
 
 import { BareLayout, Brand } from '../parts/layout.tsx';
 import { RESUME_FIELD, type Resumed, writeResumed } from './resume.ts';
 
-/** Asks for the admin token. `to` is the destination afterwards: a path below `/_edge/`. */
+/** Asks for the token. `to` is the destination afterwards: a path below `/_edge/`. */
 export function SignInPage(props: {
   readonly to: string;
   /** The reason why the visitor is here again. */
@@ -59,7 +59,8 @@ export function SignInPage(props: {
             aria-describedby={failure === undefined ? 'token-help' : 'sign-in-failure token-help'}
           />
           <p class="help" id="token-help">
-            The value of <code>ADMIN_TOKEN</code>. An API key cannot sign in.
+            Your own operator token, or the value of <code>ADMIN_TOKEN</code>. An API key cannot
+            sign in.
           </p>
         </div>
         <button type="submit" class="primary">

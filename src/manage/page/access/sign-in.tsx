@@ -1,16 +1,18 @@
 /**
- * Signing in with the admin token.
+ * Signing in with the admin token, or with the token of a named operator.
  */
 
-import { isSameSecret } from '../../authenticate.ts';
+import type { OperatorToken } from '../../../core/operators/operator-tokens.ts';
+import { callerOf, findOperator, isSameSecret, operator } from '../../authenticate.ts';
+import type { Management } from '../../operation.ts';
 import type { PageContext } from '../dashboard.ts';
 import { textOf } from '../parts/form-data.ts';
 import { pageResponse } from '../parts/respond.ts';
 import { formTokenFor, isFromOwnPage } from './csrf.ts';
-import { readForm, refuseForgery, withSetCookie } from './guards.tsx';
+import { readForm, refuseForgery, sessionsOf, withSetCookie } from './guards.tsx';
 import { RESUME_FIELD, type Resumed, readResumed } from './resume.ts';
 import { ResumePage } from './resume-page.tsx';
-import { createSessions, type Sessions } from './session.ts';
+import type { Sessions } from './session.ts';
 import { addressOf, SIGN_IN_RETRY_SECONDS } from './sign-in-limit.ts';
 import { SignInPage } from './sign-in-page.tsx';
 
@@ -31,10 +33,11 @@ export function showSignIn(context: PageContext): Response {
   );
 }
 
-/** Opens a session for the operator. */
+/** Opens a session for an operator. */
 export async function signIn(context: PageContext): Promise<Response> {
   const { management, signInLimiter, requestId } = context.env;
-  const { adminToken, log } = management;
+  const { log } = management;
+  const sessions = sessionsOf(context);
   const request = context.req.raw;
   if (!isFromOwnPage(request)) return refuseForgery(context);
   const address = addressOf(request);
@@ -51,22 +54,32 @@ export async function signIn(context: PageContext): Promise<Response> {
     );
   }
   const token = form === null ? '' : textOf(form, 'token').trim();
-  if (form === null || adminToken === null || !(await isSameSecret(token, adminToken))) {
+  const signedIn = await findHolder(token, management);
+  if (form === null || sessions === null || signedIn === 'unknown') {
     log({ event: 'sign_in_refused', requestId, address });
     return pageResponse(
       <SignInPage
         to={safeDestination(form && textOf(form, 'to'))}
-        failure="This is not the admin token. Check that it was copied whole."
+        failure="This is not an admin token. Check that it was copied whole."
         resumed={resumed}
       />,
       403,
     );
   }
-  log({ event: 'signed_in', requestId, address });
-  const sessions = createSessions({ ...management, adminToken, url: context.req.url });
-  const cookie = await sessions.open();
+  const { actor } = signedIn === null ? operator : callerOf(signedIn);
+  log({ event: 'signed_in', requestId, address, actor });
+  const cookie = await sessions.open(signedIn);
   if (resumed !== null) return resumeIn(sessions, cookie, resumed);
   return withSetCookie(context.redirect(safeDestination(textOf(form, 'to')), 303), cookie);
+}
+
+/** The named operator whose token this is; `null`: the holder of `ADMIN_TOKEN`. */
+async function findHolder(
+  token: string,
+  { adminToken, adminTokens }: Management,
+): Promise<OperatorToken | null | 'unknown'> {
+  if (adminToken !== null && (await isSameSecret(token, adminToken))) return null;
+  return (await findOperator(token, adminTokens)) ?? 'unknown';
 }
 
 /** Shows what was sent after the last session had ended, so that the visitor can send it again. */

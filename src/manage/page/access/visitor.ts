@@ -1,11 +1,13 @@
 /**
- * The visitor of the page: the operator, by a session, or a person who signed in at Cloudflare Access.
+ * The visitor of the page: an operator, by a session, or a person who signed in at Cloudflare Access.
  *
- * The page has no rights of its own. A visit carries an API client that asks in the visitor's name,
- * with the same credentials that a program would send.
+ * The page has no rights of its own. A visit carries an API client that asks in the visitor's name, and
+ * the API decides as it does for a program with the same credentials.
  */
 
-import { ACCESS_HEADER } from '../../authenticate.ts';
+import type { OperatorScope } from '../../../core/operators/operator-scopes.ts';
+import { refuseCaller } from '../../admission.ts';
+import { ACCESS_HEADER, callerOf, type Manager, operator } from '../../authenticate.ts';
 import { type ApiClient, createApiClient } from '../api-client.ts';
 import { formTokenFor } from './csrf.ts';
 import type { EndedSessions } from './ended-sessions.ts';
@@ -17,6 +19,10 @@ export interface Visitor {
   readonly name: string;
   /** The owner whose keys they are limited to; `null`: they see all keys. */
   readonly owner: string | null;
+  /** The scopes of a named operator; empty: not limited by scopes. */
+  readonly scopes: readonly OperatorScope[];
+  /** Returns whether the API admits them to an endpoint. The page shows no way to any other. */
+  readonly may: (operation: string) => boolean;
   /** The token of their forms. */
   readonly formToken: string;
   /** The address at which they sign out; `null`: the page's own form. */
@@ -26,6 +32,8 @@ export interface Visitor {
 /** One request of a visitor. */
 export interface Visit {
   readonly visitor: Visitor;
+  /** The visitor, as the audit calls them. */
+  readonly caller: Manager;
   readonly api: ApiClient;
   /** `null`: a person who signed in at Cloudflare Access. */
   readonly session: Session | null;
@@ -33,28 +41,20 @@ export interface Visit {
   readonly cookie: string | null;
 }
 
-/** A person, as their JWT describes them to the API. */
-export interface Person {
-  readonly name: string;
-  /** `null`: every owner's keys. */
-  readonly owner: string | null;
-}
-
 /** The parts that identify a visitor. */
 export interface IdentifyOptions {
-  /** `null`: there is no sign-in with it. */
-  readonly adminToken: string | null;
+  /** `null`: no operator signs in with a token. */
   readonly sessions: Sessions | null;
   readonly endedSessions: EndedSessions;
-  /** Handles a request to the management API. */
-  readonly handleApi: (request: Request) => Promise<Response>;
+  /** Handles a request to the management API in a visitor's name. */
+  readonly handleApi: (request: Request, visitor: Manager) => Promise<Response>;
   /** The person that a JWT of Cloudflare Access names; `null`: it is not valid. */
-  readonly identifyPerson: (assertion: string) => Promise<Person | null>;
+  readonly identifyPerson: (assertion: string) => Promise<Manager | null>;
 }
 
 /**
  * Tells who made a request. `ended`: a visitor whose session is over; `unknown`: anybody. A session
- * takes precedence over Cloudflare Access: a person who signs in as the operator acts as the operator.
+ * takes precedence over Cloudflare Access: a person who signs in as an operator acts as that operator.
  */
 export async function identify(
   options: IdentifyOptions,
@@ -64,57 +64,57 @@ export async function identify(
   const sessions = reading?.open ?? [];
   for (const session of sessions) {
     if (await options.endedSessions.isEnded(session.id)) continue;
-    return visitOfOperator(options, request, session);
+    const caller = session.operator === null ? operator : callerOf(session.operator);
+    return {
+      ...(await visitOf(options, request, { caller, secret: session.id, signsOutAt: null })),
+      session,
+      cookie: (await options.sessions?.continue(session)) ?? null,
+    };
   }
   const assertion = request.headers.get(ACCESS_HEADER);
   const person = assertion === null ? null : await options.identifyPerson(assertion);
   if (assertion !== null && person !== null) {
-    return visitOfPerson(options, request, assertion, person);
+    // https://developers.cloudflare.com/cloudflare-one/identity/users/session-management/
+    const signsOutAt = '/cdn-cgi/access/logout';
+    const visit = { caller: person, secret: assertion, signsOutAt };
+    return { ...(await visitOf(options, request, visit)), session: null, cookie: null };
   }
   return sessions.length > 0 || reading?.hasEnded === true ? 'ended' : 'unknown';
 }
 
-async function visitOfOperator(
-  options: IdentifyOptions,
+async function visitOf(
+  { handleApi }: IdentifyOptions,
   request: Request,
-  session: Session,
-): Promise<Visit> {
+  {
+    caller,
+    secret,
+    signsOutAt,
+  }: {
+    readonly caller: Manager;
+    /** Known to this visitor's browser alone. */
+    readonly secret: string;
+    readonly signsOutAt: string | null;
+  },
+): Promise<Pick<Visit, 'visitor' | 'caller' | 'api'>> {
   return {
     visitor: {
-      name: 'Operator',
-      owner: null,
-      formToken: await formTokenFor(session.id),
-      signsOutAt: null,
+      name: nameOf(caller),
+      owner: caller.owner,
+      scopes: caller.scopes ?? [],
+      may: (name) => refuseCaller(caller, { name }) === null,
+      formToken: await formTokenFor(secret),
+      signsOutAt,
     },
+    caller,
     api: createApiClient({
-      handle: options.handleApi,
+      handle: handleApi,
       origin: new URL(request.url).origin,
-      headers: { Authorization: `Bearer ${options.adminToken}` },
+      visitor: caller,
     }),
-    session,
-    cookie: (await options.sessions?.continue(session)) ?? null,
   };
 }
 
-async function visitOfPerson(
-  options: IdentifyOptions,
-  request: Request,
-  assertion: string,
-  person: Person,
-): Promise<Visit> {
-  return {
-    visitor: {
-      ...person,
-      formToken: await formTokenFor(assertion),
-      // https://developers.cloudflare.com/cloudflare-one/identity/users/session-management/
-      signsOutAt: '/cdn-cgi/access/logout',
-    },
-    api: createApiClient({
-      handle: options.handleApi,
-      origin: new URL(request.url).origin,
-      headers: { [ACCESS_HEADER]: assertion },
-    }),
-    session: null,
-    cookie: null,
-  };
+/** The name without the words that tell the audit how they signed in. */
+function nameOf({ actor }: Manager): string {
+  return actor === operator.actor ? 'Operator' : actor.replace(/^(?:operator:)?(?:person:)?/, '');
 }

@@ -49,6 +49,7 @@ export function RefusedOrigins(props: {
                 <span class="badge live">Allowed now</span>
               ) : (
                 // An opaque origin, "null", can be refused and never be listed.
+                subject.visitor.may('editKey') &&
                 canonicalizeOriginPattern(origin).ok && (
                   <ActionForm subject={subject} name="allow-origin">
                     <input type="hidden" name="origin" value={origin} />

@@ -48,6 +48,7 @@ export function KeyTable(props: {
             document={key}
             usage={usage.get(key.id) ?? []}
             hasOwners={hasOwners}
+            visitor={props.visitor}
             nowMs={nowMs}
           />
         ))}
@@ -60,6 +61,7 @@ function KeyRow(props: {
   readonly document: KeyDocument;
   readonly usage: readonly DailyUsage[];
   readonly hasOwners: boolean;
+  readonly visitor: Visitor;
   readonly nowMs: number;
 }) {
   const { document: key, usage: days, hasOwners, nowMs } = props;
@@ -104,7 +106,7 @@ function KeyRow(props: {
         <State document={key} nowMs={nowMs} />
       </td>
       <td class="actions-cell">
-        <RowMenu document={key} nowMs={nowMs} />
+        <RowMenu document={key} visitor={props.visitor} nowMs={nowMs} />
       </td>
     </tr>
   );
@@ -112,27 +114,33 @@ function KeyRow(props: {
 
 /**
  * Leads to each action on the key's page. Nothing is done from here: an action is about a key as it was
- * shown, and a row shows a part of it.
+ * shown, and a row shows a part of it. Each entry has the endpoint that it needs.
  */
-function RowMenu({ document: key, nowMs }: { document: KeyDocument; nowMs: number }) {
+function RowMenu(props: {
+  readonly document: KeyDocument;
+  readonly visitor: Visitor;
+  readonly nowMs: number;
+}) {
+  const { document: key, visitor, nowMs } = props;
   const page = `/_edge/keys/${key.id}`;
   const stops = stateOf(key, nowMs) === 'live' ? 'Disable' : 'State';
   const entries = [
-    [page, 'Open'],
-    [`${page}#settings`, 'Edit'],
-    [`${page}#explain`, 'Explain a request'],
-    [`${page}#roll`, 'Roll the token'],
-    [`${page}#state`, stops],
-    [`/_edge/audit?keyId=${key.id}`, 'Audit'],
-    [`${page}#delete`, 'Delete'],
+    [page, 'Open', 'getKey'],
+    [`${page}#settings`, 'Edit', 'editKey'],
+    [`${page}#explain`, 'Explain a request', 'explainRequest'],
+    [`${page}#roll`, 'Roll the token', 'rollKey'],
+    [`${page}#state`, stops, 'editKey'],
+    [`/_edge/audit?keyId=${key.id}`, 'Audit', 'listAudit'],
+    [`${page}#delete`, 'Delete', 'revokeKey'],
   ] as const;
+  const open = entries.filter(([, , operation]) => visitor.may(operation));
   return (
     <details class="menu">
       <summary class="menu-button" aria-label={`Actions for ${key.name}`}>
         <span aria-hidden="true">⋯</span>
       </summary>
       <ul>
-        {entries.map(([href, label]) => (
+        {open.map(([href, label]) => (
           <li>
             <a class="menu-entry" href={href}>
               {label}

@@ -92,6 +92,7 @@ interface ListPageProps {
 function ListPage(props: ListPageProps) {
   const { visitor, query } = props;
   const { keys } = props.found;
+  const mayCreate = visitor.may('createKey');
   const isEmpty =
     keys.length === 0 && !isFiltered(query) && query.cursor === null && props.failure === null;
   return (
@@ -104,7 +105,7 @@ function ListPage(props: ListPageProps) {
             list.
           </p>
         </div>
-        {!isEmpty && <CreateLink />}
+        {!isEmpty && mayCreate && <CreateLink />}
       </div>
       {props.notice !== null && (
         <p class="notice good" role="status">
@@ -112,7 +113,7 @@ function ListPage(props: ListPageProps) {
         </p>
       )}
       {isEmpty ? (
-        <Empty />
+        <Empty mayCreate={mayCreate} />
       ) : (
         <>
           <ListFilters query={query} />
@@ -120,14 +121,16 @@ function ListPage(props: ListPageProps) {
         </>
       )}
       <Pager query={query} found={props.found} />
-      <dialog id="create" aria-labelledby="create-title">
-        <CreateForm
-          visitor={visitor}
-          state={props.form}
-          restrictedRoutes={props.restrictedRoutes}
-          inDialog
-        />
-      </dialog>
+      {mayCreate && (
+        <dialog id="create" aria-labelledby="create-title">
+          <CreateForm
+            visitor={visitor}
+            state={props.form}
+            restrictedRoutes={props.restrictedRoutes}
+            inDialog
+          />
+        </dialog>
+      )}
     </Layout>
   );
 }
@@ -153,7 +156,7 @@ function Pager({ query, found }: { query: ListQuery; found: KeyListDocument }) {
 }
 
 /** The list of a deployment without keys. */
-function Empty() {
+function Empty({ mayCreate }: { mayCreate: boolean }) {
   return (
     <section class="panel empty">
       <img src={iconUrl} width="44" height="44" alt="" />
@@ -162,7 +165,7 @@ function Empty() {
         By default, API keys can only be used from a backend server. A key with CORS access can be
         used from the browser, from any origin that you configure it for.
       </p>
-      <CreateLink />
+      {mayCreate && <CreateLink />}
     </section>
   );
 }

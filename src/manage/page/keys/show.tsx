@@ -26,6 +26,7 @@ import { apiPathOf, type KeyAction, notices, type Refused } from './key-action.t
 import { type NoticeState, Notices } from './notices.tsx';
 import { RemovePanel } from './remove.tsx';
 import { RollPanel } from './roll.tsx';
+import { SettingsView } from './settings-view.tsx';
 import { StateButtons } from './state.tsx';
 import type { Subject } from './subject.tsx';
 
@@ -132,11 +133,13 @@ function daysOf(context: PageContext): number {
 
 function missingResponse({ visitor }: Visit, context: PageContext, problem: ApiProblem): Response {
   const id = context.req.param('id') ?? '';
+  const href = `/_edge/audit?keyId=${encodeURIComponent(id)}`;
+  const back = { href, label: 'Look into the audit' };
   return pageResponse(
     <NoticePage
       title={problem.title}
       visitor={visitor}
-      back={{ href: `/_edge/audit?keyId=${encodeURIComponent(id)}`, label: 'Look into the audit' }}
+      {...(visitor.may('listAudit') ? { back } : {})}
     >
       {problem.detail}.
     </NoticePage>,
@@ -154,6 +157,7 @@ function KeyPage(props: {
   const { visitor, state, nowMs } = props;
   const { key, etag } = state;
   const subject: Subject = { visitor, key, etag };
+  const mayEdit = visitor.may('editKey');
   const { ofTokens = [], ofSettings = [] } = Object.groupBy(state.problems ?? [], ({ path }) =>
     path.startsWith(CLIENT_TOKENS_PATH) ? 'ofTokens' : 'ofSettings',
   );
@@ -172,19 +176,23 @@ function KeyPage(props: {
       <UsagePanel keyId={key.id} usage={state.usage} days={state.days} nowMs={nowMs} />
       <div class="columns">
         <div class="stack">
-          <EditForm
-            subject={subject}
-            values={state.values}
-            problems={ofSettings}
-            restrictedRoutes={props.restrictedRoutes}
-          />
+          {mayEdit ? (
+            <EditForm
+              subject={subject}
+              values={state.values}
+              problems={ofSettings}
+              restrictedRoutes={props.restrictedRoutes}
+            />
+          ) : (
+            <SettingsView document={key} />
+          )}
           <ExplainPanel keyId={key.id} {...state.explain} />
         </div>
         <div class="stack">
           {key.access?.cors != null && (
             <RefusedOrigins subject={subject} refusedOrigins={state.refusedOrigins} nowMs={nowMs} />
           )}
-          {key.access?.cors == null && (
+          {key.access?.cors == null && mayEdit && (
             <ClientTokensPanel
               subject={subject}
               typed={state.clientOrigins}
@@ -192,8 +200,10 @@ function KeyPage(props: {
               nowMs={nowMs}
             />
           )}
-          <RollPanel subject={subject} nowMs={nowMs} />
-          <RemovePanel subject={subject} confirmation={state.confirmation} />
+          {visitor.may('rollKey') && <RollPanel subject={subject} nowMs={nowMs} />}
+          {visitor.may('revokeKey') && (
+            <RemovePanel subject={subject} confirmation={state.confirmation} />
+          )}
         </div>
       </div>
     </Layout>

@@ -22,6 +22,7 @@ function switchTo(patch: KeyPatch, state: keyof typeof notices): KeyAction {
 /** The buttons that stop a key and let it work again. Only the operator suspends. */
 export function StateButtons({ subject }: { subject: Subject }) {
   const { key, visitor } = subject;
+  if (!visitor.may('editKey')) return null;
   return (
     <div class="row" id="state">
       <ActionForm subject={subject} name={key.enabled ? 'disable' : 'enable'}>

@@ -33,12 +33,17 @@ export function Layout(props: {
             >
               Overview
             </a>
-            <a href="/_edge/audit" aria-current={props.section === 'audit' ? 'page' : undefined}>
-              Audit
-            </a>
+            {visitor.may('listAudit') && (
+              <a href="/_edge/audit" aria-current={props.section === 'audit' ? 'page' : undefined}>
+                Audit
+              </a>
+            )}
           </nav>
           <div class="who">
-            <span>{visitor.name}</span>
+            <span>
+              {visitor.name}
+              {visitor.scopes.length > 0 && ` (${visitor.scopes.join(', ')})`}
+            </span>
             {visitor.signsOutAt === null ? (
               <form method="post" action="/_edge/sign-out">
                 <FormToken visitor={visitor} />

@@ -1,0 +1,63 @@
+/**
+ * The settings of a key, for a visitor who may not change them.
+ */
+
+import type { KeyDocument } from '../../documents.ts';
+import { toRulesText } from './rules-text.ts';
+
+/** Shows what the form to edit a key would show. */
+export function SettingsView({ document: { access } }: { document: KeyDocument }) {
+  const origins = access?.cors?.allowedOrigins;
+  const clientOrigins = access?.clientTokens?.allowedOrigins;
+  const rules = access?.rules;
+  return (
+    <section class="panel padded stack" aria-labelledby="settings-heading">
+      <h2 id="settings-heading">Settings</h2>
+      <p class="quiet">You may read this key. Your scope does not include changing it.</p>
+      {origins === undefined ? (
+        <p>A backend key: no page may use it.</p>
+      ) : (
+        <Lines id="origins-heading" title="Allowed origins" lines={origins} />
+      )}
+      {rules == null ? (
+        <p>
+          {origins === undefined || access?.cors?.fullAccess
+            ? 'It may call every endpoint.'
+            : 'It may call the restricted endpoints.'}
+        </p>
+      ) : (
+        <Lines
+          id="rules-heading"
+          title="It may call"
+          lines={rules.map((rule) => toRulesText([rule]))}
+        />
+      )}
+      {clientOrigins !== undefined && (
+        <Lines
+          id="client-origins-heading"
+          title="Origins of pages with client tokens"
+          lines={clientOrigins}
+        />
+      )}
+    </section>
+  );
+}
+
+function Lines(props: {
+  readonly id: string;
+  readonly title: string;
+  readonly lines: readonly string[];
+}) {
+  return (
+    <div>
+      <h3 id={props.id}>{props.title}</h3>
+      <ul class="origin-list" aria-labelledby={props.id}>
+        {props.lines.map((line) => (
+          <li>
+            <code>{line}</code>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
