@@ -29,6 +29,34 @@ describe('the directory', () => {
 /** Schedules that were once called broken promises, shortened. */
 const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
   {
+    // That read then seemed to show a D1 that went back, and the isolate forgot its keys.
+    what: 'a page of the log reaches beyond the read that found the gap',
+    seed: 0,
+    isPopulated: true,
+    hasClients: false,
+    steps: [
+      { do: 'health', place: 0, store: 'database', health: 'slow' },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'wait', ms: 10_100 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'flood', lines: 2_100 },
+      { do: 'preflight', isolate: 0, origin: 0 },
+      { do: 'edit', slot: 1, edit: 0, copies: 'at once' },
+      { do: 'wait', ms: 1_600 },
+      { do: 'edit', slot: 2, edit: 0, copies: 'at once' },
+      { do: 'wait', ms: 10_100 },
+      { do: 'request', isolate: 1, slot: 0, token: 0, call: 0 },
+      { do: 'client request', isolate: 0, token: 0, client: 0, call: 0 },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'health', place: 0, store: 'database', health: 'well' },
+      { do: 'wait', ms: 30 },
+      { do: 'health', place: 0, store: 'database', health: 'well' },
+      { do: 'requests', isolate: 0, call: 0 },
+      { do: 'health', place: 0, store: 'database', health: 'hanging' },
+      { do: 'request', isolate: 2, slot: 0, token: 0, call: 0 },
+    ],
+  },
+  {
     // The cache answers so late that the window has moved past all that its poll knew.
     what: 'a late shared poll from before a flood made the isolate forget its keys',
     seed: 0,

@@ -185,7 +185,7 @@ export class ChangeFeed {
    * head moves on and the lease stays: all that was committed before the lease's start was known, and
    * still is. Returns `false` if the log does not hold the known line any more; then nothing changes.
    */
-  applyPage(lines: readonly ChangeLine[]): boolean {
+  applyPage(lines: readonly ChangeLine[], nowMs: number): boolean {
     // The line before the first one is in no log.
     const isFromStart = this.#head.seq === LOG_START.seq && lines[0]?.seq === 1;
     const first = isFromStart ? LOG_START : lines[0];
@@ -196,6 +196,8 @@ export class ChangeFeed {
     if (!holds(first, rest, this.#head)) return false;
     this.#append(rest);
     this.#head = last;
+    // A page may reach beyond the read that it is read for, which began before.
+    this.#headLearntMs = nowMs;
     this.#forgetOldest();
     return true;
   }

@@ -191,7 +191,7 @@ export class LogReader {
       const fromSeq = feed.headSeq;
       const lines = await this.#ask(() => database.readLines(fromSeq));
       if (lines === null) return;
-      if (!feed.applyPage(lines)) break;
+      if (!feed.applyPage(lines, now())) break;
     }
     this.#pageBeginMs = Number.NEGATIVE_INFINITY;
     if (this.#takeIn(newest, startedAtMs) === 'restarted') this.#isWindowShort = true;

@@ -262,10 +262,26 @@ describe('a page', () => {
   test('moves the head on and leaves the lease as it is', () => {
     const feed = feedOf(read(0, 10));
     const ageMs = feed.ageMs(5_000);
-    expect(feed.applyPage(page(10, 500))).toBe(true);
+    expect(feed.applyPage(page(10, 500), 0)).toBe(true);
     expect(feed.headSeq).toBe(500);
     expect(feed.ageMs(5_000)).toBe(ageMs);
     expect(feed.vouchesFor(line(10), ['token:x'])).toBe(true);
+  });
+
+  test('may reach beyond the read that it is read for, which is then known', () => {
+    const feed = feedOf(read(0, 10));
+    const newest = read(500, 600);
+    feed.noteAhead(newest, 6_000);
+    expect(feed.applyPage(page(10, 700), 7_000)).toBe(true);
+    expect(feed.apply(newest, 5_900, 7_000)).toBe('continued');
+    expect(feed.headSeq).toBe(700);
+    expect(feed.vouchesFor(line(10), ['token:x'])).toBe(true);
+  });
+
+  test('before a read with an earlier head is one of a D1 that was restored since', () => {
+    const feed = feedOf(read(0, 10));
+    feed.applyPage(page(10, 700), 7_000);
+    expect(feed.apply(read(500, 600), 7_001, 7_100)).toBe('restarted');
   });
 
   test.for([
@@ -274,16 +290,16 @@ describe('a page', () => {
     { what: 'is empty', lines: [] },
   ])('that $what changes nothing', ({ lines }) => {
     const feed = feedOf(read(0, 10));
-    expect(feed.applyPage(lines)).toBe(false);
+    expect(feed.applyPage(lines, 0)).toBe(false);
     expect(feed.headSeq).toBe(10);
   });
 
   test('that was overtaken changes nothing', () => {
     const feed = feedOf(read(0, 10));
-    feed.applyPage(page(10, 30));
-    expect(feed.applyPage(page(10, 20))).toBe(true);
+    feed.applyPage(page(10, 30), 0);
+    expect(feed.applyPage(page(10, 20), 0)).toBe(true);
     expect(feed.headSeq).toBe(30);
-    expect(feed.applyPage(page(10, 40))).toBe(true);
+    expect(feed.applyPage(page(10, 40), 0)).toBe(true);
     expect(feed.headSeq).toBe(40);
     expect(feed.size).toBe(40);
   });
