@@ -181,11 +181,13 @@ export class ClientTargets {
 
   /**
    * Judges a token by its parent: times, then signature, then rights. Returns `null` if the parent
-   * changed meanwhile, so that it has to be looked up again.
+   * changed meanwhile, so that it has to be looked up again, unless it is confirmed: D1's own answer to
+   * this look-up.
    */
   async judge(
     { token, form, claims }: ClientCandidate,
     { parent, isStale, at }: ParentLookup & { outcome: 'parent' },
+    isConfirmed: boolean,
   ): Promise<KeyLookup | null> {
     const { feed, now, restrictedRoutes } = this.#options;
     const { compiled, subjects } = parent;
@@ -201,9 +203,8 @@ export class ClientTargets {
       return unknown('client token: wrong signature');
     const rights = rightsOf(compiled, claims, restrictedRoutes);
     if (!rights.ok) return unknown(rights.cause);
-    // Another request may have read the log since the parent was found. And a late answer of D1 may be
-    // older than what the log says by now: remembered at the log's head, it would be vouched for.
-    if (feed.contradicts(at, subjects)) return null;
+    // Another request may have read the log since the parent was found.
+    if (!isConfirmed && feed.contradicts(at, subjects)) return null;
     const found = { outcome: 'found', key: rights.key, isStale } as const;
     const weight = weightOfClientToken(token, claims);
     if (!isStale) this.#verified.set(token, { value: found, subjects, at, weight });
