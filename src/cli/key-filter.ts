@@ -4,14 +4,26 @@
 
 import { Option } from 'commander';
 import type { Query } from '../management-client/pages.ts';
+import { metaOption } from './plan-options.ts';
 
 type KeyQuery = Query<'/keys'>;
+type Filters = Pick<
+  KeyQuery,
+  | 'owner'
+  | 'state'
+  | 'kind'
+  | 'access'
+  | 'origin'
+  | 'usedBefore'
+  | 'expiresBefore'
+  | 'search'
+  | 'tag'
+>;
 
 /** The options of `keyFilterOptions()`. */
-export type KeyFilterOptions = Pick<
-  KeyQuery,
-  'owner' | 'state' | 'kind' | 'access' | 'origin' | 'usedBefore' | 'expiresBefore' | 'search'
->;
+export interface KeyFilterOptions extends Filters {
+  readonly meta?: Readonly<Record<string, string>>;
+}
 
 /** The options that say which keys are meant. */
 export function keyFilterOptions(): readonly Option[] {
@@ -38,13 +50,29 @@ export function keyFilterOptions(): readonly Option[] {
       '--search <text>',
       'keys with this text in the name, or at the beginning of id, hint, owner or an origin',
     ),
+    new Option(
+      '--meta <name=value>',
+      'keys whose metadata has this text; may be repeated',
+    ).argParser(metaOption),
+    new Option('--tag <tag>', 'keys with this tag'),
   ];
 }
 
-/** The parameters of the API for these options. */
+/** The filter of a bulk change for these options. */
 export function keyFilterOf(options: KeyFilterOptions): KeyFilterOptions {
   const { owner, state, kind, access, origin, usedBefore, expiresBefore, search } = options;
-  return given({ owner, state, kind, access, origin, usedBefore, expiresBefore, search });
+  const { meta, tag } = options;
+  return given({
+    ...{ owner, state, kind, access, origin, usedBefore, expiresBefore, search },
+    ...{ meta, tag },
+  });
+}
+
+/** The parameters of the list of keys for these options. */
+export function keyQueryOf(options: KeyFilterOptions): KeyQuery {
+  const { meta = {}, ...filters } = keyFilterOf(options);
+  const texts = Object.entries(meta).map(([name, text]) => [`meta.${name}`, text]);
+  return { ...filters, ...Object.fromEntries(texts) };
 }
 
 /** The members that have a value. */

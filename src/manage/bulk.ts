@@ -8,22 +8,24 @@
 
 import * as v from 'valibot';
 import { ProblemList } from '../core/field-problem.ts';
+import { isRecord } from '../core/json.ts';
 import { OwnerLimitError } from '../keys/admin/owner-limits.ts';
 import type { KeyFilter, ShownKey } from '../keys/admin/types.ts';
 import { toAuditDocument } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { changeKey, committed, noteOf } from './key-changes.ts';
-import { filterOf, keyFilterEntries } from './key-filter.ts';
+import { filterOf, keyFilterEntries, namedAsInQuery, takeMeta } from './key-filter.ts';
 import {
   BULK_KEYS_MAX,
   BULK_LINES_PER_SECOND,
   MANAGEMENT_BODY_MAX_BYTES,
+  META_FILTERS_MAX,
   TOTAL_MAX,
 } from './limits.ts';
 import { CURSOR_PATTERN, foreignCursor, readCursor, toCursor } from './list-cursor.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema } from './query.ts';
-import { oneOf, readDocument, ruleMessage, wanted } from './read-document.ts';
+import { failed, oneOf, type Reading, readDocument, ruleMessage, wanted } from './read-document.ts';
 import { readBody } from './request-body.ts';
 
 const actions = ['revoke', 'disable', 'enable', 'suspend', 'unsuspend'] as const;
@@ -31,6 +33,19 @@ type BulkAction = (typeof actions)[number];
 
 const filterFix = 'Add at least one filter, such as "owner"';
 const limitFix = `Use a whole number from 1 to ${BULK_KEYS_MAX}`;
+const metaSchema = v.pipe(
+  v.custom<Readonly<Record<string, string>>>(isRecord),
+  v.metadata({
+    jsonSchema: {
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: 1 },
+      maxProperties: META_FILTERS_MAX,
+    },
+  }),
+  v.description(`Only keys whose metadata has these texts: at most ${META_FILTERS_MAX}.`),
+  v.examples([{ plan: 'pro' }]),
+  wanted('an object of strings, such as {"plan": "pro"}'),
+);
 const bulkSchema = v.pipe(
   v.strictObject({
     action: oneOf(
@@ -38,8 +53,10 @@ const bulkSchema = v.pipe(
       'The change to each key. The operator alone suspends keys, and ends that.',
     ),
     filter: v.pipe(
-      v.strictObject(keyFilterEntries),
-      v.description('The keys that are meant, as GET /keys filters them. At least one member.'),
+      v.strictObject({ ...keyFilterEntries, meta: v.optional(metaSchema) }),
+      v.description(
+        'The keys that are meant, by the filters of GET /keys. "meta.<name>" is accepted as well as "meta". At least one member.',
+      ),
       wanted('an object of filters, such as {"owner": "acct_1"}'),
     ),
     dryRun: v.pipe(
@@ -113,12 +130,12 @@ export const bulkOperations: readonly Operation[] = [
 async function changeKeys(call: Call): Promise<OperationResult> {
   const body = await readBody(call.request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES });
   if (!body.ok) return body;
-  const reading = readDocument(bulkSchema, body.document);
+  const reading = readBulk(body.document);
   if (!reading.ok) return refusal(invalidFields(reading));
-  const { action, filter: given, dryRun, cursor, limit } = reading.value;
-  const misuse = misuseOf(action, given, call.caller.owner);
+  const { action, filter: given, meta, dryRun, cursor, limit } = reading.value;
+  const misuse = misuseOf(action, meta.length > 0 ? { ...given, meta } : given, call.caller.owner);
   if (!misuse.isEmpty) return refusal(invalidFields(misuse));
-  const asked = filterOf(call, given, 'filter.');
+  const asked = filterOf(call, given, 'filter.', meta);
   if (!asked.ok) return asked;
   const after = cursor === undefined ? null : readCursor('created', cursor);
   if (cursor !== undefined && after === null) return refusal(foreignCursor('created'));
@@ -133,6 +150,22 @@ async function changeKeys(call: Call): Promise<OperationResult> {
     nextCursor,
     ...(after === null ? await totalOf(call, filter, nowMs) : {}),
   });
+}
+
+/** Reads the body, with its filters by metadata apart from the others. */
+function readBulk(
+  document: unknown,
+): Reading<v.InferOutput<typeof bulkSchema> & Pick<KeyFilter, 'meta'>> {
+  if (!isRecord(document) || !isRecord(document['filter'])) {
+    const reading = readDocument(bulkSchema, document);
+    return reading.ok ? { ok: true, value: { ...reading.value, meta: [] } } : reading;
+  }
+  const { meta, rest, problems } = takeMeta(namedAsInQuery(document['filter']), 'filter.');
+  const reading = readDocument(bulkSchema, { ...document, filter: Object.fromEntries(rest) });
+  if (!reading.ok) problems.addAll(reading);
+  return reading.ok && problems.isEmpty
+    ? { ok: true, value: { ...reading.value, meta } }
+    : failed(problems);
 }
 
 async function totalOf({ management }: Call, filter: KeyFilter, nowMs: number) {

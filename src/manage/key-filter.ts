@@ -4,6 +4,7 @@
 
 import * as v from 'valibot';
 import { ProblemList } from '../core/field-problem.ts';
+import { isRecord } from '../core/json.ts';
 import { isMetaName, TAG_MAX_LENGTH } from '../core/key/key-plan.ts';
 import { canonicalizeOriginPattern } from '../core/origins/pattern.ts';
 import { truncateWithEllipsis } from '../core/text.ts';
@@ -128,25 +129,28 @@ export function filterOf(
 
 const META_PREFIX = 'meta.';
 
-/** The filters by metadata of a query, such as `meta.plan=pro`, and the rest of the query. */
-export function takeMeta(query: URLSearchParams): {
+/** The filters by metadata among parameters, such as `meta.plan=pro`, and the other parameters. */
+export function takeMeta<Value>(
+  members: Iterable<readonly [name: string, value: Value]>,
+  parent = '',
+): {
   readonly meta: KeyFilter['meta'];
-  readonly rest: URLSearchParams;
+  readonly rest: readonly (readonly [name: string, value: Value])[];
   readonly problems: ProblemList;
 } {
   const meta = new Map<string, string>();
-  const rest = new URLSearchParams();
+  const rest: (readonly [string, Value])[] = [];
   const problems = new ProblemList();
   const refuse = (path: string, reason: string, fix: string) =>
     problems.add(() => ({
-      path: truncateWithEllipsis(path, QUOTE_MAX_LENGTH),
+      path: `${parent}${truncateWithEllipsis(path, QUOTE_MAX_LENGTH)}`,
       value: null,
       reason,
       fix,
     }));
-  for (const [path, text] of query) {
+  for (const [path, text] of members) {
     if (!path.startsWith(META_PREFIX)) {
-      rest.append(path, text);
+      rest.push([path, text]);
       continue;
     }
     const name = path.slice(META_PREFIX.length);
@@ -155,9 +159,23 @@ export function takeMeta(query: URLSearchParams): {
     else if (meta.size === META_FILTERS_MAX) {
       refuse(path, `there are more than ${META_FILTERS_MAX} filters by metadata`, 'Use fewer');
     } else if (text === '') refuse(path, 'it is empty', 'Give it a value, or remove it');
-    meta.set(name, text);
+    else if (typeof text !== 'string') {
+      refuse(path, 'it is not a string', 'Send a string: put quotes around numbers');
+    }
+    meta.set(name, typeof text === 'string' ? text : '');
   }
   return { meta: [...meta], rest, problems };
+}
+
+/**
+ * The members of a filter in a body by the names that they have in a query: `{"meta": {"plan": "pro"}}` is
+ * `meta.plan`, which a filter may also hold under that name.
+ */
+export function* namedAsInQuery(filter: object): Generator<readonly [string, unknown]> {
+  for (const [name, value] of Object.entries(filter)) {
+    if (name !== 'meta' || !isRecord(value)) yield [name, value];
+    else for (const [inner, text] of Object.entries(value)) yield [META_PREFIX + inner, text];
+  }
 }
 
 /** The 422 for a person who names another owner than their account; `null` for everybody else. */

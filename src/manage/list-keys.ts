@@ -69,7 +69,7 @@ export const listKeysOperation: Operation = {
 async function listKeys(call: Call): Promise<OperationResult> {
   const { store, now, pause } = call.management;
   const { meta, rest, problems } = takeMeta(call.query);
-  const reading = readQuery(listQuerySchema, rest);
+  const reading = readQuery(listQuerySchema, new URLSearchParams(rest.map((pair) => [...pair])));
   if (!reading.ok) problems.addAll(reading);
   if (!reading.ok || !problems.isEmpty) return refusal(invalidFields(problems));
   const { sort = 'created', total, cursor, limit = PAGE_LIMIT_DEFAULT } = reading.value;

@@ -6,10 +6,14 @@ import type { ManagementClient } from './client.ts';
 import { dataOf } from './errors.ts';
 import type { Key, ListAuditAnswer, paths } from './schema.ts';
 
-/** The filters of a list. `limit` is the size of a page, and `cursor` is where to begin. */
+/**
+ * The filters of a list. `limit` is the size of a page, and `cursor` is where to begin. A list of keys
+ * is also filtered by metadata: `{ 'meta.plan': 'pro' }`.
+ */
 export type Query<Path extends '/keys' | '/audit'> = NonNullable<
   paths[Path]['get']['parameters']['query']
->;
+> &
+  (Path extends '/keys' ? { readonly [name: `meta.${string}`]: string } : unknown);
 
 /** Options of one call. */
 export interface CallOptions {

@@ -1063,7 +1063,7 @@ export interface ChangeKeysRequest {
    */
   action: 'revoke' | 'disable' | 'enable' | 'suspend' | 'unsuspend';
   /**
-   * The keys that are meant, as GET /keys filters them. At least one member.
+   * The keys that are meant, by the filters of GET /keys. "meta.<name>" is accepted as well as "meta". At least one member.
    */
   filter: {
     /**
@@ -1102,6 +1102,12 @@ export interface ChangeKeysRequest {
      * Only keys with this text anywhere in the name, or at the beginning of the id, the hint, the owner, an allowed origin or its host, in upper or lower case.
      */
     search?: string;
+    /**
+     * Only keys whose metadata has these texts: at most 5.
+     */
+    meta?: {
+      [k: string]: string;
+    };
   };
   /**
    * true: the answer names the keys that would change, and nothing changes.

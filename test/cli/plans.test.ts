@@ -55,6 +55,41 @@ describe('an option of a plan is refused', () => {
   });
 });
 
+describe('metadata and tags', () => {
+  const options = ['--meta', 'plan=pro', '--meta', 'equation=a=b', '--tag', 'beta'];
+
+  test('filter the list', async () => {
+    const { asked } = await runAgainst(
+      (response) => answerJson(response, 200, { keys: [key], nextCursor: null }),
+      ['keys', 'list', ...options],
+    );
+    const { searchParams } = new URL(asked[0]?.path ?? '', 'http://edge');
+    searchParams.delete('limit');
+    expect(Object.fromEntries(searchParams)).toEqual({
+      'meta.plan': 'pro',
+      'meta.equation': 'a=b',
+      tag: 'beta',
+    });
+  });
+
+  test('filter bulk changes', async () => {
+    const { asked } = await runAgainst(
+      (response) => answerJson(response, 200, { changed: [], nextCursor: null }),
+      ['keys', 'bulk', 'disable', '--yes', ...options],
+    );
+    expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({
+      filter: { meta: { plan: 'pro', equation: 'a=b' }, tag: 'beta' },
+    });
+  });
+
+  test('are refused without a text, and nothing is sent', async () => {
+    for (const command of [['list'], ['bulk', 'disable', '--yes']]) {
+      const { exitCode, sent } = await run(...command, '--meta', 'plan');
+      expect([exitCode, sent]).toEqual([2, []]);
+    }
+  });
+});
+
 describe('keys create', () => {
   test('sends the members that the options name, and shows what the key got', async () => {
     const { sent, stdout } = await run(

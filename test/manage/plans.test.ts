@@ -163,6 +163,43 @@ describe('the list', () => {
   });
 });
 
+describe('a bulk change', () => {
+  const changed = (filter: unknown) =>
+    operator('POST', '/keys/bulk', { body: { action: 'disable', filter, dryRun: true } });
+
+  it.each([
+    [{ meta: 'pro' }, ['filter.meta']],
+    [{ meta: {} }, ['filter']],
+    [{ meta: { 'a"b': 'pro' } }, ['filter.meta.a"b']],
+    [{ meta: { plan: '' } }, ['filter.meta.plan']],
+    [{ meta: { plan: [[]] } }, ['filter.meta.plan']],
+    [{ 'meta.plan': 5 }, ['filter.meta.plan']],
+    [{ meta: { plan: 'pro' }, 'meta.plan': 'pro' }, ['filter.meta.plan']],
+    [{ meta: { a: '1', b: '1', c: '1', d: '1', e: '1', f: '1' } }, ['filter.meta.f']],
+    [{ meta: { plan: null }, state: 'dead' }, ['filter.meta.plan', 'filter.state']],
+  ])('refuses the filter %j', async (filter, paths) => {
+    const answer = await changed(filter);
+    expectProblem(answer, 422, 'invalid_fields');
+    expect(Object.keys(problemsOf(answer)).sort()).toEqual(paths);
+  });
+
+  it('filters by metadata and tags as the list does', async () => {
+    const pro = await create({ meta: { bulk: 'pro', state: 'revoked' }, tags: ['bulk'] });
+    const free = await create({ meta: { bulk: 'free' }, tags: ['bulk'] });
+    const idsOf = async (filter: object) =>
+      (await changed(filter)).body.changed.map(({ id }: Document) => id);
+    expect(await idsOf({ tag: 'bulk' })).toEqual([free.id, pro.id]);
+    expect(await idsOf({ meta: { bulk: 'pro' } })).toEqual([pro.id]);
+    expect(await idsOf({ 'meta.bulk': 'pro' })).toEqual([pro.id]);
+    expect(await idsOf({ meta: { bulk: 'pro' }, 'meta.state': 'revoked' })).toEqual([pro.id]);
+    expect(await idsOf({ meta: { bulk: 'pro', state: 'live' } })).toEqual([]);
+    const body = { action: 'disable', filter: { meta: { bulk: 'free' } } };
+    expect((await operator('POST', '/keys/bulk', { body })).status).toBe(200);
+    expect((await operator('GET', `/keys/${free.id}`)).body.enabled).toBe(false);
+    expect((await operator('GET', `/keys/${pro.id}`)).body.enabled).toBe(true);
+  });
+});
+
 describe('the plan of a key', () => {
   it('is returned with it, and absent on keys without one', async () => {
     const key = await create(plan);

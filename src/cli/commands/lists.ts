@@ -7,7 +7,7 @@ import type { Query } from '../../management-client/pages.ts';
 import type { ListKeysAnswer } from '../../management-client/schema.ts';
 import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { answerOf } from '../failures.ts';
-import { given, type KeyFilterOptions, keyFilterOf, keyFilterOptions } from '../key-filter.ts';
+import { given, type KeyFilterOptions, keyFilterOptions, keyQueryOf } from '../key-filter.ts';
 import { type ListOptions, listOptions, moreHint, readList } from '../lists.ts';
 import { auditTable, keyTable } from '../tables.ts';
 
@@ -23,6 +23,7 @@ export function addList(keys: Command, cli: Cli): void {
     'keys list --owner acct_1 --all',
     'keys list --search checkout --json',
     'keys list --state live --used-before 2030-01-31T00:00:00Z --sort lastUsed',
+    'keys list --meta plan=pro --tag beta',
   ]);
   command.alias('ls');
   for (const option of keyFilterOptions()) command.addOption(option);
@@ -39,7 +40,7 @@ export function addList(keys: Command, cli: Cli): void {
   command.action(async (options: KeyListOptions) => {
     const client = await cli.client(options);
     const { sort } = options;
-    const filters = { ...keyFilterOf(options), ...(sort ? { sort } : {}) };
+    const filters = { ...keyQueryOf(options), ...(sort ? { sort } : {}) };
     let counted: Pick<ListKeysAnswer, 'total' | 'totalIsExact'> = {};
     const listed = await readList(options, async (page) => {
       // Counted once, with the first page.
