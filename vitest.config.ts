@@ -29,6 +29,7 @@ const grownAtNight = [
   'test/core/origins/public-suffixes.test.ts',
   'test/core/routes/request-target.test.ts',
   'test/core/routes/route-table.test.ts',
+  'test/keys/admin/list-cost.test.ts',
   'test/keys/growth.test.ts',
   'test/keys/lookup/client-bounds.test.ts',
   'test/keys/lookup/directory.test.ts',
