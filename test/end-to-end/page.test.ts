@@ -871,6 +871,21 @@ describe('every view', () => {
     await examine('key-not-deleted');
     expectComplaints(dashboard, failedToLoad(422));
 
+    await dashboard.go('/_edge/');
+    await page.getByLabel('State').selectOption('Revoked');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('cell', { name: /^Revoked .*(now|ago)$/ }).waitFor();
+    await page.getByLabel('Actions for Trial').click();
+    expect(await page.getByRole('list').getByRole('link').allTextContents()).toEqual([
+      'Open',
+      'Audit',
+    ]);
+    await examine('list-revoked');
+    await page.getByRole('link', { name: 'Open' }).click();
+    await page.getByText('This key was revoked').waitFor();
+    expect(await page.locator('main form').count()).toBe(0);
+    await examine('key-revoked');
+
     await dashboard.go('/_edge/overview');
     await examine('overview');
     await dashboard.go('/_edge/audit');
@@ -913,7 +928,11 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
   const development = keys.at(-2);
   const embed = keys[1];
   if (!player || !development || !embed) throw new Error('Cannot fill the world: it has no keys');
-  const gone = await world.createKey({ name: 'Trial', owner: 'acct_2' });
+  const gone = await world.createKey({
+    name: 'Trial',
+    owner: 'acct_2',
+    ...cors(['https://trial.example.com', 'https://*.preview.example.com']),
+  });
   await world.manage('DELETE', `/keys/${gone.id}`);
   await world.manage('PATCH', `/keys/${embed.id}`, { expiresAt: '2026-01-01T00:00:00Z' });
   await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });

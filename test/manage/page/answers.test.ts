@@ -374,6 +374,21 @@ describe('an action on a key', () => {
     const answer = await operator.submit(page(), `${page()}/delete`, { confirmation: 'Player' });
     expect(answer.headers['location']).toBe('/_edge/?deleted');
     expect(await stored()).toMatchObject({ revoked_at_ms: expect.any(Number) });
+    // It is there to be read: nothing on its page does anything to it.
+    const revoked = await operator.get(page());
+    expect(revoked.status).toBe(200);
+    expect(revoked.body).toContain('This key was revoked');
+    expect(revoked.body).toContain(`/_edge/audit?keyId=${key.id}`);
+    expect(revoked.body).toContain('https://a.example');
+    expect(revoked.body.match(/action="[^"]*"/g)).toEqual(['action="/_edge/sign-out"']);
+    const listed = (await operator.get('/_edge/?state=revoked')).body;
+    expect(listed).toContain(`href="${page()}"`);
+    expect(listed).not.toContain(`href="${page()}#`);
+    // House-keeping deletes it.
+    for (const table of ['tokens', 'origins', 'replica_writes']) {
+      await edge.query(`DELETE FROM ${table}`);
+    }
+    await edge.query('DELETE FROM keys WHERE id = ?', key.id);
     const gone = await operator.get(page());
     expect(gone.status).toBe(404);
     expect(gone.body).toContain(`/_edge/audit?keyId=${key.id}`);
@@ -877,6 +892,7 @@ describe('the list', () => {
     ['q=acct_2', ['Full']],
     ['q=https%3A%2F%2Ffull.example', ['Full']],
     ['state=disabled', ['Off']],
+    ['state=revoked', ['Gone']],
     ['access=full', ['Full']],
     ['access=backend&state=live', ['Backend']],
     ['age=unused-30', ['Backend']],
@@ -896,6 +912,8 @@ describe('the list', () => {
     });
     const off = await corsKey('Off', ['https://off.example']);
     await edge.query('UPDATE keys SET enabled = 0 WHERE id = ?', off.id);
+    const gone = await edge.createKey({ name: 'Gone' });
+    await edge.query('UPDATE keys SET revoked_at_ms = ? WHERE id = ?', Date.now(), gone.id);
     // Newest first, and one of them old.
     for (const [id, agoMs] of [
       [backend.id, 40 * dayMs],

@@ -236,12 +236,15 @@ describe('a time in words', () => {
   });
 
   it('that has come makes a key expired, also one that is disabled', () => {
-    const key = { enabled: false, suspended: false, expiresAt: '2026-11-22T12:00:00Z' };
+    const other = { suspended: false, revokedAt: null };
+    const key = { ...other, enabled: false, expiresAt: '2026-11-22T12:00:00Z' };
     expect(stateOf(key, nowMs - 1)).toBe('disabled');
     expect(stateOf(key, nowMs)).toBe('expired');
-    const live = { enabled: true, suspended: false, expiresAt: null };
+    const live = { ...other, enabled: true, expiresAt: null };
     expect(stateOf(live, nowMs)).toBe('live');
     expect(stateOf({ ...key, suspended: true }, nowMs)).toBe('suspended');
+    const revoked = { ...key, suspended: true, revokedAt: '2026-11-22T11:00:00Z' };
+    expect(stateOf(revoked, nowMs)).toBe('revoked');
   });
 });
 

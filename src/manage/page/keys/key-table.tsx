@@ -104,6 +104,12 @@ function KeyRow(props: {
       </td>
       <td class="state-cell">
         <State document={key} nowMs={nowMs} />
+        {key.revokedAt !== null && (
+          <span class="quiet small">
+            {' '}
+            <Time value={key.revokedAt} nowMs={nowMs} />
+          </span>
+        )}
       </td>
       <td class="actions-cell">
         <RowMenu document={key} visitor={props.visitor} nowMs={nowMs} />
@@ -123,15 +129,19 @@ function RowMenu(props: {
 }) {
   const { document: key, visitor, nowMs } = props;
   const page = `/_edge/keys/${key.id}`;
-  const stops = stateOf(key, nowMs) === 'live' ? 'Disable' : 'State';
-  const entries = [
-    [page, 'Open', 'getKey'],
+  const state = stateOf(key, nowMs);
+  const changes = [
     [`${page}#settings`, 'Edit', 'editKey'],
     [`${page}#explain`, 'Explain a request', 'explainRequest'],
     [`${page}#roll`, 'Roll the token', 'rollKey'],
-    [`${page}#state`, stops, 'editKey'],
+    [`${page}#state`, state === 'live' ? 'Disable' : 'State', 'editKey'],
+  ] as const;
+  const isOver = state === 'revoked';
+  const entries = [
+    [page, 'Open', 'getKey'],
+    ...(isOver ? [] : changes),
     [`/_edge/audit?keyId=${key.id}`, 'Audit', 'listAudit'],
-    [`${page}#delete`, 'Delete', 'revokeKey'],
+    ...(isOver ? [] : ([[`${page}#delete`, 'Delete', 'revokeKey']] as const)),
   ] as const;
   const open = entries.filter(([, , operation]) => visitor.may(operation));
   return (

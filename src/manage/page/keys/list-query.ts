@@ -17,12 +17,13 @@ export interface ListQuery {
 /** The choices of a filter, each with the words for it. */
 export type Choices = readonly (readonly [value: string, label: string])[];
 
-/** The states to choose from. Revoked keys are in the audit. */
+/** The states to choose from. Without a choice, revoked keys are left out. */
 export const stateChoices: Choices = [
   ['live', 'Live'],
   ['disabled', 'Disabled'],
   ['suspended', 'Suspended'],
   ['expired', 'Expired'],
+  ['revoked', 'Revoked'],
 ];
 
 /** The reach of keys to choose from. */

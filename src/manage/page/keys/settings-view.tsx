@@ -1,19 +1,24 @@
 /**
- * The settings of a key, for a visitor who may not change them.
+ * The settings of a key that cannot be changed, or not by this visitor.
  */
 
 import type { KeyDocument } from '../../documents.ts';
 import { toRulesText } from './rules-text.ts';
 
 /** Shows what the form to edit a key would show. */
-export function SettingsView({ document: { access } }: { document: KeyDocument }) {
+export function SettingsView(props: {
+  readonly document: KeyDocument;
+  /** A sentence that says why there is no form; `null`: the page says so already. */
+  readonly reason: string | null;
+}) {
+  const { access } = props.document;
   const origins = access?.cors?.allowedOrigins;
   const clientOrigins = access?.clientTokens?.allowedOrigins;
   const rules = access?.rules;
   return (
     <section class="panel padded stack" aria-labelledby="settings-heading">
       <h2 id="settings-heading">Settings</h2>
-      <p class="quiet">You may read this key. Your scope does not include changing it.</p>
+      {props.reason !== null && <p class="quiet">{props.reason}</p>}
       {origins === undefined ? (
         <p>A backend key: no page may use it.</p>
       ) : (

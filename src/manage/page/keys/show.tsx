@@ -5,7 +5,6 @@
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
-import { noSuchKey } from '../../key-changes.ts';
 import type { RefusedOriginsDocument, UsageDocument } from '../../usage.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
@@ -15,7 +14,7 @@ import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import { RefusalsByCode, UsageChart } from '../parts/usage-chart.tsx';
-import { Access, countOf, State, stateOf, Time } from '../parts/words.tsx';
+import { Access, countOf, ExactTime, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
 import { CLIENT_TOKENS_PATH, ClientTokensPanel } from './client-tokens.tsx';
 import { EditForm } from './edit.tsx';
@@ -109,8 +108,6 @@ async function loadKey(
     explain(api, context.req.param('id') ?? '', context),
   ]);
   if (!key.ok) return key;
-  // The API shows a revoked key; there is nothing to do with it here.
-  if (key.document.revokedAt !== null) return { ok: false, problem: noSuchKey(key.document.id) };
   return {
     ok: true,
     state: {
@@ -157,6 +154,7 @@ function KeyPage(props: {
   const { visitor, state, nowMs } = props;
   const { key, etag } = state;
   const subject: Subject = { visitor, key, etag };
+  if (key.revokedAt !== null) return <RevokedKeyPage subject={subject} {...props} />;
   const mayEdit = visitor.may('editKey');
   const { ofTokens = [], ofSettings = [] } = Object.groupBy(state.problems ?? [], ({ path }) =>
     path.startsWith(CLIENT_TOKENS_PATH) ? 'ofTokens' : 'ofSettings',
@@ -184,7 +182,10 @@ function KeyPage(props: {
               restrictedRoutes={props.restrictedRoutes}
             />
           ) : (
-            <SettingsView document={key} />
+            <SettingsView
+              document={key}
+              reason="You may read this key. Your scope does not include changing it."
+            />
           )}
           <ExplainPanel keyId={key.id} {...state.explain} />
         </div>
@@ -206,6 +207,29 @@ function KeyPage(props: {
           )}
         </div>
       </div>
+    </Layout>
+  );
+}
+
+/** The page of a key that was revoked, which is there to be read. */
+function RevokedKeyPage(props: {
+  readonly subject: Subject;
+  readonly state: Pick<KeyPageState, 'usage' | 'days'>;
+  readonly nowMs: number;
+}) {
+  const { subject, state, nowMs } = props;
+  const { key, visitor } = subject;
+  return (
+    <Layout title={key.name} section="keys" visitor={visitor}>
+      <Head subject={subject} nowMs={nowMs} />
+      <p class="notice warn" role="note">
+        This key was revoked <Time value={key.revokedAt ?? ''} nowMs={nowMs} />. It is refused
+        everywhere, and cannot be used again. <a href={`/_edge/audit?keyId=${key.id}`}>The audit</a>{' '}
+        says who revoked it.
+      </p>
+      <Facts document={key} nowMs={nowMs} />
+      <SettingsView document={key} reason={null} />
+      <UsagePanel keyId={key.id} usage={state.usage} days={state.days} nowMs={nowMs} />
     </Layout>
   );
 }
@@ -275,7 +299,7 @@ function Head({ subject, nowMs }: { subject: Subject; nowMs: number }) {
           <code>{key.hint}…</code>
         </p>
       </div>
-      <StateButtons subject={subject} />
+      {key.revokedAt === null && <StateButtons subject={subject} />}
     </div>
   );
 }
@@ -296,6 +320,11 @@ function Facts({ document: key, nowMs }: { document: KeyDocument; nowMs: number 
       <Fact name={stateOf(key, nowMs) === 'expired' ? 'Expired' : 'Expires'}>
         {key.expiresAt === null ? 'Never' : <Time value={key.expiresAt} nowMs={nowMs} />}
       </Fact>
+      {key.revokedAt !== null && (
+        <Fact name="Revoked">
+          <ExactTime value={key.revokedAt} nowMs={nowMs} />
+        </Fact>
+      )}
       <Fact name="Id">
         <code>{key.id}</code>
       </Fact>

@@ -60,9 +60,10 @@ export function countOf(number: number, one: string, many = `${one}s`): string {
 
 /** The state of a key. Nothing else stops a key that is listed. */
 export function stateOf(
-  key: Pick<KeyDocument, 'enabled' | 'expiresAt' | 'suspended'>,
+  key: Pick<KeyDocument, 'enabled' | 'expiresAt' | 'suspended' | 'revokedAt'>,
   nowMs: number,
-): 'live' | 'disabled' | 'suspended' | 'expired' {
+): 'live' | 'disabled' | 'suspended' | 'expired' | 'revoked' {
+  if (key.revokedAt !== null) return 'revoked';
   if (key.suspended) return 'suspended';
   if (key.expiresAt !== null && Date.parse(key.expiresAt) <= nowMs) return 'expired';
   return key.enabled ? 'live' : 'disabled';
@@ -76,6 +77,7 @@ export function State({ document, nowMs }: { document: KeyDocument; nowMs: numbe
     disabled: 'Disabled',
     suspended: 'Suspended',
     expired: 'Expired',
+    revoked: 'Revoked',
   };
   const label = labels[state];
   return <span class={`badge state ${state}`}>{label}</span>;
