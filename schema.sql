@@ -29,7 +29,8 @@ SELECT value
     "0011_lists.sql",
     "0012_events.sql",
     "0013_client_usage.sql",
-    "0014_metrics.sql"
+    "0014_metrics.sql",
+    "0015_overview.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -246,6 +247,27 @@ CREATE TABLE IF NOT EXISTS usage_totals (
   -- The highest that "requests" was after any merge, at least 0. Metrics show it: a counter never falls.
   highest INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The days of the overview: of the deployment, of each owner and of each key. Written by the usage consumer,
+-- one row for each in a merge; dropped by house-keeping after USAGE_RETENTION_DAYS. Lists are JSON objects from
+-- a name to a number of requests, so that a merge writes few rows. Holds no path and no token.
+CREATE TABLE IF NOT EXISTS usage_days (
+  -- 'all', 'owner:' and the owner, or 'key:' and the id. Requests without a known key are in 'all' alone.
+  scope TEXT NOT NULL,
+  -- As in usage_daily.
+  day TEXT NOT NULL,
+  -- By hour of the day in UTC and outcome, as '09 allowed'. May be below 1 for a moment, as in usage_daily.
+  counts TEXT NOT NULL,
+  -- Allowed requests by method and template of the route, as 'GET /v1/items/{id}'; the method alone: they fit
+  -- no route of a table. The 50 most frequent, and 'other' for the rest.
+  endpoints TEXT NOT NULL,
+  -- Refusals by a key because of the origin, by origin. The 20 most frequent, and 'other' for the rest.
+  origins TEXT NOT NULL,
+  PRIMARY KEY (scope, day)
+) STRICT, WITHOUT ROWID;
+
+-- For house-keeping, which drops whole days.
+CREATE INDEX IF NOT EXISTS usage_days_by_day ON usage_days (day);
 
 -- Batches of usage that were merged, so that one that comes twice counts once. Written by the usage
 -- consumer in the transaction that merges; dropped by house-keeping after a week.

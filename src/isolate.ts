@@ -40,6 +40,7 @@ import {
   readUsage,
   readUsageOfKeys,
 } from './usage/d1.ts';
+import { readUsageDays } from './usage/days.ts';
 import { readQuotaUse } from './usage/quotas.ts';
 
 /** The parts that the Worker's events use. */
@@ -158,6 +159,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
     directory,
     usage: {
       usageOf: (keyId, sinceDay) => readUsage(env.DB, keyId, sinceDay),
+      daysOf: (scope, sinceDay) => readUsageDays(env.DB, scope, sinceDay),
       totals: () => readTotals(env.DB),
       refusedOriginsOf: (keyId) => readRefusedOrigins(env.DB, keyId),
       quotaUseOf: (keyId, period) => readQuotaUse(env.DB, keyId, period, now()),

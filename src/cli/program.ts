@@ -20,6 +20,7 @@ import { addAudit, addList } from './commands/lists.ts';
 import { addLogin, addLogout } from './commands/login.ts';
 import { addRoutes } from './commands/routes.ts';
 import { addSelf } from './commands/self.ts';
+import { addOverview } from './commands/usage.ts';
 import { environmentHelp } from './connection.ts';
 import { refuseEmpty } from './options.ts';
 import { styleFor } from './style.ts';
@@ -56,6 +57,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
   for (const add of [addSignOutEveryone, addUsage, addImport, addExplain]) add(keys, cli);
   addBulk(keys, cli);
   for (const add of [
+    addOverview,
     addAudit,
     addEvents,
     addSelf,

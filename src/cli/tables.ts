@@ -8,6 +8,7 @@ import type {
   ExplainRequestAnswer,
   GetSelfAnswer,
   GetUsageAnswer,
+  GetUsageOverviewAnswer,
   Key,
   KeyWithToken,
   ListAuditAnswer,
@@ -167,6 +168,52 @@ export function usageTable(
     table.push(['total', outcome, String(requests), ...ofClients(clientTotals[outcome])]);
   }
   return drawn(table);
+}
+
+/** The sums of a period by outcome, then the most frequent endpoints and refused origins. */
+export function overviewText(
+  {
+    from,
+    totals,
+    endpoints,
+    otherEndpointRequests,
+    refusedOrigins,
+    otherRefusedOriginRequests,
+  }: GetUsageOverviewAnswer,
+  style: Style = plain,
+): string {
+  const outcomes = Object.entries(totals);
+  if (outcomes.length === 0) return `No requests since ${from}`;
+  const others = (requests: number): readonly (readonly [string, number])[] =>
+    requests === 0 ? [] : [['others', requests]];
+  const parts: [title: string, rows: readonly (readonly [string, number])[]][] = [
+    [`OUTCOME SINCE ${from}`, outcomes],
+    [
+      'ENDPOINT',
+      [
+        ...endpoints.map(
+          ({ method, template, requests }) =>
+            [`${method} ${template ?? '(no route of a table)'}`, requests] as const,
+        ),
+        ...others(otherEndpointRequests),
+      ],
+    ],
+    [
+      'REFUSED ORIGIN',
+      [
+        ...refusedOrigins.map(({ origin, requests }) => [origin, requests] as const),
+        ...others(otherRefusedOriginRequests),
+      ],
+    ],
+  ];
+  return parts
+    .filter(([, rows]) => rows.length > 0)
+    .map(([title, rows]) => {
+      const table = plainTable([title, 'REQUESTS'].map((text) => style('bold', text)));
+      for (const [name, requests] of rows) table.push([cleanText(name), String(requests)]);
+      return drawn(table);
+    })
+    .join('\n\n');
 }
 
 const outcomeMarks = { passed: 'ok', failed: 'NO', skipped: '-' } as const;

@@ -10,7 +10,7 @@
  * `passThroughOnException`).
  */
 
-import { clientTokenExpired, invalidKey } from '../core/decide/authorize.ts';
+import { clientTokenExpired, invalidKey, matchRoute } from '../core/decide/authorize.ts';
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
@@ -25,6 +25,7 @@ import type { RequestTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
+import { endpointName } from '../usage/batch.ts';
 import { addressFor } from './client-address.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
 import type { Facts, Gateway, Limit } from './gateway.ts';
@@ -165,13 +166,25 @@ async function forwardFor(
   caller: KeyHolder,
   allowed: AllowedRequest,
 ): Promise<Response> {
-  countAllowed(gateway, facts, caller);
+  countAllowed(gateway, facts, caller, allowed);
   return respond(gateway, facts, caller, allowed, await send(gateway, facts, caller, allowed));
 }
 
-/** Counts a request that is allowed, for its key. */
-function countAllowed({ usage }: Gateway, { scope }: Facts, { key, extraCost }: KeyHolder): void {
-  usage.countAllowed(key?.id ?? null, scope, extraCost, key?.client != null);
+/** Counts a request that is allowed, for its key and its endpoint. */
+function countAllowed(
+  { usage, restrictedTable }: Gateway,
+  { request, scope, target }: Facts,
+  { key, extraCost = 0 }: KeyHolder,
+  { route }: Pick<AllowedRequest, 'route'>,
+): void {
+  const { method } = request;
+  // A key that may call everything fits no row of its own, and the restricted routes name many of its calls.
+  const template = route ?? matchRoute(restrictedTable, method, target)?.template ?? null;
+  usage.countAllowed(key?.id ?? null, scope, {
+    extraCost,
+    isClient: key?.client != null,
+    endpoint: endpointName(method, template),
+  });
 }
 
 /** Delivers the response to a request that was forwarded before its key was confirmed. */
@@ -184,7 +197,7 @@ async function deliver(
   const sent = await ahead.sent;
   if ('reached' in sent) return respondTooMany(gateway, facts, caller, sent.reached);
   startWrites(gateway, facts);
-  countAllowed(gateway, facts, caller);
+  countAllowed(gateway, facts, caller, ahead.allowed);
   return respond(gateway, facts, caller, ahead.allowed, sent);
 }
 

@@ -36,6 +36,7 @@ import { noQuerySchema, readQuery } from './query.ts';
 import { createRouter } from './router.ts';
 import { selfOperations } from './self.ts';
 import { usageOperations } from './usage.ts';
+import { usageOverviewOperations } from './usage-overview.ts';
 
 /** The types of Hono's context: `Bindings` is what `fetch` is called with. */
 interface ApiEnv {
@@ -49,6 +50,7 @@ export const operations: readonly Operation[] = [
   ...importOperations,
   ...bulkOperations,
   ...usageOperations,
+  ...usageOverviewOperations,
   ...auditOperations,
   ...explainOperations,
   ...eventOperations,

@@ -76,3 +76,6 @@ export const QUOTE_MAX_LENGTH = 200;
 
 /** Most filters by metadata of one list of keys. */
 export const META_FILTERS_MAX = 5;
+
+/** Endpoints, and refused origins, that an overview of usage names. */
+export const USAGE_NAMES_SHOWN = 20;

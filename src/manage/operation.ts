@@ -20,6 +20,7 @@ import type { KeyDatabase } from '../keys/types.ts';
 import type { Log } from '../log/events.ts';
 import type { Problem } from '../problem.ts';
 import type { DailyUsage, RefusedOrigin } from '../usage/d1.ts';
+import type { UsageDay, UsageScope } from '../usage/days.ts';
 import type { Manager } from './authenticate.ts';
 import type { GuessLimit } from './guess-limit.ts';
 import type { People } from './people.ts';
@@ -98,6 +99,8 @@ export interface Limit {
 export interface UsageReader {
   /** From a day on, YYYY-MM-DD, oldest first. */
   usageOf(keyId: string, sinceDay: string): Promise<readonly DailyUsage[]>;
+  /** The days of a scope from one on, YYYY-MM-DD, oldest first. */
+  daysOf(scope: UsageScope, sinceDay: string): Promise<readonly UsageDay[]>;
   /** Requests by outcome. No number ever falls. */
   totals(): Promise<ReadonlyMap<string, number>>;
   /** Newest first. */

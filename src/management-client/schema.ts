@@ -1233,6 +1233,92 @@ export interface ListRefusedOriginsAnswer {
   }[];
 }
 /**
+ * The answer of `getUsageOverview`.
+ */
+export interface GetUsageOverviewAnswer {
+  /**
+   * The period that was asked for.
+   */
+  period: '24h' | '7d' | '30d' | '90d';
+  /**
+   * The length of a point of "usage".
+   */
+  unit: 'hour' | 'day';
+  /**
+   * The start of the first hour or day.
+   */
+  from: string;
+  /**
+   * The time of this answer.
+   */
+  to: string;
+  /**
+   * Requests by hour or day, and outcome, the earliest first.
+   */
+  usage: {
+    /**
+     * The start of the hour or day, in UTC.
+     */
+    start: string;
+    /**
+     * "allowed", "preflight_granted", "denied:<code>" for a refusal, "upstream_error:<code>" if the API did not answer.
+     */
+    outcome: string;
+    /**
+     * How many there were.
+     */
+    requests: number;
+  }[];
+  /**
+   * The sums by outcome.
+   */
+  totals: {
+    [k: string]: number;
+  };
+  /**
+   * The first day of "endpoints" and "refusedOrigins", which are kept by day.
+   */
+  namesFrom: string;
+  /**
+   * Requests that were allowed by endpoint, the most frequent first, at most 20.
+   */
+  endpoints: {
+    /**
+     * The method.
+     */
+    method: string;
+    /**
+     * The route: a row of the restricted or public routes, or of the key's rules; null: the request fits none.
+     */
+    template: string | null;
+    /**
+     * How many there were.
+     */
+    requests: number;
+  }[];
+  /**
+   * Requests of the endpoints that are not listed.
+   */
+  otherEndpointRequests: number;
+  /**
+   * Origins that keys refused, the most frequent first, at most 20.
+   */
+  refusedOrigins: {
+    /**
+     * The origin as the browser sent it.
+     */
+    origin: string;
+    /**
+     * How many there were.
+     */
+    requests: number;
+  }[];
+  /**
+   * Refusals of the origins that are not listed.
+   */
+  otherRefusedOriginRequests: number;
+}
+/**
  * The answer of `listAudit`.
  */
 export interface ListAuditAnswer {
@@ -2367,6 +2453,41 @@ export interface paths {
       };
       responses: {
         200: { content: { 'application/json': ListRefusedOriginsAnswer } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/usage': {
+    /** Read the usage of the deployment, of an owner or of a key. */
+    get: {
+      parameters: {
+        query?: {
+          /** The hours or days up to and including the present one, in UTC. Without it: "7d". */
+          period?: '24h' | '7d' | '30d' | '90d';
+          /** Only the keys of this owner. People see their own without it. */
+          owner?: string;
+          /** Only this key. */
+          keyId?: string;
+        };
+        header?: never;
+        path?: never;
+      };
+      responses: {
+        200: { content: { 'application/json': GetUsageOverviewAnswer } };
         401: {
           content: {
             'application/json': ProblemOf<

@@ -7,7 +7,7 @@
 
 import * as v from 'valibot';
 import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
-import { USAGE_BATCH_MAX_BYTES } from './limits.ts';
+import { ENDPOINT_TEMPLATE_MAX_LENGTH, USAGE_BATCH_MAX_BYTES } from './limits.ts';
 
 /** The outcome of a request. Disjoint: every request counts under one of them. */
 export type UsageOutcome =
@@ -27,6 +27,18 @@ export const UNATTRIBUTED = 'unattributed';
  * knows no costs merges it too.
  */
 export const EXTRA_COST = 'extra_cost';
+
+/** Stands for the endpoints, or the origins, beyond those that have names of their own. */
+export const OTHER_NAMES = 'other';
+
+/**
+ * The name of an endpoint: its method, and the template of its route. A path is never a part of it. Without a
+ * route, and for a template that is too long to keep, it is the method alone.
+ */
+export function endpointName(method: string, template: string | null): string {
+  const isKept = template !== null && template.length <= ENDPOINT_TEMPLATE_MAX_LENGTH;
+  return isKept ? `${method} ${template}` : method;
+}
 
 /** A refusal's outcome, by its code. */
 export const outcomeByCode = Object.fromEntries(
@@ -52,7 +64,9 @@ export type UsageRow =
   /** Key, and when it was last let through, in milliseconds. */
   | readonly ['used', readonly [string, number]]
   /** Key, origin, code, when last, in milliseconds, and how often. */
-  | readonly ['origins', readonly [string, string, RejectionCode, number, number]];
+  | readonly ['origins', readonly [string, string, RejectionCode, number, number]]
+  /** Key, day, endpoint as `endpointName` writes it, and the requests that were allowed. */
+  | readonly ['endpoints', readonly [string, string, string, number]];
 
 /** A batch ready to be sent. Sent again, it is the same, and counts once. */
 export interface ClosedBatch {
@@ -75,20 +89,23 @@ const VERSION = 1;
  * that does: it would take the fifth column for damage.
  */
 const VERSION_WITH_CLIENTS = 2;
+/** A batch with endpoints, and with all that the versions before hold. They put it back into the Queue as well. */
+const VERSION_WITH_ENDPOINTS = 3;
 
 const count = v.pipe(v.number(), v.safeInteger());
 const keyId = v.pipe(v.string(), v.regex(/^[0-9A-Za-z_]{1,64}$/));
 const timeMs = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const code = v.pipe(v.string(), v.regex(/^[a-z_]{1,64}$/));
+const dayPattern = /^\d{4}-\d\d-\d\d$/;
 const countColumns = [
   keyId,
-  v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d$/)),
+  v.pipe(v.string(), v.regex(dayPattern)),
   // Codes come and go; a batch of the version before or after is still good.
   v.pipe(v.string(), v.regex(/^[a-z_]{1,32}(?::[a-z_]{1,64})?$/)),
   count,
 ] as const;
 const batchSchema = v.strictObject({
-  v: v.picklist([VERSION, VERSION_WITH_CLIENTS]),
+  v: v.picklist([VERSION, VERSION_WITH_CLIENTS, VERSION_WITH_ENDPOINTS]),
   id: v.pipe(v.string(), v.regex(/^\d{13}-[0-9a-f-]{36}$/)),
   counts: v.array(v.union([v.strictTuple(countColumns), v.strictTuple([...countColumns, count])])),
   used: v.array(v.strictTuple([keyId, timeMs])),
@@ -100,6 +117,17 @@ const batchSchema = v.strictObject({
       timeMs,
       v.pipe(count, v.minValue(1)),
     ]),
+  ),
+  // Absent in the versions before.
+  endpoints: v.optional(
+    v.array(
+      v.strictTuple([
+        keyId,
+        v.pipe(v.string(), v.regex(dayPattern)),
+        v.pipe(v.string(), v.regex(/^(?:[A-Z-]{1,32}(?: [\x21-\x7e]{1,512})?|other)$/)),
+        v.pipe(count, v.minValue(1)),
+      ]),
+    ),
   ),
 });
 
@@ -125,18 +153,19 @@ export function writeBatches(
   options: { readonly nowMs: number; readonly newId: () => string },
 ): ClosedBatch[] {
   const batches: ClosedBatch[] = [];
-  let lists: Record<UsageRow[0], string[]> = { counts: [], used: [], origins: [] };
+  let lists = noRows();
   let bytes = 0;
   let version = VERSION;
 
   const close = () => {
     const id = `${batchIdFrom(options.nowMs)}-${options.newId()}`;
-    const [counts, used, origins] = [lists.counts, lists.used, lists.origins].map(
-      (rows) => `[${rows.join(',')}]`,
+    const { endpoints: _, ...others } = lists;
+    // Earlier versions know no list of endpoints.
+    const written = Object.entries(version === VERSION_WITH_ENDPOINTS ? lists : others).map(
+      ([name, rows]) => `"${name}":[${rows.join(',')}]`,
     );
-    const text = `{"v":${version},"id":"${id}","counts":${counts},"used":${used},"origins":${origins}}`;
-    batches.push({ id, text });
-    lists = { counts: [], used: [], origins: [] };
+    batches.push({ id, text: `{"v":${version},"id":"${id}",${written.join(',')}}` });
+    lists = noRows();
     bytes = 0;
     version = VERSION;
   };
@@ -145,11 +174,17 @@ export function writeBatches(
     const text = JSON.stringify(row);
     if (bytes + text.length + 1 > USAGE_BATCH_MAX_BYTES - FRAME_BYTES) close();
     lists[list].push(text);
-    if (list === 'counts' && row.length > countColumns.length) version = VERSION_WITH_CLIENTS;
+    if (list === 'endpoints') version = VERSION_WITH_ENDPOINTS;
+    const isOfClients = list === 'counts' && row.length > countColumns.length;
+    if (isOfClients && version === VERSION) version = VERSION_WITH_CLIENTS;
     bytes += text.length + 1;
   }
   if (bytes > 0) close();
   return batches;
+}
+
+function noRows(): Record<UsageRow[0], string[]> {
+  return { counts: [], used: [], origins: [], endpoints: [] };
 }
 
 /** The bytes of a batch besides its rows: names, brackets, the id. */
@@ -179,6 +214,6 @@ function hasLaterVersion(json: unknown): boolean {
     json !== null &&
     'v' in json &&
     typeof json.v === 'number' &&
-    json.v > VERSION_WITH_CLIENTS
+    json.v > VERSION_WITH_ENDPOINTS
   );
 }

@@ -41,6 +41,16 @@ export interface UsageCounterOptions {
   readonly log: Log;
 }
 
+/** The details that are counted about a request that is allowed. */
+export interface CountedRequest {
+  /** Counts towards the quota of the key, beyond the request itself. */
+  readonly extraCost?: number;
+  /** `true` if the caller sent a client token of the key. */
+  readonly isClient?: boolean;
+  /** As `endpointName` writes it. */
+  readonly endpoint?: string | null;
+}
+
 /** A refusal to count; `keyId` is `null` without a known key. */
 export interface CountedRefusal {
   readonly code: RejectionCode;
@@ -87,11 +97,14 @@ export class UsageCounter {
   /**
    * Counts a request that is allowed, before it is sent to the upstream: if its client disconnects, its
    * code ends without notice. A hot key costs a look-up in a map and an increment. `keyId` is `null` on a
-   * public route. `extraCost` counts towards the quota of the key, beyond the request itself. `isClient`:
-   * the caller sent a client token of the key.
+   * public route.
    */
-  countAllowed(keyId: string | null, context: CountContext, extraCost = 0, isClient = false): void {
-    this.#tallies.countAllowed(keyId ?? NO_KEY, isClient, context.nowMs);
+  countAllowed(
+    keyId: string | null,
+    context: CountContext,
+    { extraCost = 0, isClient = false, endpoint = null }: CountedRequest = {},
+  ): void {
+    this.#tallies.countAllowed(keyId ?? NO_KEY, isClient, context.nowMs, endpoint);
     if (extraCost > 0 && keyId !== null) {
       this.#tallies.countOther(keyId, EXTRA_COST, false, context.nowMs, extraCost);
     }

@@ -1,5 +1,6 @@
 /**
- * Usage in D1: all SQL about usage is in this file.
+ * Usage in D1: all SQL about usage is in this file, beside that of quotas and of the overview (`quotas.ts`,
+ * `days.ts`).
  *
  * Batches are merged in one transaction with the note that they were, so each counts once however
  * often it comes. Rows go in as JSON, because a statement binds at most 100 values. The columns are
@@ -15,6 +16,7 @@ import {
   EXTRA_COST,
   type UsageOutcome,
 } from './batch.ts';
+import { dayStatement, trimDaysStatement } from './days.ts';
 import {
   REFUSED_ORIGINS_PER_KEY,
   USAGE_BATCH_REMEMBERED_DAYS,
@@ -162,6 +164,7 @@ export async function mergeUsage(
     db.prepare(sql.mergeLastUse).bind(json),
     db.prepare(sql.mergeRefusedOrigins).bind(json),
     db.prepare(sql.keepNewestRefusedOrigins).bind(json, REFUSED_ORIGINS_PER_KEY),
+    dayStatement(db, json),
     ...quotaStatements(db, json, nowMs),
     // Last, because the statements before it ask which batches are new.
     db.prepare(sql.noteBatches).bind(json, nowMs),
@@ -228,12 +231,14 @@ export async function readRefusedOrigins(
  */
 export async function trimUsage(
   db: D1Database,
-  { nowMs, retentionDays }: { readonly nowMs: number; readonly retentionDays: number },
+  options: { readonly nowMs: number; readonly retentionDays: number },
 ): Promise<void> {
+  const { nowMs, retentionDays } = options;
   const keptFromMs = nowMs - retentionDays * DAY_MS;
   await db.batch([
     db.prepare(sql.trimDays).bind(dayOf(keptFromMs), USAGE_TRIMS_PER_RUN),
     db.prepare(sql.trimClientDays).bind(dayOf(keptFromMs), USAGE_TRIMS_PER_RUN),
+    trimDaysStatement(db, options),
     db.prepare(sql.trimRefusedOrigins).bind(keptFromMs, USAGE_TRIMS_PER_RUN),
     db
       .prepare(sql.trimBatches)

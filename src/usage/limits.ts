@@ -47,3 +47,16 @@ export const USAGE_BATCH_REMEMBERED_DAYS = 7;
 
 /** Rows that one scheduled run drops of each kind. */
 export const USAGE_TRIMS_PER_RUN = 5_000;
+
+/** Endpoints of one key that an isolate tells apart on a day. The others are counted together. */
+export const ENDPOINTS_PER_KEY = 50;
+
+/** Endpoints that are kept for one key, one owner or the deployment on one day: the most frequent. */
+export const ENDPOINTS_PER_DAY = 50;
+
+/** Refused origins that are kept for one key, one owner or the deployment on one day: the most frequent. */
+export const REFUSED_ORIGINS_PER_DAY = 20;
+
+/** Longest template of a route that is kept, and longest origin that is kept for a day. */
+export const ENDPOINT_TEMPLATE_MAX_LENGTH = 200;
+export const DAILY_ORIGIN_MAX_LENGTH = 255;

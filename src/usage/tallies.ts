@@ -7,8 +7,17 @@
  */
 
 import type { RejectionCode } from '../core/decide/rejection.ts';
-import { DAY_MS, dayOf, NO_KEY, UNATTRIBUTED, type UsageOutcome, type UsageRow } from './batch.ts';
 import {
+  DAY_MS,
+  dayOf,
+  NO_KEY,
+  OTHER_NAMES,
+  UNATTRIBUTED,
+  type UsageOutcome,
+  type UsageRow,
+} from './batch.ts';
+import {
+  ENDPOINTS_PER_KEY,
   REFUSED_ORIGINS_PER_KEY,
   USAGE_ORIGINS_IN_MEMORY,
   USAGE_ROWS_IN_MEMORY,
@@ -21,6 +30,8 @@ interface KeyTally {
   others: Map<UsageOutcome, number> | null;
   /** The requests among all of them that came with a client token; most keys give none. */
   clients: Map<UsageOutcome, number> | null;
+  /** The allowed requests by endpoint. */
+  endpoints: Map<string, number> | null;
 }
 
 interface DayTallies {
@@ -49,10 +60,11 @@ export class UsageTallies {
     return this.#rows;
   }
 
-  /** Counts a request that was let through. */
-  countAllowed(keyId: string, isClient: boolean, nowMs: number): void {
+  /** Counts a request that was let through. An `endpoint` of `null` is not counted. */
+  countAllowed(keyId: string, isClient: boolean, nowMs: number, endpoint: string | null): void {
     const tally = this.#tallyOf(keyId, nowMs);
     tally.allowed += 1;
+    if (endpoint !== null) this.#countEndpoint(tally, endpoint);
     if (isClient) addClient(tally, 'allowed', 1);
     if (nowMs > tally.lastUsedAtMs) tally.lastUsedAtMs = nowMs;
   }
@@ -127,6 +139,9 @@ export class UsageTallies {
         if (tally.lastUsedAtMs > 0 && !isCommon(keyId)) {
           yield ['used', [keyId, tally.lastUsedAtMs]];
         }
+        for (const [endpoint, requests] of tally.endpoints ?? []) {
+          yield ['endpoints', [keyId, day, endpoint, requests]];
+        }
       }
     }
     for (const [keyId, origins] of this.#origins) {
@@ -157,6 +172,20 @@ export class UsageTallies {
     this.#droppedOrigins = 0;
   }
 
+  /** Without room for another row the endpoint is left out: the request itself is counted all the same. */
+  #countEndpoint(tally: KeyTally, endpoint: string): void {
+    tally.endpoints ??= new Map();
+    const { endpoints } = tally;
+    const isKnown = endpoints.has(endpoint);
+    const name = isKnown || endpoints.size < ENDPOINTS_PER_KEY ? endpoint : OTHER_NAMES;
+    const requests = endpoints.get(name);
+    if (requests === undefined) {
+      if (this.#rows >= USAGE_ROWS_IN_MEMORY) return;
+      this.#rows += 1;
+    }
+    endpoints.set(name, (requests ?? 0) + 1);
+  }
+
   #tallyOf(keyId: string, nowMs: number): KeyTally {
     const today = this.#today;
     // Requests of the day before may still come in after midnight, so this goes both ways.
@@ -178,7 +207,13 @@ export class UsageTallies {
 
   #add(keys: Map<string, KeyTally>, keyId: string): KeyTally {
     if (this.#isFullFor(keyId)) return keys.get(UNATTRIBUTED) ?? this.#add(keys, UNATTRIBUTED);
-    const tally: KeyTally = { allowed: 0, lastUsedAtMs: 0, others: null, clients: null };
+    const tally: KeyTally = {
+      allowed: 0,
+      lastUsedAtMs: 0,
+      others: null,
+      clients: null,
+      endpoints: null,
+    };
     keys.set(keyId, tally);
     this.#rows += 1;
     return tally;

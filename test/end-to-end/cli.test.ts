@@ -426,6 +426,9 @@ describe('the life of a key', () => {
         interval: 1000,
       })
       .toContain('allowed');
+    const overview = await run(['usage', '--key', key.id, '--period', '24h']);
+    expect(overview.stdout).toMatch(/^OUTCOME SINCE 20.* REQUESTS\nallowed +\d/);
+    expect(overview.stdout).toContain('ENDPOINT');
   });
 });
 

@@ -665,6 +665,7 @@ async function mistakesOfOperators(
   await manage('PATCH', `/keys/${id}`, { token });
   await manage('POST', `/keys/${id}/roll`, { graceSeconds: 3600 });
   await manage('GET', `/keys/${id}/usage?days=30`);
+  await manage('GET', '/usage?period=24h');
   await manage('GET', '/events');
   await send({ target: '/_edge/metrics', headers: [admin] });
 }

@@ -168,7 +168,7 @@ test('usage of a later version waits in the Queue for its consumer, beside that 
     ack: () => settled.push(`${name} merged`),
     retry: () => settled.push(`${name} put back`),
   });
-  await consumeUsage([message('later', { ...batch, v: 3 }), message('this', batch)], {
+  await consumeUsage([message('later', { ...batch, v: 4 }), message('this', batch)], {
     db: env.DB,
     now: () => Date.now(),
     withTimeout: (work) => work,

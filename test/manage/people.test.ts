@@ -455,7 +455,7 @@ describe('a person', () => {
       (await ann('GET', `/keys${query}`)).body.keys.map(({ id }: Document) => id);
     expect(await ids('')).toEqual([own.id]);
     expect(await ids('?owner=ann')).toEqual([own.id]);
-    for (const list of ['/keys', '/audit']) {
+    for (const list of ['/keys', '/audit', '/usage']) {
       const refused = await ann('GET', `${list}?owner=bob`);
       expectProblem(refused, 422, 'invalid_fields');
       expect(Object.keys(problemsOf(refused))).toEqual(['owner']);

@@ -73,7 +73,7 @@ describe('a message that is no batch', () => {
   }
 
   it('but of a later version waits for the consumer that can read it', async () => {
-    const message = aMessage(JSON.stringify({ v: 3, id, totals: {} }), 3);
+    const message = aMessage(JSON.stringify({ v: 4, id, totals: {} }), 3);
     expect(await consume([message])).toEqual([]);
     expect(message.outcome).toBe('again in 40 s');
   });

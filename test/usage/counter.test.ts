@@ -345,8 +345,8 @@ describe('what is counted', () => {
     const queue = new FaultyQueue();
     const { counter, request, allow } = anIsolate(clock, queue.deliver);
     allow('key_a', 3);
-    counter.countAllowed('key_a', request(), 0, true);
-    counter.countAllowed('key_a', request(), 0, true);
+    counter.countAllowed('key_a', request(), { isClient: true });
+    counter.countAllowed('key_a', request(), { isClient: true });
     const refused = { keyId: 'key_a', isClient: true, origin: null } as const;
     counter.countRefused({ ...refused, code: 'route_not_allowed' }, request());
     // It was let through before, and moves from there with its part of the figure.

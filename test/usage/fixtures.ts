@@ -214,6 +214,7 @@ export function openBatch(text: string): {
   ][];
   used: [keyId: string, atMs: number][];
   origins: [keyId: string, origin: string, code: string, atMs: number, count: number][];
+  endpoints?: [keyId: string, day: string, endpoint: string, requests: number][];
 } {
   const reading = readBatch(text);
   if (reading.outcome !== 'batch') throw new Error(`Cannot open a batch: ${reading.outcome}`);
@@ -249,6 +250,7 @@ export function aBatch(
   closedAtMs = NOON_MS,
 ): ClosedBatch {
   const id = `${String(closedAtMs).padStart(13, '0')}-${crypto.randomUUID()}`;
-  const { counts = [], used = [], origins = [] } = rows;
-  return { id, text: JSON.stringify({ v: 1, id, counts, used, origins }) };
+  const { counts = [], used = [], origins = [], endpoints } = rows;
+  const v = endpoints === undefined ? 1 : 3;
+  return { id, text: JSON.stringify({ v, id, counts, used, origins, endpoints }) };
 }

@@ -159,6 +159,42 @@ describe('each request counts once, under its outcome', () => {
   });
 });
 
+describe('the endpoint of an allowed request', () => {
+  const endpoints = () =>
+    sent.flatMap((text) => openBatch(text).endpoints ?? []).map(([keyId, , name]) => [keyId, name]);
+  const bearer = (key: CreatedKey) => ({ Authorization: `Bearer ${key.token}` });
+
+  it('is the template of its route, and never a path', async () => {
+    await send('/api/stream/4bad3dd6-secret?token=secret', { headers: bearer(backend) });
+    await send('/api/unknown/secret/path', { method: 'PUT', headers: bearer(backend) });
+    await send('/api/stream', {
+      method: 'POST',
+      headers: { ...bearer(restricted), Origin: origin },
+    });
+    expect(endpoints()).toEqual([
+      [backend.id, 'GET /api/stream/{stream}'],
+      [backend.id, 'PUT'],
+      [restricted.id, 'POST /api/stream'],
+    ]);
+    expect(sent.join('\n')).not.toContain('secret');
+  });
+
+  it('is a row of the restricted routes also for a key that may call everything', async () => {
+    await send('/api/stream', { method: 'POST', headers: bearer(backend) });
+    await send('/api/asset', { headers: bearer(backend) });
+    expect(endpoints()).toEqual([
+      [backend.id, 'POST /api/stream'],
+      [backend.id, 'GET'],
+    ]);
+  });
+
+  it('is not counted for a refusal', async () => {
+    await send('/api/asset', { headers: { ...bearer(restricted), Origin: origin } });
+    await send('/api/stream', { method: 'POST', headers: { Authorization: 'Bearer unknown' } });
+    expect(endpoints()).toEqual([]);
+  });
+});
+
 it('no token, hash or secret is in a batch', async () => {
   const secrets: string[] = [];
   for (const key of [backend, restricted]) {

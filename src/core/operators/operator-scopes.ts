@@ -30,6 +30,8 @@ export const admittedCallers: Readonly<Record<string, readonly AdmittedCaller[]>
   // People need PEOPLE_MAY_IMPORT as well.
   importKeys: ['keys', 'owner'],
   getUsage: ['read', 'keys', 'owner'],
+  // Without an owner or a key, of every owner's keys.
+  getUsageOverview: ['read', 'keys', 'owner'],
   listRefusedOrigins: ['read', 'keys', 'owner'],
   listAudit: ['read', 'owner'],
   // Of every owner's keys.
