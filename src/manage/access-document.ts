@@ -312,12 +312,14 @@ function findClientTokens(found: Readonly<Record<string, unknown>>): RequestedCl
   };
 }
 
-function findRule(rule: unknown): AccessRule {
+/** Returns a rule of a document. Something harmless takes the place of a part with a wrong structure. */
+export function findRule(rule: unknown): AccessRule {
   const { methods, resources } = isObject(rule) ? rule : {};
   return { methods: texts(methods, 'get'), resources: texts(resources, '/anything') };
 }
 
-function texts(values: unknown, harmless: string): readonly string[] {
+/** Returns a list of texts; `harmless` takes the place of whatever is none. */
+export function texts(values: unknown, harmless: string): readonly string[] {
   if (!Array.isArray(values)) return [harmless];
   return values.map((value) => (typeof value === 'string' ? value : harmless));
 }

@@ -7,74 +7,18 @@
  */
 
 import * as v from 'valibot';
-import { CLIENT_ORIGINS_MAX } from '../core/client-token/claims.ts';
-import { CLIENT_TOKEN_MAX_LENGTH, isClientToken } from '../core/client-token/client-token.ts';
-import { claimsOf } from '../core/client-token/mint-request.ts';
+import { isClientToken } from '../core/client-token/client-token.ts';
 import { compileParent } from '../core/client-token/rights.ts';
 import { signClientToken } from '../core/client-token/signature.ts';
-import { ProblemList } from '../core/field-problem.ts';
 import { hashToken, importTagKey, mintingTokenOf } from '../core/key/token.ts';
-import { rulesSchema } from './access-document.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findHolder } from './holder.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
+import { mintSchema, readMintRequest } from './mint-document.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { problem } from './problems.ts';
-import { itemsBoundedByRule, readDocument, ruleMessage, wanted } from './read-document.ts';
 import { readBody } from './request-body.ts';
-
-const visibleFix = 'Use 1 to 64 visible ASCII characters';
-const ttlFix = 'Use a whole number of seconds, at most the maxTtlSeconds of the key';
-
-const mintSchema = v.pipe(
-  v.strictObject({
-    ttlSeconds: v.optional(
-      v.pipe(
-        v.number(),
-        v.integer(ruleMessage('it is not a whole number', ttlFix)),
-        v.minValue(1, ruleMessage('it is less than a second', ttlFix)),
-        v.description('Lifetime in seconds. Default: the longest that the key allows.'),
-        wanted('a number of seconds, such as 300'),
-      ),
-    ),
-    sub: v.optional(
-      v.pipe(
-        v.string(),
-        v.regex(
-          /^[\x21-\x7e]{1,64}$/,
-          ruleMessage('it is not 1 to 64 visible ASCII characters', visibleFix),
-        ),
-        v.description('The visitor: an opaque id, without personal data.'),
-        v.examples(['visitor-4711']),
-        wanted('a string, such as "visitor-4711"'),
-      ),
-    ),
-    origins: v.optional(
-      v.pipe(
-        v.array(v.pipe(v.string(), wanted('an origin as a string'))),
-        itemsBoundedByRule(CLIENT_ORIGINS_MAX),
-        v.description('1 to 5 exact origins that the client tokens of the key may be used from.'),
-        wanted('a list of origins, such as ["https://app.example.com"]'),
-      ),
-    ),
-    rules: v.optional(
-      rulesSchema(
-        'The routes that the token may call, within those that the client tokens of the key may call.',
-      ),
-    ),
-    meta: v.optional(
-      v.pipe(
-        v.record(v.string(), v.pipe(v.string(), wanted('a string'))),
-        v.description(
-          'Texts for the upstream, in the signed assertion. At most 256 bytes of JSON.',
-        ),
-        wanted('an object of strings, such as {"plan": "free"}'),
-      ),
-    ),
-  }),
-  wanted('an object, such as {"sub": "visitor-4711"}'),
-);
 
 /** The endpoint. */
 export const clientTokenOperations: readonly Operation[] = [
@@ -144,18 +88,15 @@ async function mint(call: Call): Promise<OperationResult> {
 
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES, absent: {} });
   if (!body.ok) return body;
-  const reading = readDocument(mintSchema, body.document);
+  const { prefix } = minting;
+  const reading = readMintRequest(body.document, { parent, prefix, nowMs: management.now() });
   if (!reading.ok) return refusal(invalidFields(reading));
-  const problems = new ProblemList();
-  const iat = Math.floor(management.now() / 1000);
-  const claims = claimsOf(reading.value, parent, iat, problems);
-  if (!problems.isEmpty) return refusal(invalidFields(problems));
+  const claims = reading.value;
 
   if (held.kid !== minting.kid) {
     await management.store.holders.register(await hashToken(token), minting);
   }
   const minted = await signClientToken({ ...minting, claims }, minting.randomPart);
-  if (minted.length > CLIENT_TOKEN_MAX_LENGTH) return refusal(tooLong(minted.length));
   management.log({ event: 'client_token_minted', requestId: call.requestId, keyId: held.key.id });
   return answer(201, { token: minted, expiresAt: toTime(claims.exp * 1000) });
 }
@@ -175,12 +116,5 @@ function tooManyRequests() {
   return problem(
     'rate_limited',
     'Cannot mint so many client tokens with this API key. Wait, then send requests more slowly',
-  );
-}
-
-function tooLong(length: number) {
-  return problem(
-    'invalid_fields',
-    `Cannot mint a client token of ${length} characters: at most ${CLIENT_TOKEN_MAX_LENGTH} are accepted. Use fewer rules or less meta`,
   );
 }

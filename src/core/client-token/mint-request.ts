@@ -3,13 +3,13 @@
  * verification holds, with every problem in words. Pure, no I/O, no clock.
  */
 
-import type { ProblemList } from '../field-problem.ts';
+import { ProblemList } from '../field-problem.ts';
 import type { AccessRule } from '../key/key.ts';
 import { checkRules } from '../key/key-access.ts';
 import { truncateWithEllipsis } from '../text.ts';
 import type { ClientClaims } from './claims.ts';
 import { CLIENT_META_MAX_BYTES, CLIENT_ORIGINS_MAX } from './claims.ts';
-import { type ClientParent, isOriginWithin, isRuleWithin } from './rights.ts';
+import { type ClientBounds, isOriginWithin, isRuleWithin } from './rights.ts';
 
 /** A request to mint. Its structure is right; its contents are unchecked. */
 export interface MintRequest {
@@ -28,7 +28,7 @@ const QUOTE_MAX_LENGTH = 200;
  */
 export function claimsOf(
   requested: MintRequest,
-  parent: ClientParent,
+  parent: ClientBounds,
   iat: number,
   problems: ProblemList,
 ): ClientClaims {
@@ -67,7 +67,7 @@ const encoder = new TextEncoder();
 
 function checkOrigins(
   origins: readonly string[],
-  parent: ClientParent,
+  parent: ClientBounds,
   problems: ProblemList,
 ): void {
   if (origins.length === 0 || origins.length > CLIENT_ORIGINS_MAX) {
@@ -92,11 +92,13 @@ function checkOrigins(
 
 function checkTokenRules(
   requested: readonly AccessRule[],
-  parent: ClientParent,
+  parent: ClientBounds,
   problems: ProblemList,
 ): readonly AccessRule[] {
-  const rules = checkRules(requested, 'rules', problems);
-  if (!problems.isEmpty) return rules;
+  const mistakes = new ProblemList();
+  const rules = checkRules(requested, 'rules', mistakes);
+  problems.addAll(mistakes);
+  if (!mistakes.isEmpty) return rules;
   rules.forEach((rule, index) => {
     if (isRuleWithin(parent, rule)) return;
     problems.add(() => ({

@@ -24,13 +24,16 @@ import {
 import type { RouteList, RouteTable } from '../routes/route-table.ts';
 import type { ClaimedRule, ClientClaims } from './claims.ts';
 
-/** A parent, ready for any number of its tokens. */
-export interface ClientParent {
-  readonly key: StoredKey;
-  /** The opt-in. A key without it has no client tokens. */
+/** The opt-in of a key, ready to be compared with what its tokens ask for. */
+export interface ClientBounds {
   readonly access: ClientTokenAccess;
   readonly origins: OriginSet;
   readonly routes: RouteTable;
+}
+
+/** A parent, ready for any number of its tokens. */
+export interface ClientParent extends ClientBounds {
+  readonly key: StoredKey;
 }
 
 /** The key that a token acts as, or why it is refused, for the log. */
@@ -49,9 +52,18 @@ export function compileParent(
 ): ClientParent | null {
   const access = stored.clientTokens;
   if (!access || stored.kind !== 'backend') return null;
+  return { key: stored, ...compileBounds(access, restricted, restrictedTable) };
+}
+
+/** Compiles an opt-in. */
+export function compileBounds(
+  access: ClientTokenAccess,
+  restricted: RouteList,
+  restrictedTable: RouteTable,
+): ClientBounds {
   // Absent rules are the restricted table, never everything.
   const routes = access.rules ? compileRules(access.rules, restricted) : restrictedTable;
-  return { key: stored, access, origins: compileOrigins(access.allowedOrigins), routes };
+  return { access, origins: compileOrigins(access.allowedOrigins), routes };
 }
 
 /** Returns the key that a token acts as, or the claim that asks for more than the parent gives. */
@@ -88,7 +100,7 @@ function narrowOrigins(parent: ClientParent, claimed: readonly string[]): Origin
 }
 
 /** Returns whether a text is one exact origin that the parent admits. */
-export function isOriginWithin({ origins }: ClientParent, value: string): boolean {
+export function isOriginWithin({ origins }: ClientBounds, value: string): boolean {
   const origin = parseOrigin(value);
   return origin !== null && !origin.isOpaque && admitsOrigin(origins, origin);
 }
@@ -107,7 +119,7 @@ function narrowRoutes(
 
 /** Returns whether a rule that was checked reaches no more than the parent's routes. */
 export function isRuleWithin(
-  { routes }: ClientParent,
+  { routes }: ClientBounds,
   { methods, resources }: AccessRule,
 ): boolean {
   const paths = resources.flatMap(pathsOf);

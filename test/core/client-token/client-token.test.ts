@@ -9,6 +9,7 @@ import {
   readClientToken,
 } from '../../../src/core/client-token/client-token.ts';
 import { publicKeyOf } from '../../../src/core/client-token/derivation.ts';
+import { lengthOfClientToken, signClientToken } from '../../../src/core/client-token/signature.ts';
 
 const randomPart = '0123456789ABCDEFGHIJabcdefghij';
 const apiKey = `ea_sk_${randomPart}Tag00000crc000`;
@@ -176,3 +177,11 @@ function nextCharacter(character: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   return alphabet.charAt(alphabet.indexOf(character) + 1);
 }
+
+test('lengthOfClientToken() returns the length of the token that is signed', async () => {
+  for (let length = 1; length <= 64; length++) {
+    const claims = { iat: 1, exp: 601, sub: 'x'.repeat(length), meta: { team: 'zoë "1"' } };
+    const token = await signClientToken({ prefix: 'ea', kid, claims }, randomPart);
+    expect(lengthOfClientToken('ea', claims)).toBe(token.length);
+  }
+});
