@@ -8,15 +8,23 @@
 
 import * as v from 'valibot';
 import { isClientToken } from '../core/client-token/client-token.ts';
-import { compileParent } from '../core/client-token/rights.ts';
+import { type ClientParent, compileParent } from '../core/client-token/rights.ts';
 import { signClientToken } from '../core/client-token/signature.ts';
-import { hashToken, importTagKey, mintingTokenOf } from '../core/key/token.ts';
+import { hashToken, importTagKey, type MintingToken, mintingTokenOf } from '../core/key/token.ts';
+import type { HeldKey } from '../keys/admin/types.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findHolder } from './holder.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import { mintSchema, readMintRequest } from './mint-document.ts';
-import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
+import {
+  answer,
+  type Call,
+  type Operation,
+  type OperationResult,
+  type Refusal,
+  refusal,
+} from './operation.ts';
 import { problem } from './problems.ts';
 import { readBody } from './request-body.ts';
 
@@ -63,7 +71,21 @@ export const clientTokenOperations: readonly Operation[] = [
   },
 ];
 
-async function mint(call: Call): Promise<OperationResult> {
+/** A holder whose key gives client tokens and whose token mints them, or the refusal. */
+export type MinterResult =
+  | {
+      readonly ok: true;
+      readonly token: string;
+      readonly held: HeldKey;
+      readonly parent: ClientParent;
+      readonly minting: MintingToken;
+    }
+  | Refusal;
+
+/** Finds who mints. The key is one that opted in, and its token is one that the edge made. */
+export async function findMinter(
+  call: Pick<Call, 'management' | 'request'>,
+): Promise<MinterResult> {
   const { management, request } = call;
   const bearer = request.headers.get('authorization') ?? '';
   if (isClientToken(bearer.replace(/^bearer[ \t]+/i, ''))) {
@@ -83,6 +105,14 @@ async function mint(call: Call): Promise<OperationResult> {
     // Nothing is derived from a token of another form: a weak one could be guessed offline.
     return refusal(notEnabled('the token of the key was imported. Roll the key first'));
   }
+  return { ok: true, token, held, parent, minting };
+}
+
+async function mint(call: Call): Promise<OperationResult> {
+  const { management, request } = call;
+  const minter = await findMinter(call);
+  if (!minter.ok) return minter;
+  const { token, held, parent, minting } = minter;
   const { keyLimit } = management;
   if (keyLimit !== null && !(await keyLimit.take(held.key.id))) return refusal(tooManyRequests());
 

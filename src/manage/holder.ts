@@ -31,7 +31,10 @@ export type HolderResult =
  * the key may not be used from the client's address. D1's primary is asked, so a key that was revoked is
  * refused at once.
  */
-export async function findHolder({ management, request }: Call): Promise<HolderResult> {
+export async function findHolder({
+  management,
+  request,
+}: Pick<Call, 'management' | 'request'>): Promise<HolderResult> {
   const bearer = readBearer(request.headers.get('authorization'));
   if (!bearer.ok) {
     const { code, detail } = bearer.rejection;

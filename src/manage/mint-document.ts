@@ -6,9 +6,12 @@
 import * as v from 'valibot';
 import { CLIENT_ORIGINS_MAX, type ClientClaims } from '../core/client-token/claims.ts';
 import { CLIENT_TOKEN_MAX_LENGTH } from '../core/client-token/client-token.ts';
-import { claimsOf, type MintRequest } from '../core/client-token/mint-request.ts';
+import {
+  claimsOf,
+  lengthOfClientToken,
+  type MintRequest,
+} from '../core/client-token/mint-request.ts';
 import type { ClientBounds } from '../core/client-token/rights.ts';
-import { lengthOfClientToken } from '../core/client-token/signature.ts';
 import { type FieldProblem, ProblemList } from '../core/field-problem.ts';
 import { isRecord } from '../core/json.ts';
 import { findRule, rulesSchema, texts } from './access-document.ts';

@@ -609,6 +609,51 @@ describe('without JavaScript', () => {
   });
 });
 
+describe('a client token', () => {
+  const clientTokens = { allowedOrigins: ['https://app.example'], maxTtlSeconds: 600 };
+
+  test.each([true, false])('is minted by hand, with JavaScript: %s', async (javaScriptEnabled) => {
+    const key = await edge.createKey({ name: 'Web backend', access: { clientTokens } });
+    const dashboard = await openSignedIn({ javaScriptEnabled });
+    const { page } = dashboard;
+    await dashboard.go(`/_edge/keys/${key.id}`);
+    const submit = page.getByRole('button', { name: 'Mint a client token' });
+    await page.getByLabel('Lifetime in seconds').fill('601');
+    await page.getByLabel('Visitor id').fill('two words');
+    await submit.click();
+    // Every problem at once, and the first field that has one has the focus.
+    await page.getByText('No token was minted.').waitFor();
+    expectComplaints(dashboard, failedToLoad(422));
+    for (const name of ['Token of this key', 'Lifetime in seconds', 'Visitor id']) {
+      await expect(page.getByLabel(name).getAttribute('aria-invalid')).resolves.toBe('true');
+    }
+    await expect(page.locator(':focus').getAttribute('id')).resolves.toBe('mint-api-key');
+
+    await page.getByLabel('Token of this key').fill(key.token);
+    await page.getByLabel('Lifetime in seconds').fill('60');
+    await page.getByLabel('Visitor id').fill('visitor-1');
+    await page.getByText('Narrow it further').click();
+    await page.getByLabel('Origins of this token').fill('https://app.example');
+    await page
+      .getByRole('textbox', { name: javaScriptEnabled ? 'Paths of rule 1' : 'Rules' })
+      .fill(javaScriptEnabled ? '/api/asset/abc' : 'GET /api/asset/abc');
+    await submit.click();
+    await page.getByRole('heading', { name: 'Client token minted' }).waitFor();
+    const token = await tokenOf(page);
+    expect(token).toMatch(/^ea_ct_/);
+    await expect(call(token, 'https://app.example')).resolves.toMatchObject({ status: 200 });
+    await expect(call(token, 'https://b.example')).resolves.toMatchObject({ status: 403 });
+    if (javaScriptEnabled) {
+      await page.getByRole('button', { name: 'Copy the client token' }).click();
+      await page.getByText('Copied to the clipboard.').waitFor();
+      await expect(page.evaluate(() => navigator.clipboard.readText())).resolves.toBe(token);
+    }
+    await page.getByRole('link', { name: 'Done' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Web backend' }).waitFor();
+    await expect(page.content()).resolves.not.toContain(token);
+  });
+});
+
 describe('a form', () => {
   test('sent twice makes one key, and shows the same token', async () => {
     const { page } = await openSignedIn();
@@ -772,9 +817,12 @@ async function addSession(
 describe('every view', () => {
   let world: Edge;
   let player: CreatedKey;
+  let webBackend: CreatedKey;
   beforeAll(async () => {
     world = await serveEdge({ upstreamUrl: upstream.url });
     player = await fillWorld(world);
+    const clientTokens = { allowedOrigins: ['https://app.example.com'] };
+    webBackend = await world.createKey({ name: 'Web backend', access: { clientTokens } });
   });
   afterAll(() => world.dispose());
 
@@ -885,6 +933,20 @@ describe('every view', () => {
     await page.getByText('This key was revoked').waitFor();
     expect(await page.locator('main form').count()).toBe(0);
     await examine('key-revoked');
+    await dashboard.go(`/_edge/keys/$webBackend.id`);
+    await page.getByText('Narrow it further').click();
+    await page.getByRole('textbox', { name: 'Paths of rule 1' }).fill('/api/webhook');
+    await page.getByLabel('Texts for your API').fill('plan');
+    await page.getByLabel('Visitor id').fill('two words');
+    await page.getByRole('button', { name: 'Mint a client token' }).click();
+    await page.getByText('No token was minted.').waitFor();
+    await examine('key-not-minted');
+    expectComplaints(dashboard, failedToLoad(422));
+    await dashboard.go(`/_edge/keys/$webBackend.id`);
+    await page.getByLabel('Token of this key').fill(webBackend.token);
+    await page.getByRole('button', { name: 'Mint a client token' }).click();
+    await page.getByRole('heading', { name: 'Client token minted' }).waitFor();
+    await examine('minted');
 
     await dashboard.go('/_edge/overview');
     await examine('overview');
@@ -933,11 +995,11 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
     owner: 'acct_2',
     ...cors(['https://trial.example.com', 'https://*.preview.example.com']),
   });
-  await world.manage('DELETE', `/keys/${gone.id}`);
-  await world.manage('PATCH', `/keys/${embed.id}`, { expiresAt: '2026-01-01T00:00:00Z' });
-  await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
-  await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
-  await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 24 * 60 * 60 });
+  await world.manage('DELETE', `/keys/$gone.id`);
+  await world.manage('PATCH', `/keys/$embed.id`, { expiresAt: '2026-01-01T00:00:00Z' });
+  await world.manage('PATCH', `/keys/$development.id`, { enabled: false });
+  await world.manage('PATCH', `/keys/$player.id`, { name: 'Web player' });
+  await world.manage('POST', `/keys/$player.id/roll`, { graceSeconds: 24 * 60 * 60 });
 
   const dayMs = 24 * 60 * 60 * 1000;
   const today = Date.now();

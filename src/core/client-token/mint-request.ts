@@ -9,6 +9,7 @@ import { checkRules } from '../key/key-access.ts';
 import { truncateWithEllipsis } from '../text.ts';
 import type { ClientClaims } from './claims.ts';
 import { CLIENT_META_MAX_BYTES, CLIENT_ORIGINS_MAX } from './claims.ts';
+import { KID_NAME_LENGTH } from './derivation.ts';
 import { type ClientBounds, isOriginWithin, isRuleWithin } from './rights.ts';
 
 /** A request to mint. Its structure is right; its contents are unchecked. */
@@ -21,6 +22,8 @@ export interface MintRequest {
 }
 
 const QUOTE_MAX_LENGTH = 200;
+/** Characters of a `kid`: the name of the parent's token, and its tag. */
+const KID_LENGTH = KID_NAME_LENGTH + 8;
 
 /**
  * Returns the claims of a token that is issued at `iat`. They are good only if nothing was added to
@@ -61,6 +64,21 @@ export function claimsOf(
     ...(rules === undefined ? {} : { rules }),
     ...(meta === undefined ? {} : { meta }),
   };
+}
+
+/** Returns how long a client token with these claims is, in characters. It is not made: it may be long. */
+export function lengthOfClientToken(prefix: string, claims: ClientClaims): number {
+  const header = { alg: 'Ed25519', typ: 'edge-ct+jwt', kid: '-'.repeat(KID_LENGTH) };
+  const parts = [encodedLength(header), encodedLength(claims), SIGNATURE_LENGTH];
+  return `${prefix}_ct_${'.'.repeat(parts.length - 1)}`.length + parts.reduce((a, b) => a + b);
+}
+
+/** Characters of base64url that hold a signature of 64 bytes. */
+const SIGNATURE_LENGTH = 86;
+
+/** Four characters of base64url hold three bytes. */
+function encodedLength(value: object): number {
+  return Math.ceil((encoder.encode(JSON.stringify(value)).length * 4) / 3);
 }
 
 const encoder = new TextEncoder();

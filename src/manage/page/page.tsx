@@ -26,6 +26,7 @@ import { create, showCreateForm } from './keys/create.tsx';
 import { edit } from './keys/edit.tsx';
 import { showFirstRequest } from './keys/first-request.ts';
 import { showList } from './keys/list.tsx';
+import { mint } from './keys/mint.tsx';
 import { remove } from './keys/remove.tsx';
 import { roll } from './keys/roll.tsx';
 import { onKey, showKey } from './keys/show.tsx';
@@ -56,6 +57,7 @@ const routes: readonly Route[] = [
   ['POST', '/_edge/keys/:id/unsuspend', action('editKey', onKey(unsuspend))],
   ['POST', '/_edge/keys/:id/allow-origin', action('editKey', onKey(allowOrigin))],
   ['POST', '/_edge/keys/:id/client-tokens', action('editKey', onKey(setClientTokens))],
+  ['POST', '/_edge/keys/:id/mint', action('getKey', onKey(mint))],
   ['POST', '/_edge/keys/:id/sign-out-everyone', action('editKey', onKey(signOutEveryone))],
   ['POST', '/_edge/keys/:id/roll', action('rollKey', onKey(roll))],
   ['POST', '/_edge/keys/:id/delete', action('revokeKey', onKey(remove))],

@@ -9,7 +9,8 @@ import {
   readClientToken,
 } from '../../../src/core/client-token/client-token.ts';
 import { publicKeyOf } from '../../../src/core/client-token/derivation.ts';
-import { lengthOfClientToken, signClientToken } from '../../../src/core/client-token/signature.ts';
+import { lengthOfClientToken } from '../../../src/core/client-token/mint-request.ts';
+import { signClientToken } from '../../../src/core/client-token/signature.ts';
 
 const randomPart = '0123456789ABCDEFGHIJabcdefghij';
 const apiKey = `ea_sk_${randomPart}Tag00000crc000`;

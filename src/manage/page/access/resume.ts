@@ -14,6 +14,9 @@ export interface Resumed {
 /** The field of the page to sign in that holds the form. */
 export const RESUME_FIELD = 'resume';
 
+/** The field of a form that holds an API key. No page ever shows or keeps it. */
+export const API_KEY_FIELD = 'api_key';
+
 /** A form of a page with more text than this is not kept. */
 const RESUMED_MAX_LENGTH = 64 * 1024;
 
@@ -22,7 +25,7 @@ const actionPattern = /^\/_edge\/keys(?:\/key_[0-9A-Za-z]{22}(?:\/[a-z-]{1,20})?
 
 /** The form as it was sent; `null` if it cannot be sent again. */
 export function resumedFrom(path: string, form: FormData): Resumed | null {
-  const left = new Set([FORM_TOKEN_FIELD, 'in_dialog']);
+  const left = new Set([FORM_TOKEN_FIELD, API_KEY_FIELD, 'in_dialog']);
   const fields = [...form].flatMap(([name, value]): Resumed['fields'] =>
     left.has(name) || typeof value !== 'string' ? [] : [[name, value]],
   );

@@ -13,6 +13,7 @@ import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import type { KeyPatch, KeyValues } from './edit-values.ts';
 import { type Editable, readEditable } from './editable.ts';
+import type { MintState } from './mint-values.ts';
 
 /** An action that was not carried out, as the key's page shows it. */
 export interface Refused {
@@ -24,6 +25,8 @@ export interface Refused {
   readonly confirmation?: string;
   /** The origins of client tokens as they were typed. */
   readonly clientOrigins?: string;
+  /** The form that mints, if that is what was refused. */
+  readonly mint?: MintState;
   /** The key as it was when the form was shown, if it has changed since. */
   readonly outdated?: Editable;
   /** Values of the fields in place of those of the key. */

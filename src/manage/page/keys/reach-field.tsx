@@ -90,7 +90,7 @@ function Choice(props: {
 }
 
 /** Rules as lines of text. The script makes them a list with a box for each method. */
-function RulesField(props: {
+export function RulesField(props: {
   readonly id: string;
   readonly value: string;
   readonly problems: readonly FieldProblem[];
@@ -130,7 +130,7 @@ function RulesField(props: {
 
 /** Puts the rule's number before the problem: "Rule 2: it is not a path of plain segments". */
 function nameRule(problem: FieldProblem): FieldProblem {
-  const [, index] = /^access\.rules\[(\d+)\]/.exec(problem.path) ?? [];
+  const [, index] = /^(?:access\.)?rules\[(\d+)\]/.exec(problem.path) ?? [];
   if (index === undefined) return problem;
   const value = typeof problem.value === 'string' ? ` "${problem.value}"` : '';
   return { ...problem, reason: `rule ${Number(index) + 1}${value}: ${problem.reason}` };

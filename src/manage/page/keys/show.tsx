@@ -22,6 +22,8 @@ import { type KeyValues, toKeyValues } from './edit-values.ts';
 import { changesBetween } from './editable.ts';
 import { ExplainPanel, type ExplainState, explain } from './explain.tsx';
 import { apiPathOf, type KeyAction, notices, type Refused } from './key-action.tsx';
+import { MintPanel } from './mint-form.tsx';
+import type { MintState } from './mint-values.ts';
 import { type NoticeState, Notices } from './notices.tsx';
 import { RemovePanel } from './remove.tsx';
 import { RollPanel } from './roll.tsx';
@@ -42,6 +44,8 @@ interface KeyPageState extends NoticeState {
   readonly confirmation?: string | undefined;
   /** The origins of client tokens as they were typed, if they were refused. */
   readonly clientOrigins?: string | undefined;
+  /** The form that mints as it was typed, if it was refused. */
+  readonly mint?: MintState | undefined;
 }
 
 /** The days that the usage chart can show. */
@@ -199,6 +203,13 @@ function KeyPage(props: {
               typed={state.clientOrigins}
               problems={ofTokens}
               nowMs={nowMs}
+            />
+          )}
+          {key.access?.clientTokens != null && (
+            <MintPanel
+              subject={subject}
+              clientTokens={key.access.clientTokens}
+              state={state.mint}
             />
           )}
           {visitor.may('rollKey') && <RollPanel subject={subject} nowMs={nowMs} />}

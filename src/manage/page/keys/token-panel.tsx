@@ -9,7 +9,7 @@ import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import { EXAMPLE_ID, type ExampleRequest, exampleRequestOf } from './example-request.ts';
-import { snippetsFor } from './snippets.ts';
+import { type Snippet, snippetsFor } from './snippets.ts';
 
 /** The only page that shows the token. It is stored nowhere. */
 export function tokenResponse(
@@ -92,15 +92,18 @@ function TokenPanel(props: {
 }
 
 /** The examples, one below the other. The script makes tabs of them. */
-function Snippets(props: {
+export function Snippets(props: {
   readonly edge: string;
   readonly token: string;
   readonly example: ExampleRequest;
+  /** The examples to show. Default: all. */
+  readonly ids?: readonly Snippet['id'][];
 }) {
+  const snippets = snippetsFor(props).filter(({ id }) => props.ids?.includes(id) ?? true);
   return (
     <div class="field" data-tabs="Use it">
       <span class="label">Use it</span>
-      {snippetsFor(props).map(({ id, label, text }) => (
+      {snippets.map(({ id, label, text }) => (
         <section data-tab={label} id={`snippet-${id}`} aria-label={label}>
           <Copyable id={`${id}-value`} what={`text for ${label}`}>
             {text}
@@ -131,7 +134,8 @@ function FirstRequest({ keyUrl, visitor }: { keyUrl: string; visitor: Visitor })
   );
 }
 
-function Copyable({ id, what, children }: { id: string; what: string; children: string }) {
+/** A text, with a button that copies it. */
+export function Copyable({ id, what, children }: { id: string; what: string; children: string }) {
   return (
     <>
       <div class="secret">
