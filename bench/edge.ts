@@ -11,6 +11,8 @@ import {
   unstable_readConfig as readConfig,
   unstable_splitSqlQuery as splitSqlQuery,
 } from 'wrangler';
+import { mintClientToken } from '../src/client-tokens/client-tokens.ts';
+import { CLIENT_TTL_MAX_SECONDS } from '../src/core/client-token/claims.ts';
 import { hashToken, importTagKey, makeToken } from '../src/core/key/token.ts';
 import { bundledModules, prepareWorker } from './prepare.ts';
 import { listedOrigin } from './rows.ts';
@@ -33,6 +35,10 @@ export type EdgeKeys = {
   /** A token of our form with a wrong checksum, and one with a right checksum that was made up. */
   mistyped: string;
   invented: string;
+  /** A client token of a backend key that may call the same as the first key, from the same origin. */
+  clientToken: string;
+  /** More of them, each of another visitor. */
+  clientTokens: readonly string[];
   /** Further restricted keys like the first, for rotation. */
   rotating: string[];
   /** Origins that live keys list, beside `listedOrigin`. */
@@ -56,6 +62,8 @@ export async function prepareEdge(options: {
   vars?: Record<string, string>;
   rotatingKeys: number;
   registeredOrigins: number;
+  /** Default: none. */
+  clientTokens?: number;
 }): Promise<PreparedEdge> {
   const { root, folder } = options;
   const { vars } = readConfig({ config: join(root, 'wrangler.toml') });
@@ -88,7 +96,7 @@ type D1 = Awaited<ReturnType<Miniflare['getD1Database']>>;
 async function fill(
   db: D1,
   url: URL,
-  counts: { rotatingKeys: number; registeredOrigins: number },
+  counts: { rotatingKeys: number; registeredOrigins: number; clientTokens?: number },
 ): Promise<EdgeKeys> {
   const create = async (name: string, access: unknown) => {
     const response = await fetch(new URL('/_edge/v1/keys', url), {
@@ -111,6 +119,9 @@ async function fill(
   });
   const rules16 = await create('rules 16', { ...cors(), rules: rulesOf(16) });
   const rules120 = await create('rules 120', { ...cors(), rules: rulesOf(120) });
+  const parent = await create('client tokens', {
+    clientTokens: { allowedOrigins: [listedOrigin], maxTtlSeconds: CLIENT_TTL_MAX_SECONDS },
+  });
 
   return {
     restricted: restricted.token,
@@ -118,6 +129,8 @@ async function fill(
     manyOrigins: manyOrigins.token,
     rules16: rules16.token,
     rules120: rules120.token,
+    clientToken: await mintFor(parent.token, 'visitor'),
+    clientTokens: await mintMany(parent.token, counts.clientTokens ?? 0),
     mistyped: restricted.token.slice(0, -1) + (restricted.token.endsWith('a') ? 'b' : 'a'),
     invented: await makeToken({
       prefix: 'ea',
@@ -128,6 +141,19 @@ async function fill(
     rotating: await copyKey(db, restricted.id, counts.rotatingKeys),
     registeredOrigins: await copyOrigin(db, restricted.id, counts.registeredOrigins),
   };
+}
+
+/** Lives as long as a whole run of the bench takes. */
+function mintFor(apiKey: string, sub: string): Promise<string> {
+  return mintClientToken(apiKey, { sub, ttlSeconds: CLIENT_TTL_MAX_SECONDS });
+}
+
+async function mintMany(apiKey: string, count: number): Promise<string[]> {
+  const tokens: string[] = [];
+  for (let index = 0; index < count; index++) {
+    tokens.push(await mintFor(apiKey, `visitor-${index}`));
+  }
+  return tokens;
 }
 
 /** Rules with so many routes, of which the measured one, `GET /api/stream/:id`, is the last. */

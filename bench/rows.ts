@@ -55,6 +55,8 @@ export type Credentials = {
 type EdgeTokens = {
   restricted: string;
   full: string;
+  clientToken: string;
+  clientTokens: readonly string[];
   manyOrigins: string;
   rules16: string;
   rules120: string;
@@ -67,6 +69,8 @@ export const noCredentials: Credentials = {
   edge: {
     restricted: '',
     full: '',
+    clientToken: '',
+    clientTokens: [],
     manyOrigins: '',
     rules16: '',
     rules120: '',
@@ -178,6 +182,35 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
           connections: 8,
           isQuick: true,
           wanted: { throughput: 0.9 },
+        },
+      ],
+    },
+    {
+      title: 'Client tokens, against the key of a page that may do the same',
+      explanation:
+        'Both sides are the edge. A hot token was verified in this isolate before. A first use is verified, while its key is in memory: more tokens than an isolate remembers come in rotation.',
+      rows: [
+        ...[8, 64].map((connections) => ({
+          title: 'hot client token, to hot key',
+          baseline: {
+            server: 'edge' as const,
+            request: get(withToken(edge.restricted, crossOrigin)),
+          },
+          contender: {
+            server: 'edge' as const,
+            request: get(withToken(edge.clientToken, crossOrigin)),
+          },
+          connections,
+          isQuick: connections === 8,
+          wanted: { throughput: 0.95 },
+        })),
+        {
+          title: 'first use of a client token, to hot client token',
+          baseline: { server: 'edge', request: get(withToken(edge.clientToken, crossOrigin)) },
+          contender: { server: 'edge', request: rotateTokens(edge.clientTokens) },
+          connections: 8,
+          isQuick: false,
+          wanted: null,
         },
       ],
     },

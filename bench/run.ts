@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { newAssertionKeys } from '../src/cli/assertion-keys.ts';
 import type { AssertionMode } from '../src/gateway/assertion.ts';
+import { CLIENT_TOKENS_IN_MEMORY } from '../src/keys/limits.ts';
 import { bundleEdge, gatewaySource, projectRoot } from './bundle.ts';
 import { measureCold, measureStartUp, sizesOf } from './cold.ts';
 import { otherCores, pinning } from './cores.ts';
@@ -76,6 +77,9 @@ const rhythm = options.quick
 const plainNames = ['passthrough', 'constant', 'bare', 'refusing'] as const;
 type PlainName = (typeof plainNames)[number];
 
+/** In rotation, each of so many client tokens has been forgotten when it comes again. */
+const MORE_THAN_MEMORY = 2 * CLIENT_TOKENS_IN_MEMORY;
+
 const wrk = wrkVersion();
 if (wrk === null) {
   console.error(
@@ -104,7 +108,12 @@ async function bench(wrk: string): Promise<void> {
       compatibilityDate,
       { UPSTREAM_URL: upstream.url },
     );
-  const prepare = (name: string, copies: number, vars: Record<string, string> = {}) =>
+  const prepare = (
+    name: string,
+    copies: number,
+    vars: Record<string, string> = {},
+    clientTokens = 0,
+  ) =>
     prepareEdge({
       root,
       vars,
@@ -113,8 +122,11 @@ async function bench(wrk: string): Promise<void> {
       upstreamUrl: upstream.url,
       rotatingKeys: copies,
       registeredOrigins: copies,
+      clientTokens,
     });
-  const edge = await prepare('edge', 0);
+  const titles = chosenGroups(noCredentials).flatMap(({ rows }) => rows.map(({ title }) => title));
+  const hasFirstUses = titles.some((title) => title.startsWith('first use'));
+  const edge = await prepare('edge', 0, {}, hasFirstUses ? MORE_THAN_MEMORY : 0);
 
   const { servers, tokens } = await startServers(serversOf(chosenGroups(noCredentials)), {
     edge,

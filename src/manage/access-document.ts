@@ -318,7 +318,7 @@ export function findRule(rule: unknown): AccessRule {
   return { methods: texts(methods, 'get'), resources: texts(resources, '/anything') };
 }
 
-/** Returns a list of texts; `harmless` takes the place of whatever is none. */
+/** Returns a list of texts; `harmless` takes the place of every other value. */
 export function texts(values: unknown, harmless: string): readonly string[] {
   if (!Array.isArray(values)) return [harmless];
   return values.map((value) => (typeof value === 'string' ? value : harmless));

@@ -933,7 +933,7 @@ describe('every view', () => {
     await page.getByText('This key was revoked').waitFor();
     expect(await page.locator('main form').count()).toBe(0);
     await examine('key-revoked');
-    await dashboard.go(`/_edge/keys/$webBackend.id`);
+    await dashboard.go(`/_edge/keys/${webBackend.id}`);
     await page.getByText('Narrow it further').click();
     await page.getByRole('textbox', { name: 'Paths of rule 1' }).fill('/api/webhook');
     await page.getByLabel('Texts for your API').fill('plan');
@@ -942,7 +942,7 @@ describe('every view', () => {
     await page.getByText('No token was minted.').waitFor();
     await examine('key-not-minted');
     expectComplaints(dashboard, failedToLoad(422));
-    await dashboard.go(`/_edge/keys/$webBackend.id`);
+    await dashboard.go(`/_edge/keys/${webBackend.id}`);
     await page.getByLabel('Token of this key').fill(webBackend.token);
     await page.getByRole('button', { name: 'Mint a client token' }).click();
     await page.getByRole('heading', { name: 'Client token minted' }).waitFor();
@@ -995,11 +995,11 @@ async function fillWorld(world: Edge): Promise<CreatedKey> {
     owner: 'acct_2',
     ...cors(['https://trial.example.com', 'https://*.preview.example.com']),
   });
-  await world.manage('DELETE', `/keys/$gone.id`);
-  await world.manage('PATCH', `/keys/$embed.id`, { expiresAt: '2026-01-01T00:00:00Z' });
-  await world.manage('PATCH', `/keys/$development.id`, { enabled: false });
-  await world.manage('PATCH', `/keys/$player.id`, { name: 'Web player' });
-  await world.manage('POST', `/keys/$player.id/roll`, { graceSeconds: 24 * 60 * 60 });
+  await world.manage('DELETE', `/keys/${gone.id}`);
+  await world.manage('PATCH', `/keys/${embed.id}`, { expiresAt: '2026-01-01T00:00:00Z' });
+  await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
+  await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
+  await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 24 * 60 * 60 });
 
   const dayMs = 24 * 60 * 60 * 1000;
   const today = Date.now();

@@ -249,7 +249,7 @@ describe('minting by API is refused', () => {
       ],
     ],
     [
-      'of rules that are none',
+      'of rules without meaning',
       { ttlSeconds: 0, rules: [{ methods: ['fetch'], resources: ['a'] }] },
       ['rules[0].methods[0]', 'rules[0].resources[0]', 'ttlSeconds'],
     ],
