@@ -30,7 +30,8 @@ SELECT value
     "0012_events.sql",
     "0013_client_usage.sql",
     "0014_metrics.sql",
-    "0015_overview.sql"
+    "0015_overview.sql",
+    "0016_events_by_age.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -417,6 +418,7 @@ CREATE TABLE IF NOT EXISTS events (
 
 CREATE INDEX IF NOT EXISTS events_due ON events (due_at_ms, id) WHERE due_at_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_waiting ON events (key_id, number) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS events_waiting_by_age ON events (id) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS events_failed ON events (id) WHERE state = 'failed';
 CREATE INDEX IF NOT EXISTS events_by_audit ON events (audit_id) WHERE audit_id IS NOT NULL;
 -- For house-keeping.

@@ -153,6 +153,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
   const { createEventStore } = await import('./events/store.ts');
   return {
     store: createAdminStore(env.DB, config.events ? createCollectEvents(env.DB) : undefined),
+    sendsEvents: config.events !== null,
     events: createEventStore(env.DB),
     wakeSender: () => wakeSender(env, config),
     database: store,

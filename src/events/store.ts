@@ -146,12 +146,13 @@ export function createEventStore(db: D1Database): EventStore {
     },
     async list({ state, keyId, beforeId, limit }) {
       const conditions = [
-        ...(state === null ? [] : (['state = ?'] as const)),
+        // A literal, which a parameter is not: only so does D1 use the index of the state.
+        ...(state === null ? [] : [`state = '${state}'`]),
         ...(keyId === null ? [] : (['key_id = ?'] as const)),
         ...(beforeId === null ? [] : (['id < ?'] as const)),
       ];
       const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-      const values = [state, keyId, beforeId].filter((value) => value !== null);
+      const values = [keyId, beforeId].filter((value) => value !== null);
       const { results } = await primary()
         .prepare(`SELECT ${columns} FROM events ${where} ORDER BY id DESC LIMIT ?`)
         .bind(...values, limit)

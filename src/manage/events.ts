@@ -55,6 +55,16 @@ const eventSchema = v.object({
   ),
 });
 
+const eventListSchema = v.object({
+  events: v.pipe(v.array(eventSchema), v.description('The events, newest first.')),
+  nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
+});
+
+/** An event, as the API answers it. */
+export type EventDocument = v.InferOutput<typeof eventSchema>;
+/** A page of events. */
+export type EventListDocument = v.InferOutput<typeof eventListSchema>;
+
 /** The endpoints about events. */
 export const eventOperations: readonly Operation[] = [
   {
@@ -67,10 +77,7 @@ export const eventOperations: readonly Operation[] = [
     answer: {
       status: 200,
       description: 'A page of events.',
-      schema: v.object({
-        events: v.pipe(v.array(eventSchema), v.description('The events, newest first.')),
-        nextCursor: v.pipe(v.nullable(v.string()), v.description('null: there are no more.')),
-      }),
+      schema: eventListSchema,
     },
     problems: ['invalid_fields'],
     handle: listEvents,
@@ -119,7 +126,7 @@ async function replayEvent(call: Call): Promise<OperationResult> {
   return answer(200, toDocument(event));
 }
 
-function toDocument(event: ListedEvent): v.InferOutput<typeof eventSchema> {
+function toDocument(event: ListedEvent): EventDocument {
   const toTime = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   return {
     id: event.eventId,

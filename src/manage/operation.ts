@@ -62,6 +62,8 @@ export interface Management {
   readonly exposed: string;
   readonly additionalHeaders: AdditionalHeaders;
   readonly forwardToken: boolean;
+  /** `true`: EVENTS_URL is set. */
+  readonly sendsEvents: boolean;
   /** The events that are sent to EVENTS_URL. */
   readonly events: Pick<EventStore, 'list' | 'replay' | 'undelivered'>;
   /** Has what is due sent soon. Never rejects. */

@@ -6,6 +6,7 @@ import type { KeyDocument } from '../documents.ts';
 import type { KeyListDocument } from '../list-keys.ts';
 import type { View } from './access/guards.tsx';
 import type { ApiAnswer, ApiClient } from './api-client.ts';
+import { HowToSendEvents } from './events/events.tsx';
 import { listUrl, readListQuery, toApiQuery } from './keys/list-query.ts';
 import { Layout } from './parts/layout.tsx';
 import { pageResponse } from './parts/respond.ts';
@@ -60,6 +61,11 @@ export const showOverview: View = async ({ visitor, api }, context) => {
           return <QuestionPanel question={question} answer={answer} nowMs={nowMs} />;
         })}
       </div>
+      {visitor.may('listEvents') && !visitor.seesEvents && (
+        <p class="quiet small">
+          <HowToSendEvents />
+        </p>
+      )}
     </Layout>,
   );
 };

@@ -18,6 +18,8 @@ import { showSignIn, signIn } from './access/sign-in.tsx';
 import { signOut } from './access/sign-out.ts';
 import { showAudit } from './audit.tsx';
 import type { Dashboard, PageContext } from './dashboard.ts';
+import { showEvents } from './events/events.tsx';
+import { replayEvent } from './events/replay.tsx';
 import { allowOrigin } from './keys/allow-origin.tsx';
 import { checkOrigin } from './keys/check-origin.ts';
 import { checkRulesText } from './keys/check-rules.ts';
@@ -43,6 +45,8 @@ const routes: readonly Route[] = [
   ['GET', '/_edge/', view('listKeys', showList)],
   ['GET', '/_edge/overview', view('listKeys', showOverview)],
   ['GET', '/_edge/audit', view('listAudit', showAudit)],
+  ['GET', '/_edge/events', view('listEvents', showEvents)],
+  ['POST', '/_edge/events/:id/replay', action('replayEvent', replayEvent)],
   ['POST', '/_edge/sign-out', action(null, signOut)],
   ['POST', '/_edge/origins', action(null, checkOrigin)],
   ['POST', '/_edge/rules', action(null, checkRulesText)],

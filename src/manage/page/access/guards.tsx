@@ -172,9 +172,10 @@ function askToSignInAgain(context: PageContext, form: FormData | null): Response
 
 function visitOf(context: PageContext): Promise<Visit | 'ended' | 'unknown'> {
   const { management, handleApi, endedSessions } = context.env;
-  const { people } = management;
+  const { people, sendsEvents } = management;
   return identify(
     {
+      sendsEvents,
       handleApi,
       endedSessions,
       sessions: sessionsOf(context),

@@ -23,6 +23,8 @@ export interface Visitor {
   readonly scopes: readonly OperatorScope[];
   /** Returns whether the API admits them to an endpoint. The page shows no way to any other. */
   readonly may: (operation: string) => boolean;
+  /** `true`: there are events, and they may see them. */
+  readonly seesEvents: boolean;
   /** The token of their forms. */
   readonly formToken: string;
   /** The address at which they sign out; `null`: the page's own form. */
@@ -46,6 +48,8 @@ export interface IdentifyOptions {
   /** `null`: no operator signs in with a token. */
   readonly sessions: Sessions | null;
   readonly endedSessions: EndedSessions;
+  /** `true`: the edge sends events. */
+  readonly sendsEvents: boolean;
   /** Handles a request to the management API in a visitor's name. */
   readonly handleApi: (request: Request, visitor: Manager) => Promise<Response>;
   /** The person that a JWT of Cloudflare Access names; `null`: it is not valid. */
@@ -83,7 +87,7 @@ export async function identify(
 }
 
 async function visitOf(
-  { handleApi }: IdentifyOptions,
+  { handleApi, sendsEvents }: IdentifyOptions,
   request: Request,
   {
     caller,
@@ -96,12 +100,14 @@ async function visitOf(
     readonly signsOutAt: string | null;
   },
 ): Promise<Pick<Visit, 'visitor' | 'caller' | 'api'>> {
+  const may = (name: string) => refuseCaller(caller, { name }) === null;
   return {
     visitor: {
       name: nameOf(caller),
       owner: caller.owner,
       scopes: caller.scopes ?? [],
-      may: (name) => refuseCaller(caller, { name }) === null,
+      may,
+      seesEvents: sendsEvents && may('listEvents'),
       formToken: await formTokenFor(secret),
       signsOutAt,
     },

@@ -10,6 +10,7 @@ import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
 import type { ApiProblem } from '../api-client.ts';
 import type { PageContext } from '../dashboard.ts';
+import { eventsUrl } from '../events/events-query.ts';
 import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
@@ -297,7 +298,7 @@ function Expired({ document: key, nowMs }: { document: KeyDocument; nowMs: numbe
 }
 
 function Head({ subject, nowMs }: { subject: Subject; nowMs: number }) {
-  const { key } = subject;
+  const { key, visitor } = subject;
   return (
     <div class="head">
       <div>
@@ -308,6 +309,8 @@ function Head({ subject, nowMs }: { subject: Subject; nowMs: number }) {
         <p class="row">
           <State document={key} nowMs={nowMs} />
           <code>{key.hint}…</code>
+          {visitor.may('listAudit') && <a href={`/_edge/audit?keyId=${key.id}`}>Audit</a>}
+          {visitor.seesEvents && <a href={eventsUrl({ choice: 'all', keyId: key.id })}>Events</a>}
         </p>
       </div>
       {key.revokedAt === null && <StateButtons subject={subject} />}

@@ -10,7 +10,7 @@ import { iconUrl, scriptUrl, styleUrl } from './assets.ts';
 /** A page for a visitor who is signed in. */
 export function Layout(props: {
   readonly title: string;
-  readonly section: 'keys' | 'overview' | 'audit' | null;
+  readonly section: 'keys' | 'overview' | 'audit' | 'events' | null;
   readonly visitor: Visitor;
   readonly children: Child;
 }) {
@@ -36,6 +36,14 @@ export function Layout(props: {
             {visitor.may('listAudit') && (
               <a href="/_edge/audit" aria-current={props.section === 'audit' ? 'page' : undefined}>
                 Audit
+              </a>
+            )}
+            {visitor.seesEvents && (
+              <a
+                href="/_edge/events"
+                aria-current={props.section === 'events' ? 'page' : undefined}
+              >
+                Events
               </a>
             )}
           </nav>
