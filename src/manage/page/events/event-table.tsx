@@ -56,7 +56,7 @@ export function EventTable(props: EventTableProps) {
           <tr>
             <th scope="row">
               <strong>{types[event.type] ?? event.type}</strong>
-              <span class="help">
+              <span class="help line">
                 <code>{event.type}</code>, number {event.number}
               </span>
             </th>
@@ -106,11 +106,11 @@ function nameOf({ keyId, data }: EventDocument): string {
 function Delivery({ event, nowMs }: { readonly event: EventDocument; readonly nowMs: number }) {
   const { state, attempts, failure, nextAttemptAt, endedAt } = event;
   return (
-    <>
+    <div>
       {state === 'failed' && <span class="badge failed">Given up</span>}
       {state === 'waiting' && <span class="badge">Waiting</span>}
       {state === 'delivered' && <span class="badge live">Delivered</span>}
-      <span class="help">
+      <span class="help line">
         {failure !== null && `${capitalize(failure)}. `}
         {attempts > 0 && `${countOf(attempts, 'attempt')}. `}
         {state === 'waiting' &&
@@ -127,7 +127,7 @@ function Delivery({ event, nowMs }: { readonly event: EventDocument; readonly no
           </>
         )}
       </span>
-    </>
+    </div>
   );
 }
 
@@ -142,7 +142,7 @@ function ReplayForm(props: EventTableProps & { readonly event: EventDocument }) 
       <FormToken visitor={props.visitor} />
       <input type="hidden" name="state" value={query.choice} />
       <input type="hidden" name="keyId" value={query.keyId ?? ''} />
-      <button type="submit" class="plain">
+      <button type="submit" class="plain nowrap">
         Send again
         <span class="unseen">
           : {event.type}, number {event.number}, {nameOf(event)}

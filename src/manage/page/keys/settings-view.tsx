@@ -55,7 +55,9 @@ function Lines(props: {
 }) {
   return (
     <div>
-      <h3 id={props.id}>{props.title}</h3>
+      <h3 id={props.id} class="label">
+        {props.title}
+      </h3>
       <ul class="origin-list" aria-labelledby={props.id}>
         {props.lines.map((line) => (
           <li>
