@@ -2,9 +2,8 @@
  * The services of the platform that several parts share: time limits, the log, rate limiters.
  */
 
-import type { RateLimitPolicy } from './core/decide/rate-limit.ts';
+import type { FailureLimit, Limit, RateLimitPolicy } from './core/decide/rate-limit.ts';
 import { createRecentNames } from './core/recent-names.ts';
-import type { FailureLimit, Limit } from './gateway/gateway.ts';
 import {
   LIMITER_TIMEOUT_MS,
   REFUSED_ADDRESS_SECONDS,

@@ -3,7 +3,7 @@
  */
 
 import type { Config } from '../config/config.ts';
-import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
+import type { FailureLimit, Limit } from '../core/decide/rate-limit.ts';
 import type { RejectionCode } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
@@ -57,19 +57,6 @@ export interface Gateway {
   readonly newRequestId: () => string;
   /** Logs and counts how a request ended; never throws. */
   readonly record: (record: RequestRecord) => void;
-}
-
-/** A rate limit and its counter. */
-export interface Limit {
-  readonly policy: RateLimitPolicy;
-  /** Counts one more. Returns whether the limit has room for it. Never rejects. */
-  take(name: string): Promise<boolean>;
-}
-
-/** A rate limit that remembers for a short time which names it has refused. */
-export interface FailureLimit extends Limit {
-  /** Returns whether it refused this name recently. Counts nothing. */
-  hasRefused(name: string): boolean;
 }
 
 /** The facts that are read from a request once, before any decision. */

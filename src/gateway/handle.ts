@@ -14,7 +14,8 @@ import { clientTokenExpired, invalidKey, matchRoute } from '../core/decide/autho
 import { grantTo } from '../core/decide/grant.ts';
 import { decideBeforeKey, decideWithKey } from '../core/decide/pipeline.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
-import { type Rejection, reject } from '../core/decide/rejection.ts';
+import type { Limit } from '../core/decide/rate-limit.ts';
+import { reject } from '../core/decide/rejection.ts';
 import {
   EDGE_SUBPROTOCOL,
   readCredentials,
@@ -22,23 +23,22 @@ import {
 } from '../core/decide/subprotocols.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
-import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
+import {
+  registrationOf,
+  rejectRefusedNetwork,
+  rejectUnavailable,
+} from '../keys/lookup/wrong-keys.ts';
 import { endpointName } from '../usage/batch.ts';
 import { addressFor } from './client-address.ts';
 import { preflightResponse, preflightVary } from './cors-headers.ts';
-import type { Facts, Gateway, Limit } from './gateway.ts';
+import type { Facts, Gateway } from './gateway.ts';
 import { holdToKey, isLongLived } from './hold-to-key.ts';
 import { edgeOrigin, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import { limitsOf } from './rate-limits.ts';
-import {
-  registrationOf,
-  rejectRefusedNetwork,
-  respondToBadCredentials,
-  respondWithRejection,
-} from './refuse.ts';
+import { respondToBadCredentials, respondWithRejection } from './refuse.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
 import { type Ahead, discardAhead, type FoundAhead, findKey, isConfirmed } from './speculate.ts';
 import { rejectTransport } from './transport.ts';
@@ -89,7 +89,7 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   if (!bearer.ok) return respondToBadCredentials(gateway, facts, bearer.rejection);
 
   const known = gateway.directory.recall(bearer.token, scope);
-  const tooMany = known === undefined ? rejectRefusedNetwork(gateway, facts) : null;
+  const tooMany = known === undefined ? rejectRefusedNetwork(gateway.limits.failures, facts) : null;
   if (tooMany !== null) return respondWithRejection(gateway, facts, tooMany, null);
   const { found, ahead } =
     known === undefined
@@ -131,7 +131,7 @@ function respondWithoutKey(
   found: Exclude<KeyLookup, FoundKey>,
 ): Promise<Response> {
   if (found.outcome === 'unavailable') {
-    return respondWithRejection(gateway, facts, unavailable(), null);
+    return respondWithRejection(gateway, facts, rejectUnavailable(), null);
   }
   const rejection = found.code ? clientTokenExpired() : invalidKey(found.cause);
   return respondToBadCredentials(gateway, facts, rejection);
@@ -287,7 +287,12 @@ async function answerPreflight(
     origin,
     registration: isPublic
       ? 'registered'
-      : await registrationOf(gateway, facts, origin, 'preflight'),
+      : await registrationOf(
+          { directory: gateway.directory, failures: gateway.limits.failures },
+          facts,
+          origin,
+          'preflight',
+        ),
     requestedMethod,
     requestedHeaders: facts.request.headers.get('access-control-request-headers'),
   });
@@ -298,12 +303,6 @@ async function answerPreflight(
   }
   gateway.usage.countPreflight(facts.scope);
   return preflightResponse(grantTo(origin), decision);
-}
-
-function unavailable(): Rejection {
-  return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
 }
 
 function respondTooMany(

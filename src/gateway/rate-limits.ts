@@ -2,9 +2,9 @@
  * The rate limits that a request counts against, and the names that it is counted under.
  */
 
-import { clientNetwork } from '../core/decide/rate-limit.ts';
+import { clientNetwork, type Limit } from '../core/decide/rate-limit.ts';
 import type { Key } from '../core/key/key.ts';
-import type { Facts, Gateway, Limit } from './gateway.ts';
+import type { Facts, Gateway } from './gateway.ts';
 
 /** A limit, and the name that a request is counted under. */
 export interface CountedLimit {

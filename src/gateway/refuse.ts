@@ -2,21 +2,18 @@
  * Refusals: recorded and counted once each, and readable by the origins that their kind allows.
  */
 
-import { tooManyWrongKeys } from '../core/decide/authorize.ts';
 import { exposedHeaders } from '../core/decide/exposed-headers.ts';
-import { type Grant, grantOnRefusal, grantTo } from '../core/decide/grant.ts';
+import { type Grant, grantOnRefusal, grantTo, refusalScope } from '../core/decide/grant.ts';
 import type { Registration } from '../core/decide/preflight.ts';
-import { clientNetwork } from '../core/decide/rate-limit.ts';
 import {
-  type GrantScope,
   type Rejection,
   reject,
   rejectionHeaders,
   rejectionKinds,
 } from '../core/decide/rejection.ts';
-import type { WebOrigin } from '../core/origins/web-origin.ts';
 import { isOwnTarget, readTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
+import { countWrongKey, registrationOf } from '../keys/lookup/wrong-keys.ts';
 import { problemResponse } from '../problem.ts';
 import { setOwnCorsHeaders } from './cors-headers.ts';
 import { discardBody } from './discard-body.ts';
@@ -49,7 +46,11 @@ export async function respondWithRejection(
   );
   const registration = await registrationFor(gateway, facts, rejection, caller);
   await discardBody(facts.request);
-  const grant = grantOnRefusal(scopeOf(rejection, caller), facts.origin, registration);
+  const grant = grantOnRefusal(
+    refusalScope(rejection, caller !== null),
+    facts.origin,
+    registration,
+  );
   return refusalResponse(facts, rejection, { grant, exposed: gateway.exposed });
 }
 
@@ -62,55 +63,8 @@ export async function respondToBadCredentials(
   facts: Facts,
   rejection: Rejection,
 ): Promise<Response> {
-  const network = networkOf(facts);
-  const { failures } = gateway.limits;
-  const isWithinLimit =
-    failures === null ||
-    network === null ||
-    (!failures.hasRefused(network) && (await failures.take(network)));
-  const sent = isWithinLimit
-    ? rejection
-    : tooManyWrongKeys({ cause: rejection.code, limit: failures.policy });
+  const sent = await countWrongKey(gateway.limits.failures, facts, rejection);
   return respondWithRejection(gateway, facts, sent, null);
-}
-
-/**
- * Returns the rejection of a request that would need a look-up, if its client network was refused
- * recently; `null` otherwise. Requests that memory can answer are answered: they cost nothing, and other
- * clients may share the address.
- */
-export function rejectRefusedNetwork(gateway: Gateway, facts: Facts): Rejection | null {
-  const { failures } = gateway.limits;
-  if (failures === null || !isRefusedNetwork(gateway, facts)) return null;
-  return tooManyWrongKeys({ cause: 'refused_before', limit: failures.policy });
-}
-
-function isRefusedNetwork(gateway: Gateway, facts: Facts): boolean {
-  const { failures } = gateway.limits;
-  const network = failures === null ? null : networkOf(facts);
-  return failures !== null && network !== null && failures.hasRefused(network);
-}
-
-/** The client network, as Cloudflare reports it; `null` elsewhere. */
-function networkOf({ request }: Facts): string | null {
-  return clientNetwork(request.headers.get('cf-connecting-ip') ?? '');
-}
-
-/**
- * Returns whether some live key lists an origin. For a client network that was refused recently, only
- * memory is asked, and other origins are unknown, as while the index is out of reach. Never rejects.
- */
-export function registrationOf(
-  gateway: Gateway,
-  facts: Facts,
-  origin: WebOrigin,
-  purpose: 'preflight' | 'refusal',
-): Registration | Promise<Registration> {
-  return (
-    gateway.directory.recallOrigin(origin, facts.scope) ??
-    (isRefusedNetwork(gateway, facts) ? 'unsure' : null) ??
-    gateway.directory.findOrigin(origin, facts.scope, purpose)
-  );
 }
 
 /**
@@ -145,14 +99,9 @@ function registrationFor(
   caller: KeyHolder | null,
 ): Registration | null | Promise<Registration> {
   const { origin } = facts;
-  if (origin === null || scopeOf(rejection, caller) !== 'registered') return null;
-  return registrationOf(gateway, facts, origin, 'refusal');
-}
-
-/** Without a caller, no key has admitted the origin. */
-function scopeOf({ code }: Rejection, caller: KeyHolder | null): GrantScope {
-  const { grantScope } = rejectionKinds[code];
-  return grantScope === 'key' && caller === null ? 'registered' : grantScope;
+  const { directory, limits } = gateway;
+  if (origin === null || refusalScope(rejection, caller !== null) !== 'registered') return null;
+  return registrationOf({ directory, failures: limits.failures }, facts, origin, 'refusal');
 }
 
 function refusalResponse(

@@ -9,10 +9,11 @@
  */
 
 import { decideWithKey } from '../core/decide/pipeline.ts';
+import type { Limit } from '../core/decide/rate-limit.ts';
 import type { Key } from '../core/key/key.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { addressFor } from './client-address.ts';
-import type { Facts, Gateway, Limit } from './gateway.ts';
+import type { Facts, Gateway } from './gateway.ts';
 import { limitOfKey } from './rate-limits.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
 

@@ -13,7 +13,6 @@ import {
   invalidKey,
   invalidOrigin,
   refuseCaller,
-  tooManyWrongKeys,
 } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
 import {
@@ -23,9 +22,9 @@ import {
   grantTo,
   PREFLIGHT_VARY,
   preflightHeaders,
+  refusalScope,
 } from '../core/decide/grant.ts';
-import { decidePreflight, type Registration } from '../core/decide/preflight.ts';
-import { clientNetwork } from '../core/decide/rate-limit.ts';
+import { decidePreflight } from '../core/decide/preflight.ts';
 import {
   type Rejection,
   reject,
@@ -34,8 +33,13 @@ import {
 } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import { parseOriginHeader, type WebOrigin } from '../core/origins/web-origin.ts';
-import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import { RequestScope } from '../keys/lookup/request-scope.ts';
+import {
+  countWrongKey,
+  registrationOf,
+  rejectRefusedNetwork,
+  rejectUnavailable,
+} from '../keys/lookup/wrong-keys.ts';
 import { problemResponse } from '../problem.ts';
 import type { Call, Management, OperationResult, Refusal, RequestParts } from './operation.ts';
 
@@ -64,10 +68,10 @@ export async function identifyHolder(call: Call): Promise<Holder | Refusal> {
 
   const { directory, now } = management;
   const known = directory.recall(bearer.token, visit.scope);
-  if (known === undefined && isRefusedNetwork(visit))
-    return refuse(visit, tooManyWrong(visit), null);
+  const tooMany = known === undefined ? rejectRefusedNetwork(management.failures, visit) : null;
+  if (tooMany !== null) return refuse(visit, tooMany, null);
   const found = known ?? (await directory.find(bearer.token, origin, visit.scope));
-  if (found.outcome === 'unavailable') return refuse(visit, unavailable(), null);
+  if (found.outcome === 'unavailable') return refuse(visit, rejectUnavailable(), null);
   if (found.outcome === 'unknown') {
     return refuseCredentials(visit, found.code ? clientTokenExpired() : invalidKey(found.cause));
   }
@@ -121,7 +125,7 @@ export async function answerPreflight(
   const visit: Visit = { management, request, origin, scope };
   const decision = decidePreflight({
     origin,
-    registration: await registrationOf(visit, origin, 'preflight'),
+    registration: await registrationOf(management, visit, origin, 'preflight'),
     requestedMethod: request.headers.get('access-control-request-method') ?? '',
     requestedHeaders: request.headers.get('access-control-request-headers'),
   });
@@ -144,12 +148,11 @@ interface Visit {
 
 async function refuse(visit: Visit, rejection: Rejection, key: Key | null): Promise<Refusal> {
   const { management, origin } = visit;
-  const { status, title, grantScope } = rejectionKinds[rejection.code];
-  // Without a key, no key has admitted the origin.
-  const scope = grantScope === 'key' && key === null ? 'registered' : grantScope;
+  const { status, title } = rejectionKinds[rejection.code];
+  const scope = refusalScope(rejection, key !== null);
   const registration =
     scope === 'registered' && origin !== null
-      ? await registrationOf(visit, origin, 'refusal')
+      ? await registrationOf(management, visit, origin, 'refusal')
       : null;
   const grant = grantOnRefusal(scope, origin, registration);
   const { code, detail } = rejection;
@@ -162,42 +165,11 @@ async function refuse(visit: Visit, rejection: Rejection, key: Key | null): Prom
 
 /** Refuses credentials that do not work. A client network that keeps failing has to wait. */
 async function refuseCredentials(visit: Visit, rejection: Rejection): Promise<Refusal> {
-  const { failures } = visit.management;
-  const network = networkOf(visit.request);
-  const isWithinLimit =
-    failures === null ||
-    network === null ||
-    (!failures.hasRefused(network) && (await failures.take(network)));
-  return refuse(visit, isWithinLimit ? rejection : tooManyWrong(visit), null);
-}
-
-function isRefusedNetwork({ management: { failures }, request }: Visit): boolean {
-  const network = networkOf(request);
-  return failures !== null && network !== null && failures.hasRefused(network);
-}
-
-function networkOf(request: Request): string | null {
-  return clientNetwork(request.headers.get('cf-connecting-ip') ?? '');
-}
-
-function registrationOf(
-  visit: Visit,
-  origin: WebOrigin,
-  purpose: 'preflight' | 'refusal',
-): Registration | Promise<Registration> {
-  const { directory } = visit.management;
-  return (
-    directory.recallOrigin(origin, visit.scope) ??
-    (isRefusedNetwork(visit) ? 'unsure' : directory.findOrigin(origin, visit.scope, purpose))
-  );
+  return refuse(visit, await countWrongKey(visit.management.failures, visit, rejection), null);
 }
 
 function corsHeaders(grant: Grant, exposed: string): Readonly<Record<string, string>> {
   return { ...grantHeaders(grant, exposed), Vary: 'Origin' };
-}
-
-function tooManyWrong({ management: { failures } }: Visit): Rejection {
-  return tooManyWrongKeys(failures === null ? {} : { limit: failures.policy });
 }
 
 function tooManyRequests({ management: { keyLimit } }: Visit): Rejection {
@@ -206,10 +178,4 @@ function tooManyRequests({ management: { keyLimit } }: Visit): Rejection {
     'Cannot answer so many requests with this API key. Wait, then send requests more slowly',
     keyLimit === null ? {} : { limit: keyLimit.policy },
   );
-}
-
-function unavailable(): Rejection {
-  return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
 }

@@ -6,7 +6,7 @@
  */
 
 import type { LeakConfig } from '../config/config.ts';
-import type { RateLimitPolicy } from '../core/decide/rate-limit.ts';
+import type { FailureLimit, Limit } from '../core/decide/rate-limit.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { Quota } from '../core/key/key.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
@@ -71,7 +71,7 @@ export interface Management {
   /** Counts requests by key; `null`: they are not limited. */
   readonly keyLimit: Limit | null;
   /** Counts wrong API keys by client network; `null`: they are not limited. */
-  readonly failures: (Limit & { readonly hasRefused: (network: string) => boolean }) | null;
+  readonly failures: FailureLimit | null;
   readonly now: () => number;
   /** Resolves once other events of the isolate had their turn. */
   readonly pause: () => Promise<void>;
@@ -88,13 +88,6 @@ export interface Management {
     tokenHashes: readonly string[],
     runInBackground: RequestParts['runInBackground'],
   ) => Promise<void>;
-}
-
-/** A limit on how often something of a name may happen. */
-export interface Limit {
-  readonly policy: RateLimitPolicy;
-  /** Counts once more. Returns whether that is within the limit. */
-  readonly take: (name: string) => Promise<boolean>;
 }
 
 /** Reads the counts. Rejects when D1 cannot be reached. */

@@ -132,6 +132,13 @@ export function tooManyWrongKeys(more: Pick<Rejection, 'cause' | 'limit'>): Reje
   );
 }
 
+/** The answer while the key of a request cannot be looked up. */
+export function keyUnavailable(retryAfterSeconds: number): Rejection {
+  return reject('unavailable', 'Cannot look up the API key at the moment. Try again shortly', {
+    retryAfterSeconds,
+  });
+}
+
 /** The answer to an Origin header that no browser sends. */
 export function invalidOrigin(): Rejection {
   return reject(

@@ -8,7 +8,7 @@
 
 import type { WebOrigin } from '../origins/web-origin.ts';
 import type { PreflightGrant, Registration } from './preflight.ts';
-import type { GrantScope } from './rejection.ts';
+import { type GrantScope, type Rejection, rejectionKinds } from './rejection.ts';
 
 /** The value of `Access-Control-Allow-Origin`, or `null` for none. */
 export type Grant = string | null;
@@ -43,6 +43,15 @@ export function grantOnRefusal(
   if (scope === 'none') return null;
   if (scope === 'registered' && registration === 'unregistered') return null;
   return grantTo(origin);
+}
+
+/**
+ * Who may read the refusal of a request. Without a key, no key has admitted the origin, so that those of
+ * any live key may read it.
+ */
+export function refusalScope({ code }: Rejection, hasKey: boolean): GrantScope {
+  const { grantScope } = rejectionKinds[code];
+  return grantScope === 'key' && !hasKey ? 'registered' : grantScope;
 }
 
 /**

@@ -13,6 +13,19 @@ export interface RateLimitPolicy {
   readonly seconds: number;
 }
 
+/** A rate limit and its counter. */
+export interface Limit {
+  readonly policy: RateLimitPolicy;
+  /** Counts one more. Returns whether the limit has room for it. Never rejects. */
+  take(name: string): Promise<boolean>;
+}
+
+/** A rate limit that remembers for a short time which names it has refused. */
+export interface FailureLimit extends Limit {
+  /** Returns whether it refused this name recently. Counts nothing. */
+  hasRefused(name: string): boolean;
+}
+
 /** The periods that Cloudflare's rate limits can have, in seconds. */
 const PERIODS: readonly number[] = [10, 60];
 
