@@ -6,10 +6,11 @@
  * `htm` and `htu` as in DPoP: https://www.rfc-editor.org/rfc/rfc9449#section-4.2
  */
 
-import { CompactSign, calculateJwkThumbprint, importJWK, type JSONWebKeySet, type JWK } from 'jose';
+import type { JSONWebKeySet } from 'jose';
 import type { AssertionKey } from '../core/assertion-jwks.ts';
 import { BoundedMap } from '../core/bounded-map.ts';
 import type { Key } from '../core/key/key.ts';
+import type { ClaimsSigner } from './assertion-jws.ts';
 import { ASSERTION_SECONDS, ASSERTIONS_IN_MEMORY } from './limits.ts';
 
 /**
@@ -49,17 +50,18 @@ export interface AssertionSigner {
   publicKeys(): Promise<JSONWebKeySet>;
 }
 
-const encoder = new TextEncoder();
+/** Loads the library on first use, so that an isolate that signs nothing starts faster. */
+const loadJws = () => import('./assertion-jws.ts');
 
 /** A signer for one deployment. Keys are imported on first use. */
 export function createAssertionSigner(options: AssertionOptions): AssertionSigner {
   const remembered = new BoundedMap<{ readonly jwt: string; readonly signedAtMs: number }>(
     ASSERTIONS_IN_MEMORY,
   );
-  let signingKey: { readonly kid: string; readonly key: CryptoKey } | null = null;
+  let signer: ClaimsSigner | null = null;
 
   async function signJwt(request: AssertedRequest, binding: { htm: string; htu: string } | null) {
-    signingKey ??= await importSigningKey(options.keys[0]);
+    signer ??= await (await loadJws()).createClaimsSigner(options.keys[0]);
     const issuedAtSeconds = Math.floor(request.nowMs / 1000);
     const { key } = request;
     // Those that are undefined are not in the JSON.
@@ -79,10 +81,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
       iat: issuedAtSeconds,
       exp: issuedAtSeconds + ASSERTION_SECONDS,
     };
-    // Less work than `SignJWT`, which copies the claims and checks what is known to be right here.
-    return new CompactSign(encoder.encode(JSON.stringify(claims)))
-      .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: signingKey.kid })
-      .sign(signingKey.key);
+    return signer(claims);
   }
 
   return {
@@ -105,6 +104,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
     },
 
     async publicKeys() {
+      const { toPublicKey } = await loadJws();
       return { keys: await Promise.all(options.keys.map(toPublicKey)) };
     },
   };
@@ -116,22 +116,6 @@ function clientClaim(key: Key | null): object | undefined {
   if (!client) return undefined;
   const { subject, tokenId, meta } = client;
   return { sub: subject ?? undefined, jti: tokenId ?? undefined, meta: meta ?? undefined };
-}
-
-async function importSigningKey(jwk: AssertionKey | undefined) {
-  if (jwk === undefined) throw new Error('Cannot sign an assertion: no key is configured');
-  const key = (await importJWK({ ...jwk }, 'EdDSA')) as CryptoKey;
-  return { key, kid: await keyIdOf(jwk) };
-}
-
-async function toPublicKey(jwk: AssertionKey): Promise<JWK> {
-  const { kty, crv, x } = jwk;
-  return { kty, crv, x, kid: await keyIdOf(jwk), alg: 'EdDSA', use: 'sig' };
-}
-
-/** The key's own id, or its thumbprint: https://www.rfc-editor.org/rfc/rfc7638 */
-async function keyIdOf({ kty, crv, x, kid }: AssertionKey): Promise<string> {
-  return kid ?? (await calculateJwkThumbprint({ kty, crv, x }));
 }
 
 function withoutQuery(url: string): string {
