@@ -34,15 +34,6 @@ import type { People } from './manage/people.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
 import { UsageCounter } from './usage/counter.ts';
-import {
-  mergeUsage,
-  readRefusedOrigins,
-  readTotals,
-  readUsage,
-  readUsageOfKeys,
-} from './usage/d1.ts';
-import { readUsageDays } from './usage/days.ts';
-import { readQuotaUse } from './usage/quotas.ts';
 
 /** The parts that the Worker's events use. */
 export interface Isolate {
@@ -51,6 +42,9 @@ export interface Isolate {
   readonly app: App;
   readonly replication: ReplicationOptions;
 }
+
+/** Loads the tables of usage for those who read them, and for isolates without a Queue. */
+const loadUsage = () => import('./usage/d1.ts');
 
 const now = () => Date.now();
 const newId = () => crypto.randomUUID();
@@ -79,7 +73,8 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       endedSessions: createEndedSessions(env.DB, now),
       sessionSecret: createSessionSecret(env.DB, fillRandom),
       signInLimiter: shared.signInLimiter,
-      usageOfKeys: (keyIds, sinceDay) => readUsageOfKeys(env.DB, keyIds, sinceDay),
+      usageOfKeys: async (keyIds, sinceDay) =>
+        (await loadUsage()).readUsageOfKeys(env.DB, keyIds, sinceDay),
     },
     readiness: createReadiness({
       isLeaseCurrent: shared.directory.isLeaseCurrent,
@@ -152,6 +147,9 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
   const { createAdminStore } = await import('./keys/admin/store.ts');
   const { createCollectEvents } = await import('./keys/admin/event-outbox.ts');
   const { createEventStore } = await import('./events/store.ts');
+  const { readQuotaUse } = await import('./usage/quotas.ts');
+  const { readUsageDays } = await import('./usage/days.ts');
+  const { readRefusedOrigins, readTotals, readUsage } = await loadUsage();
   return {
     store: createAdminStore(env.DB, config.events ? createCollectEvents(env.DB) : undefined),
     sendsEvents: config.events !== null,
@@ -267,6 +265,7 @@ async function deliverUsage(env: Env, batch: ClosedBatch): Promise<void> {
   } catch (error) {
     log({ event: 'usage_queue_refused', error: String(error) });
   }
+  const { mergeUsage } = await loadUsage();
   await mergeUsage(env.DB, [batch], now());
 }
 

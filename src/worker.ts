@@ -7,23 +7,18 @@
  * forward requests that were not authorised.
  */
 
-import type { ConfigProblem, EventsConfig } from './config/config.ts';
+import type { ConfigProblem } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
 import { isPagePath } from './core/isolation/own-paths.ts';
 import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
-import type { EventRunOptions } from './events/run.ts';
-import { WAKE_MESSAGE } from './events/wake.ts';
 import { asPage, isNavigation } from './gateway/problem-page.ts';
 import { failureResponse } from './gateway/refuse.ts';
 import { notConfigured, schemaMissing, setupResponse } from './health/setup.ts';
 import { serveLiveness } from './health/status.ts';
 import { buildIsolate, type Isolate } from './isolate.ts';
-import { runHousekeeping } from './keys/stores/housekeeping.ts';
-import { repairReplica } from './keys/stores/replication.ts';
 import { isSchemaMissing } from './keys/stores/schema-check.ts';
-import { trimEndedSessions } from './manage/page/access/ended-sessions.ts';
-import { log, withTimeout } from './runtime.ts';
+import { log } from './runtime.ts';
 import {
   type Upstream,
   type UpstreamContext,
@@ -31,8 +26,6 @@ import {
   upstreamProblems,
   withUpstreamUrl,
 } from './upstream-option.ts';
-import { consumeUsage } from './usage/consumer.ts';
-import { trimUsage } from './usage/d1.ts';
 
 export type { Upstream, UpstreamContext };
 
@@ -112,71 +105,19 @@ export function createAuthorizer<Bindings>(
     },
 
     async queue(batch, bindings) {
-      const { DB: db } = envOf(bindings);
-      const wakes = batch.messages.filter(({ body }) => body === WAKE_MESSAGE);
-      const usage = batch.messages.filter(({ body }) => body !== WAKE_MESSAGE);
-      await consumeUsage(usage, { db, now: () => Date.now(), withTimeout, log });
-      // One is enough for all, and the scheduled run follows if it fails.
-      for (const message of wakes) message.ack();
-      if (wakes.length > 0) await sendAfterWake(() => isolateFor(bindings));
+      const { consumeQueue } = await loadBackground();
+      await consumeQueue(batch, { db: envOf(bindings).DB, isolate: () => isolateFor(bindings) });
     },
 
     async scheduled(_controller, bindings) {
+      const { runScheduled } = await loadBackground();
       await runScheduled(isolateFor(bindings), Date.now());
     },
   };
 }
 
-/** Sends due events. Never rejects. */
-async function sendAfterWake(isolate: () => Isolate): Promise<void> {
-  try {
-    const { env, config } = isolate();
-    if (config.events === null) return;
-    const { runSender } = await import('./events/run.ts');
-    await runSender(eventRun(env, config.events));
-  } catch (error) {
-    log({ event: 'event_wake_failed', error: String(error) });
-  }
-}
-
-/** Does what the scheduled run owes to events: collects, sends and trims them. */
-async function collectAndSendEvents(env: Env, receiver: EventsConfig): Promise<void> {
-  // Loaded by the runs that send, so that an isolate that only serves the API starts faster.
-  const { runEvents } = await import('./events/run.ts');
-  await runEvents(eventRun(env, receiver));
-}
-
-function eventRun({ DB: db }: Env, receiver: EventsConfig): EventRunOptions {
-  return {
-    db,
-    receiver,
-    fetch: (url, init) => fetch(url, init),
-    now: () => Date.now(),
-    newId: () => crypto.randomUUID(),
-    log,
-  };
-}
-
-/** Runs side by side, so that a part that fails does not keep the others from their work. */
-async function runScheduled({ env, config, replication }: Isolate, nowMs: number): Promise<void> {
-  const results = await Promise.allSettled([
-    repairReplica(replication).then(({ due, failed }) => {
-      if (due > 0) log({ event: 'replica_repaired', due, failed });
-    }),
-    trimUsage(env.DB, { nowMs, retentionDays: config.usageRetentionDays }),
-    trimEndedSessions(env.DB, nowMs),
-    config.events === null ? null : collectAndSendEvents(env, config.events),
-    runHousekeeping(env.DB, {
-      nowMs,
-      retention: {
-        keyDays: config.keyRetentionDays,
-        changeDays: config.changeRetentionDays,
-        auditDays: config.auditRetentionDays,
-      },
-    }),
-  ]);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
+/** Loads the work of other events than requests, so that an isolate that serves requests starts faster. */
+const loadBackground = () => import('./background.ts');
 
 class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';

@@ -46,8 +46,13 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
     ],
     packages: [],
   },
+  background: {
+    areas: ['config', 'core', 'events', 'isolate', 'keys', 'manage', 'runtime', 'usage'],
+    packages: [],
+  },
   worker: {
     areas: [
+      'background',
       'events',
       'core',
       'keys',

@@ -1,11 +1,10 @@
 /**
  * The batch of usage: what one isolate counted in a few seconds, as text on its way to D1.
  *
- * Written here and read here, so that both sides agree. It holds ids of keys, never a token or
+ * Written here and read in `read-batch.ts`. It holds ids of keys, never a token or
  * anything derived from one. No I/O, no clock.
  */
 
-import * as v from 'valibot';
 import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
 import { ENDPOINT_TEMPLATE_MAX_LENGTH, USAGE_BATCH_MAX_BYTES } from './limits.ts';
 
@@ -75,61 +74,15 @@ export interface ClosedBatch {
   readonly text: string;
 }
 
-/** The result of reading a message. */
-export type BatchReading =
-  | { readonly outcome: 'batch'; readonly batch: ClosedBatch }
-  /** Written by a later version of this Worker, which will read it. */
-  | { readonly outcome: 'later_version' }
-  | { readonly outcome: 'malformed'; readonly reason: string };
-
 /** A batch without requests of client tokens. Every version of the Worker reads it. */
-const VERSION = 1;
+export const BATCH_VERSION = 1;
 /**
  * A batch with some. A version that does not know client tokens puts it back into the Queue, for one
  * that does: it would take the fifth column for damage.
  */
-const VERSION_WITH_CLIENTS = 2;
+export const BATCH_VERSION_WITH_CLIENTS = 2;
 /** A batch with endpoints, and with all that the versions before hold. They put it back into the Queue as well. */
-const VERSION_WITH_ENDPOINTS = 3;
-
-const count = v.pipe(v.number(), v.safeInteger());
-const keyId = v.pipe(v.string(), v.regex(/^[0-9A-Za-z_]{1,64}$/));
-const timeMs = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const code = v.pipe(v.string(), v.regex(/^[a-z_]{1,64}$/));
-const dayPattern = /^\d{4}-\d\d-\d\d$/;
-const countColumns = [
-  keyId,
-  v.pipe(v.string(), v.regex(dayPattern)),
-  // Codes come and go; a batch of the version before or after is still good.
-  v.pipe(v.string(), v.regex(/^[a-z_]{1,32}(?::[a-z_]{1,64})?$/)),
-  count,
-] as const;
-const batchSchema = v.strictObject({
-  v: v.picklist([VERSION, VERSION_WITH_CLIENTS, VERSION_WITH_ENDPOINTS]),
-  id: v.pipe(v.string(), v.regex(/^\d{13}-[0-9a-f-]{36}$/)),
-  counts: v.array(v.union([v.strictTuple(countColumns), v.strictTuple([...countColumns, count])])),
-  used: v.array(v.strictTuple([keyId, timeMs])),
-  origins: v.array(
-    v.strictTuple([
-      keyId,
-      v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,512}$/)),
-      code,
-      timeMs,
-      v.pipe(count, v.minValue(1)),
-    ]),
-  ),
-  // Absent in the versions before.
-  endpoints: v.optional(
-    v.array(
-      v.strictTuple([
-        keyId,
-        v.pipe(v.string(), v.regex(dayPattern)),
-        v.pipe(v.string(), v.regex(/^(?:[A-Z-]{1,32}(?: [\x21-\x7e]{1,512})?|other)$/)),
-        v.pipe(count, v.minValue(1)),
-      ]),
-    ),
-  ),
-});
+export const BATCH_VERSION_WITH_ENDPOINTS = 3;
 
 /** A day in milliseconds. Days are UTC's, which have no other length. */
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -155,28 +108,28 @@ export function writeBatches(
   const batches: ClosedBatch[] = [];
   let lists = noRows();
   let bytes = 0;
-  let version = VERSION;
+  let version: number = BATCH_VERSION;
 
   const close = () => {
     const id = `${batchIdFrom(options.nowMs)}-${options.newId()}`;
     const { endpoints: _, ...others } = lists;
     // Earlier versions know no list of endpoints.
-    const written = Object.entries(version === VERSION_WITH_ENDPOINTS ? lists : others).map(
+    const written = Object.entries(version === BATCH_VERSION_WITH_ENDPOINTS ? lists : others).map(
       ([name, rows]) => `"${name}":[${rows.join(',')}]`,
     );
     batches.push({ id, text: `{"v":${version},"id":"${id}",${written.join(',')}}` });
     lists = noRows();
     bytes = 0;
-    version = VERSION;
+    version = BATCH_VERSION;
   };
 
   for (const [list, row] of rows) {
     const text = JSON.stringify(row);
     if (bytes + text.length + 1 > USAGE_BATCH_MAX_BYTES - FRAME_BYTES) close();
     lists[list].push(text);
-    if (list === 'endpoints') version = VERSION_WITH_ENDPOINTS;
-    const isOfClients = list === 'counts' && row.length > countColumns.length;
-    if (isOfClients && version === VERSION) version = VERSION_WITH_CLIENTS;
+    if (list === 'endpoints') version = BATCH_VERSION_WITH_ENDPOINTS;
+    const isOfClients = list === 'counts' && row.length > COUNT_COLUMNS;
+    if (isOfClients && version === BATCH_VERSION) version = BATCH_VERSION_WITH_CLIENTS;
     bytes += text.length + 1;
   }
   if (bytes > 0) close();
@@ -187,33 +140,8 @@ function noRows(): Record<UsageRow[0], string[]> {
   return { counts: [], used: [], origins: [], endpoints: [] };
 }
 
+/** The columns of a count without those of client tokens. */
+const COUNT_COLUMNS = 4;
+
 /** The bytes of a batch besides its rows: names, brackets, the id. */
 const FRAME_BYTES = 200;
-
-/** Reads a message. Everything in a batch that comes out is of its type. Never throws. */
-export function readBatch(body: unknown): BatchReading {
-  if (typeof body !== 'string') return { outcome: 'malformed', reason: 'it is not text' };
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    return { outcome: 'malformed', reason: 'it is not JSON' };
-  }
-  if (hasLaterVersion(json)) return { outcome: 'later_version' };
-  const result = v.safeParse(batchSchema, json, { abortEarly: true });
-  if (!result.success) {
-    const [issue] = result.issues;
-    return { outcome: 'malformed', reason: `${v.getDotPath(issue) ?? 'it'}: ${issue.message}` };
-  }
-  return { outcome: 'batch', batch: { id: result.output.id, text: body } };
-}
-
-function hasLaterVersion(json: unknown): boolean {
-  return (
-    typeof json === 'object' &&
-    json !== null &&
-    'v' in json &&
-    typeof json.v === 'number' &&
-    json.v > VERSION_WITH_ENDPOINTS
-  );
-}

@@ -7,13 +7,14 @@
  */
 
 import type { Log } from '../log/events.ts';
-import { batchIdFrom, type ClosedBatch, DAY_MS, readBatch } from './batch.ts';
+import { batchIdFrom, type ClosedBatch, DAY_MS } from './batch.ts';
 import { mergeUsage } from './d1.ts';
 import {
   USAGE_BATCH_ACCEPTED_DAYS,
   USAGE_MERGE_MAX_BYTES,
   USAGE_MERGE_TIMEOUT_MS,
 } from './limits.ts';
+import { readBatch } from './read-batch.ts';
 
 /** The part of a Queue's message that is used. */
 export type UsageMessage = Pick<Message<unknown>, 'id' | 'body' | 'attempts' | 'ack' | 'retry'>;

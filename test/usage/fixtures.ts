@@ -5,9 +5,10 @@
 
 import { env } from 'cloudflare:workers';
 import type { LogEvent } from '../../src/log/events.ts';
-import { type ClosedBatch, readBatch } from '../../src/usage/batch.ts';
+import type { ClosedBatch } from '../../src/usage/batch.ts';
 import { consumeUsage, type UsageMessage } from '../../src/usage/consumer.ts';
 import { type CountContext, UsageCounter } from '../../src/usage/counter.ts';
+import { readBatch } from '../../src/usage/read-batch.ts';
 
 /** Noon, so that no test crosses midnight without meaning to. */
 export const NOON_MS = Date.parse('2026-11-22T12:00:00.000Z');

@@ -4,8 +4,8 @@
  */
 
 import { ProblemList } from '../field-problem.ts';
+import { checkRules } from '../key/access-rules.ts';
 import type { AccessRule } from '../key/key.ts';
-import { checkRules } from '../key/key-access.ts';
 import { truncateWithEllipsis } from '../text.ts';
 import type { ClientClaims } from './claims.ts';
 import { CLIENT_META_MAX_BYTES, CLIENT_ORIGINS_MAX } from './claims.ts';

@@ -6,6 +6,8 @@
  * Contract: docs/client-tokens.md
  */
 
+import { ProblemList } from '../field-problem.ts';
+import { checkRules } from '../key/access-rules.ts';
 import {
   type AccessRule,
   type ClientTokenAccess,
@@ -14,7 +16,6 @@ import {
   type Key,
   type StoredKey,
 } from '../key/key.ts';
-import { checkAccess } from '../key/key-access.ts';
 import {
   admitsOrigin,
   compileOrigins,
@@ -111,10 +112,11 @@ function narrowRoutes(
   claimed: readonly ClaimedRule[],
   restricted: RouteList,
 ): RouteTable | null {
-  const checked = checkAccess({ rules: claimed });
-  if (!checked.ok || checked.access.rules === null) return null;
-  const areWithin = checked.access.rules.every((rule) => isRuleWithin(parent, rule));
-  return areWithin ? compileRules(checked.access.rules, restricted) : null;
+  const problems = new ProblemList();
+  const rules = checkRules(claimed, 'rules', problems);
+  if (!problems.isEmpty) return null;
+  const areWithin = rules.every((rule) => isRuleWithin(parent, rule));
+  return areWithin ? compileRules(rules, restricted) : null;
 }
 
 /** Returns whether a rule that was checked reaches no more than the parent's routes. */

@@ -5,8 +5,8 @@
 
 import { matchRoute } from '../../../core/decide/authorize.ts';
 import { ProblemList } from '../../../core/field-problem.ts';
+import { checkRules } from '../../../core/key/access-rules.ts';
 import { compileRules } from '../../../core/key/key.ts';
-import { checkRules } from '../../../core/key/key-access.ts';
 import { isRestrictedQuery, readTarget } from '../../../core/routes/request-target.ts';
 import type { Action } from '../access/guards.tsx';
 import { sayProblem } from '../parts/field.tsx';
