@@ -81,7 +81,8 @@ ${cases.join('\n')}
     _files
   fi
 }
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+# A file in fpath is run as a function of its name; a file that is sourced is not.
+if [[ \${funcstack[1]} == _edge[-_]authorizer ]]; then
   _edge_authorizer "$@"
 else
   compdef _edge_authorizer edge-authorizer

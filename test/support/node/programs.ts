@@ -12,6 +12,8 @@ export const optionalPrograms: Readonly<Record<string, string>> = {
   chromium: 'tests, if CHROMIUM_PATH names it',
   'google-chrome': 'tests, if CHROMIUM_PATH names it',
   'firefox-esr': 'the nightly test of three engines',
+  zsh: 'the nightly test of completion',
+  fish: 'the nightly test of completion',
   WebKitWebDriver: 'the nightly test of three engines, with Xvfb',
   Xvfb: 'the nightly test of three engines, for WebKit',
 };
