@@ -458,6 +458,8 @@ CREATE TABLE IF NOT EXISTS event_leases (
 
 -- Single values. Made once: 'token_tag_key' by this file, and 'page_session_secret' by the page, with the first
 -- session of a named operator. The latter signs such sessions together with the hash of the operator's token.
+-- 'bulk_lines_until_ms' is no constant: the time on D1's clock until which bulk changes have reserved lines of
+-- the change log. Each of their changes moves it; without it, none is under way.
 CREATE TABLE IF NOT EXISTS settings (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL

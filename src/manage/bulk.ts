@@ -3,7 +3,7 @@
  *
  * A call handles a slice and answers where the next one begins, so that it can be repeated and resumed. Each
  * key is changed as by a request of its own, with its own line in the audit. Every line of the change log
- * makes each isolate work, so a call waits between keys.
+ * makes each isolate work, so a call waits between keys, and calls at the same time wait for each other.
  */
 
 import * as v from 'valibot';
@@ -24,6 +24,7 @@ import {
 } from './limits.ts';
 import { CURSOR_PATTERN, foreignCursor, readCursor, toCursor } from './list-cursor.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
+import { problem } from './problems.ts';
 import { cursorSchema } from './query.ts';
 import { failed, oneOf, type Reading, readDocument, ruleMessage, wanted } from './read-document.ts';
 import { readBody } from './request-body.ts';
@@ -75,7 +76,7 @@ const bulkSchema = v.pipe(
         ),
         BULK_KEYS_MAX,
       ),
-      v.description('How many keys this call handles at most. Each takes up to 12 queries of D1.'),
+      v.description('How many keys this call handles at most. Each takes up to 13 queries of D1.'),
     ),
   }),
   wanted('an object with an action and a filter'),
@@ -88,7 +89,7 @@ export const bulkOperations: readonly Operation[] = [
     path: '/keys/bulk',
     name: 'changeKeys',
     summary: 'Change many keys',
-    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, so a call takes some seconds: make one at a time.`,
+    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
     body: {
       schema: bulkSchema,
       example: { action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true },
@@ -184,26 +185,37 @@ async function changeSlice(
   for (const [index, key] of keys.entries()) {
     try {
       const outcome = await changeOne(call, key, action);
-      if (!outcome.ok && outcome.problem.code !== 'not_found') return outcome;
       if (outcome.ok && outcome.body !== null) done.push(key);
+      if (outcome.ok || outcome.problem.code === 'not_found') continue;
+      if (outcome.problem.code !== 'rate_limited' || index === 0) return outcome;
     } catch (error) {
-      // Finished changes stay. The next call reports when there may be more.
-      const before = keys[index - 1];
-      if (!(error instanceof OwnerLimitError) || before === undefined) throw error;
-      const place = { value: before.createdAtMs, id: before.id };
-      return answer(200, { changed: done.map(named), nextCursor: toCursor('created', place) });
+      if (!(error instanceof OwnerLimitError) || index === 0) throw error;
     }
+    // Finished changes stay. The next call reports when there may be more.
+    const before = keys[index - 1] ?? key;
+    const place = { value: before.createdAtMs, id: before.id };
+    return answer(200, { changed: done.map(named), nextCursor: toCursor('created', place) });
   }
   return answer(200, { changed: done.map(named), nextCursor });
 }
 
-/** Changes one key, and waits for its lines of the change log. The body is `null` if nothing had to change. */
+/**
+ * Changes one key, and waits for its lines of the change log, before and after. The body is `null` if
+ * nothing had to change.
+ */
 function changeOne(call: Call, { id }: ShownKey, action: BulkAction): Promise<OperationResult> {
   const { management } = call;
   return changeKey({ ...call, id }, async (key) => {
+    const askedAtMs = management.now();
+    if (changed(key, action, askedAtMs) === key) return answer(200, null);
+    const lists = [key.allowedOrigins, key.clientTokens?.allowedOrigins];
+    const patterns = lists.reduce((sum, list) => sum + (list?.length ?? 0), 0);
+    const pace = { keyId: id, patterns, nowMs: askedAtMs, linesPerSecond: BULK_LINES_PER_SECOND };
+    const waitMs = await management.store.bulkPace.reserve(pace);
+    if (waitMs === null) return refusal(tooManyAtOnce(), { 'Retry-After': '30' });
+    await management.wait(waitMs);
     const nowMs = management.now();
     const after = changed(key, action, nowMs);
-    if (after === key) return answer(200, null);
     const note = { ...noteOf(call, nowMs), before: toAuditDocument(key) };
     const { keys } = management.store;
     const tokenHashes =
@@ -213,11 +225,16 @@ function changeOne(call: Call, { id }: ShownKey, action: BulkAction): Promise<Op
     if (tokenHashes === null) return null;
     const event = action === 'revoke' ? 'key_revoked' : 'key_edited';
     await committed(call, { event, keyId: id }, tokenHashes);
-    const patterns = [key.allowedOrigins, key.clientTokens?.allowedOrigins];
-    const lines = patterns.reduce((sum, list) => sum + (list?.length ?? 0), tokenHashes.length);
-    await management.wait((lines * 1000) / BULK_LINES_PER_SECOND);
+    await management.wait(((patterns + tokenHashes.length) * 1000) / BULK_LINES_PER_SECOND);
     return answer(200, {});
   });
+}
+
+function tooManyAtOnce() {
+  return problem(
+    'rate_limited',
+    'Cannot change the keys: other bulk changes are under way, and all of them share a pace. Try again in 30 seconds',
+  );
 }
 
 /** A key after an action; the key itself if the action changes nothing. */

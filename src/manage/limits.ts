@@ -34,11 +34,11 @@ export const NAME_MAX_LENGTH = 200;
 /** Longest actor that the audit is filtered by, in characters: the subject of a JWT may be long. */
 export const ACTOR_MAX_LENGTH = 300;
 /**
- * Most keys that one bulk change handles. Each takes a read and a batch of up to 11 statements, while one
+ * Most keys that one bulk change handles. Each takes two reads and a batch of up to 11 statements, while one
  * request has 1,000 queries of D1: https://developers.cloudflare.com/d1/platform/limits/
  */
 export const BULK_KEYS_MAX = 50;
-/** Lines of the change log that bulk changes write in a second, so that isolates keep their window of it. */
+/** Lines of the change log that all bulk changes write in a second, so that isolates keep their window of it. */
 export const BULK_LINES_PER_SECOND = 100;
 /** Most keys that the list counts. */
 export const TOTAL_MAX = 10_000;

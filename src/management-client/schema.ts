@@ -1118,7 +1118,7 @@ export interface ChangeKeysRequest {
    */
   cursor?: string;
   /**
-   * How many keys this call handles at most. Each takes up to 12 queries of D1.
+   * How many keys this call handles at most. Each takes up to 13 queries of D1.
    */
   limit?: number;
 }

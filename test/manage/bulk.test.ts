@@ -130,10 +130,14 @@ describe('POST /keys/bulk', () => {
     expect(entries).toHaveLength(2);
   });
 
-  it('writes at most 100 lines of the change log a second', async () => {
-    for (let index = 0; index < 3; index++) {
+  it.each([
+    ['in one call', [{ owner: 'acct_1' }]],
+    ['in calls at the same time', ['a', 'b', 'c'].map((tag) => ({ tag }))],
+  ])('writes at most 100 lines of the change log a second, %s', async (_name, filters) => {
+    for (const tag of ['a', 'b', 'c']) {
       await create({
         owner: 'acct_1',
+        tags: [tag],
         access: {
           cors: {
             allowedOrigins: Array.from({ length: 29 }, (_, n) => `https://n${n}.example`),
@@ -145,11 +149,32 @@ describe('POST /keys/bulk', () => {
       { seq: number },
     ];
     const startMs = Date.now();
-    expect(await toTheEnd({ action: 'disable', filter: { owner: 'acct_1' } })).toHaveLength(3);
+    const calls = filters.map((filter) => toTheEnd({ action: 'disable', filter }));
+    expect((await Promise.all(calls)).flat()).toHaveLength(3);
     const seconds = (Date.now() - startMs) / 1000;
     const lines = await edge.query(`SELECT seq FROM changes WHERE seq > ${seq}`);
     expect(lines).toHaveLength(90);
     // The wait of a slower machine is longer.
     expect(lines.length / seconds).toBeLessThanOrEqual(100);
+  });
+
+  it('ends early if other calls are far ahead, and says when to come back', async () => {
+    const [first, second] = [await create({ tags: ['far'] }), await create({ tags: ['far'] })];
+    const reserve = (seconds: number) =>
+      edge.query(
+        `INSERT OR REPLACE INTO settings (name, value) VALUES ('bulk_lines_until_ms', ?)`,
+        String(Date.now() + seconds * 1000),
+      );
+    await reserve(45);
+    const body = { action: 'revoke', filter: { tag: 'far' } };
+    const refused = await bulk(body);
+    expectProblem(refused, 429, 'rate_limited');
+    expect(refused.headers['retry-after']).toBe('30');
+    for (const { id } of [first, second]) {
+      expect((await operator('GET', `/keys/${id}`)).body.revokedAt).toBeNull();
+    }
+    // A time that is further ahead than all waits is one of a clock that was wrong.
+    await reserve(3600);
+    expect(await toTheEnd(body)).toHaveLength(2);
   });
 });

@@ -45,7 +45,7 @@ export function addBulk(keys: Command, cli: Cli): void {
     .addOption(
       new Option(
         '--keys-per-call <number>',
-        'how many keys one call changes, at most 50; 4 on the free plan of Workers',
+        'how many keys one call changes, at most 50; 3 on the free plan of Workers',
       ).argParser(between(1, 50)),
     )
     .action(async (word: string, options: BulkOptions) => {

@@ -3,6 +3,7 @@
  */
 
 import { createAuditLog } from './audit.ts';
+import { createBulkPace } from './bulk-pace.ts';
 import { createKeyChanges } from './changes.ts';
 import { type CollectEvents, collectNoEvents } from './event-outbox.ts';
 import { createHolderReads } from './holders.ts';
@@ -33,5 +34,6 @@ export function createAdminStore(
     holders: createHolderReads(db),
     ownerLimits: createOwnerLimits(db),
     counts: createKeyCounts(db),
+    bulkPace: createBulkPace(db),
   };
 }

@@ -195,6 +195,22 @@ export interface AdminStore {
   readonly holders: HolderReads;
   readonly ownerLimits: OwnerLimits;
   readonly counts: KeyCountReads;
+  readonly bulkPace: BulkPace;
+}
+
+/** The pace at which bulk changes of all callers write lines of the change log. */
+export interface BulkPace {
+  /**
+   * Reserves time for the lines of a change to a key: one for each of its tokens, and one for each of
+   * `patterns`. Returns how many milliseconds the change has to wait first; `null`, and reserves nothing,
+   * if the changes before it take more than half a minute.
+   */
+  reserve(change: {
+    readonly keyId: string;
+    readonly patterns: number;
+    readonly nowMs: number;
+    readonly linesPerSecond: number;
+  }): Promise<number | null>;
 }
 
 /** Counts for metrics. */
