@@ -15,15 +15,7 @@ import { readClaims } from '../../src/core/client-token/claims.ts';
 import { readClientToken } from '../../src/core/client-token/client-token.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { bundleForPage } from '../support/node/bundle-source.ts';
-
-interface Vector {
-  readonly apiKey: string;
-  readonly iat: number;
-  readonly ttlSeconds: number;
-  readonly claims: Record<string, unknown>;
-  readonly publicKey: string;
-  readonly token: string;
-}
+import type { Vector } from '../support/node/client-token-vectors.ts';
 
 const committed = readFileSync(join(projectRoot, 'docs/client-token-vectors.json'), 'utf8');
 const { vectors } = JSON.parse(committed) as { vectors: readonly Vector[] };

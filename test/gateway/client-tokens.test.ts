@@ -2,6 +2,7 @@
 
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import published from '../../docs/client-token-vectors.json' with { type: 'json' };
 import { mintClientToken } from '../../src/client-tokens/client-tokens.ts';
 import type { ClientTokenAccess } from '../../src/core/key/key.ts';
 import { hashToken, importTagKey, makeToken, mintingIdentityOf } from '../../src/core/key/token.ts';
@@ -285,3 +286,12 @@ describe('a client token that works', () => {
     expect(text).not.toContain(token.slice(6));
   });
 });
+
+test.each(published.vectors)(
+  'the library makes the published tokens in workerd: $claims',
+  async (vector) => {
+    const { apiKey, iat, ttlSeconds, claims, token } = vector;
+    const options = { ...(claims as object), ttlSeconds, issuedAt: new Date(iat * 1000) };
+    expect(await mintClientToken(apiKey, options)).toBe(token);
+  },
+);

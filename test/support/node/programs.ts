@@ -1,5 +1,6 @@
 /** Programs that some tests and measurements use if the machine has them. No test depends on one. */
 
+import { execFileSync } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
@@ -9,6 +10,8 @@ export const optionalPrograms: Readonly<Record<string, string>> = {
   wrk: '`npm run bench`',
   gunicorn: 'the differential test, beside what was recorded from it; the Python example',
   python3: 'the Python example in docs/upstream.md',
+  deno: 'the nightly test of the minting library',
+  bun: 'the nightly test of the minting library',
   chromium: 'tests, if CHROMIUM_PATH names it',
   'google-chrome': 'tests, if CHROMIUM_PATH names it',
   'firefox-esr': 'the nightly test of three engines',
@@ -27,6 +30,21 @@ export async function findProgram(name: string): Promise<string | null> {
       () => false,
     );
     if (isThere) return path;
+  }
+  return null;
+}
+
+/** The Node of the machine: not the one in a package, which runs the tests. `null` if there is no other. */
+export async function nodeOfMachine(): Promise<{ path: string; version: string } | null> {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  for (const folder of folders.filter((name) => !name.includes('node_modules'))) {
+    const path = join(folder, 'node');
+    try {
+      await access(path, constants.X_OK);
+      return { path, version: execFileSync(path, ['--version'], { encoding: 'utf8' }).trim() };
+    } catch {
+      // Not here.
+    }
   }
   return null;
 }
