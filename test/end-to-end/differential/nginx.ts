@@ -11,9 +11,9 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../../support/node/ports.ts';
 import { findProgram } from '../../support/node/programs.ts';
 import { request } from '../../support/node/raw-http.ts';
-import { freePorts } from './ports.ts';
 
 /** The path that nginx matches with, in both settings; `null` if nginx refuses the target. */
 export type NginxReading = { merged: string | null; unmerged: string | null };
