@@ -14,7 +14,6 @@ import { type RequestTarget, readTarget } from './core/routes/request-target.ts'
 import { truncate } from './core/text.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
-import { asPage, isNavigation, type Link } from './gateway/problem-page.ts';
 import { httpsRequired, isPlainHttp, serviceWorkerNotAllowed } from './gateway/transport.ts';
 import type { Readiness } from './health/readiness.ts';
 import { managementOff, schemaMissing, setupResponse } from './health/setup.ts';
@@ -23,6 +22,7 @@ import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
 import type { ManagementRoutes } from './manage/routes.ts';
 import { problemResponse, sharedProblemKinds } from './problem.ts';
+import { asPage, isNavigation, type Link } from './problem-page.ts';
 
 /** The parts that the edge's own paths are served with. */
 export interface EdgePathsOptions {

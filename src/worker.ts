@@ -12,12 +12,12 @@ import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
 import { isPagePath } from './core/isolation/own-paths.ts';
 import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
-import { asPage, isNavigation } from './gateway/problem-page.ts';
 import { failureResponse } from './gateway/refuse.ts';
 import { notConfigured, schemaMissing, setupResponse } from './health/setup.ts';
 import { serveLiveness } from './health/status.ts';
 import { buildIsolate, type Isolate } from './isolate.ts';
 import { isSchemaMissing } from './keys/stores/schema-check.ts';
+import { asPage, isNavigation } from './problem-page.ts';
 import { log } from './runtime.ts';
 import {
   type Upstream,

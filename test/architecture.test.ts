@@ -16,16 +16,17 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   keys: { areas: ['core', 'log'], packages: [] },
   events: { areas: ['core', 'log', 'keys'], packages: ['standardwebhooks'] },
   usage: { areas: ['core', 'log'], packages: ['valibot'] },
-  health: { areas: ['core', 'problem'], packages: [] },
+  'problem-page': { areas: ['core'], packages: [] },
+  health: { areas: ['core', 'problem', 'problem-page'], packages: [] },
   gateway: { areas: ['core', 'log', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
   // For backends of others: mints client tokens offline.
   'client-tokens': { areas: ['core'], packages: [] },
   manage: {
-    areas: ['events', 'core', 'log', 'keys', 'usage', 'leaks', 'problem', 'config'],
+    areas: ['events', 'core', 'log', 'keys', 'usage', 'leaks', 'problem', 'problem-page', 'config'],
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],
   },
   'edge-paths': {
-    areas: ['config', 'core', 'gateway', 'health', 'manage', 'problem'],
+    areas: ['config', 'core', 'gateway', 'health', 'manage', 'problem', 'problem-page'],
     packages: [],
   },
   app: { areas: ['core', 'gateway', 'problem', 'edge-paths'], packages: [] },
@@ -63,6 +64,7 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
       'config',
       'isolate',
       'runtime',
+      'problem-page',
       'upstream-option',
     ],
     packages: [],

@@ -4,11 +4,13 @@
  */
 
 import { rejectionKinds } from '../core/decide/rejection.ts';
-import { escapeHtml } from '../core/text.ts';
 import { type Problem, problemResponse, sharedProblemKinds } from '../problem.ts';
+import { asPage } from '../problem-page.ts';
 
 /** A step that is missing. */
 export interface SetupProblem extends Problem {
+  /** The text of the page, which shows the commands below it. */
+  readonly text: string;
   /** The commands to type, one a line. */
   readonly commands: readonly string[];
 }
@@ -19,28 +21,38 @@ export const schemaMissing: SetupProblem = {
   ...sharedProblemKinds.schema_missing,
   detail:
     'Cannot look keys up: the database has no tables yet. Run "npm run deploy", or for wrangler dev "npx wrangler d1 migrations apply DB --local"',
+  text: 'The edge runs, but its database has no tables yet. Apply the migrations in the folder of the project, then load this page again.',
   commands: [
-    'npm run deploy   # applies the migrations, then deploys',
-    'npx wrangler d1 migrations apply DB --local   # for wrangler dev',
+    '# in production: applies the migrations, then deploys',
+    'npm run deploy',
+    '# on this machine, for wrangler dev',
+    'npx wrangler d1 migrations apply DB --local',
   ],
 };
 
 /** Returns the problem that required settings or bindings are absent. */
 export function notConfigured(names: readonly string[]): SetupProblem {
   const list = names.join(', ');
-  const fix = names.includes('UPSTREAM_URL')
+  const isUpstream = names.includes('UPSTREAM_URL');
+  const missing = `${list} ${names.length === 1 ? 'is' : 'are'} not set`;
+  const fix = isUpstream
     ? 'Set UPSTREAM_URL in wrangler.toml to the address of your API, then run "npm run deploy", or locally in .dev.vars'
     : `Add ${list} to wrangler.toml, then run "npm run deploy"`;
   return {
     code: 'not_configured',
     status: rejectionKinds.not_configured.status,
     title: rejectionKinds.not_configured.title,
-    detail: `Cannot answer requests: ${list} ${names.length === 1 ? 'is' : 'are'} not set. ${fix}`,
+    detail: `Cannot answer requests: ${missing}. ${fix}`,
+    text: isUpstream
+      ? `The edge runs, but it does not know your API: ${missing}. Put the address of your API into wrangler.toml and deploy, or pass it on the command line.`
+      : `The edge runs, but ${missing}. Add ${list} to wrangler.toml, then deploy.`,
     commands: [
-      ...(names.includes('UPSTREAM_URL')
-        ? ['npm run deploy -- --var UPSTREAM_URL:https://api.example.com']
-        : ['npm run deploy']),
-      'npm run dev -- --upstream https://api.example.com   # on this machine',
+      '# in production',
+      isUpstream
+        ? 'npm run deploy -- --var UPSTREAM_URL:https://api.example.com'
+        : 'npm run deploy',
+      '# on this machine',
+      'npm run dev -- --upstream https://api.example.com',
     ],
   };
 }
@@ -51,42 +63,22 @@ export const managementOff: SetupProblem = {
   ...sharedProblemKinds.not_found,
   detail:
     'Cannot show the page: management is off, because ADMIN_TOKEN is not set. Run "npx wrangler secret put ADMIN_TOKEN", with a value from "openssl rand -base64 32"',
+  text: 'The edge runs, but its management is off, because nobody can sign in: ADMIN_TOKEN is not set. Make a token, keep it, and set it as a secret.',
   commands: ['openssl rand -base64 32', 'npx wrangler secret put ADMIN_TOKEN'],
 };
 
-/** Answers with the problem, as a page where that is preferred. */
-export function setupResponse(
+/** Answers with the problem, as a page if that is preferred. */
+export async function setupResponse(
   request: Request,
   requestId: string,
-  { commands, ...problem }: SetupProblem,
-): Response {
+  { commands, text, ...problem }: SetupProblem,
+): Promise<Response> {
   const accept = request.headers.get('accept');
   const response = problemResponse(problem, { requestId, accept });
   // As on every answer under a path that the gateway may serve. Nothing is stored, so Accept needs no line.
   response.headers.set('Vary', 'Origin');
   // Only what asks for a page gets one: fetch() and curl accept anything.
   if (!accept?.includes('text/html')) return response;
-  const { headers, status } = response;
-  headers.set('Content-Type', 'text/html; charset=utf-8');
-  headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-  headers.set('X-Content-Type-Options', 'nosniff');
-  headers.set('Referrer-Policy', 'no-referrer');
-  return new Response(page(problem, commands, requestId), { status, headers });
-}
-
-function page({ title, detail, code }: Problem, commands: readonly string[], id: string): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(title)}</title>
-<main>
-<h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(detail)}.</p>
-<pre><code>${commands.map(escapeHtml).join('\n')}</code></pre>
-<p><small><code>${escapeHtml(code)}</code>, request ${escapeHtml(id)}</small></p>
-</main>
-</html>
-`;
+  const { pathname } = new URL(request.url);
+  return asPage(response, { text, commands, links: [{ href: pathname, label: 'Try again' }] });
 }

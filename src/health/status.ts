@@ -43,7 +43,11 @@ export async function serveStatus(
   return refuseMethod(request, requestId) ?? Response.json(await publicKeys(), { headers });
 }
 
-function serveReadiness(request: Request, requestId: string, state: Readiness): Response {
+function serveReadiness(
+  request: Request,
+  requestId: string,
+  state: Readiness,
+): Response | Promise<Response> {
   switch (state) {
     case 'ready':
       return ok('ready');

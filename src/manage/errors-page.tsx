@@ -9,19 +9,22 @@ import { raw } from 'hono/html';
 import type { Child } from 'hono/jsx';
 import { type RejectionCode, rejectionKinds } from '../core/decide/rejection.ts';
 import type { RouteList } from '../core/routes/route-table.ts';
+import { brand } from '../problem-page.ts';
 import { EndpointList } from './endpoint-list.tsx';
 import { problemKinds } from './problems.ts';
 import { rejectionHelp } from './rejection-help.ts';
 
 const style = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { max-width: 46rem; margin: 0 auto; padding: 1rem; }
-h1 { line-height: 1.2; }
-section { border-top: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding-block: 0.5rem; }
-section:target { background: color-mix(in srgb, #fc0 18%, transparent); padding-inline: 1rem; }
+:root { color-scheme: light dark; font: 15px/1.55 system-ui, sans-serif; background: light-dark(#f5f6f8, #0f1115); color: light-dark(#171a20, #e7e9ee); }
+body { max-width: 46rem; margin: 0 auto; padding: clamp(1.2rem, 5vh, 3rem) 1rem; }
+header { display: flex; align-items: center; gap: 0.6rem; margin-bottom: 1.1rem; font-weight: 650; }
+h1 { font-size: 1.6rem; line-height: 1.25; letter-spacing: -0.018em; }
+h2 { margin-top: 2.5rem; }
+section { margin-top: 0.8rem; padding: 0.2rem 1.2rem 0.8rem; border: 1px solid light-dark(#e2e5eb, #292e37); border-radius: 10px; background: light-dark(#fff, #171a20); }
+section:target { border-color: light-dark(#2450b8, #91b1ff); background: light-dark(#eaf0fd, #1a2540); }
 h3 { margin-bottom: 0; }
 ul { margin-block: 0.5rem; padding-left: 1.25rem; }
-code { font-size: 1.05em; overflow-wrap: anywhere; }
+code { font: 0.93em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 a { color: inherit; }
 `;
 
@@ -49,6 +52,7 @@ function ErrorsPage({ restrictedRoutes }: { restrictedRoutes: RouteList }) {
         <style>{raw(style)}</style>
       </head>
       <body>
+        <header>{raw(brand)}</header>
         <main>
           <h1>Error codes</h1>
           <p>
