@@ -63,7 +63,7 @@ export const managementOff: SetupProblem = {
   ...sharedProblemKinds.not_found,
   detail:
     'Cannot show the page: management is off, because ADMIN_TOKEN is not set. Run "npx wrangler secret put ADMIN_TOKEN", with a value from "openssl rand -base64 32"',
-  text: 'The edge runs, but its management is off, because nobody can sign in: ADMIN_TOKEN is not set. Make a token, keep it, and set it as a secret.',
+  text: 'The edge runs, but its management is off, because ADMIN_TOKEN is not set, so no operator can sign in. Make a token, keep it, and set it as a secret.',
   commands: ['openssl rand -base64 32', 'npx wrangler secret put ADMIN_TOKEN'],
 };
 

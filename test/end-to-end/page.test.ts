@@ -17,6 +17,7 @@ import {
   type DashboardOptions,
   openDashboard,
 } from '../support/node/dashboard.ts';
+import { fillWorld } from '../support/node/fill-world.ts';
 import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
 import { startProxy } from '../support/node/proxy.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -958,94 +959,3 @@ describe('every view', () => {
     expectComplaints(dashboard, failedToLoad(404));
   });
 });
-
-/** Keys of every kind and state, with traffic, and a history. Returns the one with the most of it. */
-async function fillWorld(world: Edge): Promise<CreatedKey> {
-  const cors = (allowedOrigins: string[], more: object = {}) => ({
-    access: { cors: { allowedOrigins, ...more } },
-  });
-  const keys: CreatedKey[] = [];
-  for (const document of [
-    { name: 'Nightly export', owner: 'acct_1' },
-    { name: 'Old embed', owner: 'acct_2', ...cors(['*']) },
-    {
-      name: 'Thumbnails',
-      owner: 'acct_1',
-      access: {
-        cors: { allowedOrigins: ['https://*.cdn.example.com'] },
-        rules: [{ methods: ['get'], resources: ['/api/asset/:id'] }],
-      },
-    },
-    { name: 'Internal console', ...cors(['https://console.example.com'], { fullAccess: true }) },
-    { name: 'Local development', owner: 'acct_1', ...cors(['http://localhost:5173']) },
-    {
-      name: 'Web player',
-      owner: 'acct_1',
-      ...cors(['https://app.example.com', 'https://www.example.com', 'https://tv.example.com']),
-    },
-  ]) {
-    keys.push(await world.createKey(document));
-  }
-  const player = keys.at(-1);
-  const development = keys.at(-2);
-  const embed = keys[1];
-  if (!player || !development || !embed) throw new Error('Cannot fill the world: it has no keys');
-  const gone = await world.createKey({
-    name: 'Trial',
-    owner: 'acct_2',
-    ...cors(['https://trial.example.com', 'https://*.preview.example.com']),
-  });
-  await world.manage('DELETE', `/keys/${gone.id}`);
-  await world.manage('PATCH', `/keys/${embed.id}`, { expiresAt: '2026-01-01T00:00:00Z' });
-  await world.manage('PATCH', `/keys/${development.id}`, { enabled: false });
-  await world.manage('PATCH', `/keys/${player.id}`, { name: 'Web player' });
-  await world.manage('POST', `/keys/${player.id}/roll`, { graceSeconds: 24 * 60 * 60 });
-
-  const dayMs = 24 * 60 * 60 * 1000;
-  const today = Date.now();
-  const statements = keys.flatMap((key, place) =>
-    Array.from({ length: 30 }, (_, ago) => {
-      const day = new Date(today - ago * dayMs).toISOString().slice(0, 10);
-      // Waves, so that the charts look like traffic.
-      const allowed = Math.round((place ** 3 + 2) * 9 * (1.4 + Math.sin(ago * 0.9 + place)));
-      const counts = {
-        allowed,
-        'denied:origin_not_allowed': place === 5 && ago % 4 === 1 ? Math.round(allowed / 5) : 0,
-        'denied:route_not_allowed': place === 5 ? Math.round(allowed / 30) : 0,
-        'upstream_error:upstream_timeout': ago === 3 ? Math.round(allowed / 12) : 0,
-      };
-      return Object.entries(counts)
-        .filter(([, requests]) => requests > 0 && place !== 1 && place !== 4)
-        .map(([outcome, requests]) =>
-          world.db
-            .prepare('INSERT INTO usage_daily (key_id, day, outcome, requests) VALUES (?, ?, ?, ?)')
-            .bind(key.id, day, outcome, requests),
-        );
-    }).flat(),
-  );
-  const refusals = [
-    ['https://preview-42.example.dev', 7, 5 * 60 * 1000],
-    ['null', 1, 2 * dayMs],
-  ] as const;
-  await world.db.batch([
-    ...statements,
-    ...refusals.map(([origin, count, agoMs]) =>
-      world.db
-        .prepare(
-          `INSERT INTO refused_origins (key_id, origin, code, last_at_ms, count)
-           VALUES (?, ?, 'origin_not_allowed', ?, ?)`,
-        )
-        .bind(player.id, origin, today - agoMs, count),
-    ),
-    ...keys.map((key, place) =>
-      world.db
-        .prepare('UPDATE keys SET created_at_ms = ?, last_used_at_ms = ? WHERE id = ?')
-        .bind(
-          today - (6 - place) * 19 * dayMs,
-          place === 4 ? null : today - (6 - place) * 47 * 60 * 1000,
-          key.id,
-        ),
-    ),
-  ]);
-  return player;
-}

@@ -795,6 +795,48 @@ describe('the overview', () => {
   it('is for people who are signed in', async () => {
     expect((await visitorOf(edge).get('/_edge/overview')).status).toBe(303);
   });
+
+  it('shows the usage of all keys, or of an owner, in the period of the address', async () => {
+    const today = new Date().toISOString().slice(0, 10);
+    for (const [scope, allowed] of [
+      ['all', 1000],
+      ['owner:acct_1', 77],
+    ] as const) {
+      await edge.query(
+        'INSERT INTO usage_days VALUES (?, ?, ?, ?, ?)',
+        scope,
+        today,
+        JSON.stringify({
+          '00 allowed': allowed,
+          '00 denied:origin_not_allowed': 3,
+          '00 preflight_granted': 9,
+        }),
+        JSON.stringify({ 'GET /v1/<items>/{id}': allowed - 1, PUT: 1 }),
+        JSON.stringify({ 'https://refused.example': 2, other: 1 }),
+      );
+    }
+    const text = async (query: string) => (await operator.get(`/_edge/overview${query}`)).body;
+    const all = await text('');
+    expect(all).toContain('Requests in the last 7 days');
+    expect(all).toContain(`data-values="${today}: allowed 1,000, preflights granted 9, refused 3"`);
+    expect(all.match(/data-values=/g)).toHaveLength(7);
+    expect(all).toContain('errors#origin_not_allowed');
+    expect(all).toContain('GET /v1/&lt;items&gt;/{id}');
+    expect(all).toContain('PUT, no listed route');
+    expect(all).toContain('https://refused.example');
+    expect(all).toContain('All others');
+
+    const owned = await text('?owner=acct_1&period=30d');
+    expect(owned).toContain('Requests with the keys of acct_1.');
+    expect(owned).toContain('allowed 77,');
+    expect(owned.match(/data-values=/g)).toHaveLength(30);
+    expect(owned).toContain('href="/_edge/overview?period=24h&amp;owner=acct_1#usage"');
+
+    for (const query of ['?period=1y', '?owner=a%20b', '?owner=']) {
+      expect(await text(query), query).toContain('allowed 1,000');
+    }
+    expect(await text('?owner=acct_9')).toContain('No requests in the last 7 days.');
+  });
 });
 
 describe('the usage of a key', () => {
@@ -816,9 +858,9 @@ describe('the usage of a key', () => {
     }
     for (const [query, days, codes] of [
       ['', 30, ['origin_not_allowed']],
-      ['?days=7', 7, ['origin_not_allowed']],
-      ['?days=90', 90, ['route_not_allowed', 'origin_not_allowed']],
-      ['?days=1000', 30, ['origin_not_allowed']],
+      ['?period=7d', 7, ['origin_not_allowed']],
+      ['?period=90d', 90, ['route_not_allowed', 'origin_not_allowed']],
+      ['?period=1000d', 30, ['origin_not_allowed']],
     ] as const) {
       const { body } = await operator.get(`/_edge/keys/${id}${query}`);
       expect(body).toContain(`Usage in the last ${days} days`);

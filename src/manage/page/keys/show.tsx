@@ -5,7 +5,7 @@
 import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
-import type { RefusedOriginsDocument, UsageDocument } from '../../usage.ts';
+import type { RefusedOriginsDocument } from '../../usage.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
 import type { ApiProblem } from '../api-client.ts';
@@ -14,8 +14,7 @@ import { eventsUrl } from '../events/events-query.ts';
 import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
-import { RefusalsByCode, UsageChart } from '../parts/usage-chart.tsx';
-import { Access, countOf, ExactTime, State, stateOf, Time } from '../parts/words.tsx';
+import { Access, ExactTime, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
 import { CLIENT_TOKENS_PATH, ClientTokensPanel } from './client-tokens.tsx';
 import { EditForm } from './edit.tsx';
@@ -31,14 +30,14 @@ import { RollPanel } from './roll.tsx';
 import { SettingsView } from './settings-view.tsx';
 import { StateButtons } from './state.tsx';
 import type { Subject } from './subject.tsx';
+import { type KeyUsage, loadUsage, UsagePanel } from './usage-panel.tsx';
 
 /** The contents of the page. */
 interface KeyPageState extends NoticeState {
   readonly key: KeyDocument;
   readonly etag: string;
   readonly values: KeyValues;
-  readonly usage: UsageDocument['usage'];
-  readonly days: number;
+  readonly usage: KeyUsage;
   readonly refusedOrigins: RefusedOriginsDocument['origins'];
   readonly explain: ExplainState;
   /** The text that was typed to confirm the deletion, and is not the name. */
@@ -48,10 +47,6 @@ interface KeyPageState extends NoticeState {
   /** The form that mints as it was typed, if it was refused. */
   readonly mint?: MintState | undefined;
 }
-
-/** The days that the usage chart can show. */
-const chartDays = [7, 30, 90] as const;
-const CHART_DAYS_DEFAULT = 30;
 
 /** Shows the key, with a message after an action. */
 export const showKey: View = (visit, context) => {
@@ -103,14 +98,12 @@ async function loadKey(
   context: PageContext,
 ): Promise<{ ok: true; state: KeyPageState } | { ok: false; problem: ApiProblem }> {
   const path = apiPathOf(context);
+  const id = context.req.param('id') ?? '';
   const [key, usage, refused, explanation] = await Promise.all([
     api<KeyDocument>({ path }),
-    api<UsageDocument>({
-      path: `${path}/usage`,
-      query: { days: String(daysOf(context)) },
-    }),
+    loadUsage(api, id, new URL(context.req.url).searchParams),
     api<RefusedOriginsDocument>({ path: `${path}/refused-origins` }),
-    explain(api, context.req.param('id') ?? '', context),
+    explain(api, id, context),
   ]);
   if (!key.ok) return key;
   return {
@@ -119,18 +112,11 @@ async function loadKey(
       key: key.document,
       etag: key.etag ?? '',
       values: toKeyValues(key.document),
-      usage: usage.ok ? usage.document.usage : [],
-      days: daysOf(context),
+      usage,
       refusedOrigins: refused.ok ? refused.document.origins : [],
       explain: explanation,
     },
   };
-}
-
-/** The days that the address asks for, if there is such a choice. */
-function daysOf(context: PageContext): number {
-  const asked = Number(new URL(context.req.url).searchParams.get('days'));
-  return chartDays.find((days) => days === asked) ?? CHART_DAYS_DEFAULT;
 }
 
 function missingResponse({ visitor }: Visit, context: PageContext, problem: ApiProblem): Response {
@@ -176,7 +162,7 @@ function KeyPage(props: {
       <Notices state={state} />
       <Expired document={key} nowMs={nowMs} />
       <Facts document={key} nowMs={nowMs} />
-      <UsagePanel keyId={key.id} usage={state.usage} days={state.days} nowMs={nowMs} />
+      <UsagePanel keyId={key.id} usage={state.usage} nowMs={nowMs} />
       <div class="columns">
         <div class="stack">
           {mayEdit ? (
@@ -226,7 +212,7 @@ function KeyPage(props: {
 /** The page of a key that was revoked, which is there to be read. */
 function RevokedKeyPage(props: {
   readonly subject: Subject;
-  readonly state: Pick<KeyPageState, 'usage' | 'days'>;
+  readonly state: Pick<KeyPageState, 'usage'>;
   readonly nowMs: number;
 }) {
   const { subject, state, nowMs } = props;
@@ -241,48 +227,8 @@ function RevokedKeyPage(props: {
       </p>
       <Facts document={key} nowMs={nowMs} />
       <SettingsView document={key} reason={null} />
-      <UsagePanel keyId={key.id} usage={state.usage} days={state.days} nowMs={nowMs} />
+      <UsagePanel keyId={key.id} usage={state.usage} nowMs={nowMs} />
     </Layout>
-  );
-}
-
-/** Requests of the last days, with a choice of how many, and with the reasons of refusals. */
-function UsagePanel(props: {
-  readonly keyId: string;
-  readonly usage: UsageDocument['usage'];
-  readonly days: number;
-  readonly nowMs: number;
-}) {
-  const { days } = props;
-  return (
-    <section class="panel padded stack" aria-labelledby="usage-heading" id="usage">
-      <div class="ranges">
-        <h2 id="usage-heading">Usage in the last {days} days</h2>
-        <nav aria-label="Days of usage">
-          {chartDays.map((choice) => (
-            <a
-              class="range"
-              href={`/_edge/keys/${props.keyId}?days=${choice}#usage`}
-              aria-current={choice === days ? 'true' : undefined}
-            >
-              {choice} days
-            </a>
-          ))}
-        </nav>
-      </div>
-      <UsageChart usage={props.usage} days={days} nowMs={props.nowMs} />
-      <RefusalsByCode usage={props.usage} />
-      <WithClientTokens usage={props.usage} />
-    </section>
-  );
-}
-
-/** The requests that were sent with client tokens. Nothing without any. */
-function WithClientTokens({ usage }: { usage: UsageDocument['usage'] }) {
-  const requests = usage.reduce((sum, { clientRequests }) => sum + clientRequests, 0);
-  if (requests === 0) return null;
-  return (
-    <p class="quiet">{countOf(requests, 'request')} with client tokens, among all of these.</p>
   );
 }
 

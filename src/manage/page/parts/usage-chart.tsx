@@ -5,7 +5,9 @@
  */
 
 import { DAY_MS, dayOf } from '../../../usage/batch.ts';
+import { spanOf, type UsagePeriod } from '../../../usage/period.ts';
 import type { UsageDocument } from '../../usage.ts';
+import type { UsageOverviewDocument } from '../../usage-overview.ts';
 import { count, countOf } from './words.tsx';
 
 /** Requests of one key on one day with one outcome, as the API counts them. */
@@ -14,21 +16,78 @@ export type DailyUsage = UsageDocument['usage'][number];
 /** The parts of a bar, from the bottom up. */
 const parts = [
   { name: 'allowed', label: 'Allowed' },
+  // A key has none: preflights carry no key.
+  { name: 'preflights', label: 'Preflights granted' },
   { name: 'denied', label: 'Refused' },
   { name: 'failed', label: 'Upstream failed' },
 ] as const;
 
 type Part = (typeof parts)[number]['name'];
-type Bar = { readonly day: string } & Readonly<Record<Part, number>>;
+type Bar = { readonly slot: string } & Readonly<Record<Part, number>>;
 
 /** The chart's own units. The chart is stretched to the available width. */
 const CHART_WIDTH = 600;
 const CHART_HEIGHT = 200;
 
+/** Requests with one outcome. */
+export type Counted = Pick<DailyUsage, 'outcome' | 'requests'>;
+
+/** Requests of an hour or a day with one outcome. */
+export interface Point extends Counted {
+  /** The hour or day, as a bar is labelled. */
+  readonly slot: string;
+}
+
+/** The contents of a chart. */
+export interface Series {
+  readonly points: readonly Point[];
+  /** Every hour or day, the earliest first. */
+  readonly slots: readonly string[];
+  readonly unit: 'hour' | 'day';
+  /** The whole time in words, such as "the last 30 days". */
+  readonly span: string;
+}
+
 /** All requests that were counted. */
-export function totalOf(usage: readonly DailyUsage[]): number {
+export function totalOf(usage: readonly Counted[]): number {
   return usage.reduce((sum, { requests }) => sum + requests, 0);
 }
+
+/** The usage of the last days, up to today, for a chart. */
+export function dailySeries(usage: readonly DailyUsage[], days: number, nowMs: number): Series {
+  return {
+    points: usage.map(({ day, ...counted }) => ({ ...counted, slot: day })),
+    slots: lastDays(days, nowMs),
+    unit: 'day',
+    span: `the last ${days} days`,
+  };
+}
+
+function lastDays(days: number, nowMs: number): readonly string[] {
+  return Array.from({ length: days }, (_, index) => dayOf(nowMs - (days - 1 - index) * DAY_MS));
+}
+
+/** The usage of a period for a chart. */
+export function periodSeries({ period, unit, from, usage }: UsageOverviewDocument): Series {
+  const startMs = Date.parse(from);
+  const { length, stepMs } = spanOf(period, startMs);
+  const label = (time: string) =>
+    unit === 'day' ? time.slice(0, 10) : `${time.slice(5, 10)} ${time.slice(11, 16)}`;
+  return {
+    points: usage.map(({ start, ...counted }) => ({ ...counted, slot: label(start) })),
+    slots: Array.from({ length }, (_, i) => label(new Date(startMs + i * stepMs).toISOString())),
+    unit,
+    span: periodInWords[period],
+  };
+}
+
+/** The periods in words. */
+export const periodInWords: Readonly<Record<UsagePeriod, string>> = {
+  '24h': 'the last 24 hours',
+  '7d': 'the last 7 days',
+  '30d': 'the last 30 days',
+  '90d': 'the last 90 days',
+};
 
 /** A bar per day. The figures are beside it. */
 export function Spark(props: {
@@ -36,7 +95,8 @@ export function Spark(props: {
   readonly days: number;
   readonly nowMs: number;
 }) {
-  const bars = barsOf(props.usage, props.days, props.nowMs);
+  const { points, slots } = dailySeries(props.usage, props.days, props.nowMs);
+  const bars = barsOf(points, slots);
   const most = Math.max(1, ...bars.map(sumOf));
   const width = 8;
   const height = 24;
@@ -61,16 +121,12 @@ export function Spark(props: {
   );
 }
 
-/** Requests by day and outcome, with a legend, and with all figures as a table. */
-export function UsageChart(props: {
-  readonly usage: readonly DailyUsage[];
-  readonly days: number;
-  readonly nowMs: number;
-}) {
-  const { usage, days } = props;
-  const bars = barsOf(usage, days, props.nowMs);
-  const total = totalOf(usage);
-  if (total === 0) return <p class="quiet">No requests in the last {days} days.</p>;
+/** Requests over time by outcome, with a legend, and with all figures as a table. */
+export function UsageChart({ series }: { series: Series }) {
+  const { slots, points, unit, span } = series;
+  const bars = barsOf(points, slots);
+  const total = totalOf(points);
+  if (total === 0) return <p class="quiet">No requests in {span}.</p>;
   const top = roundUp(Math.max(...bars.map(sumOf)));
   const step = CHART_WIDTH / bars.length;
   return (
@@ -80,7 +136,7 @@ export function UsageChart(props: {
           viewBox={`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`}
           preserveAspectRatio="none"
           role="img"
-          aria-label={`${countOf(total, 'request')} in the last ${days} days, by day and outcome. The figures are in the table below.`}
+          aria-label={`${countOf(total, 'request')} in ${span}, by ${unit} and outcome. The figures are in the table below.`}
           data-chart
         >
           {bars.map((bar, index) => (
@@ -111,30 +167,32 @@ export function UsageChart(props: {
           <span>0</span>
         </div>
         <div class="span" aria-hidden="true">
-          <span>{bars[0]?.day}</span>
-          <span>{bars.at(-1)?.day}</span>
+          <span>{slots[0]}</span>
+          <span>{slots.at(-1)}</span>
         </div>
       </div>
-      {/* Filled in by the script, with the day under the pointer or the arrow keys. */}
+      {/* Filled in by the script, with the time under the pointer or the arrow keys. */}
       <p class="readout help" role="status" data-readout />
       <ul class="legend">
-        {parts.map(({ name, label }) => (
-          <li>
-            <svg width="10" height="10" aria-hidden="true" focusable="false">
-              <rect class={name} width="10" height="10" rx="2" />
-            </svg>
-            {label}{' '}
-            <span class="number">{count(bars.reduce((sum, bar) => sum + bar[name], 0))}</span>
-          </li>
-        ))}
+        {parts
+          .map((part) => ({ ...part, sum: bars.reduce((sum, bar) => sum + bar[part.name], 0) }))
+          .filter(({ name, sum }) => name !== 'preflights' || sum > 0)
+          .map(({ name, label, sum }) => (
+            <li>
+              <svg width="10" height="10" aria-hidden="true" focusable="false">
+                <rect class={name} width="10" height="10" rx="2" />
+              </svg>
+              {label} <span class="number">{count(sum)}</span>
+            </li>
+          ))}
       </ul>
-      <UsageTable usage={usage} />
+      <UsageTable series={series} />
     </figure>
   );
 }
 
 /** How often each code was the reason of a refusal, the most frequent first. Nothing without refusals. */
-export function RefusalsByCode({ usage }: { usage: readonly DailyUsage[] }) {
+export function RefusalsByCode({ usage }: { usage: readonly Counted[] }) {
   const totals = new Map<string, number>();
   for (const { outcome, requests } of usage) {
     const [, code] = outcome.split(':');
@@ -165,35 +223,35 @@ export function RefusalsByCode({ usage }: { usage: readonly DailyUsage[] }) {
   );
 }
 
-/** All figures: a row per day, a column per outcome. */
-function UsageTable({ usage }: { usage: readonly DailyUsage[] }) {
-  const outcomes = [...new Set(usage.map(({ outcome }) => outcome))].sort();
-  const byDay = new Map<string, Map<string, number>>();
-  for (const { day, outcome, requests } of usage) {
-    const row = byDay.get(day) ?? new Map<string, number>();
+/** All figures: a row per hour or day, a column per outcome. */
+function UsageTable({ series: { points, unit } }: { series: Series }) {
+  const outcomes = [...new Set(points.map(({ outcome }) => outcome))].sort();
+  const bySlot = new Map<string, Map<string, number>>();
+  for (const { slot, outcome, requests } of points) {
+    const row = bySlot.get(slot) ?? new Map<string, number>();
     row.set(outcome, (row.get(outcome) ?? 0) + requests);
-    byDay.set(day, row);
+    bySlot.set(slot, row);
   }
-  const days = [...byDay].sort(([left], [right]) => (left < right ? 1 : -1));
+  const rows = [...bySlot].sort(([left], [right]) => (left < right ? 1 : -1));
   return (
     <details>
-      <summary>Figures by day and outcome</summary>
+      <summary>Figures by {unit} and outcome</summary>
       <section class="scroll figures" tabindex={0} aria-label="Usage table, scrolls sideways">
         <table>
-          <caption class="unseen">Requests by day and outcome</caption>
+          <caption class="unseen">Requests by {unit} and outcome</caption>
           <thead>
             <tr>
-              <th scope="col">Day (UTC)</th>
+              <th scope="col">{unit === 'day' ? 'Day (UTC)' : 'Hour (UTC)'}</th>
               {outcomes.map((outcome) => (
                 <th scope="col">{sayOutcome(outcome)}</th>
               ))}
             </tr>
           </thead>
           <tbody>
-            {days.map(([day, row]) => (
+            {rows.map(([slot, row]) => (
               <tr>
                 <th scope="row" class="nowrap">
-                  {day}
+                  {slot}
                 </th>
                 {outcomes.map((outcome) => (
                   <td class="number">{count(row.get(outcome) ?? 0)}</td>
@@ -207,12 +265,12 @@ function UsageTable({ usage }: { usage: readonly DailyUsage[] }) {
   );
 }
 
-/** The values of a day in words, for the pointer and the keyboard. */
+/** The values of an hour or a day in words, for the pointer and the keyboard. */
 function sayBar(bar: Bar): string {
   const values = parts
     .filter(({ name }) => bar[name] > 0)
     .map(({ name, label }) => `${label.toLowerCase()} ${count(bar[name])}`);
-  return `${bar.day}: ${values.length === 0 ? 'no requests' : values.join(', ')}`;
+  return `${bar.slot}: ${values.length === 0 ? 'no requests' : values.join(', ')}`;
 }
 
 function Stack(props: { bar: Bar; x: number; width: number; bottom: number; scale: number }) {
@@ -241,33 +299,40 @@ function Stack(props: { bar: Bar; x: number; width: number; bottom: number; scal
   );
 }
 
-/** A bar for each of the last days, also those without requests. Today's is the last. */
-function barsOf(usage: readonly DailyUsage[], days: number, nowMs: number): readonly Bar[] {
-  const byDay = new Map<string, Record<Part, number>>();
-  for (let ago = days - 1; ago >= 0; ago -= 1) {
-    byDay.set(dayOf(nowMs - ago * DAY_MS), { allowed: 0, denied: 0, failed: 0 });
-  }
-  for (const { day, outcome, requests } of usage) {
-    const bar = byDay.get(day);
+/** A bar for each slot, also those without requests. */
+function barsOf(points: readonly Point[], slots: readonly string[]): readonly Bar[] {
+  const bySlot = new Map<string, Record<Part, number>>();
+  for (const slot of slots) bySlot.set(slot, { allowed: 0, preflights: 0, denied: 0, failed: 0 });
+  for (const { slot, outcome, requests } of points) {
+    const bar = bySlot.get(slot);
     if (bar) bar[partOf(outcome)] += requests;
   }
-  return [...byDay].map(([day, bar]) => ({ day, ...bar }));
+  return [...bySlot].map(([slot, bar]) => ({ slot, ...bar }));
 }
 
-function partOf(outcome: string): Part {
+/** Returns the part of a bar in which an outcome counts. */
+export function partOf(outcome: string): Part {
+  if (outcome === 'preflight_granted') return 'preflights';
   if (outcome.startsWith('denied:')) return 'denied';
   return outcome.startsWith('upstream_error:') ? 'failed' : 'allowed';
 }
 
+const names: Readonly<Record<string, string>> = {
+  allowed: 'Allowed',
+  preflight_granted: 'Preflights granted',
+  denied: 'Refused',
+  upstream_error: 'Upstream',
+};
+
 /** `denied:origin_not_allowed` as "refused: origin not allowed". */
 function sayOutcome(outcome: string): string {
   const [kind = '', code] = outcome.split(':');
-  const name = { allowed: 'Allowed', denied: 'Refused', upstream_error: 'Upstream' }[kind] ?? kind;
+  const name = names[kind] ?? kind;
   return code === undefined ? name : `${name}: ${code.replaceAll('_', ' ')}`;
 }
 
 function sumOf(bar: Bar): number {
-  return bar.allowed + bar.denied + bar.failed;
+  return bar.allowed + bar.preflights + bar.denied + bar.failed;
 }
 
 /** The next of 1, 2, 5, 10, 20, 50 and so on. */
