@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import { isClientToken } from '../core/client-token/client-token.ts';
 import { type ClientParent, compileParent } from '../core/client-token/rights.ts';
 import { signClientToken } from '../core/client-token/signature.ts';
+import { rateLimitHeaders } from '../core/decide/rate-limit.ts';
 import { hashToken, importTagKey, type MintingToken, mintingTokenOf } from '../core/key/token.ts';
 import type { HeldKey } from '../keys/admin/types.ts';
 import { toTime } from './documents.ts';
@@ -114,7 +115,9 @@ async function mint(call: Call): Promise<OperationResult> {
   if (!minter.ok) return minter;
   const { token, held, parent, minting } = minter;
   const { keyLimit } = management;
-  if (keyLimit !== null && !(await keyLimit.take(held.key.id))) return refusal(tooManyRequests());
+  if (keyLimit !== null && !(await keyLimit.take(held.key.id))) {
+    return refusal(tooManyRequests(), rateLimitHeaders(keyLimit.policy));
+  }
 
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES, absent: {} });
   if (!body.ok) return body;

@@ -25,12 +25,7 @@ import {
   refusalScope,
 } from '../core/decide/grant.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
-import {
-  type Rejection,
-  reject,
-  rejectionHeaders,
-  rejectionKinds,
-} from '../core/decide/rejection.ts';
+import { type Rejection, reject, rejectionKinds } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import { parseOriginHeader, type WebOrigin } from '../core/origins/web-origin.ts';
 import { RequestScope } from '../keys/lookup/request-scope.ts';
@@ -41,7 +36,15 @@ import {
   rejectUnavailable,
 } from '../keys/lookup/wrong-keys.ts';
 import { problemResponse } from '../problem.ts';
-import type { Call, Management, OperationResult, Refusal, RequestParts } from './operation.ts';
+import { refusalOf } from './holder.ts';
+import {
+  type Call,
+  type Management,
+  type OperationResult,
+  type Refusal,
+  type RequestParts,
+  refusal,
+} from './operation.ts';
 
 /** A caller whose key may be used, from this origin and address and at this time. */
 export interface Holder {
@@ -148,19 +151,14 @@ interface Visit {
 
 async function refuse(visit: Visit, rejection: Rejection, key: Key | null): Promise<Refusal> {
   const { management, origin } = visit;
-  const { status, title } = rejectionKinds[rejection.code];
   const scope = refusalScope(rejection, key !== null);
   const registration =
     scope === 'registered' && origin !== null
       ? await registrationOf(management, visit, origin, 'refusal')
       : null;
   const grant = grantOnRefusal(scope, origin, registration);
-  const { code, detail } = rejection;
-  return {
-    ok: false,
-    problem: { code, status, title, detail },
-    headers: { ...rejectionHeaders(rejection), ...corsHeaders(grant, management.exposed) },
-  };
+  const { problem, headers } = refusalOf(rejection);
+  return refusal(problem, { ...headers, ...corsHeaders(grant, management.exposed) });
 }
 
 /** Refuses credentials that do not work. A client network that keeps failing has to wait. */

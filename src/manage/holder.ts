@@ -6,14 +6,15 @@
 import { parseAddress } from '../core/addresses/address.ts';
 import { admitsAddress, compileBlocks } from '../core/addresses/address-blocks.ts';
 import { isClientToken } from '../core/client-token/client-token.ts';
-import { addressNotAllowed } from '../core/decide/authorize.ts';
+import { addressNotAllowed, invalidKey as noSuchKey } from '../core/decide/authorize.ts';
 import { readBearer } from '../core/decide/bearer.ts';
+import { type Rejection, rejectionHeaders, rejectionKinds } from '../core/decide/rejection.ts';
 import { isLive } from '../core/key/key.ts';
 import { hashToken, readTokenForm } from '../core/key/token.ts';
 import type { HeldKey } from '../keys/admin/types.ts';
+import { countWrongKey, rejectRefusedNetwork } from '../keys/lookup/wrong-keys.ts';
 import type { Manager } from './authenticate.ts';
 import { type Call, type Refusal, refusal } from './operation.ts';
-import { problem } from './problems.ts';
 
 /**
  * The caller of an endpoint for holders. Its owner is one that no key has: nothing that a person or the
@@ -27,32 +28,35 @@ export type HolderResult =
   | Refusal;
 
 /**
- * Finds the live key whose token a request carries. Refuses with 401 if no key has it, and with 403 if
- * the key may not be used from the client's address. D1's primary is asked, so a key that was revoked is
- * refused at once.
+ * Finds the live key whose token a request carries. Refuses with 401 if no key has it, with 403 if the key
+ * may not be used from the client's address, and with 429 a client network that keeps sending wrong keys.
+ * D1's primary is asked, so a key that was revoked is refused at once.
  */
 export async function findHolder({
   management,
   request,
 }: Pick<Call, 'management' | 'request'>): Promise<HolderResult> {
+  const { failures } = management;
+  const refuseWrong = async (rejection: Rejection) =>
+    refusalOf(await countWrongKey(failures, { request }, rejection));
   const bearer = readBearer(request.headers.get('authorization'));
-  if (!bearer.ok) {
-    const { code, detail } = bearer.rejection;
-    const isMissing = code === 'missing_credentials';
-    return refusal(problem(isMissing ? 'missing_credentials' : 'malformed_credentials', detail), {
-      'WWW-Authenticate': isMissing ? 'Bearer' : 'Bearer error="invalid_request"',
-    });
-  }
+  if (!bearer.ok) return refuseWrong(bearer.rejection);
   const { token } = bearer;
   // Before any look-up: neither can be an API key. A mistyped one cannot exist.
   const { form } = readTokenForm(token);
-  if (isClientToken(token) || form === 'oversized' || form === 'mistyped') return invalidKey();
+  if (isClientToken(token) || form === 'oversized' || form === 'mistyped') {
+    return refuseWrong(noSuchKey('not a token of a key'));
+  }
+  const tooMany = rejectRefusedNetwork(failures, { request });
+  if (tooMany !== null) return refusalOf(tooMany);
   const held = await management.store.holders.find(await hashToken(token));
-  if (held === null || !isUsable(held, management.now())) return invalidKey();
+  if (held === null || !isUsable(held, management.now())) {
+    return refuseWrong(noSuchKey('no live key has this token'));
+  }
   const { addresses } = held.key;
   const address = parseAddress(request.headers.get('cf-connecting-ip') ?? '');
   if (addresses && !admitsAddress(compileBlocks(addresses), address)) {
-    return refusal(problem('address_not_allowed', addressNotAllowed(address).detail));
+    return refusalOf(addressNotAllowed(address));
   }
   return { ok: true, token, held };
 }
@@ -65,11 +69,12 @@ function isUsable({ key, isRevoked, tokenExpiresAtMs }: HeldKey, nowMs: number):
 
 /** The one answer for every token that does not work, as at the gateway. */
 export function invalidKey(): Refusal {
-  return refusal(
-    problem(
-      'invalid_key',
-      'Cannot authorize the request: the API key is not valid. Check that you copied the whole key, and that it is not revoked, disabled or expired',
-    ),
-    { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
-  );
+  return refusalOf(noSuchKey('no live key has this token'));
+}
+
+/** A rejection as the answer of an endpoint. */
+export function refusalOf(rejection: Rejection): Refusal {
+  const { code, detail } = rejection;
+  const { status, title } = rejectionKinds[code];
+  return refusal({ code, status, title, detail }, rejectionHeaders(rejection));
 }

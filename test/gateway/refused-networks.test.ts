@@ -107,6 +107,36 @@ describe('a client network that was refused', () => {
     expect(asked.length).toBe(countedBefore);
   });
 
+  const ofHolders = [
+    ['GET', '/_edge/v1/self'],
+    ['DELETE', '/_edge/v1/self'],
+    ['POST', '/_edge/v1/client-tokens'],
+  ] as const;
+  test.each(ofHolders)(
+    'costs no store a call at %s %s either, where it is counted as well',
+    async (method, target) => {
+      const ask = () =>
+        edge.call({
+          method,
+          target,
+          headers: [['CF-Connecting-IP', LIMITED], bearer(crypto.randomUUID())],
+        });
+      for (let count = 0; count < allowedFailures; count++) expect((await ask()).status).toBe(401);
+      // The same count: the gateway refuses the network as well.
+      expect((await call(LIMITED, [bearer(crypto.randomUUID())])).status).toBe(429);
+      const calls = await storeCalls(async () => {
+        const answer = await ask();
+        expect(answer.status).toBe(429);
+        expect(answer.headers).toMatchObject({
+          'x-edge-reason': 'rate_limited',
+          'retry-after': '60',
+        });
+        expect(answer.headers).not.toHaveProperty('www-authenticate');
+      });
+      expect(calls).toBe(0);
+    },
+  );
+
   test('costs stores their calls before it is refused: control case', async () => {
     const calls = await storeCalls(async () => {
       await call(LIMITED, [bearer(crypto.randomUUID())]);

@@ -29,7 +29,7 @@ export type Failures = FailureLimit | null;
  */
 export async function countWrongKey(
   failures: Failures,
-  { request }: Asked,
+  { request }: Pick<Asked, 'request'>,
   rejection: Rejection,
 ): Promise<Rejection> {
   const network = networkOf(request);
@@ -42,7 +42,10 @@ export async function countWrongKey(
  * Returns the rejection of a request that would need a look-up, if its client network was refused
  * recently; `null` otherwise. Counts nothing.
  */
-export function rejectRefusedNetwork(failures: Failures, { request }: Asked): Rejection | null {
+export function rejectRefusedNetwork(
+  failures: Failures,
+  { request }: Pick<Asked, 'request'>,
+): Rejection | null {
   if (failures === null || !isRefusedNetwork(failures, request)) return null;
   return tooManyWrongKeys({ cause: 'refused_before', limit: failures.policy });
 }
