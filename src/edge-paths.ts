@@ -14,15 +14,23 @@ import { type RequestTarget, readTarget } from './core/routes/request-target.ts'
 import { truncate } from './core/text.ts';
 import { discardBody } from './gateway/discard-body.ts';
 import type { Gateway } from './gateway/gateway.ts';
-import { httpsRequired, isPlainHttp, serviceWorkerNotAllowed } from './gateway/transport.ts';
+import {
+  httpsRequired,
+  isNavigation,
+  isPlainHttp,
+  serviceWorkerNotAllowed,
+} from './gateway/transport.ts';
 import type { Readiness } from './health/readiness.ts';
-import { managementOff, schemaMissing, setupResponse } from './health/setup.ts';
 import { type StatusOptions, serveStatus } from './health/status.ts';
 import type { Management } from './manage/operation.ts';
 import type { DashboardParts } from './manage/page/dashboard.ts';
 import type { ManagementRoutes } from './manage/routes.ts';
 import { problemResponse, sharedProblemKinds } from './problem.ts';
-import { asPage, isNavigation, type Link } from './problem-page.ts';
+import type { Link } from './problem-page.ts';
+
+/** Loads what explains a problem to people when it is shown, so that an isolate starts faster without it. */
+const loadSetup = () => import('./health/setup.ts');
+const loadPages = () => import('./problem-page.ts');
 
 /** The parts that the edge's own paths are served with. */
 export interface EdgePathsOptions {
@@ -71,7 +79,7 @@ export class EdgePaths {
     response.headers.set('X-Request-Id', own.requestId);
     const shown =
       isNavigation(request) && isPagePath(target.path)
-        ? await asPage(response, {
+        ? await (await loadPages()).asPage(response, {
             links: this.#linksFor(role, response.headers.get('x-edge-reason') ?? ''),
           })
         : response;
@@ -90,6 +98,7 @@ export class EdgePaths {
     const { gateway, readiness } = this.#options;
     if ((await readiness()) === 'schema_missing') {
       await discardBody(request);
+      const { schemaMissing, setupResponse } = await loadSetup();
       return setupResponse(request, gateway.newRequestId(), schemaMissing);
     }
     return this.#introduce(request, await answer(), role);
@@ -126,10 +135,10 @@ export class EdgePaths {
 
   /** Explains on the page's own address why there is no page; `null` if there is one. */
   async #explainSetup(request: Request, requestId: string): Promise<Response | null> {
-    if ((await this.#options.readiness()) === 'schema_missing') {
-      return setupResponse(request, requestId, schemaMissing);
-    }
-    return this.#hasPage ? null : setupResponse(request, requestId, managementOff);
+    const isSchemaMissing = (await this.#options.readiness()) === 'schema_missing';
+    if (!isSchemaMissing && this.#hasPage) return null;
+    const { managementOff, schemaMissing, setupResponse } = await loadSetup();
+    return setupResponse(request, requestId, isSchemaMissing ? schemaMissing : managementOff);
   }
 
   async #serveManagement(
@@ -150,9 +159,10 @@ export class EdgePaths {
   }
 
   /** Tells people who open the host itself what it is, unless it has a public page there. */
-  #introduce(request: Request, response: Response, role: HostRole): Response | Promise<Response> {
+  async #introduce(request: Request, response: Response, role: HostRole): Promise<Response> {
     if (!isNavigation(request)) return response;
     if (response.headers.get('x-edge-reason') !== 'missing_credentials') return response;
+    const { asPage } = await loadPages();
     return asPage(response, {
       title: 'This host serves an API',
       text: 'Programs call it with an API key, as "Authorization: Bearer <API key>". There is nothing to see here in a browser.',

@@ -40,19 +40,6 @@ a:hover { background: light-dark(#f3f4f7, #111419); }
 a:focus-visible { outline: 2px solid light-dark(#2450b8, #91b1ff); outline-offset: 2px; }
 `;
 
-/**
- * Returns whether a window of a browser navigates to this address. A browser that does not say so, as
- * over plain http in a local network, counts as a program.
- * https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header
- */
-export function isNavigation({ method, headers }: Request): boolean {
-  return (
-    (method === 'GET' || method === 'HEAD') &&
-    headers.get('sec-fetch-mode') === 'navigate' &&
-    (headers.get('sec-fetch-dest') ?? 'document') === 'document'
-  );
-}
-
 /** Returns a problem response of ours as a page; any other response as it is. */
 export async function asPage(response: Response, words: PageWords): Promise<Response> {
   const isProblem = response.status >= 400 && response.headers.has('x-edge-reason');

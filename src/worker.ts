@@ -13,11 +13,10 @@ import { readConfig } from './config/read-config.ts';
 import { isPagePath } from './core/isolation/own-paths.ts';
 import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
 import { failureResponse } from './gateway/refuse.ts';
-import { notConfigured, schemaMissing, setupResponse } from './health/setup.ts';
+import { isNavigation } from './gateway/transport.ts';
 import { serveLiveness } from './health/status.ts';
 import { buildIsolate, type Isolate } from './isolate.ts';
 import { isSchemaMissing } from './keys/stores/schema-check.ts';
-import { asPage, isNavigation } from './problem-page.ts';
 import { log } from './runtime.ts';
 import {
   type Upstream,
@@ -116,6 +115,9 @@ export function createAuthorizer<Bindings>(
   };
 }
 
+/** Loads what explains a problem to people when it is shown. */
+const loadSetup = () => import('./health/setup.ts');
+
 /** Loads the work of other events than requests, so that an isolate that serves requests starts faster. */
 const loadBackground = () => import('./background.ts');
 
@@ -137,7 +139,10 @@ async function answerFailure(
   if (error instanceof ConfigurationError) return answerUnconfigured(request, requestId, error);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log({ event: 'failed', requestId, error: text });
-  if (await isSchemaMissing(db, error)) return setupResponse(request, requestId, schemaMissing);
+  if (await isSchemaMissing(db, error)) {
+    const { schemaMissing, setupResponse } = await loadSetup();
+    return setupResponse(request, requestId, schemaMissing);
+  }
   return showToPeople(request, failureResponse(request, requestId, 'internal_error'));
 }
 
@@ -150,6 +155,7 @@ async function showToPeople(request: Request, response: Response): Promise<Respo
   const { path, isPlain } = target;
   const isPage = isPlain && isOwnTarget(target) && isPagePath(path);
   if (!isPage || !isNavigation(request)) return response;
+  const { asPage } = await import('./problem-page.ts');
   const shown = await asPage(response, { links: [{ href: path, label: 'Try again' }] });
   return request.method === 'HEAD' ? new Response(null, shown) : shown;
 }
@@ -169,6 +175,7 @@ async function answerUnconfigured(
   if (missing.length === 0) {
     return showToPeople(request, failureResponse(request, requestId, 'unavailable'));
   }
+  const { notConfigured, setupResponse } = await loadSetup();
   const problem = notConfigured(missing);
   // Everywhere else, a page may have sent the request, and reads the answer by its CORS headers.
   const isFirstLook = path === '/' || path.startsWith('/_edge');

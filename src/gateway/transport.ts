@@ -16,6 +16,19 @@ export function isPlainHttp({ url, headers }: Request): boolean {
   return /"scheme"\s*:\s*"http"/i.test(headers.get('cf-visitor') ?? '');
 }
 
+/**
+ * Returns whether a window of a browser navigates to this address. A browser that does not say so, as
+ * over plain http in a local network, counts as a program.
+ * https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header
+ */
+export function isNavigation({ method, headers }: Request): boolean {
+  return (
+    (method === 'GET' || method === 'HEAD') &&
+    headers.get('sec-fetch-mode') === 'navigate' &&
+    (headers.get('sec-fetch-dest') ?? 'document') === 'document'
+  );
+}
+
 /** The rejection of a request that carried a credential in clear text. */
 export function httpsRequired(): Rejection {
   return reject(

@@ -5,7 +5,6 @@
 
 import { methodNotAllowedResponse, problemResponse } from '../problem.ts';
 import type { Readiness } from './readiness.ts';
-import { schemaMissing, setupResponse } from './setup.ts';
 
 /** The paths of liveness: they answer as long as the Worker runs, also with a broken configuration. */
 const livePaths = new Set(['/_edge/health', '/_edge/health/live']);
@@ -43,16 +42,18 @@ export async function serveStatus(
   return refuseMethod(request, requestId) ?? Response.json(await publicKeys(), { headers });
 }
 
-function serveReadiness(
+async function serveReadiness(
   request: Request,
   requestId: string,
   state: Readiness,
-): Response | Promise<Response> {
+): Promise<Response> {
   switch (state) {
     case 'ready':
       return ok('ready');
-    case 'schema_missing':
+    case 'schema_missing': {
+      const { schemaMissing, setupResponse } = await import('./setup.ts');
       return setupResponse(request, requestId, schemaMissing);
+    }
     case 'unavailable': {
       const detail = 'Cannot look keys up: the database does not answer. Try again shortly';
       const accept = request.headers.get('accept');
