@@ -19,6 +19,10 @@ declare module '*/browser/script.js' {
   const text: string;
   export default text;
 }
+declare module '*/browser/rows.js' {
+  const text: string;
+  export default text;
+}
 declare module '*/browser/rules.js' {
   const text: string;
   export default text;

@@ -562,6 +562,23 @@ describe('a person whom Cloudflare Access sent', () => {
     expect(list.body).not.toContain('/_edge/sign-out');
     // People own what they create, so there is nothing to choose.
     expect(list.body).not.toContain('name="owner"');
+    // The operator alone sets a plan, but for the addresses.
+    for (const path of ['/_edge/keys/new', `/_edge/keys/${mine.id}`]) {
+      const { body } = await ann.get(path);
+      expect(body).toContain('name="addresses"');
+      for (const name of ['limit', 'limit_by', 'quota_requests', 'meta_name', 'tags']) {
+        expect(body, path).not.toContain(`name="${name}"`);
+      }
+    }
+    const forgedPlan = { quota_requests: '5', limit: 'pro', meta_name: 'a', tags: 'b' };
+    const planned = await ann.submit(`/_edge/keys/${mine.id}`, `/_edge/keys/${mine.id}`, {
+      name: 'Planned',
+      ...forgedPlan,
+    });
+    expect(planned.status).toBe(422);
+    for (const member of ['quota', 'limit', 'limitBy', 'meta', 'tags']) {
+      expect(planned.body).toContain(`${member}: The operator alone sets it`);
+    }
 
     expect((await ann.get(`/_edge/keys/${theirs.id}`)).status).toBe(404);
     const disabled = await ann.submit(`/_edge/keys/${mine.id}`, `/_edge/keys/${mine.id}/disable`);

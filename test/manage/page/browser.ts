@@ -13,8 +13,11 @@ export type PageRequest = {
   cookie?: string | null;
   /** Further headers. */
   headers?: Readonly<Record<string, string>>;
-  form?: Readonly<Record<string, string>>;
+  form?: Form;
 };
+
+/** The fields of a form; a list stands for several of one name. */
+export type Form = Readonly<Record<string, string | readonly string[]>>;
 
 /** A visitor of the page. */
 export type Visitor = {
@@ -23,7 +26,7 @@ export type Visitor = {
   /** Sends a form as it is, without what a page would have put into it. */
   post(path: string, request?: PageRequest): Promise<Answer>;
   /** Fills in a form of a page: its hidden fields stay, and the given ones are typed. */
-  submit(page: string, action: string, fields?: Record<string, string>): Promise<Answer>;
+  submit(page: string, action: string, fields?: Form): Promise<Answer>;
 };
 
 let visitors = 0;
@@ -53,7 +56,7 @@ export function visitorOf(
       method,
       target: path,
       headers: Object.entries(lines) as HeaderLine[],
-      ...(form === undefined ? {} : { body: new URLSearchParams(form).toString() }),
+      ...(form === undefined ? {} : { body: new URLSearchParams(linesOf(form)).toString() }),
     });
   };
   const visitor: Visitor = {
@@ -67,6 +70,12 @@ export function visitorOf(
     },
   };
   return visitor;
+}
+
+function linesOf(form: Form): string[][] {
+  return Object.entries(form).flatMap(([name, value]) =>
+    [value].flat().map((text) => [name, text]),
+  );
 }
 
 /** The operator, signed in. */

@@ -109,6 +109,94 @@ describe('the page of a key', () => {
   });
 });
 
+describe('what client tokens may do', () => {
+  const rights = {
+    client_origins: 'https://a.example',
+    client_reach: 'rules',
+    client_rules: 'GET /api/asset/:id\nPOST /api/x',
+    client_ttl: '120',
+    client_origin_optional: 'on',
+  };
+  const storedRights = {
+    allowedOrigins: ['https://a.example'],
+    rules: [
+      { methods: ['get'], resources: ['/api/asset/:id'] },
+      { methods: ['post'], resources: ['/api/x'] },
+    ],
+    maxTtlSeconds: 120,
+    originOptional: true,
+    endConnectionsAtExpiry: false,
+  };
+
+  it.each([
+    ['0', 'It is less than a second'],
+    ['3601', 'It is longer than an hour'],
+    ['1.5', 'It is not a whole number'],
+    ['ten', 'a number of seconds'],
+  ])('is refused with a lifetime of %j, together with every other problem', async (ttl, text) => {
+    const before = await snapshot(edge);
+    const answer = await send('app.example', {
+      ...rights,
+      client_origins: 'https://a.example\n\napp.example',
+      client_rules: 'GET /a\n\nFETCH /b',
+      client_ttl: ttl,
+    });
+    expect(answer.status).toBe(422);
+    const [, panel = ''] = answer.body.split('id="client-tokens-panel"');
+    const errorsOf = (id: string) => panel.split(`id="${id}-error"`)[1]?.split('</ul>')[0] ?? '';
+    expect(errorsOf('client-ttl')).toContain(text);
+    expect(errorsOf('client-origins')).toContain('Line 3 &quot;app.example&quot;');
+    expect(errorsOf('client-rules')).toContain('Line 3 &quot;fetch&quot;');
+    expect(panel).toContain('<details open=""');
+    expect(panel).toContain(`value="${ttl}"`);
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('is edited on the page, shown again, and left alone by a form without it', async () => {
+    await operator.submit(page, `${page}/client-tokens`, rights);
+    await expect(stored()).resolves.toEqual(storedRights);
+    const { body } = await operator.get(page);
+    expect(body).toContain('GET /api/asset/:id\nPOST /api/x</textarea>');
+    expect(body).toMatch(/id="client-own"[^>]*checked=""/);
+    expect(body).toMatch(/id="client-optional"[^>]*checked=""/);
+    expect(body).not.toMatch(/id="client-end"[^>]*checked=""/);
+    await send('https://b.example');
+    await expect(stored()).resolves.toEqual({
+      ...storedRights,
+      allowedOrigins: ['https://b.example'],
+    });
+    await operator.submit(page, `${page}/client-tokens`, {
+      client_origins: 'https://a.example',
+      client_reach: 'standard',
+      client_rules: 'GET /api/asset/:id',
+      client_ttl: '',
+      client_end_connections: 'on',
+    });
+    await expect(stored()).resolves.toEqual({
+      allowedOrigins: ['https://a.example'],
+      rules: null,
+      maxTtlSeconds: 600,
+      originOptional: false,
+      endConnectionsAtExpiry: true,
+    });
+  });
+
+  it('is chosen with a new key', async () => {
+    const name = 'With rights from the start';
+    const refused = await operator.submit('/_edge/keys/new', '/_edge/keys', { name, ...rights });
+    expect(refused.status).toBe(422);
+    expect(refused.body).toContain('Rules of client tokens are chosen, but client tokens');
+    const made = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name,
+      client_tokens: 'on',
+      ...rights,
+    });
+    expect(made.status).toBe(201);
+    const [row] = await edge.query('SELECT client_tokens FROM keys WHERE name = ?1', name);
+    expect(JSON.parse(String(row?.['client_tokens']))).toEqual(storedRights);
+  });
+});
+
 describe('the form for a new key', () => {
   const create = (fields: Record<string, string>) =>
     operator.submit('/_edge/keys/new', '/_edge/keys', { name: 'Another backend', ...fields });

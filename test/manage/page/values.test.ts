@@ -15,6 +15,7 @@ import {
   writeEditable,
 } from '../../../src/manage/page/keys/editable.ts';
 import { exampleRequestOf } from '../../../src/manage/page/keys/example-request.ts';
+import { emptyPlan, type PlanValues } from '../../../src/manage/page/keys/plan-values.ts';
 import { readRulesText, toRulesText } from '../../../src/manage/page/keys/rules-text.ts';
 import { inUtc, sayRelative, stateOf } from '../../../src/manage/page/parts/words.tsx';
 
@@ -38,6 +39,38 @@ const valuesOf = (overrides: Partial<KeyValues>): KeyValues => ({
   ...toKeyValues(aDocument()),
   ...overrides,
 });
+
+const planEdits: readonly (readonly [string, Partial<PlanValues>, object])[] = [
+  [
+    'addresses',
+    { addresses: '10.0.0.0/8, ::1\n' },
+    { access: { addresses: ['10.0.0.0/8', '::1'] } },
+  ],
+  ['a limit', { limit: 'pro' }, { limit: 'pro', limitBy: 'key' }],
+  ['what no limit counts by', { limitBy: 'owner' }, {}],
+  ['a quota', { quotaRequests: ' 5 ' }, { quota: { requests: 5, period: 'month' } }],
+  [
+    'a quota in groups',
+    { quotaRequests: '1,000 000', quotaPeriod: 'day' },
+    { quota: { requests: 1_000_000, period: 'day' } },
+  ],
+  ['a quota in words', { quotaRequests: 'ten' }, { quota: { requests: 'ten', period: 'month' } }],
+  ['half a quota', { quotaRequests: '1.5' }, { quota: { requests: 1.5, period: 'month' } }],
+  ['the period of no quota', { quotaPeriod: 'day' }, {}],
+  ['a text', { meta: [{ name: 'plan', value: 'pro' }] }, { meta: { plan: 'pro' } }],
+  [
+    'two texts of one name, and one of none',
+    {
+      meta: [
+        { name: 'a', value: '1' },
+        { name: 'a', value: '2' },
+        { name: '', value: '3' },
+      ],
+    },
+    { meta: { a: '1', 'a in row 2': '2', '': '3' } },
+  ],
+  ['tags', { tags: ' beta \n\nlate riser' }, { tags: ['beta', 'late riser'] }],
+];
 
 describe('toPatch()', () => {
   const edits: readonly (readonly [name: string, values: Partial<KeyValues>, patch: object])[] = [
@@ -70,6 +103,9 @@ describe('toPatch()', () => {
       { expiresAt: '2031-02-03T04:05:06Z' },
     ],
     ['the expiry to an invalid time', { expiresAt: 'someday' }, { expiresAt: 'someday' }],
+    ...planEdits.map(
+      ([name, plan, patch]) => [name, { plan: { ...emptyPlan, ...plan } }, patch] as const,
+    ),
   ];
   it.each(edits)('of %s holds that alone', (_name, values, patch) => {
     expect(toPatch(valuesOf(values), aDocument())).toEqual(patch);
@@ -78,6 +114,26 @@ describe('toPatch()', () => {
   it('of a backend key has no access, whatever the form holds', () => {
     const backend = aDocument({ access: null });
     expect(toPatch(valuesOf({ origins: null }), backend)).toEqual({});
+  });
+
+  it('clears each member of a plan that is emptied', () => {
+    const planned = aDocument({
+      access: { addresses: ['10.0.0.0/8'] },
+      limit: 'pro',
+      limitBy: 'owner',
+      quota: { requests: 100, period: 'day' },
+      meta: { plan: 'pro' },
+      tags: ['beta'],
+    });
+    const shown = toKeyValues(planned);
+    expect(toPatch(shown, planned)).toEqual({});
+    expect(toPatch({ ...shown, plan: emptyPlan }, planned)).toEqual({
+      access: { addresses: null },
+      limit: null,
+      quota: null,
+      meta: { plan: null },
+      tags: null,
+    });
   });
 
   it('takes an expiry away when the field is emptied', () => {
@@ -168,6 +224,59 @@ describe('exampleRequestOf()', () => {
 });
 
 describe('mergeValues()', () => {
+  it('keeps what the visitor changed of a plan, and adopts the changes of others', () => {
+    const was = aDocument({
+      meta: { plan: 'pro', team: 'a', old: 'x' },
+      tags: ['beta'],
+      limit: 'pro',
+      limitBy: 'key',
+      quota: { requests: 100, period: 'day' },
+    });
+    const now = aDocument({
+      ...was,
+      meta: { plan: 'free', team: 'a', added: 'there' },
+      tags: ['gold'],
+      quota: { requests: 200, period: 'day' },
+      access: { cors: was.access?.cors, addresses: ['192.0.2.1/32'] },
+    });
+    const shown = toKeyValues(was);
+    const typed = {
+      ...shown,
+      plan: {
+        ...shown.plan,
+        meta: [
+          { name: 'plan', value: 'pro' },
+          { name: 'team', value: 'b' },
+          { name: 'mine', value: 'here' },
+        ],
+        quotaPeriod: 'month',
+        limitBy: 'owner',
+      },
+    };
+    const merged = mergeValues(typed, was, now);
+    expect(merged.plan).toEqual({
+      limit: 'pro',
+      limitBy: 'owner',
+      quotaRequests: '100',
+      quotaPeriod: 'month',
+      addresses: '192.0.2.1/32',
+      meta: [
+        { name: 'plan', value: 'free' },
+        { name: 'team', value: 'b' },
+        { name: 'added', value: 'there' },
+        { name: 'mine', value: 'here' },
+      ],
+      tags: 'gold',
+    });
+    // Saved again, it changes what was changed here alone.
+    expect(toPatch(merged, now)).toEqual({
+      limit: 'pro',
+      limitBy: 'owner',
+      quota: { requests: 100, period: 'month' },
+      meta: { team: 'b', mine: 'here' },
+    });
+  });
+
   it('keeps what the visitor changed, and adopts the changes of others', () => {
     const was = aDocument();
     const now = aDocument({
@@ -181,6 +290,7 @@ describe('mergeValues()', () => {
       reach: 'full',
       rules: '',
       expiresAt: '2031-02-03T04:05',
+      plan: emptyPlan,
     });
     expect(mergeValues(valuesOf({ origins: 'https://here.example' }), was, now)).toEqual({
       name: 'Renamed by others',
@@ -188,6 +298,7 @@ describe('mergeValues()', () => {
       reach: 'standard',
       rules: '',
       expiresAt: '2031-02-03T04:05',
+      plan: emptyPlan,
     });
   });
 });
@@ -197,6 +308,13 @@ describe('a key in its form', () => {
     const document = aDocument({ name: '"<&é', expiresAt: '2031-02-03T04:05:06.789Z' });
     const { name, access, expiresAt, enabled } = document;
     expect(readEditable(writeEditable(document))).toEqual({ name, access, expiresAt, enabled });
+    const plan = { meta: { a: '<' }, tags: ['b'], limit: 'pro', limitBy: 'owner' as const };
+    const quota = { requests: 5, period: 'day' } as const;
+    expect(readEditable(writeEditable({ ...document, ...plan, quota }))).toEqual({
+      ...{ name, access, expiresAt, enabled },
+      ...plan,
+      quota,
+    });
   });
 
   it('differs from another state of it in what can be edited', () => {

@@ -5,6 +5,7 @@
 
 import { readChart } from './chart.js';
 import { editOrigins } from './origins.js';
+import { addRows } from './rows.js';
 import { editRules } from './rules.js';
 import { makeTabs, waitForFirstRequest } from './snippets.js';
 
@@ -81,6 +82,7 @@ function enhance(root) {
   for (const field of root.querySelectorAll('[aria-invalid=true]')) noteUnsaved(field.form);
   for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
   for (const area of root.querySelectorAll('textarea[data-rules]')) editRules(area);
+  for (const list of root.querySelectorAll('[data-rows]')) addRows(list);
   for (const chart of root.querySelectorAll('[data-chart]')) readChart(chart);
   for (const box of root.querySelectorAll('[data-tabs]')) makeTabs(box);
   for (const notice of root.querySelectorAll('[data-first-request]')) waitForFirstRequest(notice);
@@ -170,7 +172,8 @@ function leaveOutHidden(reveals) {
   const form = box.form;
   const follow = () => {
     for (const field of reveals.querySelectorAll(':scope > .revealed [name]')) {
-      field.disabled = !box.checked;
+      // A choice inside of another one that is hidden is left out as well.
+      field.disabled = !box.checked || box.disabled;
     }
   };
   // A choice is not notified if another one is made in its place.

@@ -3,22 +3,31 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import { Field, LinesInput } from '../parts/field.tsx';
-import { textOf, wordsOf } from '../parts/form-data.ts';
+import { textOf } from '../parts/form-data.ts';
 import { ExactTime } from '../parts/words.tsx';
+import { ClientTokenFields } from './client-token-fields.tsx';
+import {
+  type ClientTokenValues,
+  readClientTokens,
+  toClientTokens,
+  toClientTokenValues,
+} from './client-token-values.ts';
+import { readEditable } from './editable.ts';
+import { type SortedProblems, sortProblems } from './fields.tsx';
 import { changeKey, done, type KeyAction, refusedBy } from './key-action.tsx';
 import { ActionForm, type Subject } from './subject.tsx';
 
 /** The path of the member that the form changes, in problems of the API. */
 export const CLIENT_TOKENS_PATH = 'access.clientTokens';
 
-/** Opts in to client tokens, changes their origins, or opts out. */
+/** Opts in to client tokens, changes what they may do, or opts out. */
 export const setClientTokens: KeyAction = async (visit, form, context) => {
-  const clientOrigins = textOf(form, 'client_origins');
-  const clientTokens = form.has('stop') ? null : { allowedOrigins: wordsOf(clientOrigins) };
+  const was = readEditable(textOf(form, 'was'));
+  const typed = readClientTokens(form, toClientTokenValues(was?.access ?? null));
+  const clientTokens = form.has('stop') ? null : toClientTokens(typed);
   const changed = await changeKey(visit, form, context, { access: { clientTokens } });
   if (changed.ok) return done(context, clientTokens === null ? 'tokensStopped' : 'saved');
-  return { ...refusedBy(changed.problem, form), clientOrigins };
+  return { ...refusedBy(changed.problem, form), clientTokens: typed };
 };
 
 /** Voids every client token that was issued until now. */
@@ -31,8 +40,8 @@ export const signOutEveryone: KeyAction = async (visit, form, context) => {
 /** The panel of a backend key. */
 export function ClientTokensPanel(props: {
   readonly subject: Subject;
-  /** The origins as they were typed; `undefined`: those of the key. */
-  readonly typed: string | undefined;
+  /** The fields as they were typed; `undefined`: those of the key. */
+  readonly typed: ClientTokenValues | undefined;
   readonly problems: readonly FieldProblem[];
   readonly nowMs: number;
 }) {
@@ -61,10 +70,10 @@ export function ClientTokensPanel(props: {
       )}
       <ActionForm subject={subject} name="client-tokens">
         <div class="stack">
-          <ClientOriginsField
-            id="client-origins"
-            value={typed ?? clientTokens?.allowedOrigins.join('\n') ?? ''}
-            problems={problems}
+          <ClientTokenFields
+            id="client"
+            values={typed ?? toClientTokenValues(access)}
+            problems={sortProblems(problems)}
           />
           <div class="actions">
             {clientTokens != null && (
@@ -73,7 +82,7 @@ export function ClientTokensPanel(props: {
               </button>
             )}
             <button type="submit">
-              {clientTokens == null ? 'Allow client tokens' : 'Save origins'}
+              {clientTokens == null ? 'Allow client tokens' : 'Save client tokens'}
             </button>
           </div>
         </div>
@@ -106,10 +115,12 @@ export function ClientTokensPanel(props: {
 /** The box of the form for a new key, and what it reveals. */
 export function NewClientTokens(props: {
   readonly isTicked: boolean;
-  readonly origins: string;
-  readonly problems: readonly FieldProblem[];
+  readonly values: ClientTokenValues;
+  readonly problems: SortedProblems;
 }) {
-  const { isTicked, origins, problems } = props;
+  const { isTicked, values, problems } = props;
+  const { clientOrigins, clientRules, clientTtl } = problems;
+  const isWrong = clientOrigins.length + clientRules.length + clientTtl.length > 0;
   return (
     <div class="reveals">
       <div class="check">
@@ -117,7 +128,7 @@ export function NewClientTokens(props: {
           id="create-client-tokens"
           type="checkbox"
           name="client_tokens"
-          checked={isTicked || problems.length > 0}
+          checked={isTicked || isWrong}
           aria-describedby="create-client-tokens-help"
         />
         <label for="create-client-tokens">Allow client tokens</label>
@@ -130,7 +141,7 @@ export function NewClientTokens(props: {
         <div class="notice warn" role="note">
           <OlderVersions />
         </div>
-        <ClientOriginsField id="create-client-origins" value={origins} problems={problems} />
+        <ClientTokenFields id="create-client" values={values} problems={problems} />
       </div>
     </div>
   );
@@ -144,30 +155,5 @@ function OlderVersions() {
       created or rolled with them. Allow them after every part of your deployment runs this version,
       and not while you may roll back.
     </p>
-  );
-}
-
-function ClientOriginsField(props: {
-  readonly id: string;
-  readonly value: string;
-  readonly problems: readonly FieldProblem[];
-}) {
-  return (
-    <Field
-      id={props.id}
-      label="Origins of pages with client tokens"
-      problems={props.problems}
-      help="One on each line, such as https://app.example.com."
-    >
-      {(attributes) => (
-        <LinesInput
-          attributes={attributes}
-          name="client_origins"
-          rows={3}
-          placeholder="https://app.example.com"
-          value={props.value}
-        />
-      )}
-    </Field>
   );
 }

@@ -8,7 +8,20 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { DAY_MS } from '../../../usage/batch.ts';
 import { textOf, wordsOf } from '../parts/form-data.ts';
+import {
+  type ClientTokenValues,
+  emptyClientTokens,
+  readClientTokens,
+  toClientTokens,
+} from './client-token-values.ts';
 import { toTime } from './local-time.ts';
+import {
+  changedAddresses,
+  changedPlan,
+  emptyPlan,
+  type PlanValues,
+  readPlanValues,
+} from './plan-values.ts';
 import { type Reach, readReach } from './reach.ts';
 import { readRulesText } from './rules-text.ts';
 
@@ -20,8 +33,7 @@ export interface CreateValues {
   /** With commas, blanks or new lines between them. */
   readonly origins: string;
   readonly clientTokens: boolean;
-  /** Like `origins`. */
-  readonly clientOrigins: string;
+  readonly client: ClientTokenValues;
   readonly reach: Reach;
   /** One on each line. */
   readonly rules: string;
@@ -29,6 +41,7 @@ export interface CreateValues {
   readonly expires: string;
   /** A date and time without a zone, meant in UTC. */
   readonly expiresAt: string;
+  readonly plan: PlanValues;
 }
 
 /** The values of the form when it is opened. */
@@ -38,11 +51,12 @@ export const emptyCreateValues: CreateValues = {
   cors: false,
   origins: '',
   clientTokens: false,
-  clientOrigins: '',
+  client: emptyClientTokens,
   reach: 'standard',
   rules: '',
   expires: 'never',
   expiresAt: '',
+  plan: emptyPlan,
 };
 
 /** The choices of an expiry. A number is a number of days. */
@@ -63,11 +77,12 @@ export function readCreateValues(form: FormData): CreateValues {
     cors: form.has('cors'),
     origins: textOf(form, 'origins'),
     clientTokens: form.has('client_tokens'),
-    clientOrigins: textOf(form, 'client_origins'),
+    client: readClientTokens(form),
     reach: readReach(form),
     rules: textOf(form, 'rules'),
     expires: textOf(form, 'expires'),
     expiresAt: textOf(form, 'expires_at'),
+    plan: readPlanValues(form, emptyPlan),
   };
 }
 
@@ -89,12 +104,13 @@ export function findMistakes(values: CreateValues): readonly FieldProblem[] {
       fix: 'Tick "Allow CORS access", or remove what depends on it',
     });
   }
-  if (!values.clientTokens && wordsOf(values.clientOrigins).length > 0) {
+  const { client } = values;
+  if (!values.clientTokens && (wordsOf(client.origins).length > 0 || client.hasRules)) {
     problems.push({
       path: 'access.clientTokens',
       value: null,
-      reason: 'origins of pages with client tokens are listed, but client tokens are not allowed',
-      fix: 'Tick "Allow client tokens", or remove the origins',
+      reason: `${client.hasRules ? 'rules of client tokens are chosen' : 'origins of pages with client tokens are listed'}, but client tokens are not allowed`,
+      fix: 'Tick "Allow client tokens", or remove what depends on it',
     });
   }
   if (!isOffered(expires)) {
@@ -124,14 +140,17 @@ export function toNewKey(values: CreateValues, nowMs: number): Record<string, un
     ...(owner.trim() === '' ? {} : { owner: owner.trim() }),
     access: accessOf(values),
     expiresAt: expiryOf(values, nowMs),
+    ...changedPlan(values.plan, emptyPlan),
   };
 }
 
 function accessOf(values: CreateValues): Record<string, unknown> | null {
-  const { cors, origins, reach, rules, clientTokens, clientOrigins } = values;
+  const { cors, origins, reach, rules, clientTokens, client, plan } = values;
+  const addresses = changedAddresses(plan, emptyPlan);
   const own = {
     ...(reach === 'rules' ? { rules: readRulesText(rules) } : {}),
-    ...(clientTokens ? { clientTokens: { allowedOrigins: wordsOf(clientOrigins) } } : {}),
+    ...(clientTokens ? { clientTokens: toClientTokens(client) } : {}),
+    ...(addresses === undefined ? {} : { addresses }),
   };
   if (!cors) return Object.keys(own).length > 0 ? own : null;
   return {

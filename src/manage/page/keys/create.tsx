@@ -7,7 +7,7 @@ import { operatorBounds } from '../../../core/key/key-access.ts';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import { atOnce } from '../../../core/steps.ts';
 import type { KeyWithToken } from '../../documents.ts';
-import { readNewKey } from '../../new-key.ts';
+import { type KeyBounds, readNewKey } from '../../new-key.ts';
 import type { Action, View } from '../access/guards.tsx';
 import type { Visit, Visitor } from '../access/visitor.ts';
 import type { PageContext } from '../dashboard.ts';
@@ -32,6 +32,7 @@ import {
   type SortedProblems,
   sortProblems,
 } from './fields.tsx';
+import { PlanFields, problemsOfHidden } from './plan-fields.tsx';
 import { ReachField } from './reach-field.tsx';
 import { tokenResponse } from './token-panel.tsx';
 
@@ -68,7 +69,8 @@ export const create: Action = async (visit, form, context) => {
   const again = { values, failure: null, idempotencyKey: crypto.randomUUID() };
   const mistakes = findMistakes(values);
   if (mistakes.length > 0) {
-    const problems = [...mistakes, ...otherProblems(document, mistakes, nowMs)];
+    const bounds = { owner: null, ...operatorBounds, ...context.env.management.plans, nowMs };
+    const problems = [...mistakes, ...otherProblems(document, mistakes, bounds)];
     return createFormResponse(visit, context, { ...again, problems }, 422);
   }
   const created = await visit.api<KeyWithToken>({
@@ -95,16 +97,12 @@ export const create: Action = async (visit, form, context) => {
   });
 };
 
-/** The form has no members of a plan. */
-const anyPlan = { limitNames: [], usageRetentionDays: Number.POSITIVE_INFINITY };
-
 /** Returns the API's problems with a form that has mistakes, in other places than theirs. */
 function otherProblems(
   document: unknown,
   mistakes: readonly FieldProblem[],
-  nowMs: number,
+  bounds: KeyBounds,
 ): readonly FieldProblem[] {
-  const bounds = { owner: null, ...operatorBounds, ...anyPlan, nowMs };
   const reading = atOnce(readNewKey(document, bounds));
   if (reading.ok) return [];
   return reading.problems.filter(({ path }) => !mistakes.some((mistake) => mistake.path === path));
@@ -123,6 +121,7 @@ function createFormResponse(
           visitor={visitor}
           state={state}
           restrictedRoutes={context.env.management.restrictedRoutes}
+          limitNames={context.env.management.plans.limitNames}
         />
       </div>
     </Layout>,
@@ -135,6 +134,7 @@ export function CreateForm(props: {
   readonly visitor: Visitor;
   readonly state: KeyFormState;
   readonly restrictedRoutes: RouteList;
+  readonly limitNames: readonly string[];
   readonly inDialog?: boolean;
 }) {
   const { visitor, state, inDialog = false } = props;
@@ -148,7 +148,11 @@ export function CreateForm(props: {
         <FormToken visitor={visitor} />
         <input type="hidden" name="idempotency_key" value={state.idempotencyKey} />
         {inDialog && <input type="hidden" name="in_dialog" value="yes" />}
-        <Failure state={state} problems={problems} />
+        <Failure
+          failure={state.failure}
+          isRefused={state.problems.length > 0}
+          others={[...problems.others, ...problemsOfHidden(problems, visitor.owner)]}
+        />
         <NameField
           id="create-name"
           value={values.name}
@@ -160,8 +164,8 @@ export function CreateForm(props: {
         <CorsFields values={values} problems={problems} />
         <NewClientTokens
           isTicked={values.clientTokens}
-          origins={values.clientOrigins}
-          problems={problems.clientTokens}
+          values={values.client}
+          problems={problems}
         />
         <ReachField
           id="create"
@@ -172,6 +176,13 @@ export function CreateForm(props: {
           restrictedRoutes={props.restrictedRoutes}
         />
         <ExpiryFields values={values} problems={problems.expiry} />
+        <PlanFields
+          id="create"
+          values={values.plan}
+          problems={problems}
+          limitNames={props.limitNames}
+          owner={visitor.owner}
+        />
         <p class="notice bad" role="alert" data-failure hidden />
         <Buttons inDialog={inDialog} />
       </form>
@@ -179,14 +190,18 @@ export function CreateForm(props: {
   );
 }
 
-function Failure({ state, problems }: { state: KeyFormState; problems: SortedProblems }) {
-  if (state.failure === null && state.problems.length === 0) return null;
+function Failure(props: {
+  readonly failure: string | null;
+  readonly isRefused: boolean;
+  readonly others: readonly FieldProblem[];
+}) {
+  if (props.failure === null && !props.isRefused) return null;
   return (
     <>
       <p class="notice bad" role="alert">
-        {state.failure ?? 'The key was not created. Fix the errors shown below.'}
+        {props.failure ?? 'The key was not created. Fix the errors shown below.'}
       </p>
-      <OtherProblems problems={problems.others} />
+      <OtherProblems problems={props.others} />
     </>
   );
 }

@@ -8,8 +8,18 @@
 import type { AccessRule } from '../../../core/key/key.ts';
 import type { KeyDocument } from '../../documents.ts';
 import { textOf, wordsOf } from '../parts/form-data.ts';
+import type { ClientTokensPatch } from './client-token-values.ts';
 import type { Editable } from './editable.ts';
 import { toLocalTime, toTime, withoutZeroSeconds } from './local-time.ts';
+import {
+  changedAddresses,
+  changedPlan,
+  mergePlanValues,
+  type PlanPatch,
+  type PlanValues,
+  readPlanValues,
+  toPlanValues,
+} from './plan-values.ts';
 import { type Reach, readReach } from './reach.ts';
 import { readRulesText, toRulesText } from './rules-text.ts';
 
@@ -23,6 +33,7 @@ export interface KeyValues {
   readonly rules: string;
   /** Empty: never. */
   readonly expiresAt: string;
+  readonly plan: PlanValues;
 }
 
 /** The changed members of an access. */
@@ -31,11 +42,13 @@ interface AccessPatch {
   /** `null`: the key has no rules any longer. */
   readonly rules?: readonly AccessRule[] | null;
   /** `null`: the key gives no client tokens any longer. */
-  readonly clientTokens?: { readonly allowedOrigins: readonly string[] } | null;
+  readonly clientTokens?: ClientTokensPatch | null;
+  /** `null`: the key may be used from any address. */
+  readonly addresses?: readonly string[] | null;
 }
 
 /** The body of a PATCH, with the changed members alone. */
-export interface KeyPatch {
+export interface KeyPatch extends PlanPatch {
   readonly name?: string;
   readonly access?: AccessPatch;
   readonly expiresAt?: string | null;
@@ -54,17 +67,20 @@ export function readKeyValues(form: FormData, was: Editable): KeyValues {
     // The script leaves the rules out unless they are chosen.
     rules: form.has('rules') ? textOf(form, 'rules') : toRulesText(was.access?.rules ?? []),
     expiresAt: withoutZeroSeconds(textOf(form, 'expires_at')),
+    plan: readPlanValues(form, toPlanValues(was)),
   };
 }
 
 /** The values that the fields show for a key. */
-export function toKeyValues({ name, access, expiresAt }: Editable): KeyValues {
+export function toKeyValues(key: Editable): KeyValues {
+  const { name, access, expiresAt } = key;
   return {
     name,
     origins: access?.cors?.allowedOrigins.join('\n') ?? null,
     reach: reachOf(access),
     rules: toRulesText(access?.rules ?? []),
     expiresAt: toLocalTime(expiresAt),
+    plan: toPlanValues(key),
   };
 }
 
@@ -76,6 +92,7 @@ export function toPatch(values: KeyValues, was: Editable): KeyPatch {
     ...(values.name === shown.name ? {} : { name: values.name.trim() }),
     ...(access === null ? {} : { access }),
     ...(values.expiresAt === shown.expiresAt ? {} : { expiresAt: toTime(values.expiresAt) }),
+    ...changedPlan(values.plan, shown.plan),
   };
 }
 
@@ -87,12 +104,14 @@ function changedAccess(values: KeyValues, was: Editable): AccessPatch | null {
   const hasNewOrigins = values.origins !== null && !isSameList(origins, cors?.allowedOrigins ?? []);
   const isOther = values.reach !== shown.reach;
   const hasNewRules = values.reach === 'rules' && (isOther || values.rules.trim() !== shown.rules);
+  const addresses = changedAddresses(values.plan, shown.plan);
   const patch: AccessPatch = {
     ...(cors && (hasNewOrigins || isOther)
       ? { cors: { allowedOrigins: origins, fullAccess: values.reach === 'full' } }
       : {}),
     ...(hasNewRules ? { rules: readRulesText(values.rules) } : {}),
     ...(isOther && shown.reach === 'rules' ? { rules: null } : {}),
+    ...(addresses === undefined ? {} : { addresses }),
   };
   return Object.keys(patch).length === 0 ? null : patch;
 }
@@ -109,12 +128,15 @@ function reachOf(access: Editable['access']): Reach {
 export function mergeValues(values: KeyValues, was: Editable, now: KeyDocument): KeyValues {
   const patch = toPatch(values, was);
   const current = toKeyValues(now);
+  const { addresses: _, ...reach } = patch.access ?? {};
+  const hasOtherReach = Object.keys(reach).length > 0;
   return {
     name: patch.name === undefined ? current.name : values.name,
-    origins: patch.access === undefined ? current.origins : values.origins,
-    reach: patch.access === undefined ? current.reach : values.reach,
-    rules: patch.access === undefined ? current.rules : values.rules,
+    origins: hasOtherReach ? values.origins : current.origins,
+    reach: hasOtherReach ? values.reach : current.reach,
+    rules: hasOtherReach ? values.rules : current.rules,
     expiresAt: patch.expiresAt === undefined ? current.expiresAt : values.expiresAt,
+    plan: mergePlanValues(values.plan, toPlanValues(was), current.plan),
   };
 }
 

@@ -9,6 +9,7 @@ import { type KeyValues, mergeValues, readKeyValues, toPatch } from './edit-valu
 import { readEditable } from './editable.ts';
 import { ExpiryField, NameField, OriginsField, OtherProblems, sortProblems } from './fields.tsx';
 import { changeKey, done, type KeyAction, refusedBy, refuseForm } from './key-action.tsx';
+import { PlanFields, problemsOfHidden } from './plan-fields.tsx';
 import { ReachField } from './reach-field.tsx';
 import { HiddenFields, type Subject } from './subject.tsx';
 
@@ -34,8 +35,9 @@ export function EditForm(props: {
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
   readonly restrictedRoutes: RouteList;
+  readonly limitNames: readonly string[];
 }) {
-  const { key } = props.subject;
+  const { key, visitor } = props.subject;
   return (
     <section class="panel padded" aria-labelledby="settings-heading">
       <form method="post" action={`/_edge/keys/${key.id}`} class="stack" id="settings">
@@ -45,6 +47,8 @@ export function EditForm(props: {
           values={props.values}
           problems={props.problems}
           restrictedRoutes={props.restrictedRoutes}
+          limitNames={props.limitNames}
+          owner={visitor.owner}
         />
         <div class="actions">
           <button type="submit" class="primary">
@@ -61,12 +65,14 @@ function EditFields(props: {
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
   readonly restrictedRoutes: RouteList;
+  readonly limitNames: readonly string[];
+  readonly owner: string | null;
 }) {
   const { values } = props;
   const problems = sortProblems(props.problems);
   return (
     <>
-      <OtherProblems problems={problems.others} />
+      <OtherProblems problems={[...problems.others, ...problemsOfHidden(problems, props.owner)]} />
       <NameField id="edit-name" value={values.name} problems={problems.name} />
       {values.origins === null ? (
         <p class="help">
@@ -91,6 +97,13 @@ function EditFields(props: {
         value={values.expiresAt}
         problems={problems.expiry}
         help="Leave it empty for a key that never expires."
+      />
+      <PlanFields
+        id="edit"
+        values={values.plan}
+        problems={problems}
+        limitNames={props.limitNames}
+        owner={props.owner}
       />
     </>
   );

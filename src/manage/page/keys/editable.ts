@@ -3,11 +3,15 @@
  * another person has changed in the meantime. Pure.
  */
 
+import * as v from 'valibot';
+import { shownAccessSchema } from '../../access-document.ts';
 import type { KeyDocument } from '../../documents.ts';
+import { shownPlanEntries } from '../../plan-document.ts';
+import { sayClientTokens, sayLimit, sayMeta, sayQuota } from './plan-words.ts';
 import { toRulesText } from './rules-text.ts';
 
 /** The editable part of a key, as it was when the form was shown. */
-export type Editable = Pick<KeyDocument, 'name' | 'access' | 'expiresAt' | 'enabled'>;
+export type Editable = v.InferOutput<typeof editableSchema>;
 
 /** A field that another person has changed in the meantime. */
 export interface Change {
@@ -16,35 +20,28 @@ export interface Change {
   readonly now: string;
 }
 
+const editableSchema = v.object({
+  name: v.string(),
+  access: v.optional(shownAccessSchema, null),
+  expiresAt: v.optional(v.nullable(v.string()), null),
+  enabled: v.boolean(),
+  ...shownPlanEntries,
+});
+
 /** Reads the editable part in a form; `null` if the page did not write the text. */
 export function readEditable(text: string): Editable | null {
   try {
-    const value = JSON.parse(text) as Partial<Editable> | null;
-    if (typeof value?.name !== 'string' || typeof value.enabled !== 'boolean') return null;
-    const origins = value.access?.cors?.allowedOrigins ?? [];
-    if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string')) {
-      return null;
-    }
-    if (!isRuleList(value.access?.rules ?? [])) return null;
-    const { name, access = null, expiresAt = null, enabled } = value;
-    return { name, access, expiresAt: typeof expiresAt === 'string' ? expiresAt : null, enabled };
+    const reading = v.safeParse(editableSchema, JSON.parse(text));
+    return reading.success ? reading.output : null;
   } catch {
     return null;
   }
 }
 
-function isRuleList(value: unknown): boolean {
-  const isTexts = (list: unknown) =>
-    Array.isArray(list) && list.every((text) => typeof text === 'string');
-  return (
-    Array.isArray(value) &&
-    value.every((rule) => isTexts(rule?.methods) && isTexts(rule?.resources))
-  );
-}
-
 /** Writes the editable part of a key for a form. */
-export function writeEditable({ name, access, expiresAt, enabled }: KeyDocument): string {
-  return JSON.stringify({ name, access, expiresAt, enabled } satisfies Editable);
+export function writeEditable(key: KeyDocument): string {
+  const { name, access, expiresAt, enabled, meta, tags, limit, limitBy, quota } = key;
+  return JSON.stringify({ name, access, expiresAt, enabled, meta, tags, limit, limitBy, quota });
 }
 
 /** The differences between two states of a key, in words. */
@@ -62,8 +59,13 @@ function describe(key: Editable): readonly (readonly [field: string, text: strin
     ['Allowed origins', access?.cors?.allowedOrigins.join(', ') ?? 'none'],
     ['Full API access', access?.cors?.fullAccess ? 'yes' : 'no'],
     ['Access rules', access?.rules ? toRulesText(access.rules) : 'none'],
-    ['Client tokens', access?.clientTokens?.allowedOrigins?.join(', ') ?? 'none'],
+    ['Client tokens', access?.clientTokens ? sayClientTokens(access.clientTokens) : 'none'],
     ['Expires', key.expiresAt ?? 'never'],
+    ['Limit', sayLimit(key) ?? 'none of its own'],
+    ['Quota', key.quota ? sayQuota(key.quota) : 'none'],
+    ['Addresses', access?.addresses?.join(', ') ?? 'any'],
+    ['Metadata', key.meta ? sayMeta(key.meta) : 'none'],
+    ['Tags', key.tags?.join(', ') ?? 'none'],
     ['State', key.enabled ? 'enabled' : 'disabled'],
   ];
 }

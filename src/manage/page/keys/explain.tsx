@@ -13,6 +13,8 @@ interface ExplainQuery {
   readonly path: string;
   /** Empty: a request without an Origin, as a backend sends it. */
   readonly origin: string;
+  /** Empty: the visitor's own. */
+  readonly address: string;
 }
 
 /** A question that was asked, and its answer; `null`: nothing was asked. */
@@ -28,12 +30,19 @@ export async function explain(
   context: PageContext,
 ): Promise<ExplainState> {
   const query = queryOf(context);
-  if (query === null) return { query: { method: 'GET', path: '', origin: '' }, result: null };
-  const { origin, ...request } = query;
+  if (query === null) return { query: emptyQuery, result: null };
+  const { origin, address, ...request } = query;
+  const own = context.req.header('CF-Connecting-IP');
   const answer = await api<Explanation>({
     method: 'POST',
     path: '/explain',
-    body: { keyId, ...request, ...(origin === '' ? {} : { origin }) },
+    body: {
+      keyId,
+      ...request,
+      ...(origin === '' ? {} : { origin }),
+      ...(address === '' ? {} : { address }),
+    },
+    headers: own === undefined ? {} : { 'CF-Connecting-IP': own },
   });
   return { query, result: answer.ok ? answer.document : answer.problem };
 }
@@ -47,10 +56,13 @@ function queryOf(context: PageContext): ExplainQuery | null {
     method: query.get('method') ?? 'GET',
     path: path.trim(),
     origin: query.get('origin')?.trim() ?? '',
+    address: query.get('address')?.trim() ?? '',
   };
 }
 
-const fieldNames = ['method', 'path', 'origin'] as const;
+const emptyQuery: ExplainQuery = { method: 'GET', path: '', origin: '', address: '' };
+
+const fieldNames = ['method', 'path', 'origin', 'address'] as const;
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 /** The form that asks which rule decides about a request, and its answer. */
@@ -115,6 +127,28 @@ export function ExplainPanel(props: ExplainState & { readonly keyId: string }) {
               />
             )}
           </Field>
+          <Field
+            id="explain-address"
+            label={
+              <>
+                Address of the client <span class="optional">(empty: yours)</span>
+              </>
+            }
+            problems={problemsOf('address')}
+          >
+            {(attributes) => (
+              <input
+                {...attributes}
+                type="text"
+                name="address"
+                class="mono-input"
+                value={query.address}
+                placeholder="203.0.113.7"
+                autocapitalize="off"
+                spellcheck={false}
+              />
+            )}
+          </Field>
         </div>
         <div>
           <button type="submit">Explain</button>
@@ -135,7 +169,7 @@ function Problem({ problem }: { problem: ApiProblem }) {
 }
 
 function Answer(explanation: Explanation) {
-  const { allowed, status, code, preflight } = explanation;
+  const { allowed, status, code, preflight, address } = explanation;
   return (
     <div class="stack" role="status">
       <div class={`notice ${allowed ? 'good' : 'bad'}`}>
@@ -150,6 +184,15 @@ function Answer(explanation: Explanation) {
         </p>
         {!allowed && <p>{explanation.detail}.</p>}
       </div>
+      <p class="quiet">
+        {address === null ? (
+          'The edge cannot read the address of the client.'
+        ) : (
+          <>
+            Address of the client, as the edge compares it: <code>{address}</code>
+          </>
+        )}
+      </p>
       <ol class="steps">
         {explanation.steps.map(({ step, outcome, detail }) => (
           <li class="step">

@@ -8,6 +8,7 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { NAME_MAX_LENGTH } from '../../limits.ts';
 import { Field, LinesInput, sayProblem } from '../parts/field.tsx';
+import { lineNumberOf } from '../parts/form-data.ts';
 
 // Browsers count code units, of which one character may take two. The API counts characters.
 const NAME_MAX_CODE_UNITS = 2 * NAME_MAX_LENGTH;
@@ -131,32 +132,61 @@ export function OtherProblems({ problems }: { problems: readonly FieldProblem[] 
   );
 }
 
+/** The fields that show problems, and the place in the document from which they have them. */
+const fieldPlaces = [
+  ['name', 'name'],
+  ['owner', 'owner'],
+  // The box of CORS access is no member of the document.
+  ['cors', 'cors'],
+  ['origins', 'access.cors.allowedOrigins'],
+  ['clientRules', 'access.clientTokens.rules'],
+  ['clientTtl', 'access.clientTokens.maxTtlSeconds'],
+  ['clientOrigins', 'access.clientTokens'],
+  ['rules', 'access.rules'],
+  ['addresses', 'access.addresses'],
+  ['expiry', 'expiresAt'],
+  ['limitBy', 'limitBy'],
+  ['limit', 'limit'],
+  ['quotaPeriod', 'quota.period'],
+  ['quotaRequests', 'quota'],
+  ['meta', 'meta'],
+  ['tags', 'tags'],
+] as const;
+
+type FieldName = (typeof fieldPlaces)[number][0];
+
 /** Problems by the field that shows them. */
-export type SortedProblems = Record<
-  'name' | 'owner' | 'cors' | 'origins' | 'clientTokens' | 'rules' | 'expiry' | 'others',
-  readonly FieldProblem[]
->;
+export type SortedProblems = Readonly<Record<FieldName | 'others', readonly FieldProblem[]>>;
 
 /** Sorts the API's problems by the field that shows them. */
 export function sortProblems(problems: readonly FieldProblem[]): SortedProblems {
-  const fieldOf = ({ path }: FieldProblem): keyof SortedProblems => {
-    if (path === 'name' || path === 'owner' || path === 'cors') return path;
-    if (path === 'expiresAt') return 'expiry';
-    if (path.startsWith('access.clientTokens')) return 'clientTokens';
-    if (path.startsWith('access.rules')) return 'rules';
-    return path.startsWith('access.cors.allowedOrigins') ? 'origins' : 'others';
-  };
-  const sorted = Object.groupBy(problems, fieldOf);
-  const none: readonly FieldProblem[] = [];
-  return {
-    name: none,
-    owner: none,
-    cors: none,
-    origins: none,
-    clientTokens: none,
-    rules: none,
-    expiry: none,
-    others: none,
-    ...sorted,
-  };
+  const fieldOf = ({ path }: FieldProblem): keyof SortedProblems =>
+    fieldPlaces.find(([, place]) => isAt(path, place))?.[0] ?? 'others';
+  const none = Object.fromEntries(
+    [...fieldPlaces, ['others'] as const].map(([field]): [string, readonly FieldProblem[]] => [
+      field,
+      [],
+    ]),
+  ) as Record<keyof SortedProblems, readonly FieldProblem[]>;
+  return { ...none, ...Object.groupBy(problems, fieldOf) };
+}
+
+/** Returns whether a path is that of a member, or of a part of it. */
+function isAt(path: string, place: string): boolean {
+  return path.startsWith(place) && /^$|^[.[]/.test(path.slice(place.length));
+}
+
+/** Puts the line before each problem of a list: "Line 2 "10.0.0": it is neither ...". */
+export function nameLines(
+  problems: readonly FieldProblem[],
+  text: string,
+  partsOf: (text: string) => readonly string[],
+): readonly FieldProblem[] {
+  return problems.map((problem) => {
+    const [, index] = /\[(\d+)\]$/.exec(problem.path) ?? [];
+    if (index === undefined) return problem;
+    const value = typeof problem.value === 'string' ? ` "${problem.value}"` : '';
+    const line = lineNumberOf(text, Number(index), partsOf);
+    return { ...problem, reason: `line ${line}${value}: ${problem.reason}` };
+  });
 }

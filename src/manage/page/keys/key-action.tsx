@@ -11,6 +11,7 @@ import type { PageContext } from '../dashboard.ts';
 import { textOf } from '../parts/form-data.ts';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
+import type { ClientTokenValues } from './client-token-values.ts';
 import type { KeyPatch, KeyValues } from './edit-values.ts';
 import { type Editable, readEditable } from './editable.ts';
 import type { MintState } from './mint-values.ts';
@@ -23,8 +24,8 @@ export interface Refused {
   readonly problems?: readonly FieldProblem[];
   /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string;
-  /** The origins of client tokens as they were typed. */
-  readonly clientOrigins?: string;
+  /** The fields about client tokens as they were typed. */
+  readonly clientTokens?: ClientTokenValues;
   /** The form that mints, if that is what was refused. */
   readonly mint?: MintState;
   /** The key as it was when the form was shown, if it has changed since. */

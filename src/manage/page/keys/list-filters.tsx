@@ -9,6 +9,8 @@ import {
   type Choices,
   isFiltered,
   type ListQuery,
+  listUrl,
+  META_PREFIX,
   sortChoices,
   stateChoices,
 } from './list-query.ts';
@@ -39,6 +41,9 @@ export function ListFilters({ query }: { query: ListQuery }) {
         />
         <Filter name="age" label="Use" any="Any use" choices={ageChoices} query={query} />
         <Filter name="sort" label="Order" any={null} choices={sortChoices} query={query} />
+        {fromAddress(query).map(({ name, value }) => (
+          <input type="hidden" name={name} value={value} />
+        ))}
         <button type="submit">Search</button>
         {(isFiltered(query) || query.cursor !== null) && (
           <a class="button" href="/_edge/">
@@ -46,8 +51,41 @@ export function ListFilters({ query }: { query: ListQuery }) {
           </a>
         )}
       </form>
+      <SetFilters query={query} />
     </search>
   );
+}
+
+/** The filters that have no control, because links set them: a tag, and texts of the metadata. */
+function SetFilters({ query }: { query: ListQuery }) {
+  const filters = fromAddress(query);
+  if (filters.length === 0) return null;
+  return (
+    <ul class="set-filters" aria-label="Filters by tag and metadata">
+      {filters.map(({ label, without }) => (
+        <li>
+          <span class="badge">{label}</span>
+          <a href={listUrl({ ...query, ...without, cursor: null })} aria-label={`Remove ${label}`}>
+            Remove
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function fromAddress({ tag, meta }: ListQuery) {
+  return [
+    ...(tag === null
+      ? []
+      : [{ name: 'tag', value: tag, label: `tag ${tag}`, without: { tag: null } }]),
+    ...meta.map(([name, value]) => ({
+      name: META_PREFIX + name,
+      value,
+      label: `${name}=${value}`,
+      without: { meta: meta.filter(([other]) => other !== name) },
+    })),
+  ];
 }
 
 function Filter(props: {

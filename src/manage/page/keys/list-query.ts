@@ -10,9 +10,15 @@ export interface ListQuery {
   readonly state: string | null;
   readonly access: string | null;
   readonly age: string | null;
+  readonly tag: string | null;
+  /** Texts of the metadata, each a name and its value. */
+  readonly meta: readonly (readonly [name: string, value: string])[];
   readonly sort: string | null;
   readonly cursor: string | null;
 }
+
+/** The beginning of a parameter that filters by a text of the metadata. */
+export const META_PREFIX = 'meta.';
 
 /** The choices of a filter, each with the words for it. */
 export type Choices = readonly (readonly [value: string, label: string])[];
@@ -58,31 +64,40 @@ export function readListQuery(query: URLSearchParams): ListQuery {
     state: text('state'),
     access: text('access'),
     age: text('age'),
+    tag: text('tag'),
+    meta: readMeta(query),
     sort: sort === 'created' ? null : sort,
     cursor: text('cursor'),
   };
 }
 
+/** The texts of the metadata in an address. Of two with one name, the last counts. */
+function readMeta(query: URLSearchParams): ListQuery['meta'] {
+  const named = [...query].filter(([name]) => name.startsWith(META_PREFIX));
+  return [...new Map(named.map(([name, value]) => [name.slice(META_PREFIX.length), value]))];
+}
+
 /** Returns whether a filter is set. */
-export function isFiltered({ search, state, access, age }: ListQuery): boolean {
-  return [search, state, access, age].some((filter) => filter !== null);
+export function isFiltered({ search, state, access, age, tag, meta }: ListQuery): boolean {
+  return meta.length > 0 || [search, state, access, age, tag].some((filter) => filter !== null);
 }
 
 /** The address of the list with this query. */
 export function listUrl(query: Partial<ListQuery>): string {
-  const { search, ...others } = query;
+  const { search, meta = [], ...others } = query;
   const parameters = new URLSearchParams();
   if (search != null) parameters.set('q', search);
   for (const [name, value] of Object.entries(others)) {
     if (value != null) parameters.set(name, value);
   }
+  for (const [name, value] of meta) parameters.append(META_PREFIX + name, value);
   const text = String(parameters);
   return text === '' ? '/_edge/' : `/_edge/?${text}`;
 }
 
 /** The query of the API. Times are whole days, so that the pages of one day agree. */
 export function toApiQuery(query: ListQuery, nowMs: number): Record<string, string | null> {
-  const { search, state, access, age, sort, cursor } = query;
+  const { search, state, access, age, tag, meta, sort, cursor } = query;
   const [, kind, days] = /^(unused|expires)-(\d{1,4})$/.exec(age ?? '') ?? [];
   const today = Math.floor(nowMs / DAY_MS);
   const at = (day: number) => new Date(day * DAY_MS).toISOString();
@@ -93,6 +108,8 @@ export function toApiQuery(query: ListQuery, nowMs: number): Record<string, stri
     access,
     usedBefore: isUnused ? at(today - Number(days)) : null,
     expiresBefore: kind === 'expires' ? at(today + 1 + Number(days)) : null,
+    tag,
+    ...Object.fromEntries(meta.map(([name, value]) => [META_PREFIX + name, value])),
     sort,
     cursor,
   };

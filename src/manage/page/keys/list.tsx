@@ -49,6 +49,7 @@ export const showList: View = async ({ visitor, api }, context) => {
       failure={list.ok ? null : list.problem.detail}
       form={newFormState()}
       restrictedRoutes={management.restrictedRoutes}
+      limitNames={management.plans.limitNames}
       nowMs={nowMs}
     />,
     list.ok ? 200 : 422,
@@ -85,6 +86,7 @@ interface ListPageProps {
   readonly failure: string | null;
   readonly form: KeyFormState;
   readonly restrictedRoutes: RouteList;
+  readonly limitNames: readonly string[];
   readonly nowMs: number;
 }
 
@@ -127,6 +129,7 @@ function ListPage(props: ListPageProps) {
             visitor={visitor}
             state={props.form}
             restrictedRoutes={props.restrictedRoutes}
+            limitNames={props.limitNames}
             inDialog
           />
         </dialog>

@@ -2,7 +2,6 @@
  * One key: what it is, how it is used, and everything that can be done with it.
  */
 
-import type { Child } from 'hono/jsx';
 import type { RouteList } from '../../../core/routes/route-table.ts';
 import type { KeyDocument } from '../../documents.ts';
 import type { RefusedOriginsDocument } from '../../usage.ts';
@@ -11,11 +10,13 @@ import type { Visit, Visitor } from '../access/visitor.ts';
 import type { ApiProblem } from '../api-client.ts';
 import type { PageContext } from '../dashboard.ts';
 import { eventsUrl } from '../events/events-query.ts';
+import { Fact } from '../parts/fact.tsx';
 import { Layout } from '../parts/layout.tsx';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import { Access, ExactTime, State, stateOf, Time } from '../parts/words.tsx';
 import { RefusedOrigins } from './allow-origin.tsx';
+import type { ClientTokenValues } from './client-token-values.ts';
 import { CLIENT_TOKENS_PATH, ClientTokensPanel } from './client-tokens.tsx';
 import { EditForm } from './edit.tsx';
 import { type KeyValues, toKeyValues } from './edit-values.ts';
@@ -25,6 +26,7 @@ import { apiPathOf, type KeyAction, notices, type Refused } from './key-action.t
 import { MintPanel } from './mint-form.tsx';
 import type { MintState } from './mint-values.ts';
 import { type NoticeState, Notices } from './notices.tsx';
+import { PlanFacts } from './plan-facts.tsx';
 import { RemovePanel } from './remove.tsx';
 import { RollPanel } from './roll.tsx';
 import { SettingsView } from './settings-view.tsx';
@@ -42,8 +44,8 @@ interface KeyPageState extends NoticeState {
   readonly explain: ExplainState;
   /** The text that was typed to confirm the deletion, and is not the name. */
   readonly confirmation?: string | undefined;
-  /** The origins of client tokens as they were typed, if they were refused. */
-  readonly clientOrigins?: string | undefined;
+  /** The fields about client tokens as they were typed, if they were refused. */
+  readonly clientTokens?: ClientTokenValues | undefined;
   /** The form that mints as it was typed, if it was refused. */
   readonly mint?: MintState | undefined;
 }
@@ -83,6 +85,7 @@ async function keyResponse(
         ...(outdated ? { changes: changesBetween(outdated, key) } : {}),
       }}
       restrictedRoutes={management.restrictedRoutes}
+      limitNames={management.plans.limitNames}
       nowMs={management.now()}
     />,
     status,
@@ -140,6 +143,7 @@ function KeyPage(props: {
   readonly visitor: Visitor;
   readonly state: KeyPageState;
   readonly restrictedRoutes: RouteList;
+  readonly limitNames: readonly string[];
   readonly nowMs: number;
 }) {
   const { visitor, state, nowMs } = props;
@@ -162,6 +166,7 @@ function KeyPage(props: {
       <Notices state={state} />
       <Expired document={key} nowMs={nowMs} />
       <Facts document={key} nowMs={nowMs} />
+      <PlanFacts document={key} nowMs={nowMs} />
       <UsagePanel keyId={key.id} usage={state.usage} nowMs={nowMs} />
       <div class="columns">
         <div class="stack">
@@ -171,6 +176,7 @@ function KeyPage(props: {
               values={state.values}
               problems={ofSettings}
               restrictedRoutes={props.restrictedRoutes}
+              limitNames={props.limitNames}
             />
           ) : (
             <SettingsView
@@ -187,7 +193,7 @@ function KeyPage(props: {
           {key.access?.cors == null && mayEdit && (
             <ClientTokensPanel
               subject={subject}
-              typed={state.clientOrigins}
+              typed={state.clientTokens}
               problems={ofTokens}
               nowMs={nowMs}
             />
@@ -289,14 +295,5 @@ function Facts({ document: key, nowMs }: { document: KeyDocument; nowMs: number 
         <code>{key.id}</code>
       </Fact>
     </dl>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -12,6 +12,7 @@ import chart from '../browser/chart.js' with { type: 'text' };
 import icon from '../browser/icon.svg' with { type: 'text' };
 import make from '../browser/make.js' with { type: 'text' };
 import origins from '../browser/origins.js' with { type: 'text' };
+import rows from '../browser/rows.js' with { type: 'text' };
 import rules from '../browser/rules.js' with { type: 'text' };
 import script from '../browser/script.js' with { type: 'text' };
 import snippets from '../browser/snippets.js' with { type: 'text' };
@@ -31,6 +32,7 @@ const modules = modulesOf([
   ['chart', chart],
   ['make', make],
   ['origins', origins],
+  ['rows', rows],
   ['rules', rules],
   ['snippets', snippets],
   ['script', script],

@@ -21,3 +21,21 @@ export function linesOf(text: string): readonly string[] {
 export function wordsOf(text: string): readonly string[] {
   return text.split(/[\s,;]+/).filter((word) => word !== '');
 }
+
+/**
+ * The line, counted from 1, that a part of a text is on. `partsOf` is `linesOf` or `wordsOf`, and `index` the
+ * place of the part among all of them.
+ */
+export function lineNumberOf(
+  text: string,
+  index: number,
+  partsOf: (text: string) => readonly string[],
+): number {
+  const lines = text.split(/\r?\n/);
+  let parts = 0;
+  const found = lines.findIndex((line) => {
+    parts += partsOf(line).length;
+    return parts > index;
+  });
+  return found < 0 ? lines.length : found + 1;
+}

@@ -1,0 +1,177 @@
+/**
+ * The fields about client tokens: the pages that hold them and, folded away, what they may do at most.
+ */
+
+import {
+  CLIENT_TTL_DEFAULT_SECONDS,
+  CLIENT_TTL_MAX_SECONDS,
+} from '../../../core/client-token/claims.ts';
+import { Field, LinesInput } from '../parts/field.tsx';
+import { linesOf, wordsOf } from '../parts/form-data.ts';
+import { type ClientTokenValues, emptyClientTokens } from './client-token-values.ts';
+import { nameLines, type SortedProblems } from './fields.tsx';
+
+interface ClientTokenFieldsProps {
+  /** The beginning of each id. */
+  readonly id: string;
+  readonly values: ClientTokenValues;
+  readonly problems: SortedProblems;
+}
+
+/** All fields about client tokens. */
+export function ClientTokenFields(props: ClientTokenFieldsProps) {
+  const { id, values, problems } = props;
+  const { origins: _origins, ...rest } = values;
+  const { origins: _none, ...usual } = emptyClientTokens;
+  const isWrong = problems.clientRules.length + problems.clientTtl.length > 0;
+  const isUnusual = JSON.stringify(rest) !== JSON.stringify(usual);
+  return (
+    <>
+      <Field
+        id={`${id}-origins`}
+        label="Origins of pages with client tokens"
+        problems={nameLines(problems.clientOrigins, values.origins, wordsOf)}
+        help="One on each line, such as https://app.example.com."
+      >
+        {(attributes) => (
+          <LinesInput
+            attributes={attributes}
+            name="client_origins"
+            rows={3}
+            placeholder="https://app.example.com"
+            value={values.origins}
+          />
+        )}
+      </Field>
+      <details open={isWrong || isUnusual}>
+        <summary>What client tokens may do at most</summary>
+        <div class="stack inset">
+          <Endpoints {...props} />
+          <LifetimeField {...props} />
+          <Switches {...props} />
+        </div>
+      </details>
+    </>
+  );
+}
+
+function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
+  const { hasRules } = values;
+  return (
+    <fieldset class="choices">
+      <legend class="label">Endpoints of client tokens</legend>
+      <div class="check">
+        <input
+          id={`${id}-standard`}
+          type="radio"
+          name="client_reach"
+          value="standard"
+          checked={!hasRules}
+        />
+        <label for={`${id}-standard`}>Restricted endpoints</label>
+      </div>
+      <div class="reveals">
+        <div class="check">
+          <input
+            id={`${id}-own`}
+            type="radio"
+            name="client_reach"
+            value="rules"
+            checked={hasRules}
+          />
+          <label for={`${id}-own`}>Rules of their own</label>
+        </div>
+        <div class="revealed">
+          <Field
+            id={`${id}-rules`}
+            label="Rules of client tokens"
+            problems={nameRules(problems.clientRules, values.rules)}
+            help={
+              <>
+                One rule on each line: its methods, then its paths, such as{' '}
+                <code>GET /api/asset/:id</code>.
+              </>
+            }
+          >
+            {(attributes) => (
+              <LinesInput
+                attributes={attributes}
+                name="client_rules"
+                rows={3}
+                placeholder="GET /api/asset/:id"
+                value={values.rules}
+              />
+            )}
+          </Field>
+        </div>
+      </div>
+    </fieldset>
+  );
+}
+
+/** Finds the line of a rule by its place, whichever of its parts has the problem. */
+function nameRules(problems: SortedProblems['clientRules'], text: string) {
+  return problems.flatMap((problem) => {
+    const [path] = /^access\.clientTokens\.rules\[\d+\]/.exec(problem.path) ?? [problem.path];
+    return nameLines([{ ...problem, path }], text, linesOf);
+  });
+}
+
+function LifetimeField({ id, values, problems }: ClientTokenFieldsProps) {
+  return (
+    <Field
+      id={`${id}-ttl`}
+      label={
+        <>
+          Longest lifetime <span class="optional">(seconds)</span>
+        </>
+      }
+      problems={problems.clientTtl}
+      help={`At most ${CLIENT_TTL_MAX_SECONDS}. Left empty, it is ${CLIENT_TTL_DEFAULT_SECONDS}.`}
+    >
+      {(attributes) => (
+        <input
+          {...attributes}
+          type="text"
+          name="client_ttl"
+          inputmode="numeric"
+          value={values.maxTtl}
+          autocomplete="off"
+        />
+      )}
+    </Field>
+  );
+}
+
+function Switches({ id, values }: ClientTokenFieldsProps) {
+  return (
+    <>
+      <div class="check">
+        <input
+          id={`${id}-end`}
+          type="checkbox"
+          name="client_end_connections"
+          checked={values.endConnectionsAtExpiry}
+          aria-describedby={`${id}-end-help`}
+        />
+        <label for={`${id}-end`}>End connections at the expiry</label>
+        <p class="help" id={`${id}-end-help`}>
+          WebSockets and event streams end when their client token expires.
+        </p>
+      </div>
+      <div class="check">
+        <input
+          id={`${id}-optional`}
+          type="checkbox"
+          name="client_origin_optional"
+          checked={values.originOptional}
+          aria-describedby={`${id}-optional-help`}
+        />
+        <label for={`${id}-optional`}>GET and HEAD without an Origin</label>
+        <p class="help" id={`${id}-optional-help`}>
+          Media elements of Safari send no Origin. Without this, they are refused.
+        </p>
+      </div>
+    </>
+  );
+}

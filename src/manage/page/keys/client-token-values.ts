@@ -1,0 +1,93 @@
+/**
+ * The client tokens of a key in a form: the pages that hold them, and what they may do at most. Pure.
+ *
+ * The API checks all of it. A value that does not fit is sent as it was typed.
+ */
+
+import { CLIENT_TTL_DEFAULT_SECONDS } from '../../../core/client-token/claims.ts';
+import type { AccessRule } from '../../../core/key/key.ts';
+import type { AccessDocument } from '../../access-document.ts';
+import { textOf, wordsOf } from '../parts/form-data.ts';
+import { readRulesText, toRulesText } from './rules-text.ts';
+
+/** The fields about client tokens. */
+export interface ClientTokenValues {
+  /** With commas, blanks or new lines between them. */
+  readonly origins: string;
+  /** `false`: client tokens may call the restricted endpoints. */
+  readonly hasRules: boolean;
+  /** One on each line. They count if `hasRules` is true. */
+  readonly rules: string;
+  /** In seconds. Empty: the default. */
+  readonly maxTtl: string;
+  readonly originOptional: boolean;
+  readonly endConnectionsAtExpiry: boolean;
+}
+
+/** The opt-in as it is sent to the API. */
+export interface ClientTokensPatch {
+  readonly allowedOrigins: readonly string[];
+  readonly rules?: readonly AccessRule[] | null;
+  readonly maxTtlSeconds?: number | string;
+  readonly originOptional?: boolean;
+  readonly endConnectionsAtExpiry?: boolean;
+}
+
+/** The values of a key that gives no client tokens yet. */
+export const emptyClientTokens: ClientTokenValues = {
+  origins: '',
+  hasRules: false,
+  rules: '',
+  maxTtl: String(CLIENT_TTL_DEFAULT_SECONDS),
+  originOptional: false,
+  endConnectionsAtExpiry: true,
+};
+
+/** Reads the fields. A form of an earlier version has the origins alone, and changes nothing else. */
+export function readClientTokens(
+  form: FormData,
+  shown: ClientTokenValues = emptyClientTokens,
+): ClientTokenValues {
+  const origins = textOf(form, 'client_origins');
+  if (!form.has('client_reach')) return { ...shown, origins };
+  return {
+    origins,
+    hasRules: textOf(form, 'client_reach') === 'rules',
+    // The script leaves the rules out unless they are chosen.
+    rules: form.has('client_rules') ? textOf(form, 'client_rules') : shown.rules,
+    maxTtl: textOf(form, 'client_ttl').trim(),
+    originOptional: form.has('client_origin_optional'),
+    endConnectionsAtExpiry: form.has('client_end_connections'),
+  };
+}
+
+/** Returns the values that the fields show for a key. */
+export function toClientTokenValues(access: AccessDocument): ClientTokenValues {
+  const tokens = access?.clientTokens;
+  if (tokens === undefined) return emptyClientTokens;
+  return {
+    origins: tokens.allowedOrigins.join('\n'),
+    hasRules: tokens.rules !== null,
+    rules: toRulesText(tokens.rules ?? []),
+    maxTtl: String(tokens.maxTtlSeconds),
+    originOptional: tokens.originOptional,
+    endConnectionsAtExpiry: tokens.endConnectionsAtExpiry,
+  };
+}
+
+/** Returns the opt-in as it is sent to the API. */
+export function toClientTokens(values: ClientTokenValues): ClientTokensPatch {
+  const { origins, hasRules, rules, maxTtl, originOptional, endConnectionsAtExpiry } = values;
+  return {
+    allowedOrigins: wordsOf(origins),
+    rules: hasRules ? readRulesText(rules) : null,
+    maxTtlSeconds: ttlOf(maxTtl),
+    originOptional,
+    endConnectionsAtExpiry,
+  };
+}
+
+function ttlOf(maxTtl: string): number | string {
+  if (maxTtl === '') return CLIENT_TTL_DEFAULT_SECONDS;
+  return /^-?\d{1,9}(?:\.\d{1,9})?$/.test(maxTtl) ? Number(maxTtl) : maxTtl;
+}
