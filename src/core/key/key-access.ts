@@ -94,13 +94,7 @@ export function* checkAccessInSteps(
   const problems = new ProblemList();
   const cors = requested?.cors ?? null;
   const allowedOrigins =
-    cors &&
-    (yield* checkOrigins(
-      cors.allowedOrigins,
-      'access.cors.allowedOrigins',
-      originsPerKey,
-      problems,
-    ));
+    cors && (yield* checkOrigins(cors.allowedOrigins, CORS_ORIGINS_PATH, originsPerKey, problems));
   const rules = requested?.rules
     ? yield* checkRulesInSteps(requested.rules, 'access.rules', problems)
     : null;
@@ -182,6 +176,18 @@ function* checkClientTokens(
   };
 }
 
+const CORS_ORIGINS_PATH = 'access.cors.allowedOrigins';
+
+const withoutOrigins = {
+  reason: 'a key with CORS access needs at least one origin',
+  // Also true of a key that exists, whose kind is fixed, and on a page, which has boxes to tick.
+  fix: 'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
+};
+const withoutClientOrigins = {
+  reason: 'client tokens need at least one origin, from which pages use them',
+  fix: 'List the origins of your pages, or allow no client tokens',
+};
+
 function* checkOrigins(
   values: readonly string[],
   path: string,
@@ -192,9 +198,7 @@ function* checkOrigins(
     problems.add(() => ({
       path,
       value: [],
-      reason: 'a key with CORS access needs at least one origin',
-      // Also true of a key that exists, whose kind is fixed, and on a page, which has boxes to tick.
-      fix: 'List the origins of your pages, or "*" for any; a key for backends is one that is made without CORS access',
+      ...(path === CORS_ORIGINS_PATH ? withoutOrigins : withoutClientOrigins),
     }));
   }
   if (values.length > most) {
