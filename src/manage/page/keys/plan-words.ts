@@ -33,14 +33,18 @@ export function sayMeta(meta: NonNullable<PlanDocument['meta']>): string {
     .join(', ');
 }
 
+type ClientTokens = NonNullable<NonNullable<AccessDocument>['clientTokens']>;
+
 /** The origins of client tokens, and what they may do. */
-export function sayClientTokens(
-  tokens: NonNullable<NonNullable<AccessDocument>['clientTokens']>,
-): string {
-  const { allowedOrigins, rules, maxTtlSeconds, originOptional, endConnectionsAtExpiry } = tokens;
+export function sayClientTokens(tokens: ClientTokens): string {
+  return `${tokens.allowedOrigins.join(', ')}; ${sayClientRights(tokens)}`;
+}
+
+/** "restricted endpoints; at most 600 s". */
+export function sayClientRights(tokens: ClientTokens): string {
+  const { rules, maxTtlSeconds, originOptional, endConnectionsAtExpiry } = tokens;
   return [
-    allowedOrigins.join(', '),
-    rules === null ? 'restricted endpoints' : toRulesText(rules),
+    rules === null ? 'restricted endpoints' : toRulesText(rules).replaceAll('\n', ', '),
     `at most ${count(maxTtlSeconds)} s`,
     ...(originOptional ? ['GET and HEAD without an Origin'] : []),
     ...(endConnectionsAtExpiry ? [] : ['connections outlive the token']),

@@ -3,6 +3,7 @@
  */
 
 import type { KeyDocument } from '../../documents.ts';
+import { sayClientRights } from './plan-words.ts';
 import { toRulesText } from './rules-text.ts';
 
 /** Shows what the form to edit a key would show. */
@@ -13,7 +14,7 @@ export function SettingsView(props: {
 }) {
   const { access } = props.document;
   const origins = access?.cors?.allowedOrigins;
-  const clientOrigins = access?.clientTokens?.allowedOrigins;
+  const clientTokens = access?.clientTokens;
   const rules = access?.rules;
   return (
     <section class="panel padded stack" aria-labelledby="settings-heading">
@@ -37,12 +38,15 @@ export function SettingsView(props: {
           lines={rules.map((rule) => toRulesText([rule]))}
         />
       )}
-      {clientOrigins !== undefined && (
-        <Lines
-          id="client-origins-heading"
-          title="Origins of pages with client tokens"
-          lines={clientOrigins}
-        />
+      {clientTokens !== undefined && (
+        <>
+          <Lines
+            id="client-origins-heading"
+            title="Origins of pages with client tokens"
+            lines={clientTokens.allowedOrigins}
+          />
+          <p>Client tokens: {sayClientRights(clientTokens)}.</p>
+        </>
       )}
     </section>
   );
