@@ -129,7 +129,7 @@ describe('the form for a new key', () => {
     expect(id === '' ? answer.body : problemsAt(answer.body, id).join()).toContain(text);
   });
 
-  it('folds the plan away until then, and shows no limits if there are none', async () => {
+  it('folds the plan away until then, and shows no limits without LIMITERS', async () => {
     const { body } = await operator.get('/_edge/keys/new');
     expect(body).toContain('<details class="plan">');
     expect(body).toContain('<option value="pro">');
