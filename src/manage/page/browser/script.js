@@ -9,6 +9,19 @@ import { addRows } from './rows.js';
 import { editRules } from './rules.js';
 import { makeTabs, waitForFirstRequest } from './snippets.js';
 
+/** The elements that the script improves, each with the function that does it. */
+const improvements = [
+  ['textarea[data-origins]', editOrigins],
+  ['textarea[data-rules]', editRules],
+  ['[data-rows]', addRows],
+  ['[data-chart]', readChart],
+  ['[data-tabs]', makeTabs],
+  ['[data-first-request]', waitForFirstRequest],
+  ['select[data-reveals]', revealOther],
+  ['.reveals', leaveOutHidden],
+  ['.needs-cors', followCors],
+];
+
 /** Forms with values that were not saved. */
 const unsaved = new Set();
 
@@ -80,15 +93,9 @@ function noteUnsaved(form) {
 function enhance(root) {
   // What was refused is not saved either.
   for (const field of root.querySelectorAll('[aria-invalid=true]')) noteUnsaved(field.form);
-  for (const area of root.querySelectorAll('textarea[data-origins]')) editOrigins(area);
-  for (const area of root.querySelectorAll('textarea[data-rules]')) editRules(area);
-  for (const list of root.querySelectorAll('[data-rows]')) addRows(list);
-  for (const chart of root.querySelectorAll('[data-chart]')) readChart(chart);
-  for (const box of root.querySelectorAll('[data-tabs]')) makeTabs(box);
-  for (const notice of root.querySelectorAll('[data-first-request]')) waitForFirstRequest(notice);
-  for (const select of root.querySelectorAll('select[data-reveals]')) revealOther(select);
-  for (const reveals of root.querySelectorAll('.reveals')) leaveOutHidden(reveals);
-  for (const dependent of root.querySelectorAll('.needs-cors')) followCors(dependent);
+  for (const [selector, improve] of improvements) {
+    for (const element of root.querySelectorAll(selector)) improve(element);
+  }
   for (const button of root.querySelectorAll('button[data-copy]')) {
     button.hidden = false;
     button.addEventListener('click', () => copy(button));

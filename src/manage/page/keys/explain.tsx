@@ -2,7 +2,9 @@
  * "Would this request work?": the form, and the API's answer step by step.
  */
 
+import type { Child } from 'hono/jsx';
 import type { ExplainStep, Explanation } from '../../../core/decide/explain.ts';
+import type { FieldProblem } from '../../../core/field-problem.ts';
 import type { ApiClient, ApiProblem } from '../api-client.ts';
 import type { PageContext } from '../dashboard.ts';
 import { Field } from '../parts/field.tsx';
@@ -89,66 +91,36 @@ export function ExplainPanel(props: ExplainState & { readonly keyId: string }) {
               </select>
             )}
           </Field>
-          <Field id="explain-path" label="Path" problems={problemsOf('path')}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="text"
-                name="path"
-                class="mono-input"
-                required
-                value={query.path}
-                placeholder="/api/asset/abc123"
-                autocapitalize="off"
-                spellcheck={false}
-              />
-            )}
-          </Field>
-          <Field
-            id="explain-origin"
+          <TextField
+            name="path"
+            label="Path"
+            value={query.path}
+            problems={problemsOf('path')}
+            placeholder="/api/asset/abc123"
+            isRequired
+          />
+          <TextField
+            name="origin"
             label={
               <>
                 Origin <span class="optional">(empty: from a backend)</span>
               </>
             }
+            value={query.origin}
             problems={problemsOf('origin')}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="text"
-                name="origin"
-                class="mono-input"
-                inputmode="url"
-                value={query.origin}
-                placeholder="https://app.example.com"
-                autocapitalize="off"
-                spellcheck={false}
-              />
-            )}
-          </Field>
-          <Field
-            id="explain-address"
+            placeholder="https://app.example.com"
+          />
+          <TextField
+            name="address"
             label={
               <>
                 Address of the client <span class="optional">(empty: yours)</span>
               </>
             }
+            value={query.address}
             problems={problemsOf('address')}
-          >
-            {(attributes) => (
-              <input
-                {...attributes}
-                type="text"
-                name="address"
-                class="mono-input"
-                value={query.address}
-                placeholder="203.0.113.7"
-                autocapitalize="off"
-                spellcheck={false}
-              />
-            )}
-          </Field>
+            placeholder="203.0.113.7"
+          />
         </div>
         <div>
           <button type="submit">Explain</button>
@@ -157,6 +129,35 @@ export function ExplainPanel(props: ExplainState & { readonly keyId: string }) {
       {result !== null && 'steps' in result && <Answer {...result} />}
       {failure !== null && !isSaidAtFields && <Problem problem={failure} />}
     </section>
+  );
+}
+
+function TextField(props: {
+  readonly name: 'path' | 'origin' | 'address';
+  readonly label: Child;
+  readonly value: string;
+  readonly problems: readonly FieldProblem[];
+  readonly placeholder: string;
+  readonly isRequired?: boolean;
+}) {
+  const { name, label, value, problems, placeholder, isRequired = false } = props;
+  return (
+    <Field id={`explain-${name}`} label={label} problems={problems}>
+      {(attributes) => (
+        <input
+          {...attributes}
+          type="text"
+          name={name}
+          class="mono-input"
+          required={isRequired}
+          {...(name === 'origin' ? { inputmode: 'url' } : {})}
+          value={value}
+          placeholder={placeholder}
+          autocapitalize="off"
+          spellcheck={false}
+        />
+      )}
+    </Field>
   );
 }
 
