@@ -5,7 +5,7 @@
  * origin, so a document of the API could read the page, send its forms and change its cookies.
  */
 
-import { isActiveContent, SANDBOX_POLICY } from '../core/isolation/active-content.ts';
+import { fateOfPolicy, SANDBOX_POLICY } from '../core/isolation/active-content.ts';
 import { setsOwnCookie } from '../core/isolation/own-cookies.ts';
 
 const POLICY_HEADER = 'Content-Security-Policy';
@@ -34,16 +34,9 @@ export function sandboxDocument(
   headers: Headers,
   { status, contentType }: { readonly status: number; readonly contentType: string | null },
 ): void {
-  const isActive = isActiveContent(contentType) || replacesPolicy(headers, status);
-  if (isActive) headers.append(POLICY_HEADER, SANDBOX_POLICY);
-}
-
-/**
- * Returns whether a browser that has stored the document replaces its policies by those of this response,
- * and keeps its type: https://www.rfc-editor.org/rfc/rfc9111#section-3.2
- */
-function replacesPolicy(headers: Headers, status: number): boolean {
-  return status === 304 && headers.has(POLICY_HEADER);
+  const fate = fateOfPolicy(status, contentType);
+  if (fate === 'sandboxed') headers.append(POLICY_HEADER, SANDBOX_POLICY);
+  else if (fate === 'removed') headers.delete(POLICY_HEADER);
 }
 
 /** Removes the `Set-Cookie` lines that use the name of one of our cookies, and keeps all others. */

@@ -15,6 +15,27 @@
 export const SANDBOX_POLICY =
   'sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads';
 
+/**
+ * The fate of a response's own policy. `sandboxed`: ours is appended to it. `removed`: a cache has to keep the
+ * policies that it stored with the document.
+ */
+export type PolicyFate = 'kept' | 'sandboxed' | 'removed';
+
+/**
+ * Returns what happens to the policy of a response with this status and `Content-Type`.
+ *
+ * A 304 has no content of its own. A cache takes its fields over into a stored response, of a type that is
+ * unknown here (https://www.rfc-editor.org/rfc/rfc9111#section-3.2). A policy of the API would replace the
+ * sandbox of a stored page; ours would replace that of a stored PDF, which no browser shows in a sandbox.
+ * Without any, each stored response keeps what it was first sent with. A 304 need not repeat the policy:
+ * https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5
+ */
+export function fateOfPolicy(status: number, contentType: string | null): PolicyFate {
+  // With an active type, a cache may turn a stored text into a page.
+  if (status === 304 && (contentType === null || !isActiveContent(contentType))) return 'removed';
+  return isActiveContent(contentType) ? 'sandboxed' : 'kept';
+}
+
 /** Types besides `*+xml` whose documents may run scripts, in some browser that is in use. */
 const activeTypes = new Set([
   'text/html',

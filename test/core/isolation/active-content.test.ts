@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isActiveContent } from '../../../src/core/isolation/active-content.ts';
+import { fateOfPolicy, isActiveContent } from '../../../src/core/isolation/active-content.ts';
 
 const active: readonly (string | null)[] = [
   null,
@@ -130,5 +130,26 @@ describe('isActiveContent()', () => {
         expect(typeof isActiveContent(text)).toBe('boolean');
       }),
     );
+  });
+});
+
+describe('fateOfPolicy()', () => {
+  test.each([
+    [200, 'text/html', 'sandboxed'],
+    [200, null, 'sandboxed'],
+    [404, 'image/svg+xml', 'sandboxed'],
+    [302, null, 'sandboxed'],
+    [206, 'application/pdf', 'kept'],
+    [200, 'application/json', 'kept'],
+    // A cache keeps what it stored.
+    [304, null, 'removed'],
+    [304, 'application/pdf', 'removed'],
+    [304, 'application/json', 'removed'],
+    // A cache may take over the type.
+    [304, 'text/html', 'sandboxed'],
+    [304, 'text/plain, text/html', 'sandboxed'],
+    [304, '', 'sandboxed'],
+  ] as const)('of a %d with the type %j is %s', (status, contentType, fate) => {
+    expect(fateOfPolicy(status, contentType)).toBe(fate);
   });
 });

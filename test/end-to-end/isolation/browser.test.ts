@@ -8,7 +8,9 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SANDBOX_POLICY } from '../../../src/core/isolation/active-content.ts';
 import { launchChromium, type TestBrowser } from '../../support/node/chromium.ts';
 import { type Dashboard, openDashboard } from '../../support/node/dashboard.ts';
 import {
@@ -29,6 +31,22 @@ let browser: TestBrowser;
 let upstream: Upstream;
 let edge: Edge;
 let keyPair: Awaited<ReturnType<typeof generateKeyPair>>;
+/** Documents of the API that a browser stores, and asks about each time. */
+const storedDocuments: Readonly<Record<string, { contentType: string; body: string | Buffer }>> = {
+  '/public/page': { contentType: 'text/html', body: '<!doctype html><title>a</title>' },
+  '/public/image': {
+    contentType: 'image/png',
+    body: Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+      'base64',
+    ),
+  },
+  '/public/data': { contentType: 'application/json', body: '{}' },
+  '/public/paper': { contentType: 'application/pdf', body: '%PDF-1.4' },
+};
+const OWN_POLICY = "img-src 'self'";
+/** The targets that were answered 304. */
+const revalidated: string[] = [];
 /** The answer of the API below `/public/`. */
 let hostile: { contentType: string | null; body: string };
 
@@ -45,6 +63,17 @@ beforeAll(async () => {
       response.setHeader('Content-Type', 'text/javascript');
       response.setHeader('Service-Worker-Allowed', '/');
       response.end('addEventListener("fetch", () => {})');
+      return;
+    }
+    const stored = storedDocuments[request.target];
+    if (stored !== undefined) {
+      response.setHeader('ETag', '"1"');
+      response.setHeader('Cache-Control', 'no-cache');
+      response.setHeader('Content-Security-Policy', OWN_POLICY);
+      const isKnown = request.header('if-none-match') === '"1"';
+      if (isKnown) revalidated.push(request.target);
+      else response.setHeader('Content-Type', stored.contentType);
+      response.writeHead(isKnown ? 304 : 200).end(isKnown ? undefined : stored.body);
       return;
     }
     if (hostile.contentType !== null) response.setHeader('Content-Type', hostile.contentType);
@@ -212,6 +241,58 @@ describe.each(everySignIn)("content of the API, with %s in the visitor's browser
     };
     for (const { id } of made.keys) await edge.manage('DELETE', `/keys/${id}`);
     await scene.dispose();
+  });
+});
+
+describe('a stored document of the API that is revalidated', () => {
+  const policyOf = (page: Page, target: string) =>
+    page.evaluate(
+      async (path) =>
+        // What the cache has, without asking again.
+        (await fetch(path, { cache: 'force-cache' })).headers.get('content-security-policy'),
+      target,
+    );
+
+  test('keeps its sandbox as a page, and gets none as an image, JSON or PDF', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    for (const [target, origin] of [
+      ['/public/page', 'null'],
+      ['/public/image', edge.url],
+      ['/public/data', edge.url],
+    ] as const) {
+      for (const isStored of [false, true, true]) {
+        revalidated.length = 0;
+        await page.goto(edge.url + target);
+        expect(revalidated, target).toEqual(isStored ? [target] : []);
+        expect(await page.evaluate(() => self.origin), target).toBe(origin);
+      }
+      await page.goto('about:blank');
+    }
+    // The headless browser downloads a PDF in place of showing it, so its stored fields are asked for.
+    await page.goto(`${edge.url}/public/data`);
+    const target = '/public/paper';
+    for (const isStored of [false, true]) {
+      revalidated.length = 0;
+      await page.evaluate(async (path) => (await fetch(path)).text(), target);
+      expect(revalidated).toEqual(isStored ? [target] : []);
+      expect(await policyOf(page, target)).toBe(OWN_POLICY);
+    }
+    await context.close();
+  });
+
+  test('keeps both policies of the first answer', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${edge.url}/public/data`);
+    const target = '/public/page';
+    for (const isStored of [false, true]) {
+      revalidated.length = 0;
+      await page.evaluate(async (path) => (await fetch(path)).text(), target);
+      expect(revalidated).toEqual(isStored ? [target] : []);
+      expect(await policyOf(page, target)).toBe(`${OWN_POLICY}, ${SANDBOX_POLICY}`);
+    }
+    await context.close();
   });
 });
 
