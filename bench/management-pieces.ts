@@ -108,13 +108,13 @@ function handle(
     tagKeyHex: () => turn('00'.repeat(32)),
     find: () => turn(stored),
     findByTokens: (hashes: readonly string[]) => turn(JSON.stringify(hashes)).then(() => new Map()),
-    list: () => turn(Array.from({ length: 101 }, () => stored)),
+    list: () => turn({ keys: Array.from({ length: 100 }, () => stored), next: null }),
     insert: (key: unknown) => batch(key),
     update: async (_before: unknown, after: unknown) => {
       await batch(after);
       return ['a'.repeat(64)];
     },
-    insertImported: createKeyImport(db).insertImported,
+    insertImported: createKeyImport(db, () => []).insertImported,
   };
   const call = {
     management: {
@@ -172,6 +172,7 @@ function aKey() {
     hint: 'ea_pk_abcd',
     createdAtMs: 1,
     updatedAtMs: 1,
+    revokedAtMs: null,
     expiresAtMs: null,
     enabled: true,
     suspended: false,
