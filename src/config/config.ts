@@ -2,6 +2,9 @@
 
 import type { AssertionKey } from '../core/assertion-jwks.ts';
 import type { KeyKind } from '../core/key/token.ts';
+import type { Color } from '../core/portal/colors.ts';
+import type { Logo } from '../core/portal/logo.ts';
+import type { ReturnUrlPrefix } from '../core/portal/return-url.ts';
 import type { ScanningKey } from '../leaks/github-public-keys.ts';
 import type { GroupedSetting, SettingName, Values } from './settings.ts';
 
@@ -17,6 +20,8 @@ export type Singles = {
 export interface Groups {
   /** `null`: people cannot manage their own keys. */
   readonly people: PeopleConfig | null;
+  /** `null`: there is no portal for customers. */
+  readonly portal: PortalConfig | null;
   /** `null`: events are neither written nor sent. */
   readonly events: EventsConfig | null;
   /** `null`: reports of leaked tokens are not accepted. */
@@ -39,6 +44,17 @@ export interface PeopleConfig {
   readonly ownerClaim: string;
   /** The claim that makes a person an operator; `null`: people never are. */
   readonly operatorClaim: string | null;
+}
+
+/** The portal for the provider's customers. */
+export interface PortalConfig {
+  /** The URLs that it may lead back to; at least one. */
+  readonly returnUrls: readonly ReturnUrlPrefix[];
+  /** The look; `null`: the page's own. */
+  readonly name: string | null;
+  readonly logo: Logo | null;
+  readonly accentColor: Color | null;
+  readonly barColor: Color | null;
 }
 
 /** The receiver of events. */

@@ -14,6 +14,7 @@ import type {
   Groups,
   LeakConfig,
   PeopleConfig,
+  PortalConfig,
   Singles,
 } from './config.ts';
 import type { Bindings } from './env.ts';
@@ -39,6 +40,7 @@ export function checkTogether(
   return {
     feedRefreshSeconds: readFeedRefresh(written),
     people: readPeople(written),
+    portal: readPortal(written),
     events: readEvents(written),
     leaks: readLeaks(written),
     assertion: readAssertion(written),
@@ -123,6 +125,31 @@ function readPeople({ values, isSet, isBroken, report }: Written): PeopleConfig 
     jwksUrl: values.MANAGE_JWT_JWKS_URL ?? '',
     ownerClaim,
     operatorClaim,
+  };
+}
+
+/** The list of URLs opens the portal. A look without it would be of no portal. */
+function readPortal({ values, isSet, isBroken, report }: Written): PortalConfig | null {
+  const { PORTAL_RETURN_URLS: returnUrls } = values;
+  for (const name of [
+    'PORTAL_NAME',
+    'PORTAL_LOGO',
+    'PORTAL_ACCENT_COLOR',
+    'PORTAL_BAR_COLOR',
+  ] as const) {
+    if (!isSet(name) || returnUrls.length > 0 || isBroken('PORTAL_RETURN_URLS')) continue;
+    const reason = `it is missing, and ${name} is set`;
+    const fix = `Set the URLs that the portal may lead back to, or remove ${name}`;
+    report('PORTAL_RETURN_URLS', { value: null, reason, fix });
+    break;
+  }
+  if (returnUrls.length === 0) return null;
+  return {
+    returnUrls,
+    name: values.PORTAL_NAME,
+    logo: values.PORTAL_LOGO,
+    accentColor: values.PORTAL_ACCENT_COLOR,
+    barColor: values.PORTAL_BAR_COLOR,
   };
 }
 

@@ -23,6 +23,7 @@ import {
 } from './checks.ts';
 import { requestHeaders, responseHeaders } from './header-lists.ts';
 import { limiters } from './limiters.ts';
+import { color, logo, portalName, returnUrls } from './portal-settings.ts';
 import { choice, flag, rateLimit, routes, secret, text, wholeNumber } from './values.ts';
 
 /** The table. Its order is that of the problems that are reported, and of the documentation. */
@@ -188,6 +189,21 @@ export const settings = {
     defaultText: 'none: people manage only their own keys',
     check: checkClaimName,
   }),
+  PORTAL_RETURN_URLS: returnUrls({
+    about:
+      'Opens the [portal](guides/customers.md#a-link-from-your-site) for customers of yours. It leads back only to URLs that begin with one of these: an origin, or an origin and a path, compared segment by segment. https alone, except for http on this machine while the edge is there, too.',
+  }),
+  PORTAL_NAME: portalName({ about: 'The name that the portal shows.' }),
+  PORTAL_LOGO: logo({
+    about: 'The image that the portal shows. The policy of its pages permits this image alone.',
+  }),
+  PORTAL_ACCENT_COLOR: color({
+    about:
+      'The colour of links and buttons on the portal. It is darkened, and in the dark scheme lightened, as far as people need to read it.',
+  }),
+  PORTAL_BAR_COLOR: color({
+    about: 'The colour of the bar on the portal. Its text is black or white, whichever is clearer.',
+  }),
   EVENTS_URL: text({
     about:
       'The https URL that receives events about keys as Standard Webhooks; see docs/events.md. Redirects are not followed.',
@@ -325,6 +341,11 @@ export const groupedSettings = [
   'GITHUB_SECRET_SCANNING_KEYS',
   'LEAKED_KEY_ACTION',
   'LEAKED_CORS_KEY_ACTION',
+  'PORTAL_RETURN_URLS',
+  'PORTAL_NAME',
+  'PORTAL_LOGO',
+  'PORTAL_ACCENT_COLOR',
+  'PORTAL_BAR_COLOR',
   'EVENTS_URL',
   'EVENTS_SECRET',
   'EVENTS_TO_LOOPBACK',

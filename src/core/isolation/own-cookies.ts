@@ -16,9 +16,16 @@ export const SESSION_COOKIE = '__Host-edge-session';
 /** The same on http on this machine, where WebKit stores no `Secure` cookie. Accepted nowhere else. */
 export const LOCAL_SESSION_COOKIE = 'edge-session-local';
 
+/** The session of a customer whom a link of the operator led to the page, on https. */
+export const PORTAL_COOKIE = '__Host-edge-portal';
+/** The same on http on this machine. */
+export const LOCAL_PORTAL_COOKIE = 'edge-portal-local';
+
 const protectedCookies = [
   SESSION_COOKIE,
   LOCAL_SESSION_COOKIE,
+  PORTAL_COOKIE,
+  LOCAL_PORTAL_COOKIE,
   // Earlier versions signed in with it.
   '__Secure-edge-session',
   // Cloudflare Access's sessions: with its JWT, a person manages the keys of its owner.
@@ -62,5 +69,5 @@ function isProtected(pair: string): boolean {
 
 /** A quick no for nearly all cookies. */
 function mayHoldOwnCookie(text: string): boolean {
-  return /edge-session|cf_[abs]/i.test(text);
+  return /edge-(?:session|portal)|cf_[abs]/i.test(text);
 }

@@ -196,14 +196,14 @@ export function hintOf(token: string): string {
 }
 
 /**
- * Returns a text in which every token of our form, an operator's too, is cut down to its hint, and
- * every client token to its prefix. For messages that quote a request, because callers put tokens into paths and fields too.
+ * Returns a text in which every token of our form, an operator's and that of a portal link too, is cut down
+ * to its hint, and every client token to its prefix. For messages that quote a request, because callers put tokens into paths and fields too.
  */
 export function hideTokens(text: string): string {
   // Nearly all texts end here, which is many times quicker than the pattern.
-  if (!/_(?:sk|pk|op)_|_ct_eyJ/.test(text)) return text;
+  if (!/_(?:sk|pk|op|pl|ps)_|_ct_eyJ/.test(text)) return text;
   return text
-    .replace(/([a-z][a-z0-9]{0,15}_(?:sk|pk|op)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1…')
+    .replace(/([a-z][a-z0-9]{0,15}_(?:sk|pk|op|pl|ps)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1…')
     .replace(/([a-z][a-z0-9]{0,15}_ct_)eyJ[0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]*)*/g, '$1…');
 }
 
