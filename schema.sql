@@ -31,7 +31,8 @@ SELECT value
     "0013_client_usage.sql",
     "0014_metrics.sql",
     "0015_overview.sql",
-    "0016_events_by_age.sql"
+    "0016_events_by_age.sql",
+    "0017_portal.sql"
   ]')
  WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'keys');
 
@@ -385,6 +386,30 @@ CREATE TABLE IF NOT EXISTS ended_sessions (
 
 -- For house-keeping.
 CREATE INDEX IF NOT EXISTS ended_sessions_by_end ON ended_sessions (until_ms);
+
+-- Links that open the page for one owner, and the sessions that they became. Written by management and the
+-- page; dropped by house-keeping.
+CREATE TABLE IF NOT EXISTS portal_sessions (
+  -- SHA-256, in lower-case hexadecimal, of the operator's credential and the secret of the link.
+  link_hash TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  -- The URL that the page leads back to. Checked against PORTAL_RETURN_URLS again when it is shown.
+  return_url TEXT NOT NULL,
+  -- The operator who made the link, as the audit calls them.
+  created_by TEXT NOT NULL,
+  -- How long the session lasts from the use of the link on.
+  session_seconds INTEGER NOT NULL,
+  link_expires_at_ms INTEGER NOT NULL,
+  -- The same hash of the secret in the session's cookie. NULL: the link was not used.
+  session_hash TEXT UNIQUE,
+  -- When the session ends; signing out sets it to that time. NULL: the link was not used.
+  session_expires_at_ms INTEGER,
+  -- A day after the end, when house-keeping may drop the row.
+  forget_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- For house-keeping.
+CREATE INDEX IF NOT EXISTS portal_sessions_by_end ON portal_sessions (forget_at_ms);
 
 -- Events for EVENTS_URL. Written in the batch of each change, from its line in the audit, and by the
 -- scheduled run for times that arrive. Without a token. Dropped by house-keeping 30 days after their end.

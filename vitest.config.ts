@@ -38,6 +38,7 @@ const grownAtNight = [
   'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',
   'test/end-to-end/page.test.ts',
+  'test/end-to-end/portal.test.ts',
   'test/end-to-end/transport-streaming.test.ts',
 ];
 

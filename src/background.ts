@@ -10,6 +10,7 @@ import type { Isolate } from './isolate.ts';
 import { runHousekeeping } from './keys/stores/housekeeping.ts';
 import { repairReplica } from './keys/stores/replication.ts';
 import { trimEndedSessions } from './manage/page/access/ended-sessions.ts';
+import { trimPortalSessions } from './manage/portal/store.ts';
 import { log, withTimeout } from './runtime.ts';
 import { consumeUsage } from './usage/consumer.ts';
 import { trimUsage } from './usage/d1.ts';
@@ -68,6 +69,7 @@ export async function runScheduled(
     }),
     trimUsage(env.DB, { nowMs, retentionDays: config.usageRetentionDays }),
     trimEndedSessions(env.DB, nowMs),
+    trimPortalSessions(env.DB, nowMs),
     config.events === null ? null : collectAndSendEvents(env, config.events),
     runHousekeeping(env.DB, {
       nowMs,

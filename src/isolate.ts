@@ -31,6 +31,7 @@ import { createEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { createSessionSecret } from './manage/page/access/session-secret.ts';
 import { createIsolateLimiter, type SignInLimiter } from './manage/page/access/sign-in-limit.ts';
 import type { People } from './manage/people.ts';
+import { createPortalStore } from './manage/portal/store.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
 import { UsageCounter } from './usage/counter.ts';
@@ -180,6 +181,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
       limitNames: config.limiters.map(({ policy }) => policy.name),
       usageRetentionDays: config.usageRetentionDays,
     },
+    portal: config.portal && { config: config.portal, store: createPortalStore(env.DB, now) },
     peopleMayImport: config.peopleMayImport,
     leaks: config.leaks,
     tokenPrefix: config.tokenPrefix,

@@ -18,6 +18,7 @@ import { addInit } from './commands/init.ts';
 import { addRevoke, addRoll, addShow, addUsage } from './commands/keys.ts';
 import { addAudit, addList } from './commands/lists.ts';
 import { addLogin, addLogout } from './commands/login.ts';
+import { addPortalSession } from './commands/portal-session.ts';
 import { addRoutes } from './commands/routes.ts';
 import { addSelf } from './commands/self.ts';
 import { addOverview } from './commands/usage.ts';
@@ -61,6 +62,7 @@ export function createProgram(surroundings: Surroundings, version: string): Comm
     addAudit,
     addEvents,
     addSelf,
+    addPortalSession,
     addAdminToken,
     addInit,
     addRoutes,

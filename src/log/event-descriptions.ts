@@ -148,6 +148,18 @@ export const eventDescriptions: {
   },
   sign_in_refused: signIn,
   sign_in_limited: signIn,
+  portal_link_created: {
+    when: 'an operator made a link that opens the page for an owner',
+    fields: { requestId: '', actor: '', owner: '' },
+  },
+  portal_link_opened: {
+    when: 'a customer opened the page with such a link',
+    fields: { requestId: '', owner: '' },
+  },
+  portal_link_refused: {
+    when: 'such a link opened nothing',
+    fields: { requestId: '', address: '', cause: '`used`, `expired` or `unknown`' },
+  },
   signed_out: { when: 'a person signed out of the page', fields: { requestId: '' } },
   page_forgery_refused: {
     when: 'a form was sent that the page did not show in this session',

@@ -59,6 +59,13 @@ export interface LogEvents {
   readonly signed_in: SignInFields & { readonly actor: string };
   readonly sign_in_refused: SignInFields;
   readonly sign_in_limited: SignInFields;
+  readonly portal_link_created: {
+    readonly requestId: string;
+    readonly actor: string;
+    readonly owner: string;
+  };
+  readonly portal_link_opened: { readonly requestId: string; readonly owner: string };
+  readonly portal_link_refused: SignInFields & { readonly cause: string };
   readonly signed_out: { readonly requestId: string };
   readonly page_forgery_refused: {
     readonly requestId: string;

@@ -32,6 +32,7 @@ import {
   refusal,
 } from './operation.ts';
 import { refuseBeyondLimit } from './owner-limits.ts';
+import { portalOperations } from './portal/operations.ts';
 import { noQuerySchema, readQuery } from './query.ts';
 import { createRouter } from './router.ts';
 import { selfOperations } from './self.ts';
@@ -54,6 +55,7 @@ export const operations: readonly Operation[] = [
   ...auditOperations,
   ...explainOperations,
   ...eventOperations,
+  ...portalOperations,
   ...leakOperations,
   ...clientTokenOperations,
   ...selfOperations,

@@ -61,7 +61,7 @@ const auditLineSchema = v.object({
   actor: v.pipe(
     v.string(),
     v.description(
-      '"operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "holder" (with the token of the key itself), or "github secret scanning".',
+      '"operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "portal:" and the owner whom a link was made for, "holder" (with the token of the key itself), or "github secret scanning".',
     ),
     v.examples(['operator']),
   ),

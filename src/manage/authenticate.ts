@@ -19,7 +19,8 @@ import { problem } from './problems.ts';
 export interface Manager {
   /**
    * As the audit calls them: `operator`, `operator:` and the name of their token, `operator:person:` and
-   * the subject of their JWT, or `person:` and that subject.
+   * the subject of their JWT, `person:` and that subject, or `portal:` and the owner whom a link of the
+   * operator was made for.
    */
   readonly actor: string;
   /** The account to whose keys they are limited; `null`: the operator, who is not limited. */

@@ -24,6 +24,7 @@ const tags = [
   { name: 'Keys', path: /^\/keys/, description: 'The life of a key, and import.' },
   { name: 'Audit', path: /^\/audit/, description: 'The changes to keys, with their authors.' },
   { name: 'Events', path: /^\/events/, description: 'What EVENTS_URL receives.' },
+  { name: 'Portal', path: /^\/portal/, description: 'Links for customers.' },
   { name: 'Explain', path: /^\/explain/, description: 'Why a request is refused.' },
   { name: 'Leaks', path: /^\/leaks/, description: 'Reports of leaked tokens.' },
   { name: 'Holders', path: /^\/(?:client-tokens|self)/, description: 'For holders of a key.' },

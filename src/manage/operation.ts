@@ -24,6 +24,7 @@ import type { UsageDay, UsageScope } from '../usage/days.ts';
 import type { Manager } from './authenticate.ts';
 import type { GuessLimit } from './guess-limit.ts';
 import type { People } from './people.ts';
+import type { Portal } from './portal/portal.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Schema } from './read-document.ts';
 
@@ -50,6 +51,8 @@ export interface Management {
   /** The parts of the deployment that plans of keys refer to. */
   readonly plans: PlanBounds;
   readonly peopleMayImport: boolean;
+  /** `null`: there is no portal for customers. */
+  readonly portal: Portal | null;
   /** `null`: reports of leaked tokens are answered 404. */
   readonly leaks: LeakConfig | null;
   readonly tokenPrefix: string;

@@ -1335,7 +1335,7 @@ export interface ListAuditAnswer {
      */
     at: string;
     /**
-     * "operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "holder" (with the token of the key itself), or "github secret scanning".
+     * "operator", "operator:" and the name of their token, "operator:person:" or "person:" and the subject of their JWT, "portal:" and the owner whom a link was made for, "holder" (with the token of the key itself), or "github secret scanning".
      */
     actor: string;
     /**
@@ -1878,6 +1878,48 @@ export interface ReplayEventAnswer {
   data: {
     [k: string]: unknown;
   };
+}
+/**
+ * The body of `createPortalSession`.
+ */
+export interface CreatePortalSessionRequest {
+  /**
+   * The account whose keys the page shows. It need not have any yet.
+   */
+  owner: string;
+  /**
+   * The URL that the page leads back to. An entry of PORTAL_RETURN_URLS begins it.
+   */
+  returnUrl: string;
+  /**
+   * How long the session lasts after the link was opened, in seconds. Default: 3600.
+   */
+  expiresInSeconds?: number;
+}
+/**
+ * The answer of `createPortalSession`.
+ */
+export interface CreatePortalSessionAnswer {
+  /**
+   * The address for the browser of the customer. Shown this once.
+   */
+  url: string;
+  /**
+   * When the URL expires if it is not used.
+   */
+  urlExpiresAt: string;
+  /**
+   * The owner.
+   */
+  owner: string;
+  /**
+   * The way back, as the page links to it.
+   */
+  returnUrl: string;
+  /**
+   * How long the session lasts after the link was opened, in seconds.
+   */
+  expiresInSeconds: number;
 }
 /**
  * The body of `mintClientToken`.
@@ -2646,6 +2688,38 @@ export interface paths {
           };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
+        429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
+        500: { content: { 'application/json': ProblemOf<'internal_error'> } };
+        503: { content: { 'application/json': ProblemOf<'unavailable'> } };
+      };
+    };
+  };
+  '/portal-sessions': {
+    /** Make a link that opens the page for one owner. */
+    post: {
+      parameters: { query?: never; header?: never; path?: never };
+      requestBody: { content: { 'application/json': CreatePortalSessionRequest } };
+      responses: {
+        201: { content: { 'application/json': CreatePortalSessionAnswer } };
+        400: { content: { 'application/json': ProblemOf<'malformed_json'> } };
+        401: {
+          content: {
+            'application/json': ProblemOf<
+              'missing_credentials' | 'malformed_credentials' | 'invalid_credentials'
+            >;
+          };
+        };
+        403: {
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
+        };
+        404: { content: { 'application/json': ProblemOf<'not_found'> } };
+        413: { content: { 'application/json': ProblemOf<'body_too_large'> } };
+        415: { content: { 'application/json': ProblemOf<'unsupported_media_type'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
         500: { content: { 'application/json': ProblemOf<'internal_error'> } };

@@ -68,7 +68,60 @@ type RefusedRow = readonly [
   problem: { name: string; value: string | null; reason: RegExp },
 ];
 
+const portal = { PORTAL_RETURN_URLS: 'https://app.example.com' };
+
 const refused: readonly RefusedRow[] = [
+  // The portal
+  [
+    'a URL of the portal that is no URL',
+    { PORTAL_RETURN_URLS: 'https://app.example.com, app.example.com' },
+    { name: 'PORTAL_RETURN_URLS', value: 'app.example.com', reason: /not an absolute https URL/ },
+  ],
+  [
+    'a URL of the portal over plain http',
+    { PORTAL_RETURN_URLS: ['http://app.example.com/a'] },
+    { name: 'PORTAL_RETURN_URLS', value: 'http://app.example.com/a', reason: /plain http/ },
+  ],
+  [
+    'a URL of the portal with credentials, which are not quoted',
+    { PORTAL_RETURN_URLS: `https://user:${secret}@app.example.com` },
+    { name: 'PORTAL_RETURN_URLS', value: 'https://***@app.example.com', reason: /credentials/ },
+  ],
+  [
+    'URLs of the portal that are no texts',
+    { PORTAL_RETURN_URLS: [1] },
+    { name: 'PORTAL_RETURN_URLS', value: null, reason: /not a text/ },
+  ],
+  [
+    'too many URLs of the portal',
+    { PORTAL_RETURN_URLS: 'https://a.example '.repeat(101) },
+    { name: 'PORTAL_RETURN_URLS', value: null, reason: /more than 100/ },
+  ],
+  [
+    'a look without the portal',
+    { PORTAL_NAME: 'Acme' },
+    { name: 'PORTAL_RETURN_URLS', value: null, reason: /missing, and PORTAL_NAME is set/ },
+  ],
+  [
+    'an invisible name of the portal',
+    { ...portal, PORTAL_NAME: 'Acme\u202E' },
+    { name: 'PORTAL_NAME', value: 'Acme\u202E', reason: /visible/ },
+  ],
+  [
+    'a logo over plain http',
+    { ...portal, PORTAL_LOGO: 'http://cdn.example/logo.png' },
+    { name: 'PORTAL_LOGO', value: 'http://cdn.example/logo.png', reason: /plain https URL/ },
+  ],
+  [
+    'a colour by its name',
+    { ...portal, PORTAL_ACCENT_COLOR: 'rebeccapurple' },
+    { name: 'PORTAL_ACCENT_COLOR', value: 'rebeccapurple', reason: /hexadecimal/ },
+  ],
+  [
+    'a colour with more than a colour',
+    { ...portal, PORTAL_BAR_COLOR: '#000;}body{' },
+    { name: 'PORTAL_BAR_COLOR', value: '#000;}body{', reason: /hexadecimal/ },
+  ],
   // Reports of leaked tokens
   [
     'keys of GitHub that are no JSON',

@@ -94,6 +94,7 @@ async function watch(
       EVENTS_URL: `${upstream.url}/events`,
       EVENTS_SECRET: `whsec_${eventsSecret}`,
       EVENTS_TO_LOOPBACK: 'true',
+      PORTAL_RETURN_URLS: 'https://app.example',
       ...options.vars,
     },
   });
@@ -418,6 +419,7 @@ async function sampleOfTraffic({ edge, secrets, send, manage }: Watched): Promis
   const revoked = await manage('POST', '/keys', { name: 'revoked' });
   await manage('DELETE', `/keys/${revoked?.['id']}`);
 
+  await openPortal({ secrets, send, manage });
   secrets['a cookie'] = secret();
   secrets['a password'] = Buffer.from(`user:${secret()}`).toString('base64').replace(/=+$/, '');
   secrets['a foreign token'] = randomUUID() + randomUUID();
@@ -670,6 +672,42 @@ async function mistakesOfOperators(
   await send({ target: '/_edge/metrics', headers: [admin] });
 }
 
+/** Makes a link for a customer, reads it as a scanner does, and uses it twice. */
+async function openPortal({
+  secrets,
+  send,
+  manage,
+}: Pick<Watched, 'secrets' | 'send' | 'manage'>): Promise<void> {
+  const shown = (text: string) => text.match(/ea_p[ls]_[0-9A-Za-z]{43}/g) ?? [];
+  const body = { owner: 'acct_1', returnUrl: 'https://app.example/account' };
+  const made = await manage('POST', '/portal-sessions', body);
+  const link = shown(String(made?.['url']))[0] ?? '';
+  secrets['the secret of a portal link'] = link;
+  await send({ target: `/_edge/portal/${link}` }, shown);
+  await send({ method: 'PUT', target: `/_edge/portal/${link}` });
+  await send({ target: `/a/%2e%2e/_edge/portal/${link}` });
+  await send({ target: `/_edge/v1/keys/${link}` });
+  const press = {
+    method: 'POST',
+    target: '/_edge/portal',
+    headers: [
+      ['Sec-Fetch-Site', 'same-origin'],
+      ['Content-Type', 'application/x-www-form-urlencoded'],
+    ] as [string, string][],
+    body: new URLSearchParams({ link }).toString(),
+  };
+  let cookie = '';
+  await send(press, (text) => {
+    cookie = shown(text)[0] ?? '';
+    return shown(text);
+  });
+  secrets['the session of a customer'] = cookie;
+  await send(press);
+  await send({ target: `/_edge/portal/${link}` });
+  await send({ target: '/_edge/', headers: [['Cookie', `edge-portal-local=${cookie}`]] });
+  await send({ target: '/api/any', headers: [['Cookie', `edge-portal-local=${cookie}`]] });
+}
+
 /** Signs in at the page, as a visitor at this address, whom the limiter counts. */
 async function attemptToSignIn(
   { send }: Pick<Watched, 'send'>,
@@ -834,9 +872,10 @@ async function dumpFolder(folder: string): Promise<string[]> {
   return (await Promise.all(texts)).flat();
 }
 
-/** The token that an answer shows this once. */
+/** The token, or the secret of a link, that an answer shows this once. */
 function shownToken(response: string): string[] {
-  return [...response.matchAll(/"token":"([^"]+)"/g)].map(([, token]) => token ?? '');
+  const shown = response.matchAll(/"(?:token|url)":"(?:[^"]*\/)?([^"]+)"/g);
+  return [...shown].map(([, token]) => token ?? '');
 }
 
 /** A secret that is not like any other text. */

@@ -34,6 +34,8 @@ export const admittedCallers: Readonly<Record<string, readonly AdmittedCaller[]>
   getUsageOverview: ['read', 'keys', 'owner'],
   listRefusedOrigins: ['read', 'keys', 'owner'],
   listAudit: ['read', 'owner'],
+  // The page for one owner, with the rights of that owner.
+  createPortalSession: ['keys'],
   // Of every owner's keys.
   listEvents: ['read'],
   replayEvent: [],

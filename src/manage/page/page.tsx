@@ -37,6 +37,9 @@ import { showOverview } from './overview.tsx';
 import { assetPaths, assetResponse } from './parts/assets.ts';
 import { NoticePage } from './parts/notice-page.tsx';
 import { pageResponse } from './parts/respond.ts';
+import { showLink, useLink } from './portal/link.tsx';
+import { servePortalStyle } from './portal/look.ts';
+import { leavingPortal } from './portal/session.ts';
 
 type Route = readonly [method: 'GET' | 'POST', path: string, handler: PageHandler];
 
@@ -70,11 +73,18 @@ const routes: readonly Route[] = [
 /** The addresses for operators with a token. Without any, there is no sign-in. */
 const signInRoutes: readonly Route[] = [
   ['GET', '/_edge/sign-in', showSignIn],
-  ['POST', '/_edge/sign-in', signIn],
+  ['POST', '/_edge/sign-in', leavingPortal(signIn)],
 ];
 
-const operatorPage = createPage([...signInRoutes, ...routes]);
-const peoplePage = createPage(routes);
+/** The addresses of links for customers. Without a portal, nothing is there. */
+const portalRoutes: readonly Route[] = [
+  ['GET', '/_edge/portal/:secret', showLink],
+  ['POST', '/_edge/portal', useLink],
+  ['GET', '/_edge/assets/:file{portal\\.[0-9a-f]{8}\\.css}', servePortalStyle],
+];
+
+const operatorPage = createPage([...signInRoutes, ...portalRoutes, ...routes]);
+const peoplePage = createPage([...portalRoutes, ...routes]);
 
 /**
  * Answers a request for a page; `null` if there is no page at that address, or management is off. A

@@ -13,11 +13,15 @@ import type { Dashboard, PageContext } from '../dashboard.ts';
 import { textOf } from '../parts/form-data.ts';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
+import { lookOf } from '../portal/look.ts';
+import { PortalNotice, portalResponse } from '../portal/portal-page.tsx';
+import { readPortalSession } from '../portal/session.ts';
 import { FORM_TOKEN_FIELD, FORM_TOKEN_HEADER, isFromOwnPage, isWindowNavigation } from './csrf.ts';
 import { resumedFrom } from './resume.ts';
+import { allowImages } from './security-headers.ts';
 import { createSessions, type Sessions } from './session.ts';
 import { SignInPage } from './sign-in-page.tsx';
-import { identify, type Visit } from './visitor.ts';
+import { identify, type NoVisit, type Visit } from './visitor.ts';
 
 /** Answers a visitor who is signed in. */
 export type View = (visit: Visit, context: PageContext) => Promise<Response> | Response;
@@ -51,7 +55,7 @@ export function view(operation: string | null, show: View): PageHandler {
       return refuseForgery(context);
     }
     const answer = refuseVisit(visit, operation, context) ?? (await show(visit, context));
-    return withCookie(answer, visit);
+    return finish(answer, visit, context);
   };
 }
 
@@ -66,6 +70,7 @@ export function action(operation: string | null, act: Action): PageHandler {
     if (!isFromOwnPage(request)) return refuseForgery(context);
     const visit = await visitOf(context);
     const form = await readForm(request);
+    if (visit === 'portal_ended') return showPortalNotice(context, 'ended');
     if (typeof visit === 'string') return askToSignInAgain(context, form);
     if (form === null) {
       return pageResponse(
@@ -79,7 +84,7 @@ export function action(operation: string | null, act: Action): PageHandler {
       return refuseForgery(context);
     }
     const answer = refuseVisit(visit, operation, context) ?? (await act(visit, form, context));
-    return withCookie(answer, visit);
+    return finish(answer, visit, context);
   };
 }
 
@@ -170,14 +175,16 @@ function askToSignInAgain(context: PageContext, form: FormData | null): Response
   );
 }
 
-function visitOf(context: PageContext): Promise<Visit | 'ended' | 'unknown'> {
+function visitOf(context: PageContext): Promise<Visit | NoVisit> {
   const { management, handleApi, endedSessions } = context.env;
-  const { people, sendsEvents } = management;
+  const { people, sendsEvents, portal } = management;
   return identify(
     {
       sendsEvents,
       handleApi,
       endedSessions,
+      readPortalSession: () => readPortalSession(management, context.req.raw),
+      look: portal && lookOf(portal.config),
       sessions: sessionsOf(context),
       identifyPerson: async (assertion) => people && identifyPerson(people, assertion),
     },
@@ -192,23 +199,27 @@ async function identifyPerson(people: People, assertion: string): Promise<Manage
   return result.ok ? result.caller : null;
 }
 
-function refuseView(context: PageContext, outcome: 'ended' | 'unknown'): Response {
-  if (!hasSignIn(context.env.management)) {
+async function refuseView(context: PageContext, outcome: NoVisit): Promise<Response> {
+  const { management } = context.env;
+  if (outcome === 'portal_ended') return showPortalNotice(context, 'ended');
+  // The browser does not send a strict cookie when a link of another site leads here. The next request
+  // comes from our own page, and has the cookie.
+  const hasSessions = hasSignIn(management) || management.portal !== null;
+  const isFromElsewhere = context.req.header('Sec-Fetch-Site') === 'cross-site';
+  if (hasSessions && outcome === 'unknown' && isFromElsewhere) {
+    return pageResponse(
+      <NoticePage title="One moment" refreshTo={destinationOf(context)}>
+        The page opens in a moment.
+      </NoticePage>,
+    );
+  }
+  if (!hasSignIn(management)) {
     return pageResponse(
       <NoticePage title="Not signed in">
         This page is for people whom Cloudflare Access has signed in, to an account that may have
         keys. Your request came without that.
       </NoticePage>,
       403,
-    );
-  }
-  // The browser does not send a strict cookie when a link of another site leads here. The next request
-  // comes from our own page, and has the cookie.
-  if (outcome === 'unknown' && context.req.header('Sec-Fetch-Site') === 'cross-site') {
-    return pageResponse(
-      <NoticePage title="One moment" refreshTo={destinationOf(context)}>
-        The page opens in a moment.
-      </NoticePage>,
     );
   }
   const query = new URLSearchParams({ to: destinationOf(context) });
@@ -221,7 +232,32 @@ function destinationOf(context: PageContext): string {
   return pathname + search;
 }
 
-function withCookie(response: Response, { cookie }: Visit): Response {
+/** Says to a customer why the page is closed, and leads back to the provider. */
+export async function showPortalNotice(
+  context: PageContext,
+  notice: 'ended' | 'signed-out',
+): Promise<Response> {
+  const { management } = context.env;
+  const reading = await readPortalSession(management, context.req.raw);
+  if (management.portal === null || reading.state !== 'ended') {
+    return context.redirect('/_edge/', 303);
+  }
+  return portalResponse(
+    management.portal,
+    <PortalNotice
+      config={management.portal.config}
+      notice={notice}
+      returnUrl={reading.returnUrl}
+    />,
+    notice === 'ended' ? 403 : 200,
+  );
+}
+
+/** Adds what belongs to the visitor: the cookie, and the source of the provider's logo. */
+function finish(response: Response, { cookie, visitor }: Visit, { env }: PageContext): Response {
+  const { portal } = env.management;
+  const source = visitor.portal && portal?.config.logo?.source;
+  if (source !== undefined) allowImages(response.headers, source);
   return cookie === null || response.headers.has('Set-Cookie')
     ? response
     : withSetCookie(response, cookie);

@@ -16,8 +16,10 @@ const contentSecurityPolicy = [
   "base-uri 'none'",
 ].join('; ');
 
+const POLICY = 'Content-Security-Policy';
+
 const securityHeaders = {
-  'Content-Security-Policy': contentSecurityPolicy,
+  [POLICY]: contentSecurityPolicy,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -26,7 +28,17 @@ const securityHeaders = {
   'Cache-Control': 'no-store',
 } as const;
 
-/** Sets the headers that every response of the page carries, redirects and refusals included. */
+/**
+ * Sets the headers that every response of the page carries, redirects and refusals included. A policy that
+ * `allowImages` has set stays.
+ */
 export function setSecurityHeaders(headers: Headers): void {
+  const policy = headers.get(POLICY);
   for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
+  if (policy !== null) headers.set(POLICY, policy);
+}
+
+/** Sets the same policy with one more source of images, which has to be a source expression. */
+export function allowImages(headers: Headers, source: string): void {
+  headers.set(POLICY, contentSecurityPolicy.replace("img-src 'self'", `img-src 'self' ${source}`));
 }

@@ -59,21 +59,24 @@ const RENEWAL_SECONDS = 60;
 /** Far above the length of a session's token, in characters. */
 const SESSION_MAX_LENGTH = 1024;
 
+/** The attributes of a session's cookie: kept by browsers from plain http, other hosts and scripts. */
+export const secureAttributes = 'Path=/; HttpOnly; Secure; SameSite=Strict';
+/** The same on http on this machine: not `Secure`, because WebKit stores no such cookie there. */
+export const localAttributes = 'Path=/_edge/; HttpOnly; SameSite=Strict';
+
 /** A cookie by its name and attributes. */
 interface Cookie {
   readonly name: string;
   readonly attributes: string;
 }
 
-/** Kept by browsers from plain http, from other hosts and from scripts. */
 const httpsCookie: Cookie = {
   name: SESSION_COOKIE,
-  attributes: 'Path=/; HttpOnly; Secure; SameSite=Strict',
+  attributes: secureAttributes,
 };
-/** Not `Secure`, because WebKit stores no such cookie over http, on this machine either. */
 const localCookie: Cookie = {
   name: LOCAL_SESSION_COOKIE,
-  attributes: 'Path=/_edge/; HttpOnly; SameSite=Strict',
+  attributes: localAttributes,
 };
 
 const AUDIENCE = 'edge-authorizer page';
@@ -209,7 +212,7 @@ async function keyOf(
  * The values of all cookies of this name, each once. None is longer than a session's can be, so that a
  * header full of planted cookies costs little.
  */
-function cookiesOf(cookieHeader: string | null, name: string): ReadonlySet<string> {
+export function cookiesOf(cookieHeader: string | null, name: string): ReadonlySet<string> {
   const values = new Set<string>();
   for (const pair of (cookieHeader ?? '').split(';')) {
     const separator = pair.indexOf('=');

@@ -8,7 +8,10 @@
 import type { OperatorScope } from '../../../core/operators/operator-scopes.ts';
 import { refuseCaller } from '../../admission.ts';
 import { ACCESS_HEADER, callerOf, type Manager, operator } from '../../authenticate.ts';
+import type { PortalReading, PortalSession } from '../../portal/portal.ts';
 import { type ApiClient, createApiClient } from '../api-client.ts';
+import type { Dashboard } from '../dashboard.ts';
+import type { PortalLook } from '../portal/look.ts';
 import { formTokenFor } from './csrf.ts';
 import type { EndedSessions } from './ended-sessions.ts';
 import type { Session, Sessions } from './session.ts';
@@ -29,6 +32,11 @@ export interface Visitor {
   readonly formToken: string;
   /** The address at which they sign out; `null`: the page's own form. */
   readonly signsOutAt: string | null;
+  /** The portal that they came through; absent: they did not. */
+  readonly portal?: {
+    readonly look: PortalLook;
+    readonly session: PortalSession;
+  };
 }
 
 /** One request of a visitor. */
@@ -51,19 +59,35 @@ export interface IdentifyOptions {
   /** `true`: the edge sends events. */
   readonly sendsEvents: boolean;
   /** Handles a request to the management API in a visitor's name. */
-  readonly handleApi: (request: Request, visitor: Manager) => Promise<Response>;
+  readonly handleApi: Dashboard['handleApi'];
+  /** The session of a customer whom a link led here. */
+  readonly readPortalSession: () => Promise<PortalReading>;
+  /** The look of the portal; `null`: there is no portal. */
+  readonly look: PortalLook | null;
   /** The person that a JWT of Cloudflare Access names; `null`: it is not valid. */
   readonly identifyPerson: (assertion: string) => Promise<Manager | null>;
 }
 
+/** The reasons why a request is not a visit. */
+export type NoVisit = 'ended' | 'portal_ended' | 'unknown';
+
 /**
- * Tells who made a request. `ended`: a visitor whose session is over; `unknown`: anybody. A session
- * takes precedence over Cloudflare Access: a person who signs in as an operator acts as that operator.
+ * Tells who made a request. `ended`: a visitor whose session is over; `portal_ended`: a customer whose
+ * session is over; `unknown`: anybody. The session of a link takes precedence, as it was opened last. A
+ * session takes precedence over Cloudflare Access: a person who signs in as an operator acts as that operator.
  */
 export async function identify(
   options: IdentifyOptions,
   request: Request,
-): Promise<Visit | 'ended' | 'unknown'> {
+): Promise<Visit | NoVisit> {
+  const portal = await options.readPortalSession();
+  if (portal.state === 'open' && options.look !== null) {
+    const { owner, secret } = portal.session;
+    const caller: Manager = { actor: `portal:${owner}`, owner };
+    const visit = await visitOf(options, request, { caller, secret, signsOutAt: null });
+    const visitor = { ...visit.visitor, portal: { look: options.look, session: portal.session } };
+    return { ...visit, visitor, session: null, cookie: null };
+  }
   const reading = await options.sessions?.read(request.headers.get('cookie'));
   const sessions = reading?.open ?? [];
   for (const session of sessions) {
@@ -83,7 +107,9 @@ export async function identify(
     const visit = { caller: person, secret: assertion, signsOutAt };
     return { ...(await visitOf(options, request, visit)), session: null, cookie: null };
   }
-  return sessions.length > 0 || reading?.hasEnded === true ? 'ended' : 'unknown';
+  // An operator who tried a link gets the form to sign in, a customer the way back.
+  if (sessions.length > 0 || reading?.hasEnded === true) return 'ended';
+  return portal.state === 'ended' ? 'portal_ended' : 'unknown';
 }
 
 async function visitOf(
@@ -122,5 +148,7 @@ async function visitOf(
 
 /** The name without the words that tell the audit how they signed in. */
 function nameOf({ actor }: Manager): string {
-  return actor === operator.actor ? 'Operator' : actor.replace(/^(?:operator:)?(?:person:)?/, '');
+  return actor === operator.actor
+    ? 'Operator'
+    : actor.replace(/^(?:operator:)?(?:person:|portal:)?/, '');
 }

@@ -107,6 +107,7 @@ function enhance(root) {
   for (const form of root.querySelectorAll('dialog form')) {
     form.addEventListener('submit', (event) => sendInPlace(event, form));
   }
+  for (const form of root.querySelectorAll('form[data-sends-once]')) sendOnce(form);
   // Filters that are not set stay out of the address.
   for (const form of root.querySelectorAll('[data-filters]')) {
     form.addEventListener('formdata', ({ formData }) => {
@@ -116,6 +117,18 @@ function enhance(root) {
   for (const time of root.querySelectorAll('time')) {
     time.title = new Date(time.dateTime).toLocaleString(undefined, { timeZoneName: 'short' });
   }
+}
+
+/** Keeps a double click from sending a form twice. */
+function sendOnce(form) {
+  const button = form.querySelector('button[type=submit]');
+  form.addEventListener('submit', () => {
+    button.disabled = true;
+  });
+  // The browser may show the page as it was left.
+  addEventListener('pageshow', () => {
+    button.disabled = false;
+  });
 }
 
 /** Sends the dialog's form and shows the answer where the form was. */

@@ -3,6 +3,7 @@
  */
 
 import { SEARCH_MAX_LENGTH } from '../../limits.ts';
+import type { Visitor } from '../access/visitor.ts';
 import {
   accessChoices,
   ageChoices,
@@ -16,19 +17,21 @@ import {
 } from './list-query.ts';
 
 /** The form above the list. */
-export function ListFilters({ query }: { query: ListQuery }) {
+export function ListFilters({ query, visitor }: { query: ListQuery; visitor: Visitor }) {
+  // A person who is limited to one owner has no use for it.
+  const members = visitor.owner === null ? 'hint, id, owner or origin' : 'hint, id or origin';
   return (
     <search>
       <form class="toolbar" method="get" action="/_edge/" data-filters>
         <label class="unseen" for="search">
-          Search keys by name, hint, id, owner or origin
+          Search keys by name, {members}
         </label>
         <input
           id="search"
           type="search"
           name="q"
           value={query.search ?? ''}
-          placeholder="Name, hint, id, owner or origin"
+          placeholder={`Name, ${members}`}
           maxlength={2 * SEARCH_MAX_LENGTH}
         />
         <Filter name="state" label="State" any="Any state" choices={stateChoices} query={query} />

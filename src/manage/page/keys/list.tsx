@@ -118,7 +118,7 @@ function ListPage(props: ListPageProps) {
         <Empty mayCreate={mayCreate} />
       ) : (
         <>
-          <ListFilters query={query} />
+          <ListFilters query={query} visitor={visitor} />
           <Result {...props} />
         </>
       )}

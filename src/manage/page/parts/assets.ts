@@ -74,7 +74,8 @@ export function assetResponse(found: Asset, file: string): Response {
   });
 }
 
-function asset(name: string, extension: string, contentType: string, text: string): Asset {
+/** A file with the hash of its text in its address. */
+export function asset(name: string, extension: string, contentType: string, text: string): Asset {
   const url = `/_edge/assets/${name}.${hashOf(text)}.${extension}`;
   return { name, extension, contentType, text, url };
 }

@@ -5,6 +5,8 @@
 import type { Child } from 'hono/jsx';
 import { FORM_TOKEN_FIELD } from '../access/csrf.ts';
 import type { Visitor } from '../access/visitor.ts';
+import type { PortalLook } from '../portal/look.ts';
+import { BackLink } from '../portal/way-back.tsx';
 import { iconUrl, scriptUrl, styleUrl } from './assets.ts';
 
 /** A page for a visitor who is signed in. */
@@ -15,14 +17,15 @@ export function Layout(props: {
   readonly children: Child;
 }) {
   const { visitor } = props;
+  const look = visitor.portal?.look;
   return (
-    <Document title={props.title}>
+    <Document title={props.title} look={look}>
       <a class="skip" href="#main">
         Skip to the content
       </a>
       <header class="bar">
         <div class="wide">
-          <Brand />
+          <Brand look={look} />
           <nav aria-label="Sections">
             <a href="/_edge/" aria-current={props.section === 'keys' ? 'page' : undefined}>
               API keys
@@ -48,6 +51,9 @@ export function Layout(props: {
             )}
           </nav>
           <div class="who">
+            {visitor.portal !== undefined && (
+              <BackLink returnUrl={visitor.portal.session.returnUrl} />
+            )}
             <span>
               {visitor.name}
               {visitor.scopes.length > 0 && ` (${visitor.scopes.join(', ')})`}
@@ -77,6 +83,8 @@ export function BareLayout(props: {
   readonly title: string;
   /** The address to which the browser moves on by itself. */
   readonly refreshTo?: string;
+  /** Default: the page's own. */
+  readonly look?: PortalLook;
   readonly children: Child;
 }) {
   return (
@@ -88,12 +96,17 @@ export function BareLayout(props: {
   );
 }
 
-/** The name of the product with its mark, as a link to the list. */
-export function Brand() {
+/** The name of the product with its mark, or the provider's, as a link to the list. */
+export function Brand({ look }: { look?: PortalLook | undefined }) {
+  const logoUrl = look?.logoUrl ?? null;
   return (
     <a class="brand" href="/_edge/">
-      <img src={iconUrl} width="26" height="26" alt="" />
-      edge-authorizer
+      {logoUrl === null ? (
+        <img src={iconUrl} width="26" height="26" alt="" />
+      ) : (
+        <img src={logoUrl} class="logo" height="28" alt="" referrerpolicy="no-referrer" />
+      )}
+      {look?.name ?? 'edge-authorizer'}
     </a>
   );
 }
@@ -112,13 +125,15 @@ export function toHtml(page: { toString(): string | Promise<string> }): string {
 function Document(props: {
   readonly title: string;
   readonly refreshTo?: string;
+  readonly look?: PortalLook | undefined;
   readonly children: Child;
 }) {
+  const styleSheet = props.look?.styleSheet ?? null;
   return (
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <title>{`${props.title} · edge-authorizer`}</title>
+        <title>{`${props.title} · ${props.look?.name ?? 'edge-authorizer'}`}</title>
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         {props.refreshTo !== undefined && (
@@ -126,6 +141,7 @@ function Document(props: {
         )}
         <link rel="icon" href={iconUrl} type="image/svg+xml" />
         <link rel="stylesheet" href={styleUrl} />
+        {styleSheet !== null && <link rel="stylesheet" href={styleSheet.url} />}
         <script type="module" src={scriptUrl} />
       </head>
       <body>{props.children}</body>
