@@ -11,7 +11,7 @@ let operator: Client;
 let api: Document;
 
 beforeAll(async () => {
-  edge = await deploy();
+  edge = await deploy({ vars: { PORTAL_RETURN_URLS: 'https://app.example.com' } });
   operator = clientOf(edge);
   api = (await clientOf(edge, {})('GET', '/openapi.json')).body;
 });

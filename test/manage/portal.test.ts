@@ -385,13 +385,13 @@ describe('a session of the portal', () => {
   test('shows and changes the keys of its owner alone, and the audit says so', async () => {
     const own = await edge.createKey({ name: 'Own key', owner: 'acct_1' });
     const other = await edge.createKey({ name: 'Key of another', owner: 'acct_2' });
-    const nobodys = await edge.createKey({ name: 'Key of nobody' });
+    const ownerless = await edge.createKey({ name: 'Key without owner' });
     const visitor = await openPortal();
     const list = await visitor.get('/_edge/');
     expect(list.body).toContain('Own key');
     expect(list.body).not.toContain('Key of another');
-    expect(list.body).not.toContain('Key of nobody');
-    for (const { id } of [other, nobodys]) {
+    expect(list.body).not.toContain('Key without owner');
+    for (const { id } of [other, ownerless]) {
       expect((await visitor.get(`/_edge/keys/${id}`)).status).toBe(404);
     }
     const shown = await visitor.get(`/_edge/keys/${own.id}`);
@@ -476,7 +476,7 @@ describe('a session of the portal', () => {
     expect(arrived.body).toContain('content="0;url=/_edge/"');
   });
 
-  test('takes precedence over the operator of the same browser, until either signs in anew', async () => {
+  test('takes precedence over the operator of the same browser, until either signs in again', async () => {
     const operator = await signIn(edge);
     const customer = await openPortal();
     const both = visitorOf(edge, `${operator.cookie}; ${customer.cookie}`);

@@ -40,7 +40,7 @@ export function addPortalSession(program: Command, cli: Cli): void {
       const { data } = await answerOf(client.POST('/portal-sessions', { body }), 'url');
       cli.print(options, data, () => data.url);
       cli.note(
-        `Open it once, until ${data.urlExpiresAt}. It is a secret: whoever opens it has the keys of ${owner}`,
+        `Open it once, until ${data.urlExpiresAt}. It is a secret: it opens the keys of ${owner}`,
       );
     });
 }

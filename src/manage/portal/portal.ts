@@ -47,7 +47,7 @@ export type PortalReading =
   | { readonly state: 'ended'; readonly returnUrl: string }
   | { readonly state: 'none' };
 
-/** Finds the link of a secret; `null`: there is none, or its operator's credential is gone. */
+/** Finds the link of a secret; `null`: no link has it, or its operator's credential is gone. */
 export async function findLink(
   { store }: Portal,
   credentials: Credentials,

@@ -14,7 +14,7 @@ import { BackLink } from './way-back.tsx';
 /** The reasons why a link opens nothing. */
 export type Refused = 'used' | 'expired' | 'unknown';
 
-/** What is said, by its reason. */
+/** The messages by their reasons. */
 const notices: Readonly<
   Record<Refused | 'limited' | 'ended' | 'signed-out', readonly [title: string, text: string]>
 > = {

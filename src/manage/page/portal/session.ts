@@ -10,7 +10,7 @@ import { isSecret } from '../../portal/secrets.ts';
 import { cookiesOf, localAttributes, secureAttributes } from '../access/session.ts';
 import type { PageContext } from '../dashboard.ts';
 
-/** Finds the session that a request's cookies hold. Without a portal, there is none. */
+/** Finds the session that a request's cookies hold. Without a portal, it finds no session. */
 export async function readPortalSession(
   management: Management,
   request: Request,
