@@ -36,6 +36,7 @@ for (const link of document.querySelectorAll('a[data-dialog]')) {
 }
 
 enhance(document);
+sendOnce(document.querySelector('form[data-sends-once]'));
 closeMenus();
 warnOfUnsavedChanges();
 explainSignIn(document.querySelector('form[action="/_edge/sign-in"]'));
@@ -107,7 +108,6 @@ function enhance(root) {
   for (const form of root.querySelectorAll('dialog form')) {
     form.addEventListener('submit', (event) => sendInPlace(event, form));
   }
-  for (const form of root.querySelectorAll('form[data-sends-once]')) sendOnce(form);
   // Filters that are not set stay out of the address.
   for (const form of root.querySelectorAll('[data-filters]')) {
     form.addEventListener('formdata', ({ formData }) => {
@@ -121,6 +121,7 @@ function enhance(root) {
 
 /** Keeps a double click from sending a form twice. */
 function sendOnce(form) {
+  if (form === null) return;
   const button = form.querySelector('button[type=submit]');
   form.addEventListener('submit', () => {
     button.disabled = true;
