@@ -39,6 +39,7 @@ import { edgeOrigin, type KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
 import { limitsOf } from './rate-limits.ts';
 import { respondToBadCredentials, respondWithRejection } from './refuse.ts';
+import { isWebSocketUpgrade } from './request-headers.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
 import { type Ahead, discardAhead, type FoundAhead, findKey, isConfirmed } from './speculate.ts';
 import { rejectTransport } from './transport.ts';
@@ -262,9 +263,9 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
 const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';
 
 /** The subprotocols of a request for a WebSocket; `null` for other requests. */
-function offeredBy({ headers }: Request) {
-  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') return null;
-  return readSubprotocols(headers.get(SUBPROTOCOL_HEADER));
+function offeredBy(request: Request) {
+  if (!isWebSocketUpgrade(request)) return null;
+  return readSubprotocols(request.headers.get(SUBPROTOCOL_HEADER));
 }
 
 /** The caller of a public route. */

@@ -93,7 +93,10 @@ function dropOwnSubprotocols(headers: Headers): void {
   else headers.set('sec-websocket-protocol', offered.others.join(', '));
 }
 
-/** With another method than GET, the runtime would turn the upgrade into a GET of the same URL. */
-function isWebSocketUpgrade({ method, headers }: Request): boolean {
+/**
+ * Returns whether a request asks for a WebSocket: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ * With another method than GET, the runtime would turn the upgrade into a GET of the same URL.
+ */
+export function isWebSocketUpgrade({ method, headers }: Request): boolean {
   return method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket';
 }

@@ -62,6 +62,22 @@ function call(
 const codeOf = (answer: Answer) => [answer.status, answer.headers['x-edge-reason'] ?? null];
 
 describe('a client token is refused', () => {
+  test.each([
+    ['no WebSocket', 'GET', undefined],
+    ['no WebSocket, by its method', 'POST', 'websocket'],
+  ])('among the subprotocols of a request for %s', async (_, method, upgrade) => {
+    const { token } = await aParent();
+    const bearer = `edge-authorizer.bearer.${await mintClientToken(token)}`;
+    const headers: HeaderLine[] = [
+      ['Origin', ORIGIN],
+      ['Sec-WebSocket-Protocol', `edge-authorizer, ${bearer}`],
+      ...(upgrade === undefined ? [] : [['Upgrade', upgrade] as const]),
+    ];
+    const answer = await edge.call({ method, target: '/api/asset/a1', headers });
+    expect(codeOf(answer)).toEqual([401, 'missing_credentials']);
+    expect(edge.received).toEqual([]);
+  });
+
   test('when it is malformed, before any storage call', async () => {
     const { token } = await aParent();
     const minted = await mintClientToken(token);

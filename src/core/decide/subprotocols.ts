@@ -26,18 +26,22 @@ export interface OfferedSubprotocols {
 
 /** Reads the value of `Sec-WebSocket-Protocol`. Returns `null` if nothing in it is for the edge. */
 export function readSubprotocols(offer: string | null): OfferedSubprotocols | null {
-  if (offer === null || !offer.includes(EDGE_SUBPROTOCOL)) return null;
+  if (offer === null || !offer.toLowerCase().includes(EDGE_SUBPROTOCOL)) return null;
   const names = offer.split(',').map((name) => name.trim());
-  const tokens = names.filter((name) => name.startsWith(BEARER_PREFIX));
-  const hasEdge = names.includes(EDGE_SUBPROTOCOL);
-  if (tokens.length === 0 && !hasEdge) return null;
+  if (!names.some(isOwn)) return null;
   return {
-    tokens: tokens.map((name) => name.slice(BEARER_PREFIX.length)),
-    hasEdge,
-    others: names.filter(
-      (name) => name !== '' && name !== EDGE_SUBPROTOCOL && !name.startsWith(BEARER_PREFIX),
-    ),
+    tokens: names
+      .filter((name) => name.startsWith(BEARER_PREFIX))
+      .map((name) => name.slice(BEARER_PREFIX.length)),
+    hasEdge: names.includes(EDGE_SUBPROTOCOL),
+    others: names.filter((name) => name !== '' && !isOwn(name)),
   };
+}
+
+/** Names are compared as they are, but one in another case may hold a token all the same. */
+function isOwn(name: string): boolean {
+  const lower = name.toLowerCase();
+  return lower === EDGE_SUBPROTOCOL || lower.startsWith(BEARER_PREFIX);
 }
 
 /**

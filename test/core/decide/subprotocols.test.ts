@@ -66,6 +66,14 @@ describe('readSubprotocols()', () => {
     expect(readSubprotocols(offer)).toBe(expected);
   });
 
+  test('keeps a name in another case from the upstream, and reads no token from it', () => {
+    expect(readSubprotocols('a, Edge-Authorizer, EDGE-AUTHORIZER.bearer.ea_pk_abc')).toEqual({
+      tokens: [],
+      hasEdge: false,
+      others: ['a'],
+    });
+  });
+
   test('leaves the others to the upstream, in their order', () => {
     expect(readSubprotocols(`a, ${bearer} ,,edge-authorizer,\tb`)).toEqual({
       tokens: ['ea_pk_abc'],
