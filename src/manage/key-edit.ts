@@ -8,6 +8,7 @@ import { isRecord } from '../core/json.ts';
 import { checkAccessInSteps, type KeyAccess, operatorBounds } from '../core/key/key-access.ts';
 import type { KeyPlan } from '../core/key/key-plan.ts';
 import type { Steps } from '../core/steps.ts';
+import { parseTime } from '../core/time.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import {
   accessSchema,
@@ -118,7 +119,7 @@ export function* readKeyEdit(
   if (hasAccess && !access.ok) found.addAll(access);
   if (bounds.owner !== null) refuseSuspending(document, found);
   const plan = readPlan(merged, bounds, found, document);
-  if (reading.ok) checkValidFrom(reading.value.clientTokensValidFrom, bounds.nowMs, found);
+  checkValidFrom(document, key, bounds.nowMs, found);
   if (!reading.ok || !access.ok || !found.isEmpty) return failed(found);
   const edit = { ...toKeyEdit(reading.value), plan: changedPlan(merged, plan) };
   return { ok: true, value: hasAccess ? { ...edit, access: access.access } : edit };
@@ -197,15 +198,30 @@ export function readRoll(document: unknown): Reading<v.InferOutput<typeof rollKe
 /** How far ahead client tokens may be voided, so that a clock which is ahead can do it too. */
 const VALID_FROM_AHEAD_MS = 60 * 1000;
 
+/** Checks what `readDocument` finds to be a time. A key that anyone can copy from a page gives no tokens. */
 function checkValidFrom(
-  time: string | null | undefined,
+  document: unknown,
+  { kind }: Pick<ManagedKey, 'kind'>,
   nowMs: number,
   problems: ProblemList,
 ): void {
-  if ((toMs(time) ?? 0) <= nowMs + VALID_FROM_AHEAD_MS) return;
+  const path = 'clientTokensValidFrom';
+  const value = isRecord(document) ? document[path] : null;
+  const timeMs = typeof value === 'string' ? parseTime(value) : null;
+  if (timeMs === null) return;
+  if (kind === 'cors') {
+    problems.add(() => ({
+      path,
+      value,
+      reason: 'a key with CORS access gives no client tokens',
+      fix: 'Remove it',
+    }));
+    return;
+  }
+  if (timeMs <= nowMs + VALID_FROM_AHEAD_MS) return;
   problems.add(() => ({
-    path: 'clientTokensValidFrom',
-    value: time,
+    path,
+    value,
     reason: 'it is more than 60 seconds ahead',
     fix: 'Use the present time',
   }));

@@ -141,6 +141,25 @@ describe('a key with client tokens', () => {
     expect(near.status).toBe(200);
   });
 
+  test('has every problem of such a patch reported at once', async () => {
+    const { id } = await aParent();
+    const clientTokensValidFrom = new Date(Date.now() + 90_000).toISOString();
+    const answer = await send('PATCH', `/keys/${id}`, { name: '', clientTokensValidFrom });
+    expect(answer.status).toBe(422);
+    expect(pathsOf(answer).toSorted()).toEqual(['clientTokensValidFrom', 'name']);
+  });
+
+  test('is never one with CORS access, whose tokens cannot be voided', async () => {
+    const cors = { allowedOrigins: [ORIGIN] };
+    const { id } = await edge.createKey({ name: 'n', access: { cors } });
+    const clientTokensValidFrom = new Date().toISOString();
+    const answer = await send('PATCH', `/keys/${id}`, { clientTokensValidFrom });
+    expect(answer.status).toBe(422);
+    expect(pathsOf(answer)).toEqual(['clientTokensValidFrom']);
+    const none = await send('PATCH', `/keys/${id}`, { clientTokensValidFrom: null });
+    expect(none.status).toBe(200);
+  });
+
   test('stops giving them as soon as it opts out', async () => {
     const { id, token } = await aParent();
     const minted = await mintClientToken(token);
