@@ -941,6 +941,7 @@ describe('every view', () => {
     await page.getByLabel('Visitor id').fill('two words');
     await page.getByRole('button', { name: 'Mint a client token' }).click();
     await page.getByText('No token was minted.').waitFor();
+    await expect(page.locator(':focus').getAttribute('id')).resolves.toBe('mint-api-key');
     await examine('key-not-minted');
     expectComplaints(dashboard, failedToLoad(422));
     await dashboard.go(`/_edge/keys/${webBackend.id}`);

@@ -30,7 +30,8 @@ export function editRules(area) {
   for (const line of lines.length > 0 ? lines : ['GET ']) addRule(editor, line);
   const first = list.querySelector('input[type=text]');
   if (area.hasAttribute('data-focus')) first.setAttribute('data-focus', '');
-  if (area.hasAttribute('autofocus')) first.focus();
+  // The first field of the form with a problem has the focus.
+  if (area.form.querySelector('[autofocus]') === area) first.focus();
   add.addEventListener('click', () => {
     const rule = addRule(editor, 'GET ');
     rule.querySelector('input[type=text]').focus();

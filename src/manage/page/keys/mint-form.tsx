@@ -89,7 +89,7 @@ function TokenFields(props: {
         label="Visitor id"
         optional
         problems={at('sub')}
-        help="1 to 64 visible ASCII characters. Use an opaque id without personal data."
+        help="An opaque id, without personal data."
       >
         {(attributes) => (
           <input
