@@ -30,10 +30,9 @@ header { display: flex; align-items: center; gap: 0.6rem; margin-bottom: 1.1rem;
 main { padding: clamp(1.1rem, 3vw, 1.6rem); border: 1px solid light-dark(#e2e5eb, #292e37); border-radius: 10px; background: light-dark(#fff, #171a20); }
 h1 { margin: 0; font-size: 1.6rem; line-height: 1.25; letter-spacing: -0.018em; }
 p { margin: 1.15rem 0 0; overflow-wrap: anywhere; }
-pre { margin: 1.15rem 0 0; padding: 0.7rem 1rem; overflow-x: auto; border: 1px solid light-dark(#e2e5eb, #292e37); border-radius: 8px; background: light-dark(#f3f4f7, #111419); font: 0.875em/1.7 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-pre:focus-visible { outline: 2px solid light-dark(#2450b8, #91b1ff); outline-offset: 2px; }
+pre { margin: 1.15rem 0 0; padding: 0.7rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid light-dark(#e2e5eb, #292e37); border-radius: 8px; background: light-dark(#f3f4f7, #111419); font: 0.875em/1.7 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 code { font: 0.93em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-pre code { font: inherit; overflow-wrap: normal; }
+pre code { font: inherit; }
 small { color: light-dark(#576070, #9ea7b6); }
 a { display: inline-block; margin: 0 0.6rem 0.6rem 0; padding: 0.4rem 0.95rem; border: 1px solid light-dark(#ccd2db, #3b424e); border-radius: 8px; color: inherit; font-weight: 540; text-decoration: none; }
 a:hover { background: light-dark(#f3f4f7, #111419); }
@@ -80,9 +79,7 @@ function pageOf({
 }: Required<PageWords> & { readonly code: string; readonly requestId: string }): string {
   const heading = escapeHtml(title);
   const terminal =
-    commands.length === 0
-      ? ''
-      : `<pre tabindex="0" aria-label="Commands"><code>${commands.map(escapeHtml).join('\n')}</code></pre>`;
+    commands.length === 0 ? '' : `<pre><code>${commands.map(escapeHtml).join('\n')}</code></pre>`;
   const buttons = links.map(
     ({ href, label }) => `<a href="${escapeHtml(href)}">${escapeHtml(label)}</a>`,
   );

@@ -61,6 +61,10 @@ function ownCalls({ edgeUrl, keys }: DevSession): string {
     curl -i ${edgeUrl}/ ${authorization(keys.fullAccess.token)} ${origin}
 
   Endpoints that restricted keys may call: npx --no-install edge-authorizer init
+
+  A key for a page of yours: on the dashboard, or
+    npx --no-install edge-authorizer login --url ${edgeUrl}
+    npx --no-install edge-authorizer keys create --name "My page" --origin http://localhost:5173
 `;
 }
 

@@ -9,6 +9,8 @@ import { asPage } from '../problem-page.ts';
 
 /** A step that is missing. */
 export interface SetupProblem extends Problem {
+  /** The heading of the page. Default: the title. */
+  readonly heading?: string;
   /** The text of the page, which shows the commands below it. */
   readonly text: string;
   /** The commands to type, one a line. */
@@ -63,7 +65,8 @@ export const managementOff: SetupProblem = {
   ...sharedProblemKinds.not_found,
   detail:
     'Cannot show the page: management is off, because ADMIN_TOKEN is not set. Run "npx wrangler secret put ADMIN_TOKEN", with a value from "openssl rand -base64 32"',
-  text: 'The edge runs, but its management is off, because ADMIN_TOKEN is not set, so no operator can sign in. Make a token, keep it, and set it as a secret.',
+  heading: 'Management is off',
+  text: 'The edge runs, but no operator can sign in, because ADMIN_TOKEN is not set. Make a token, keep it, and set it as a secret.',
   commands: ['openssl rand -base64 32', 'npx wrangler secret put ADMIN_TOKEN'],
 };
 
@@ -71,7 +74,7 @@ export const managementOff: SetupProblem = {
 export async function setupResponse(
   request: Request,
   requestId: string,
-  { commands, text, ...problem }: SetupProblem,
+  { commands, heading, text, ...problem }: SetupProblem,
 ): Promise<Response> {
   const accept = request.headers.get('accept');
   const response = problemResponse(problem, { requestId, accept });
@@ -80,5 +83,10 @@ export async function setupResponse(
   // Only what asks for a page gets one: fetch() and curl accept anything.
   if (!accept?.includes('text/html')) return response;
   const { pathname } = new URL(request.url);
-  return asPage(response, { text, commands, links: [{ href: pathname, label: 'Try again' }] });
+  return asPage(response, {
+    title: heading ?? problem.title,
+    text,
+    commands,
+    links: [{ href: pathname, label: 'Try again' }],
+  });
 }

@@ -74,9 +74,15 @@ export function UsagePanel(props: {
             : dailySeries(days, unit === 'day' ? length : 2, props.nowMs)
         }
       />
-      <RefusalsByCode usage={counted} />
       {!isHourly && <WithClientTokens usage={days} />}
-      {overview !== null && overview.endpoints.length > 0 && <EndpointTable overview={overview} />}
+      <div class="halves">
+        {overview !== null && overview.endpoints.length > 0 && (
+          <div>
+            <EndpointTable overview={overview} />
+          </div>
+        )}
+        <RefusalsByCode usage={counted} />
+      </div>
     </section>
   );
 }
