@@ -15,17 +15,28 @@ import { log, withTimeout } from './runtime.ts';
 import { consumeUsage } from './usage/consumer.ts';
 import { trimUsage } from './usage/d1.ts';
 
-/** Takes a batch of the queue: merges usage, and sends events if a message asks for it. */
+/** Takes a batch of the queue: merges usage, and sends events if a message asks for it, or usage led to some. */
 export async function consumeQueue(
   batch: MessageBatch,
   { db, isolate }: { readonly db: D1Database; readonly isolate: () => Isolate },
 ): Promise<void> {
   const wakes = batch.messages.filter(({ body }) => body === WAKE_MESSAGE);
   const usage = batch.messages.filter(({ body }) => body !== WAKE_MESSAGE);
-  await consumeUsage(usage, { db, now: () => Date.now(), withTimeout, log });
+  const writesEvents = hasEvents(isolate);
+  const options = { db, now: () => Date.now(), withTimeout, log, writesEvents };
+  const { events } = await consumeUsage(usage, options);
   // One is enough for all, and the scheduled run follows if it fails.
   for (const message of wakes) message.ack();
-  if (wakes.length > 0) await sendAfterWake(isolate);
+  if (wakes.length + events > 0) await sendAfterWake(isolate);
+}
+
+/** Returns whether events are written. Usage is merged under a broken configuration as well. */
+function hasEvents(isolate: () => Isolate): boolean {
+  try {
+    return isolate().config.events !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Sends due events. Never rejects. */

@@ -246,7 +246,7 @@ function buildDirectory(
 
 function buildUsageCounter(env: Env, config: Config): UsageCounter {
   return new UsageCounter({
-    deliver: (batch) => deliverUsage(env, batch),
+    deliver: (batch) => deliverUsage(env, config, batch),
     flushMs: config.usageFlushSeconds * 1000,
     now,
     wait: (ms) => scheduler.wait(ms),
@@ -261,14 +261,15 @@ function buildUsageCounter(env: Env, config: Config): UsageCounter {
  * because its free operations of the day are used up, is passed by in the same way: a batch that arrives
  * twice counts once, whichever way it came.
  */
-async function deliverUsage(env: Env, batch: ClosedBatch): Promise<void> {
+async function deliverUsage(env: Env, config: Config, batch: ClosedBatch): Promise<void> {
   try {
     if (env.USAGE) return void (await env.USAGE.send(batch.text, { contentType: 'text' }));
   } catch (error) {
     log({ event: 'usage_queue_refused', error: String(error) });
   }
   const { mergeUsage } = await loadUsage();
-  await mergeUsage(env.DB, [batch], now());
+  // The scheduled run sends the events that are written.
+  await mergeUsage(env.DB, [batch], now(), { writesEvents: config.events !== null });
 }
 
 /** Wakes the sender of events through the Queue. Without one, the scheduled run does it within a minute. */

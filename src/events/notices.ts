@@ -78,7 +78,7 @@ const sql = {
 } as const;
 
 /** A notice about a key, to be an event unless it was one before. */
-export interface KeyNotice {
+interface KeyNotice {
   readonly keyId: string;
   readonly owner: string | null;
   /** Names the notice among those of the key, such as `key.idle`. */
@@ -90,11 +90,8 @@ export interface KeyNotice {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/**
- * Returns the statements that make events of notices, for a batch. Quotas hook in here: a notice of a period
- * is an event once.
- */
-export function noticeStatements(
+/** Returns the statements that make events of notices, for a batch. */
+function noticeStatements(
   db: D1Database,
   notices: readonly KeyNotice[],
   nowMs: number,

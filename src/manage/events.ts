@@ -39,7 +39,13 @@ const eventSchema = v.object({
   ),
   keyId: v.pipe(v.string(), v.description('The key that it is about.')),
   number: v.pipe(v.number(), v.integer(), v.description('Counts the events of the key, from 1.')),
-  type: v.pipe(v.string(), v.description('The kind of event.'), v.examples(['key.created'])),
+  type: v.pipe(
+    v.string(),
+    v.description(
+      'The kind of event, such as key.created or quota.exceeded. docs/events.md lists them.',
+    ),
+    v.examples(['key.created']),
+  ),
   at: v.pipe(time, v.description('When it happened.')),
   state: v.pipe(v.picklist(states), v.description('waiting, delivered, or failed (given up).')),
   attempts: v.pipe(v.number(), v.integer(), v.description('The deliveries that were tried.')),

@@ -1845,7 +1845,7 @@ export interface ReplayEventAnswer {
    */
   number: number;
   /**
-   * The kind of event.
+   * The kind of event, such as key.created or quota.exceeded. docs/events.md lists them.
    */
   type: string;
   /**

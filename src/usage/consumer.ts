@@ -26,6 +26,8 @@ export interface ConsumerOptions {
   /** Rejects after so many milliseconds, unless the work is done before. */
   readonly withTimeout: <Result>(work: Promise<Result>, timeoutMs: number) => Promise<Result>;
   readonly log: Log;
+  /** Tells whether events of quotas are written with the usage that reaches them. */
+  readonly writesEvents: boolean;
 }
 
 interface Delivery {
@@ -36,18 +38,24 @@ interface Delivery {
 const RETRY_MIN_SECONDS = 10;
 const RETRY_MAX_SECONDS = 15 * 60;
 
-/** Merges messages. Each is then acknowledged, or put back for later. Never rejects. */
+/**
+ * Merges messages. Each is then acknowledged, or put back for later. Never rejects. Returns how many events
+ * were written.
+ */
 export async function consumeUsage(
   messages: readonly UsageMessage[],
   options: ConsumerOptions,
-): Promise<void> {
+): Promise<{ readonly events: number }> {
+  const { db, now, writesEvents } = options;
+  let events = 0;
   for (const deliveries of inTransactions(readAll(messages, options))) {
     try {
       const batches = deliveries.map(({ batch }) => batch);
-      await options.withTimeout(
-        mergeUsage(options.db, batches, options.now()),
+      const merged = await options.withTimeout(
+        mergeUsage(db, batches, now(), { writesEvents }),
         USAGE_MERGE_TIMEOUT_MS,
       );
+      events += merged.events;
       for (const { message } of deliveries) message.ack();
     } catch (error) {
       options.log({
@@ -58,6 +66,7 @@ export async function consumeUsage(
       for (const { message } of deliveries) message.retry(retryLater(message));
     }
   }
+  return { events };
 }
 
 /** The messages that hold a batch to be merged. All others are settled here. */

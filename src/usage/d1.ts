@@ -22,6 +22,7 @@ import {
   USAGE_BATCH_REMEMBERED_DAYS,
   USAGE_TRIMS_PER_RUN,
 } from './limits.ts';
+import { quotaEventStatements } from './quota-events.ts';
 import { quotaStatements } from './quotas.ts';
 
 /** Requests of one key on one day with one outcome. */
@@ -147,16 +148,19 @@ const sql = {
 
 /**
  * Merges batches, all of them or, when it rejects, none. Those that were merged before change
- * nothing. Returns how many were new. Safe to repeat when it is not known whether it worked.
+ * nothing. Returns how many were new, and how many events of quotas were written, if they are. Safe to repeat
+ * when it is not known whether it worked.
  */
 export async function mergeUsage(
   db: D1Database,
   batches: readonly ClosedBatch[],
   nowMs: number,
-): Promise<{ readonly merged: number }> {
+  { writesEvents = false }: { readonly writesEvents?: boolean } = {},
+): Promise<{ readonly merged: number; readonly events: number }> {
   // Two of the same in one call would not see one another.
   const byId = new Map(batches.map((batch) => [batch.id, batch.text]));
   const json = `[${[...byId.values()].join(',')}]`;
+  const events = writesEvents ? quotaEventStatements(db, json, nowMs) : [];
   const results = await db.batch([
     db.prepare(sql.mergeCounts).bind(json),
     db.prepare(sql.mergeClientCounts).bind(json),
@@ -166,10 +170,13 @@ export async function mergeUsage(
     db.prepare(sql.keepNewestRefusedOrigins).bind(json, REFUSED_ORIGINS_PER_KEY),
     dayStatement(db, json),
     ...quotaStatements(db, json, nowMs),
+    ...events,
     // Last, because the statements before it ask which batches are new.
     db.prepare(sql.noteBatches).bind(json, nowMs),
   ]);
-  return { merged: results.at(-1)?.meta.changes ?? 0 };
+  // One statement follows them, so this is their second.
+  const written = writesEvents ? results.at(-events.length)?.meta.changes : 0;
+  return { merged: results.at(-1)?.meta.changes ?? 0, events: written ?? 0 };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Quotas in D1: all SQL about them is in this file.
+ * Quotas in D1. The SQL of their events is in `quota-events.ts`.
  *
  * The use of a key in a period is the sum of its allowed requests and of their extra cost in `usage_daily`.
  * A key that has used up its quota gets the time of renewal in the transaction that merges the batch, with a
@@ -13,10 +13,15 @@ import { EXTRA_COST } from './batch.ts';
 /** A token that ended so recently that an isolate with a slow clock may still accept it counts as live. */
 const CLOCK_MARGIN_MS = 60 * 1000;
 
-// Rows of a key and a period are next to each other in the primary key.
-const useOf = (keyId: string, firstDay: string) => `
+/** The use of a key since a day. Rows of a key and a period are next to each other in the primary key. */
+export const useOf = (keyId: string, firstDay: string) => `
   (SELECT coalesce(sum(requests), 0) FROM usage_daily
     WHERE key_id = ${keyId} AND day >= ${firstDay} AND outcome IN ('allowed', '${EXTRA_COST}'))`;
+
+/** The ids of the keys in the batches in ?1. */
+export const keysOfBatches = `
+  SELECT row.value ->> 0
+    FROM json_each(?1) AS batch, json_each(batch.value, '$.counts') AS row`;
 
 /**
  * The keys of the batches in ?1 whose quota is used up, and when it renews. ?2 and ?3: the first day and the
@@ -26,8 +31,7 @@ const usedUp = `
   WITH used_up AS (
     SELECT id, iif(quota_period = 'day', ?3, ?5) AS renews_at_ms
       FROM keys
-     WHERE id IN (SELECT row.value ->> 0
-                    FROM json_each(?1) AS batch, json_each(batch.value, '$.counts') AS row)
+     WHERE id IN (${keysOfBatches})
        AND quota_requests IS NOT NULL AND revoked_at_ms IS NULL
        AND coalesce(quota_renews_at_ms, 0) < iif(quota_period = 'day', ?3, ?5)
        AND ${useOf('keys.id', "iif(quota_period = 'day', ?2, ?4)")} >= quota_requests)`;

@@ -7,6 +7,7 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCli } from '../support/node/run-cli.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -18,6 +19,7 @@ interface Received {
 
 let edge: Edge;
 let receiver: Server;
+let upstream: Upstream;
 let received: Received[];
 let refused: string[];
 /** How the receiver answers the next deliveries, in order; then 204. */
@@ -45,10 +47,12 @@ beforeAll(async () => {
   });
   await new Promise<void>((listening) => receiver.listen(0, '127.0.0.1', listening));
   const { port } = receiver.address() as AddressInfo;
+  upstream = await startUpstream();
   edge = await serveEdge({
-    upstreamUrl: 'http://127.0.0.1:9',
+    upstreamUrl: upstream.url,
     isolates: 2,
     vars: {
+      USAGE_FLUSH_SECONDS: '1',
       EVENTS_URL: `http://127.0.0.1:${port}/hook`,
       EVENTS_SECRET: SECRET,
       EVENTS_TO_LOOPBACK: 'true',
@@ -56,7 +60,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await edge.dispose();
+  await Promise.all([edge.dispose(), upstream.dispose()]);
   receiver.closeAllConnections();
   receiver.close();
 });
@@ -76,6 +80,24 @@ test('a receiver gets each event of a key once and in order, without a token', a
   expect(refused).toEqual([]);
   const everything = received.map(({ body }) => body).join('\n');
   expect(everything).not.toContain(key.token.slice(10));
+});
+
+test('a receiver learns that a key reaches 80 percent of its quota, and all of it', async () => {
+  const quota = { requests: 5, period: 'month' };
+  const key = await edge.createKey({ name: 'n', quota });
+  const call = () =>
+    fetch(`${edge.url}/api/x`, { headers: { Authorization: `Bearer ${key.token}` } });
+  const reported = () =>
+    received
+      .filter(({ payload: { type, data } }) => data.keyId === key.id && type !== 'key.created')
+      .map(({ payload }) => payload);
+  for (let count = 0; count < 4; count++) expect((await call()).status).toBe(200);
+  await vi.waitFor(() => expect(reported()).toHaveLength(1), { timeout: 30_000 });
+  expect(reported()[0]).toMatchObject({ type: 'quota.warning', data: { quota, used: 4 } });
+  expect((await call()).status).toBe(200);
+  await vi.waitFor(() => expect(reported()).toHaveLength(2), { timeout: 30_000 });
+  expect(reported()[1]).toMatchObject({ type: 'quota.exceeded', data: { quota, used: 5 } });
+  expect(refused).toEqual([]);
 });
 
 test('a receiver that fails, redirects and hangs gets the event again, and only at its own path', {

@@ -169,6 +169,7 @@ test('usage of a later version waits in the Queue for its consumer, beside that 
     retry: () => settled.push(`${name} put back`),
   });
   await consumeUsage([message('later', { ...batch, v: 4 }), message('this', batch)], {
+    writesEvents: false,
     db: env.DB,
     now: () => Date.now(),
     withTimeout: (work) => work,

@@ -195,6 +195,7 @@ export async function consume(
 ): Promise<object[]> {
   const events: object[] = [];
   await consumeUsage(messages, {
+    writesEvents: false,
     db,
     now: clock.now,
     withTimeout: clock.withTimeout,

@@ -8,6 +8,7 @@
  * `schema.sql`.
  */
 
+import { isReportedAgain, quotaNotices } from '../../core/quota.ts';
 import { auditStatement } from './audit.ts';
 import type { CollectEvents } from './event-outbox.ts';
 import { answerStatements } from './kept-answers.ts';
@@ -76,6 +77,9 @@ const sql = {
                       quota_renews_at_ms, ?3 ->> 'quota_renews_at_ms'),
                     version = version + 1
      WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
+  forgetQuotaNotices: `
+    DELETE FROM key_notices
+     WHERE key_id = ?1 AND notice IN (SELECT value FROM json_each(?3)) AND ${isUnchanged}`,
   revokeKey: `
     UPDATE keys SET revoked_at_ms = ?3, updated_at_ms = ?3, version = version + 1
      WHERE id = ?1 AND version = ?2 AND revoked_at_ms IS NULL`,
@@ -106,7 +110,7 @@ export function createKeyChanges(db: D1Database, collectEvents: CollectEvents): 
         before,
         after,
         note,
-        last: [updateStatement(db, before, after)],
+        last: [...reportAgain(db, before, after), updateStatement(db, before, after)],
       }),
 
     roll(before, after, token, note) {
@@ -242,6 +246,17 @@ function noteStatements(
   note: ChangeNote,
 ): readonly D1PreparedStatement[] {
   return [auditStatement(db, action, key, note), ...answerStatements(db, key, note)];
+}
+
+/** A raised or removed quota is reported by events once more in the same period. */
+function reportAgain(
+  db: D1Database,
+  before: ManagedKey,
+  after: ManagedKey,
+): readonly D1PreparedStatement[] {
+  if (!isReportedAgain(before.quota ?? null, after.quota ?? null)) return [];
+  const { id, version } = before;
+  return [db.prepare(sql.forgetQuotaNotices).bind(id, version, JSON.stringify(quotaNotices))];
 }
 
 function updateStatement(
