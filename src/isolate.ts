@@ -6,6 +6,7 @@ import { type App, createApp } from './app.ts';
 import { type Config, hasManagers } from './config/config.ts';
 import type { Env } from './config/env.ts';
 import { exposedHeaders } from './core/decide/exposed-headers.ts';
+import type { KeyLimits } from './core/decide/key-limits.ts';
 import type { FailureLimit, Limit } from './core/decide/rate-limit.ts';
 import { hasBasePath } from './core/decide/upstream-targets.ts';
 import { compileCosts } from './core/routes/route-costs.ts';
@@ -62,7 +63,10 @@ export function buildIsolate(env: Env, config: Config): Isolate {
     directory: buildDirectory(env, config, { replication, restrictedTable }),
     restrictedTable,
     publicTable: config.publicRoutes && compileRoutes(config.publicRoutes),
-    keyLimit: limitOf(env.KEY_LIMITER, config.keyLimit),
+    keyLimits: {
+      keys: limitOf(env.KEY_LIMITER, config.keyLimit),
+      named: namedLimits(env, config),
+    },
     failures: rememberRefusals(limitOf(env.FAILURE_LIMITER, config.failureLimit), now),
     // One count for the page's form and for the API.
     signInLimiter: env.SIGN_IN_LIMITER ?? createIsolateLimiter(now),
@@ -94,7 +98,7 @@ interface SharedParts {
   readonly directory: KeyDirectory;
   readonly restrictedTable: RouteTable;
   readonly publicTable: RouteTable | null;
-  readonly keyLimit: Limit | null;
+  readonly keyLimits: KeyLimits;
   readonly failures: FailureLimit | null;
   readonly signInLimiter: SignInLimiter;
 }
@@ -111,9 +115,8 @@ function buildGateway(env: Env, config: Config, shared: SharedParts): Gateway {
     assertions: config.assertion && createAssertionSigner({ ...config.assertion, newId }),
     limits: {
       failures: shared.failures,
-      keys: shared.keyLimit,
+      ...shared.keyLimits,
       clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
-      named: namedLimits(env, config),
     },
     hasBasePath: hasBasePath(config.upstreamUrl),
     exposed: exposedHeaders(config.exposeHeaders),
@@ -188,7 +191,7 @@ async function buildManagement(env: Env, config: Config, shared: SharedParts): P
     restrictedRoutes: config.restrictedRoutes,
     restrictedTable: shared.restrictedTable,
     publicTable: shared.publicTable,
-    keyLimit: shared.keyLimit,
+    keyLimits: shared.keyLimits,
     failures: shared.failures,
     exposed: exposedHeaders(config.exposeHeaders),
     additionalHeaders: config.forwardRequestHeaders,

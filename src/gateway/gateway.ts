@@ -3,6 +3,7 @@
  */
 
 import type { Config } from '../config/config.ts';
+import type { KeyLimits } from '../core/decide/key-limits.ts';
 import type { FailureLimit, Limit } from '../core/decide/rate-limit.ts';
 import type { RejectionCode } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
@@ -30,15 +31,11 @@ export interface Gateway {
   /** `null`: the upstream gets no assertion. */
   readonly assertions: AssertionSigner | null;
   /** The rate limits; `null`: what it counts is not limited. */
-  readonly limits: {
+  readonly limits: KeyLimits & {
     /** Failed authentications, by client network. */
     readonly failures: FailureLimit | null;
-    /** Requests, by the id of their key. */
-    readonly keys: Limit | null;
     /** Requests with client tokens, by key and visitor. */
     readonly clients: Limit | null;
-    /** The limits that keys select, by name. They take the place of `keys`. */
-    readonly named: ReadonlyMap<string, Limit>;
   };
   /** `true` if the management page is on the hosts that the gateway serves. */
   readonly sharesPageHost: boolean;

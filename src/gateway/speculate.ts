@@ -8,13 +8,14 @@
  * `unconfirmed` in its assertion.
  */
 
+import { limitOfKey } from '../core/decide/key-limits.ts';
 import { decideWithKey } from '../core/decide/pipeline.ts';
 import type { Limit } from '../core/decide/rate-limit.ts';
 import type { Key } from '../core/key/key.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { addressFor } from './client-address.ts';
 import type { Facts, Gateway } from './gateway.ts';
-import { limitOfKey } from './rate-limits.ts';
+import { addressOf } from './rate-limits.ts';
 import { type AllowedRequest, type Sent, send } from './send.ts';
 
 /** A request that was forwarded before its key was confirmed. */
@@ -93,7 +94,7 @@ async function limitAndSend(
   key: Key,
   allowed: AllowedRequest,
 ): Promise<Sent | LimitReached> {
-  const counted = limitOfKey(gateway, facts, key);
+  const counted = limitOfKey(gateway.limits, key, addressOf(facts));
   if (counted !== null && !(await counted.limit.take(counted.name))) {
     return { reached: counted.limit };
   }

@@ -10,12 +10,14 @@ import * as v from 'valibot';
 import { isClientToken } from '../core/client-token/client-token.ts';
 import { type ClientParent, compileParent } from '../core/client-token/rights.ts';
 import { signClientToken } from '../core/client-token/signature.ts';
+import { limitOfKey } from '../core/decide/key-limits.ts';
 import { rateLimitHeaders } from '../core/decide/rate-limit.ts';
 import { hashToken, importTagKey, type MintingToken, mintingTokenOf } from '../core/key/token.ts';
 import type { HeldKey } from '../keys/admin/types.ts';
 import { toTime } from './documents.ts';
 import { invalidFields } from './field-problems.ts';
 import { findHolder } from './holder.ts';
+import { addressOf } from './holder-access.ts';
 import { MANAGEMENT_BODY_MAX_BYTES } from './limits.ts';
 import { mintSchema, readMintRequest } from './mint-document.ts';
 import {
@@ -114,9 +116,10 @@ async function mint(call: Call): Promise<OperationResult> {
   const minter = await findMinter(call);
   if (!minter.ok) return minter;
   const { token, held, parent, minting } = minter;
-  const { keyLimit } = management;
-  if (keyLimit !== null && !(await keyLimit.take(held.key.id))) {
-    return refusal(tooManyRequests(), rateLimitHeaders(keyLimit.policy));
+  const key = { ...held.key, limit: held.key.limit ?? null, client: null };
+  const counted = limitOfKey(management.keyLimits, key, addressOf(request));
+  if (counted !== null && !(await counted.limit.take(counted.name))) {
+    return refusal(tooManyRequests(), rateLimitHeaders(counted.limit.policy));
   }
 
   const body = await readBody(request, { maxBytes: MANAGEMENT_BODY_MAX_BYTES, absent: {} });

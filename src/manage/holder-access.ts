@@ -24,7 +24,9 @@ import {
   preflightHeaders,
   refusalScope,
 } from '../core/decide/grant.ts';
+import { limitOfKey } from '../core/decide/key-limits.ts';
 import { decidePreflight } from '../core/decide/preflight.ts';
+import type { Limit } from '../core/decide/rate-limit.ts';
 import { type Rejection, reject, rejectionKinds } from '../core/decide/rejection.ts';
 import type { Key } from '../core/key/key.ts';
 import { parseOriginHeader, type WebOrigin } from '../core/origins/web-origin.ts';
@@ -79,15 +81,20 @@ export async function identifyHolder(call: Call): Promise<Holder | Refusal> {
     return refuseCredentials(visit, found.code ? clientTokenExpired() : invalidKey(found.cause));
   }
   const { key } = found;
-  const address = parseAddress(request.headers.get('cf-connecting-ip') ?? '');
+  const address = parseAddress(addressOf(request)());
   const refused = refuseCaller({ key, origin, address, method: request.method, nowMs: now() });
   if (refused !== null) return refuse(visit, refused, key);
-  const { keyLimit } = management;
-  if (keyLimit !== null && !(await keyLimit.take(key.id))) {
-    return refuse(visit, tooManyRequests(visit), key);
+  const counted = limitOfKey(management.keyLimits, key, addressOf(request));
+  if (counted !== null && !(await counted.limit.take(counted.name))) {
+    return refuse(visit, tooManyRequests(counted.limit), key);
   }
   visit.scope.startDeferredWrites();
   return { ok: true, token: bearer.token, key, grant: grantTo(origin) };
+}
+
+/** Reads the address of a holder, as Cloudflare reports it. */
+export function addressOf(request: Request): () => string {
+  return () => request.headers.get('cf-connecting-ip') ?? '';
 }
 
 /** Lets the page that asks read a result. Nothing of it may be cached for another origin. */
@@ -170,10 +177,10 @@ function corsHeaders(grant: Grant, exposed: string): Readonly<Record<string, str
   return { ...grantHeaders(grant, exposed), Vary: 'Origin' };
 }
 
-function tooManyRequests({ management: { keyLimit } }: Visit): Rejection {
+function tooManyRequests({ policy }: Limit): Rejection {
   return reject(
     'rate_limited',
     'Cannot answer so many requests with this API key. Wait, then send requests more slowly',
-    keyLimit === null ? {} : { limit: keyLimit.policy },
+    { limit: policy },
   );
 }

@@ -6,7 +6,8 @@
  */
 
 import type { LeakConfig } from '../config/config.ts';
-import type { FailureLimit, Limit } from '../core/decide/rate-limit.ts';
+import type { KeyLimits } from '../core/decide/key-limits.ts';
+import type { FailureLimit } from '../core/decide/rate-limit.ts';
 import type { AdditionalHeaders } from '../core/decide/request-headers.ts';
 import type { Quota } from '../core/key/key.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
@@ -71,8 +72,8 @@ export interface Management {
   readonly events: Pick<EventStore, 'list' | 'replay' | 'undelivered'>;
   /** Has what is due sent soon. Never rejects. */
   readonly wakeSender: () => Promise<void>;
-  /** Counts requests by key; `null`: they are not limited. */
-  readonly keyLimit: Limit | null;
+  /** Count requests of holders, as the gateway counts those to the upstream. */
+  readonly keyLimits: KeyLimits;
   /** Counts wrong API keys by client network; `null`: they are not limited. */
   readonly failures: FailureLimit | null;
   readonly now: () => number;
