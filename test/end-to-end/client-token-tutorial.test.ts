@@ -1,6 +1,6 @@
 /**
  * The tutorial of docs/client-tokens.md: its commands and files, taken out of the document and used in
- * its order. Only the ports are others.
+ * its order. Only the ports are others. And the code there that opens a WebSocket again.
  */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mintClientToken } from '../../src/client-tokens/client-tokens.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import { openPage } from '../support/node/pages.ts';
@@ -115,4 +116,27 @@ test('after "Sign out everyone" the page fetches a token that works, by itself',
   await edge.manage('PATCH', `/keys/${key.id}`, { clientTokensValidFrom });
   await expect.poll(press, { timeout: 20_000 }).toMatch(/^401\n.*client_token_expired/s);
   await expect.poll(press, { timeout: 30_000 }).toBe('201\na stream');
+});
+
+test('a WebSocket opens again with a fresh token when its token ends', async () => {
+  const document = await readFile(join(projectRoot, 'docs/client-tokens.md'), 'utf8');
+  const [, code = ''] = /^```js\n(async function listen[\s\S]*?)^```$/m.exec(document) ?? [];
+  const listen = code.replace('wss://edge.example', edge.url.replace('http', 'ws'));
+  expect(listen).toContain(edge.host);
+  const { token: apiKey } = await edge.createKey({
+    name: 'live',
+    access: {
+      clientTokens: {
+        allowedOrigins: [`http://localhost:${port}`],
+        rules: [{ methods: ['get'], resources: ['/live'] }],
+      },
+    },
+  });
+  upstream.webSockets = 'echo';
+  const opened = () => upstream.requests.filter(({ target }) => target === '/live').length;
+  const before = opened();
+  await page.exposeFunction('fetchToken', () => mintClientToken(apiKey, { ttlSeconds: 1 }));
+  await page.evaluate(`(() => { ${listen}\n void listen(() => {}); })()`);
+  await expect.poll(opened, { timeout: 20_000 }).toBeGreaterThanOrEqual(before + 3);
+  await page.close();
 });
