@@ -46,7 +46,7 @@ const grownAtNight = [
 const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfiguration }> = {
   core: {
     folders: [
-      'test/{core,config,log,leaks,cli,management-client}/**/',
+      'test/{core,config,log,leaks,cli,management-client,verify}/**/',
       'test/keys-model/**/',
       'test/',
     ],

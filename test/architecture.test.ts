@@ -21,6 +21,8 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   gateway: { areas: ['core', 'log', 'keys', 'usage', 'problem', 'config'], packages: ['jose'] },
   // For backends of others: mints client tokens offline.
   'client-tokens': { areas: ['core'], packages: [] },
+  // For the API behind the edge: verifies assertions.
+  verify: { areas: [], packages: ['jose'] },
   manage: {
     areas: ['events', 'core', 'log', 'keys', 'usage', 'leaks', 'problem', 'problem-page', 'config'],
     packages: ['hono', 'valibot', '@valibot/to-json-schema', 'jose'],

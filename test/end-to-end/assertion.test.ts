@@ -95,7 +95,9 @@ describe('the example upstream', () => {
   afterAll(() => world?.dispose());
 
   test('refuses what did not come through the edge', async () => {
-    expect(await goPast(world.example, null)).toBe('401 not from the edge: there is no assertion');
+    expect(await goPast(world.example, null)).toBe(
+      '401 Cannot verify the request: it has no X-Edge-Assertion header',
+    );
     const target = '/api/stream';
     expect(await goPast(world.example, null, { target })).toMatch(/^401 /);
     for (const method of ['POST', 'PATCH', 'DELETE', 'OPTIONS']) {
@@ -144,7 +146,7 @@ describe('the example upstream', () => {
     ['a path that only its router reads as the same', { target: '/api/stream' }],
   ])('refuses it for %s', async (_, replayed) => {
     expect(await goPast(world.example, await assertionOf(world), replayed)).toBe(
-      '401 not from the edge: it was signed for another request',
+      '401 Cannot verify the request: its assertion is for another request',
     );
   });
 
@@ -229,7 +231,9 @@ describe('a forged assertion', () => {
   const strangerOf = () => keySets.second.keys[0] ?? {};
 
   test.each(refused)('%s is refused', async (_, options) => {
-    expect(await goPast(world.example, await sign(options()))).toMatch(/^401 not from the edge: /);
+    expect(await goPast(world.example, await sign(options()))).toMatch(
+      /^401 Cannot verify the request: /,
+    );
   });
 
   test('that is unsigned, or signed with the public key as a secret, is refused', async () => {
@@ -243,7 +247,7 @@ describe('a forged assertion', () => {
     for (const forged of [none, hs256, 'x', 'a.b.c', '']) {
       expect([forged, await goPast(world.example, forged)]).toEqual([
         forged,
-        expect.stringMatching(/^401 not from the edge: /),
+        expect.stringMatching(/^401 Cannot verify the request: /),
       ]);
     }
   });
@@ -275,7 +279,7 @@ describe('with ASSERTION=key', () => {
     const headers: [string, string][] = [['Authorization', `Bearer ${key.token}`]];
     const response = await request(edge.port, { target: '/echo/a', headers });
     expect(response.status).toBe(401);
-    expect(response.body.toString()).toContain('signed for another request');
+    expect(response.body.toString()).toContain('for another request');
     await world.dispose();
   });
 
@@ -323,7 +327,7 @@ describe('when the signing key is rotated', () => {
 
   test('what the old key signs is refused where it is not published any more', async () => {
     expect(await goPast(after.example, await assertionOf(before))).toMatch(
-      /^401 not from the edge: no applicable key found/,
+      /^401 Cannot verify the request: .*NO_MATCHING_KEY/,
     );
   });
 

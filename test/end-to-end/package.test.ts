@@ -59,6 +59,23 @@ test('its client is imported by a program', async () => {
   expect(stdout.split(/\s+/)).toEqual(expect.arrayContaining(['DELETE', 'GET', 'PATCH', 'POST']));
 });
 
+test('its minter and its verifier are imported by a program', async () => {
+  const file = join(program, 'backend.mjs');
+  await writeFile(
+    file,
+    `import { mintClientToken } from 'edge-authorizer/client-tokens';
+     import { createVerifier } from 'edge-authorizer/verify';
+     const refusals = [];
+     try { createVerifier({ jwksUrl: 'https://edge.example/_edge/jwks.json' }); } catch (error) { refusals.push(error.message); }
+     const verify = createVerifier({ jwksUrl: 'http://127.0.0.1:9', audience: 'https://api.example' });
+     await verify({ method: 'GET', url: '/', headers: {} }).catch((error) => refusals.push(error.reason));
+     await mintClientToken('ea_pk_x').catch((error) => refusals.push(error.name));
+     console.log(refusals.join('; '));`,
+  );
+  const { stdout } = await run(process.execPath, [file]);
+  expect(stdout).toBe('Cannot verify assertions: audience is not set; missing; TypeError\n');
+});
+
 /** A program that calls the API: in Node, in a browser, anywhere. */
 const callingProgram = `
 import { createClient, dataOf, eachKey, type Key, ProblemError } from 'edge-authorizer/client';
@@ -75,6 +92,24 @@ export async function names(signal: AbortSignal): Promise<string[]> {
 export const isMissing = (error: unknown) =>
   error instanceof ProblemError && error.code === 'not_found';
 `;
+/** An API behind the edge. */
+const verifyingProgram = `
+import { createVerifier, UnverifiedRequestError, type VerifiedCaller } from 'edge-authorizer/verify';
+const settings: Record<string, string | undefined> = {};
+const verify = createVerifier({ jwksUrl: settings['EDGE_JWKS_URL'], audience: settings['EDGE_AUDIENCE'] });
+export async function answer(request: Request): Promise<Response> {
+  try {
+    const caller: VerifiedCaller = await verify(request);
+    // @ts-expect-error: a caller has no such member.
+    return new Response(caller.nothing);
+  } catch (error) {
+    if (!(error instanceof UnverifiedRequestError)) throw error;
+    return new Response(error.reason, { status: error.status });
+  }
+}
+// @ts-expect-error: without an audience, there is no verifier.
+createVerifier({ jwksUrl: 'https://edge.example' });
+`;
 /** A Worker that is an edge. */
 const worker = `
 import { createAuthorizer } from 'edge-authorizer';
@@ -89,6 +124,8 @@ const workerTypes = ['--lib', 'es2024', '--types', workersTypes];
 test.each([
   ['a calling program', 'bundler', 'esnext', callingProgram, domTypes],
   ['a calling program', 'nodenext', 'nodenext', callingProgram, domTypes],
+  ['an API behind the edge', 'bundler', 'esnext', verifyingProgram, domTypes],
+  ['an API behind the edge', 'nodenext', 'nodenext', verifyingProgram, domTypes],
   ['a Worker', 'bundler', 'esnext', worker, workerTypes],
   ['a Worker', 'nodenext', 'nodenext', worker, workerTypes],
 ])('%s compiles with its types under %s', async (_name, resolution, module, source, types) => {

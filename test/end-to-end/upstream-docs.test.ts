@@ -50,7 +50,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(projectRoot, 'test-output/upstream-docs-'));
   const file = join(folder, 'verify.mjs');
   const document = await readFile(join(projectRoot, 'docs/upstream.md'), 'utf8');
-  const [, code = ''] = /^### Node\n[\s\S]*?^```js\n([\s\S]*?)^```$/m.exec(document) ?? [];
+  const [, code = ''] = /^### Node.*\n[\s\S]*?^```js\n([\s\S]*?)^```$/m.exec(document) ?? [];
   await writeFile(file, code);
   process.env['EDGE_JWKS_URL'] = `${edge.url}/_edge/jwks.json`;
   process.env['EDGE_AUDIENCE'] = upstreamUrl;
@@ -81,18 +81,21 @@ async function through(path: string): Promise<string> {
 async function signed(changes: Record<string, unknown> = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const claims = { iss: 'edge-authorizer', aud: upstreamUrl, exp: now + 30, iat: now, jti: '1' };
-  const request = { access: 'backend', htm: 'GET', htu: `${upstreamUrl}/a` };
+  const request = { key_id: key.id, access: 'backend', htm: 'GET', htu: `${upstreamUrl}/a` };
   return new SignJWT({ ...claims, ...request, ...changes })
     .setProtectedHeader({ alg: 'EdDSA', kid: String(signingKey.kid) })
     .sign(await importJWK(signingKey, 'EdDSA'));
 }
 
 describe('the Node code in docs/upstream.md', () => {
-  test.each(['EDGE_JWKS_URL', 'EDGE_AUDIENCE'])('does not start without %s', async (name) => {
+  test.each([
+    ['EDGE_JWKS_URL', 'jwksUrl'],
+    ['EDGE_AUDIENCE', 'audience'],
+  ])('does not start without %s', async (name, option) => {
     for (const value of ['', undefined]) {
       vi.stubEnv(name, value);
       const load = import(/* @vite-ignore */ `${moduleUrl}?without=${name}&${value}`);
-      await expect(load).rejects.toThrow(`${name} is not set`);
+      await expect(load).rejects.toThrow(`${option} is not set`);
       vi.unstubAllEnvs();
     }
   });
@@ -101,7 +104,7 @@ describe('the Node code in docs/upstream.md', () => {
     expect(await past('/a', '')).toMatch(/^401 /);
     expect(await past('/a', 'forged')).toMatch(/^401 /);
     const [head = '', body = ''] = (await signed()).split('.');
-    expect(await past('/a', `${head}.${body}.${'A'.repeat(86)}`)).toMatch(/^401 .*signature/);
+    expect(await past('/a', `${head}.${body}.${'A'.repeat(86)}`)).toMatch(/^401 .*SIGNATURE/);
     const unsigned = Buffer.from('{"alg":"none"}').toString('base64url');
     expect(await past('/a', `${unsigned}.${body}.`)).toMatch(/^401 /);
   });
