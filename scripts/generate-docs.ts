@@ -1,6 +1,6 @@
 /**
  * Writes the parts of `docs/` that are made from the code: `api.md`, `configuration.md`, `errors.md`, the
- * events in `observability.md`, and the vectors of client tokens.
+ * events in `observability.md`, and the vectors of client tokens; and the address of the button in the README.
  */
 
 import { readFile, writeFile } from 'node:fs/promises';
@@ -17,6 +17,7 @@ const { configurationReference } = await load('./configuration-reference.ts');
 const { clientTokenVectors } = await load('./client-token-vectors.ts');
 const { errorReference } = await load('./error-reference.ts');
 const { withEventReference } = await load('./event-reference.ts');
+const { withDeployButton } = await load('./deploy-button.ts');
 
 const write = (name: string, text: string) =>
   writeFile(new URL(`../docs/${name}`, import.meta.url), text);
@@ -24,5 +25,11 @@ await write('api.md', apiReference(describeApi(operations)));
 await write('configuration.md', configurationReference(settings, bindings));
 await write('errors.md', errorReference());
 await write('client-token-vectors.json', await clientTokenVectors());
+
+const readme = new URL('../README.md', import.meta.url);
+const { repository } = JSON.parse(
+  await readFile(new URL('../package.json', import.meta.url), 'utf8'),
+);
+await writeFile(readme, withDeployButton(await readFile(readme, 'utf8'), repository.url));
 const observability = await readFile(new URL('../docs/observability.md', import.meta.url), 'utf8');
 await write('observability.md', withEventReference(observability, eventDescriptions));

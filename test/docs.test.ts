@@ -134,6 +134,10 @@ describe('the documents', () => {
     expect(brokenLinks(path, text, { markdown, files })).toEqual([]);
   });
 
+  it.each([...markdown])('run the command of the clone, never one of a registry: %s', (_, text) => {
+    expect(text.match(/npx (?:(?!--no-install)-\S+ )*(?:@\S+\/)?edge-authorizer\b.*/g)).toBeNull();
+  });
+
   it('are each linked from the README or from a document that is', () => {
     const seen = new Set(['README.md']);
     for (const path of seen) {

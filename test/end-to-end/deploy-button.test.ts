@@ -1,7 +1,9 @@
 /** The files that "Deploy to Cloudflare" reads: https://developers.cloudflare.com/workers/platform/deploy-buttons/ */
 
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { projectRoot } from '../support/node/build-bundle.ts';
@@ -12,7 +14,7 @@ const { readConfig: readEnv } = await import(
 );
 const config = readConfig({ config: join(projectRoot, 'wrangler.toml') });
 const read = (name: string) => readFile(join(projectRoot, name), 'utf8');
-const { cloudflare, scripts } = JSON.parse(await read('package.json'));
+const { cloudflare, repository, scripts } = JSON.parse(await read('package.json'));
 const secrets = Object.fromEntries(
   [...(await read('.dev.vars.example')).matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
     name,
@@ -33,6 +35,27 @@ test('every secret, variable and store that it asks for is described, and no oth
   for (const { description } of Object.values<{ description: string }>(cloudflare.bindings)) {
     expect(description).toMatch(/^[A-Z].+\.$/);
   }
+});
+
+test('it leads to the repository that package.json names, and no document names another', async () => {
+  const address = repository.url.replace(/^git\+(.*)\.git$/, '$1');
+  const readme = await read('README.md');
+  expect(readme).toContain(`](https://deploy.workers.cloudflare.com/?url=${address})`);
+  const name = address.split('/').at(-1);
+  const { stdout } = await promisify(execFile)('git', ['ls-files', '*.md', '*.toml', '*.html'], {
+    cwd: projectRoot,
+  });
+  const documents = stdout.trim().split('\n');
+  expect(documents).toContain('README.md');
+  const others = [];
+  for (const path of documents) {
+    const named =
+      (await read(path)).match(new RegExp(`github\\.com/[\\w.-]+/${name}\\b`, 'g')) ?? [];
+    others.push(
+      ...named.filter((found) => `https://${found}` !== address).map((url) => [path, url]),
+    );
+  }
+  expect(others).toEqual([]);
 });
 
 test('no secret has a value that an operator could leave unchanged', () => {

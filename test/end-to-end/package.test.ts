@@ -4,11 +4,11 @@
  */
 
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectRoot } from '../support/node/build-bundle.ts';
 
 const run = promisify(execFile);
@@ -147,6 +147,55 @@ test('TypeScript in the same place does not run, so that these tests can fail', 
   const command = join(installed, 'src/cli/main.ts');
   await expect(run(process.execPath, [command, '--help'])).rejects.toMatchObject({
     stderr: expect.stringContaining('ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING'),
+  });
+});
+
+describe('the release', () => {
+  /** Runs the commands of the workflow that pack, on a copy of what they need. */
+  async function release(tag: string): Promise<{ folder: string; error: unknown }> {
+    const folder = await mkdtemp(join(program, 'release-'));
+    await cp(installed, folder, { recursive: true });
+    await cp(join(projectRoot, 'package.json'), join(folder, 'package.json'));
+    const workflow = await readFile(join(projectRoot, '.github/workflows/release.yml'), 'utf8');
+    const [, block = ''] = /^ {6}- run: \|\n((?: {10}.*\n)+)/m.exec(workflow) ?? [];
+    const env = {
+      ...process.env,
+      GITHUB_REF_NAME: tag,
+      GITHUB_REPOSITORY: 'acme/edge-authorizer',
+      NPM_PACKAGE: '@acme/edge-authorizer',
+    };
+    // As GitHub runs it.
+    const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', block];
+    const error = await run('bash', bash, { cwd: folder, env }).then(
+      () => null,
+      (failure: unknown) => failure,
+    );
+    return { folder, error };
+  }
+
+  test('stops at a tag that is not the version', async () => {
+    const { folder, error } = await release('v9.9.9');
+    expect(error).not.toBeNull();
+    expect(await readdir(folder)).not.toContain('release');
+  });
+
+  test('packs under the name and the repository of the publisher, and nothing else changes', async () => {
+    const ours = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
+    // Nothing is published by mistake.
+    expect(ours.private).toBe(true);
+    const { folder, error } = await release(`v${ours.version}`);
+    expect(error).toBeNull();
+    const [tarball = ''] = await readdir(join(folder, 'release'));
+    const archive = join(folder, 'release', tarball);
+    const { stdout } = await run('tar', ['-xzOf', archive, 'package/package.json']);
+    const { private: _, ...others } = ours;
+    expect(JSON.parse(stdout)).toEqual({
+      ...others,
+      name: '@acme/edge-authorizer',
+      repository: { type: 'git', url: 'git+https://github.com/acme/edge-authorizer.git' },
+    });
+    const { stdout: files } = await run('tar', ['-tzf', archive]);
+    expect(files).toContain('package/lib/verify/verify.js\n');
   });
 });
 
