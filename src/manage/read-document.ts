@@ -166,9 +166,16 @@ function misfit(schema: Schema, value: unknown, path: string): FieldProblem {
   return {
     path,
     value: quotable(schema, value),
-    reason: `it is ${nameOfValue(value)}`,
+    reason: isWrongWord(schema, value)
+      ? 'it is not one of the choices'
+      : `it is ${nameOfValue(value)}`,
     fix: `Send ${wantOf(schema)}`,
   };
+}
+
+/** Returns whether a value is a string as it has to be, and another one than the few that are accepted. */
+function isWrongWord(schema: Schema, value: unknown): boolean {
+  return typeof value === 'string' && unwrap(schema).type === 'picklist';
 }
 
 function missing(schema: Schema, path: string): FieldProblem {
