@@ -14,8 +14,9 @@ import {
 import { mintClientToken } from '../src/client-tokens/client-tokens.ts';
 import { CLIENT_TTL_MAX_SECONDS } from '../src/core/client-token/claims.ts';
 import { hashToken, importTagKey, makeToken } from '../src/core/key/token.ts';
+import { ADDRESS_BLOCKS_PER_KEY } from '../src/core/limits.ts';
 import { bundledModules, prepareWorker } from './prepare.ts';
-import { listedOrigin } from './rows.ts';
+import { listedAddress, listedOrigin } from './rows.ts';
 import type { WorkerdConfig } from './workerd.ts';
 
 /** A Worker with storage of its own, ready for `serveWorkerd`. */
@@ -35,6 +36,10 @@ export type EdgeKeys = {
   /** A token of our form with a wrong checksum, and one with a right checksum that was made up. */
   mistyped: string;
   invented: string;
+  /** A key like the first, with as many addresses as a key may have, metadata and tags. */
+  planned: string;
+  /** The same with a named limit, which no load reaches. */
+  limited: string;
   /** A client token of a backend key that may call the same as the first key, from the same origin. */
   clientToken: string;
   /** More of them, each of another visitor. */
@@ -78,7 +83,13 @@ export async function prepareEdge(options: {
         ...vars,
         UPSTREAM_URL: options.upstreamUrl,
         ADMIN_TOKEN: adminToken,
+        LIMITERS: JSON.stringify([{ name: 'pro', binding: 'LIMITER_PRO', limit: '1000000/60' }]),
         ...options.vars,
+      },
+      ratelimits: {
+        ...(workerOptions['ratelimits'] as WorkerRateLimits),
+        // Far more than any load, so that none is refused.
+        LIMITER_PRO: { namespace_id: 'pro', simple: { limit: 1_000_000_000, period: 60 } },
       },
     },
     async fill({ miniflare, name, url }) {
@@ -91,6 +102,11 @@ export async function prepareEdge(options: {
   return { config, keys };
 }
 
+type WorkerRateLimits = Record<
+  string,
+  { namespace_id: string; simple: { limit: number; period: 10 | 60 } }
+>;
+
 type D1 = Awaited<ReturnType<Miniflare['getD1Database']>>;
 
 async function fill(
@@ -98,11 +114,11 @@ async function fill(
   url: URL,
   counts: { rotatingKeys: number; registeredOrigins: number; clientTokens?: number },
 ): Promise<EdgeKeys> {
-  const create = async (name: string, access: unknown) => {
+  const create = async (name: string, access: unknown, plan: object = {}) => {
     const response = await fetch(new URL('/_edge/v1/keys', url), {
       method: 'POST',
       headers: { Authorization: `Bearer ${adminToken}`, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ name, owner: 'acct_bench', access }),
+      body: JSON.stringify({ name, owner: 'acct_bench', access, ...plan }),
     });
     if (response.status !== 201) {
       throw new Error(`Cannot create key "${name}": ${response.status} ${await response.text()}`);
@@ -119,6 +135,11 @@ async function fill(
   });
   const rules16 = await create('rules 16', { ...cors(), rules: rulesOf(16) });
   const rules120 = await create('rules 120', { ...cors(), rules: rulesOf(120) });
+  const addresses = Array.from({ length: ADDRESS_BLOCKS_PER_KEY - 1 }, (_, n) => `10.0.${n}.0/24`);
+  const planAccess = { ...cors(), addresses: [...addresses, `${listedAddress}/32`] };
+  const plan = { meta: { plan: 'pro', team: 'video', region: 'eu' }, tags: ['beta', 'web'] };
+  const planned = await create('planned', planAccess, plan);
+  const limited = await create('limited', planAccess, { ...plan, limit: 'pro' });
   const parent = await create('client tokens', {
     clientTokens: { allowedOrigins: [listedOrigin], maxTtlSeconds: CLIENT_TTL_MAX_SECONDS },
   });
@@ -129,6 +150,8 @@ async function fill(
     manyOrigins: manyOrigins.token,
     rules16: rules16.token,
     rules120: rules120.token,
+    planned: planned.token,
+    limited: limited.token,
     clientToken: await mintFor(parent.token, 'visitor'),
     clientTokens: await mintMany(parent.token, counts.clientTokens ?? 0),
     mistyped: restricted.token.slice(0, -1) + (restricted.token.endsWith('a') ? 'b' : 'a'),

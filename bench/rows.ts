@@ -60,6 +60,8 @@ type EdgeTokens = {
   manyOrigins: string;
   rules16: string;
   rules120: string;
+  planned: string;
+  limited: string;
   mistyped: string;
   invented: string;
 };
@@ -74,6 +76,8 @@ export const noCredentials: Credentials = {
     manyOrigins: '',
     rules16: '',
     rules120: '',
+    planned: '',
+    limited: '',
     mistyped: '',
     invented: '',
   },
@@ -85,6 +89,9 @@ export const noCredentials: Credentials = {
   betterAuth: '',
   studio: '',
 };
+
+/** The address that measured keys with addresses list last. */
+export const listedAddress = '203.0.113.7';
 
 /** The origin that every measured key lists. */
 export const listedOrigin = 'https://app.example.com';
@@ -111,6 +118,22 @@ const browserHeaders = {
 export function rowGroups(tokens: Credentials): RowGroup[] {
   const { edge, edgeFull } = tokens;
   const crossOrigin = { Origin: listedOrigin };
+  const plan = (
+    name: string,
+    token: string,
+    { connections, least }: { connections: number; least: number | null },
+  ): Row => {
+    // Cloudflare sends the address with each request.
+    const headers = { ...crossOrigin, 'CF-Connecting-IP': listedAddress };
+    return {
+      title: `hot key with ${name}, to hot key`,
+      baseline: { server: 'edge', request: get(withToken(edge.restricted, headers)) },
+      contender: { server: 'edge', request: get(withToken(token, headers)) },
+      connections,
+      isQuick: connections === 8 && least !== null,
+      wanted: least === null ? null : { throughput: least },
+    };
+  };
 
   return [
     {
@@ -212,6 +235,15 @@ export function rowGroups(tokens: Credentials): RowGroup[] {
           isQuick: false,
           wanted: null,
         },
+      ],
+    },
+    {
+      title: 'Plans, against a key without one',
+      explanation:
+        'Both sides are the edge, and the key is hot. It lists the most addresses that a key may have, of which the last one is that of the client, and its metadata and tags are forwarded. The row with a limit is for information: its counter is a simulator.',
+      rows: [
+        ...[8, 64].map((connections) => plan('a plan', edge.planned, { connections, least: 0.95 })),
+        plan('a plan and a limit', edge.limited, { connections: 8, least: null }),
       ],
     },
     {
