@@ -48,6 +48,9 @@ export const USAGE_BATCH_REMEMBERED_DAYS = 7;
 /** Rows that one scheduled run drops of each kind. */
 export const USAGE_TRIMS_PER_RUN = 5_000;
 
+/** Endpoints that an isolate remembers between two flushes, in all. */
+export const USAGE_ENDPOINTS_IN_MEMORY = 10_000;
+
 /** Endpoints of one key that an isolate tells apart on a day. The others are counted together. */
 export const ENDPOINTS_PER_KEY = 50;
 

@@ -19,6 +19,7 @@ import {
 import {
   ENDPOINTS_PER_KEY,
   REFUSED_ORIGINS_PER_KEY,
+  USAGE_ENDPOINTS_IN_MEMORY,
   USAGE_ORIGINS_IN_MEMORY,
   USAGE_ROWS_IN_MEMORY,
 } from './limits.ts';
@@ -53,6 +54,7 @@ export class UsageTallies {
   #today: DayTallies = { day: '', startMs: Number.POSITIVE_INFINITY, keys: new Map() };
   #rows = 0;
   #originCount = 0;
+  #endpointCount = 0;
   #droppedOrigins = 0;
 
   /** Rows that the tallies take at most, which is what their memory is bounded by. */
@@ -169,10 +171,11 @@ export class UsageTallies {
     this.#today = { day: '', startMs: Number.POSITIVE_INFINITY, keys: new Map() };
     this.#rows = 0;
     this.#originCount = 0;
+    this.#endpointCount = 0;
     this.#droppedOrigins = 0;
   }
 
-  /** Without room for another row the endpoint is left out: the request itself is counted all the same. */
+  /** Without room for another one the endpoint is left out: the request itself is counted all the same. */
   #countEndpoint(tally: KeyTally, endpoint: string): void {
     tally.endpoints ??= new Map();
     const { endpoints } = tally;
@@ -180,8 +183,9 @@ export class UsageTallies {
     const name = isKnown || endpoints.size < ENDPOINTS_PER_KEY ? endpoint : OTHER_NAMES;
     const requests = endpoints.get(name);
     if (requests === undefined) {
-      if (this.#rows >= USAGE_ROWS_IN_MEMORY) return;
-      this.#rows += 1;
+      // Apart from the rows of counts, so that no endpoint takes the place of a key.
+      if (this.#endpointCount >= USAGE_ENDPOINTS_IN_MEMORY) return;
+      this.#endpointCount += 1;
     }
     endpoints.set(name, (requests ?? 0) + 1);
   }

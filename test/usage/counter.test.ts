@@ -3,7 +3,9 @@
 import { describe, expect, inject, it, test } from 'vitest';
 import { BACKGROUND_WORK_MS } from '../../src/core/limits.ts';
 import {
+  ENDPOINTS_PER_KEY,
   USAGE_EARLY_FLUSH_ROWS,
+  USAGE_ENDPOINTS_IN_MEMORY,
   USAGE_ROWS_IN_MEMORY,
   USAGE_WAITING_BYTES,
 } from '../../src/usage/limits.ts';
@@ -274,6 +276,32 @@ describe('memory', { timeout: 600_000 }, () => {
     const sums = sumOf(queue.held);
     expect(Object.keys(sums)).toHaveLength(keyCount);
     expect(Object.values(sums).every((requests) => requests === 1)).toBe(true);
+    expect(isolate.events).toEqual([]);
+  });
+
+  it('keeps 50 endpoints of a key, and so many in all that no count of a key gives way', async () => {
+    const clock = new Clock();
+    const queue = new FaultyQueue();
+    const isolate = anIsolate(clock, queue.deliver);
+    const allow = (keyId: string, endpoint: string) =>
+      isolate.counter.countAllowed(keyId, isolate.request(), { endpoint });
+    for (let i = 0; i < 200; i++) allow('key_a', `GET /${i}`);
+    allow('key_a', 'GET /0');
+    for (let i = 0; i < 9_000; i++) {
+      allow(`key_${i}`, 'GET /v1/items');
+      allow(`key_${i}`, 'POST /v1/items');
+    }
+    await clock.advance(FLUSH_MS);
+
+    const endpoints = queue.held.flatMap((text) => openBatch(text).endpoints ?? []);
+    const ofKeyA = endpoints.filter(([keyId]) => keyId === 'key_a');
+    expect(ofKeyA).toHaveLength(ENDPOINTS_PER_KEY + 1);
+    expect(ofKeyA).toContainEqual(['key_a', '2026-11-22', 'GET /0', 2]);
+    expect(ofKeyA).toContainEqual(['key_a', '2026-11-22', 'other', 200 - ENDPOINTS_PER_KEY]);
+    expect(endpoints).toHaveLength(USAGE_ENDPOINTS_IN_MEMORY);
+    const sums = sumOf(queue.held);
+    expect(Object.keys(sums)).toHaveLength(9_001);
+    expect(sums['key_8999 2026-11-22 allowed']).toBe(2);
     expect(isolate.events).toEqual([]);
   });
 
