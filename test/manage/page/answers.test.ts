@@ -872,6 +872,32 @@ describe('the usage of a key', () => {
   });
 });
 
+describe('the last 24 hours of a key', () => {
+  it('are shown by hour, with the endpoints and the origins that it refused', async () => {
+    const { id } = await corsKey('Player', ['https://a.example']);
+    const now = new Date().toISOString();
+    await edge.query(
+      'INSERT INTO usage_days VALUES (?, ?, ?, ?, ?)',
+      `key:${id}`,
+      now.slice(0, 10),
+      JSON.stringify({ [`${now.slice(11, 13)} allowed`]: 1234 }),
+      JSON.stringify({ 'GET /api/asset/{asset}': 1200, other: 34 }),
+      JSON.stringify({ 'https://refused.example': 5 }),
+    );
+    const { body } = await operator.get(`/_edge/keys/${id}?period=24h`);
+    expect(body).toContain('Usage in the last 24 hours');
+    expect(body.match(/data-values=/g)).toHaveLength(24);
+    expect(body).toContain(`${now.slice(5, 10)} ${now.slice(11, 13)}:00: allowed 1,234`);
+    expect(body).toContain('<code>GET /api/asset/{asset}</code>');
+    expect(body).toContain('<code>https://refused.example</code>');
+    expect(body).toContain(`Kept by day: since`);
+    const other = await corsKey('Other', ['https://a.example']);
+    expect((await operator.get(`/_edge/keys/${other.id}?period=24h`)).body).toContain(
+      'No requests in the last 24 hours.',
+    );
+  });
+});
+
 describe('the first request of a key', () => {
   const ask = async (id: string, headers: Record<string, string> = {}) => {
     const answer = await operator.get(`/_edge/keys/${id}/first-request`, { headers });

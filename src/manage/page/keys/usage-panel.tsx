@@ -13,7 +13,7 @@ import {
   RefusalsByCode,
   UsageChart,
 } from '../parts/usage-chart.tsx';
-import { EndpointTable } from '../parts/usage-names.tsx';
+import { EndpointTable, RefusedOriginTable } from '../parts/usage-names.tsx';
 import { PeriodChoice, periodIn } from '../parts/usage-period.tsx';
 import { countOf } from '../parts/words.tsx';
 
@@ -79,6 +79,11 @@ export function UsagePanel(props: {
         {overview !== null && overview.endpoints.length > 0 && (
           <div>
             <EndpointTable overview={overview} />
+          </div>
+        )}
+        {overview !== null && overview.refusedOrigins.length > 0 && (
+          <div>
+            <RefusedOriginTable overview={overview} />
           </div>
         )}
         <RefusalsByCode usage={counted} />

@@ -41,21 +41,30 @@ export function EndpointTable({ overview }: { overview: UsageOverviewDocument })
   );
 }
 
-/** The origins that keys refused most. */
+/** The origins that keys refused most, as a panel. */
 export function TopRefusedOrigins({ overview }: { overview: UsageOverviewDocument }) {
-  const { refusedOrigins, otherRefusedOriginRequests } = overview;
   return (
     <section class="panel padded stack" aria-labelledby="refused-heading">
       <h2 id="refused-heading">Top refused origins</h2>
+      <RefusedOriginTable overview={overview} />
+    </section>
+  );
+}
+
+/** The origins that keys refused most. */
+export function RefusedOriginTable({ overview }: { overview: UsageOverviewDocument }) {
+  const { refusedOrigins, otherRefusedOriginRequests } = overview;
+  return (
+    <>
       <NameTable
         caption="Refusals by origin"
-        heading="Origin"
+        heading="Refused origin"
         rows={refusedOrigins.map(({ origin, requests }) => ({ name: origin, requests }))}
         others={otherRefusedOriginRequests}
         none="No key refused an origin."
       />
       <ByDay overview={overview} />
-    </section>
+    </>
   );
 }
 
