@@ -25,6 +25,45 @@ beforeEach(async () => {
 
 const importKeys = (keys: unknown) => operator('POST', '/keys/import', { body: { keys } });
 
+describe('the index of origins and the change log', () => {
+  it('have each pattern of an import, those of client tokens too', async () => {
+    const [a, b, c] = ['https://a.example', 'https://b.example', 'https://c.example'];
+    const [{ seq }] = (await edge.query('SELECT max(seq) AS seq FROM changes')) as [
+      { seq: number | null },
+    ];
+    const answer = await importKeys([
+      { name: 'page', token: 'first-legacy-token', access: { cors: { allowedOrigins: [a, b] } } },
+      {
+        name: 'minting',
+        token: 'second-legacy-token',
+        access: { clientTokens: { allowedOrigins: [b, c] } },
+        expiresAt: '2040-01-01T00:00:00Z',
+      },
+      { name: 'backend', token: 'third-legacy-token' },
+    ]);
+    expect(answer.status, answer.text).toBe(201);
+    const index = await edge.query(
+      'SELECT pattern, origins.expires_at_ms, name FROM origins JOIN keys ON keys.id = key_id ORDER BY name, pattern',
+    );
+    const until = Date.UTC(2040, 0, 1);
+    expect(index).toEqual([
+      { pattern: b, expires_at_ms: until, name: 'minting' },
+      { pattern: c, expires_at_ms: until, name: 'minting' },
+      { pattern: a, expires_at_ms: Number.MAX_SAFE_INTEGER, name: 'page' },
+      { pattern: b, expires_at_ms: Number.MAX_SAFE_INTEGER, name: 'page' },
+    ]);
+    const lines = await edge.query(
+      'SELECT pattern, token_hash FROM changes WHERE seq > ? ORDER BY pattern, token_hash',
+      seq ?? 0,
+    );
+    const hashes = await edge.query('SELECT token_hash FROM tokens ORDER BY token_hash');
+    expect(lines).toEqual([
+      ...hashes.map((row) => ({ ...row, pattern: null })),
+      ...[a, b, c].map((pattern) => ({ pattern, token_hash: null })),
+    ]);
+  });
+});
+
 describe('POST /keys/import refuses', () => {
   const good = { name: 'a', token: 'some-legacy-token' };
   const rows: readonly (readonly [name: string, document: unknown, problems: object])[] = [

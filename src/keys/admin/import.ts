@@ -1,7 +1,8 @@
 /**
  * Import: many keys in one batch, all of them or none. Its statements read the keys from JSON arrays, so
- * that a thousand keys take a handful of statements. Each statement gets the members that it needs, since
- * everything that is sent to D1 has to be written as JSON once more.
+ * that a thousand keys take a handful of statements. What a statement can read from rows that one before it
+ * has written is not sent again: everything that is sent is written as JSON once more, in one piece, while
+ * the isolate answers nothing else.
  *
  * Import makes no copies in KV: the first reader of a key leaves one.
  */
@@ -9,22 +10,31 @@
 import type { CollectEvents } from './event-outbox.ts';
 import { answerStatements } from './kept-answers.ts';
 import { batchWithinLimits, ownerLimitStatements } from './owner-limits.ts';
-import { insertKeys, keyColumns, NEVER_MS, patternsOf, toJsonParts } from './rows.ts';
+import { insertKeys, JsonParts, keyColumns, NEVER_MS, patternsOf } from './rows.ts';
 import type { KeyImport } from './types.ts';
+
+// ?1: the ids of the keys. The order of the joins has to be that of the words.
+const patternsOfKeys = ['k.allowed_origins', "k.client_tokens -> 'allowedOrigins'"]
+  .map(
+    (list) => `
+    SELECT pattern.value AS pattern, coalesce(k.expires_at_ms, ${NEVER_MS}) AS expires_at_ms, k.id
+      FROM json_each(?1) AS row CROSS JOIN keys AS k ON k.id = row.value
+           CROSS JOIN json_each(${list}) AS pattern`,
+  )
+  .join(' UNION ');
 
 const sql = {
   tokens: `
     INSERT INTO tokens (token_hash, key_id, created_at_ms, imported)
     SELECT value ->> 'tokenHash', value ->> 'id', ?2, value ->> 'isForeign' FROM json_each(?1)`,
   origins: `
-    INSERT INTO origins (pattern, expires_at_ms, key_id)
-    SELECT origin.value, row.value ->> 'expiresAtMs', row.value ->> 'id'
-      FROM json_each(?1) AS row, json_each(row.value -> 'patterns') AS origin`,
+    INSERT INTO origins (pattern, expires_at_ms, key_id) ${patternsOfKeys}`,
   logPatterns: `
-    INSERT INTO changes (pattern, changed_at_ms) SELECT value, ?2 FROM json_each(?1)`,
+    INSERT INTO changes (pattern, changed_at_ms)
+    SELECT DISTINCT pattern, ?2 FROM (${patternsOfKeys})`,
   logTokens: `
     INSERT INTO changes (token_hash, changed_at_ms)
-    SELECT value ->> 'tokenHash', ?2 FROM json_each(?1)`,
+    SELECT t.token_hash, ?2 FROM json_each(?1) AS row CROSS JOIN tokens AS t ON t.key_id = row.value`,
   audit: `
     INSERT INTO audit (at_ms, actor, action, key_id, owner, after, request_id)
     SELECT ?2, ?3, 'import', value ->> 'id', value ->> 'owner', value ->> 'after', ?4
@@ -44,12 +54,8 @@ export function createKeyImport(db: D1Database, collectEvents: CollectEvents): K
         id: key.id,
         isForeign: Number(isForeign),
       }));
-      const origins = keys.map(({ key }) => ({
-        id: key.id,
-        expiresAtMs: key.expiresAtMs ?? NEVER_MS,
-        patterns: patternsOf(key),
-      }));
-      const patterns = new Set(origins.flatMap(({ patterns: own }) => own));
+      const ids = keys.map(({ key }) => key.id);
+      const patterns = new Set(keys.flatMap(({ key }) => patternsOf(key)));
       const lines = keys.map(({ key: { id, owner }, after }) => ({ id, owner, after }));
       /** A statement for each part of these rows. */
       const forEachPart = async (
@@ -57,7 +63,7 @@ export function createKeyImport(db: D1Database, collectEvents: CollectEvents): K
         rows: readonly unknown[],
         ...values: (string | number)[]
       ): Promise<readonly D1PreparedStatement[]> => {
-        const texts: string[] = [];
+        const parts = new JsonParts();
         let written = STEP_CHARACTERS;
         for (const row of rows) {
           if (written >= STEP_CHARACTERS) {
@@ -66,10 +72,9 @@ export function createKeyImport(db: D1Database, collectEvents: CollectEvents): K
           }
           const json = JSON.stringify(row);
           written += json.length;
-          texts.push(json);
+          parts.add(json);
         }
-        const parts = toJsonParts(texts);
-        return parts.map((part) => db.prepare(text).bind(part, ...values));
+        return parts.end().map((part) => db.prepare(text).bind(part, ...values));
       };
       const columns = keys.map(({ key }) => keyColumns(key));
       const added = keys.filter(({ key }) => key.expiresAtMs === null || key.expiresAtMs > atMs);
@@ -80,9 +85,10 @@ export function createKeyImport(db: D1Database, collectEvents: CollectEvents): K
         }),
         ...(await forEachPart(insertKeys, columns)),
         ...(await forEachPart(sql.tokens, tokens, atMs)),
-        ...(await forEachPart(sql.origins, origins)),
-        ...(await forEachPart(sql.logPatterns, [...patterns], atMs)),
-        ...(await forEachPart(sql.logTokens, tokens, atMs)),
+        // A handful of kilobytes, as an import has a thousand keys at most.
+        db.prepare(sql.origins).bind(JSON.stringify(ids)),
+        db.prepare(sql.logPatterns).bind(JSON.stringify(ids), atMs),
+        db.prepare(sql.logTokens).bind(JSON.stringify(ids), atMs),
         ...(await forEachPart(sql.audit, lines, atMs, actor, requestId)),
         ...collectEvents(note),
         ...answerStatements(db, null, note),

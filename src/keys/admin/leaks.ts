@@ -3,7 +3,7 @@
  */
 
 import type { CollectEvents } from './event-outbox.ts';
-import { toJsonParts } from './rows.ts';
+import { JsonParts } from './rows.ts';
 import type { LeakNotes } from './types.ts';
 
 /**
@@ -33,7 +33,9 @@ export function createLeakNotes(db: D1Database, collectEvents: CollectEvents): L
   return {
     async note(leaks, { atMs, actor, requestId }) {
       const places = new Map(leaks.map((leak) => [JSON.stringify([leak.keyId, leak.url]), leak]));
-      const parts = toJsonParts([...places.values()].map((leak) => JSON.stringify(leak)));
+      const leakTexts = new JsonParts();
+      for (const leak of places.values()) leakTexts.add(JSON.stringify(leak));
+      const parts = leakTexts.end();
       if (parts.length === 0) return [];
       const results = await db
         .withSession('first-primary')

@@ -160,21 +160,32 @@ export function shownColumns(table: string, nowMs: number): Sql {
   );
 }
 
-/** JSON arrays of these rows, each small enough to be bound. A row alone always is. */
-export function toJsonParts(rows: readonly string[]): readonly string[] {
-  const encoder = new TextEncoder();
-  const parts: string[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const row of rows) {
-    const rowBytes = encoder.encode(row).length + 1;
-    if (bytes + rowBytes > TEXT_MAX_BYTES) {
-      parts.push([]);
-      bytes = 0;
-    }
-    parts.at(-1)?.push(row);
-    bytes += rowBytes;
+/** JSON arrays of rows, each small enough to be bound. A row alone always is. */
+export class JsonParts {
+  readonly #encoder = new TextEncoder();
+  readonly #done: string[] = [];
+  #rows: string[] = [];
+  #bytes = 0;
+
+  /** Adds a row, which is JSON. */
+  add(row: string): void {
+    const bytes = this.#encoder.encode(row).length + 1;
+    if (this.#bytes + bytes > TEXT_MAX_BYTES) this.#close();
+    this.#rows.push(row);
+    this.#bytes += bytes;
   }
-  return parts.map((part) => `[${part.join(',')}]`);
+
+  /** Returns the arrays; none without rows. */
+  end(): readonly string[] {
+    this.#close();
+    return this.#done;
+  }
+
+  #close(): void {
+    if (this.#rows.length > 0) this.#done.push(`[${this.#rows.join(',')}]`);
+    this.#rows = [];
+    this.#bytes = 0;
+  }
 }
 
 function toJson(value: object | null): string | null {
