@@ -22,6 +22,18 @@ const importOf = (count: number, more: (index: number) => object): Load => [
   { keys: many(count, (index) => ({ name: `k${index}`, ...more(index) })) },
 ];
 
+/** Imports of some rows as a migration sends them, by their number: each has a token and two origins. */
+export const usualImports: Readonly<Record<string, Load>> = Object.fromEntries(
+  [1, 10, 25, 50, 75, 100, 150, 200].map((count) => [
+    `import: ${count} usual rows`,
+    importOf(count, (index) => ({
+      owner: `acct_${index % 7}`,
+      token: `4f8a6c1e-6c1b-4b62-9d3e-${hex(index)}`,
+      access: access([`https://app${index}.example.com`, `https://www.app${index}.example.com`]),
+    })),
+  ]),
+);
+
 /** By what is in them. All but the first ones are refused. */
 export const largestRequests: Readonly<Record<string, Load>> = {
   'create: 500 IDN origins': create({ access: access(many(500, idn)) }),

@@ -4,6 +4,7 @@
  * for the first time in a process, and later. Processor time does not depend on what else the machine does.
  *
  *     node bench/management-pieces.ts
+ *     node bench/management-pieces.ts imports     (all of an import's pieces together, by its rows)
  *
  * It drives the handlers of the endpoints with a store that answers at once. Everything else is the code
  * that ships. Only `pause` and the store end a piece: workerd resolves Web Crypto without other requests
@@ -11,7 +12,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { largestRequests } from './largest-requests.ts';
+import { largestRequests, usualImports } from './largest-requests.ts';
 
 // By computed names, because they are compiled for Workers and this file is for Node.
 const source = (file: string) => import(new URL(`../src/${file}`, import.meta.url).href);
@@ -23,20 +24,21 @@ const { operatorBounds } = await source('core/key/key-access.ts');
 
 const ROUNDS = 5;
 
-if (process.argv[2] === undefined) {
+const [, , asked] = process.argv;
+if (asked === undefined || asked === 'imports') {
   console.log('| request | characters | status | first | later |\n|---|---|---|---|---|');
-  for (const name of Object.keys(largestRequests)) {
+  for (const name of Object.keys(asked === undefined ? largestRequests : usualImports)) {
     const run = spawnSync(process.execPath, [...process.execArgv, import.meta.filename, name], {
       encoding: 'utf8',
     });
     process.stdout.write(run.stdout || run.stderr);
   }
 } else {
-  await measure(process.argv[2]);
+  await measure(asked);
 }
 
 async function measure(name: string): Promise<void> {
-  const load = largestRequests[name];
+  const load = largestRequests[name] ?? usualImports[name];
   if (load === undefined) throw new Error(`There is no load named ${name}`);
   const [method, path, body] = load;
   const text = JSON.stringify(body);
@@ -51,7 +53,7 @@ async function measure(name: string): Promise<void> {
     const outcome = await handle(method, path, text, pieces);
     pieces.end();
     status = outcome.ok ? String(outcome.status) : `${outcome.problem.status}`;
-    took.push(pieces.longestMs());
+    took.push(name in usualImports ? pieces.totalMs() : pieces.longestMs());
     await new Promise((resolve) => setImmediate(resolve));
   }
   const [first = 0, ...later] = took;
@@ -64,21 +66,25 @@ async function measure(name: string): Promise<void> {
 interface Pieces {
   end(): void;
   longestMs(): number;
+  totalMs(): number;
   /** Ends a piece, as a turn of the event loop does. */
   turn<Value>(value: Value): Promise<Value>;
 }
 
 function startPieces(): Pieces {
   let longest = 0;
+  let total = 0;
   let started = process.threadCpuUsage();
   const end = () => {
     const { user, system } = process.threadCpuUsage(started);
     longest = Math.max(longest, (user + system) / 1000);
+    total += (user + system) / 1000;
     started = process.threadCpuUsage();
   };
   return {
     end,
     longestMs: () => longest,
+    totalMs: () => total,
     async turn(value) {
       end();
       await new Promise((resolve) => setImmediate(resolve));

@@ -27,7 +27,7 @@ export function addImport(keys: Command, cli: Cli): void {
     )
     .option(
       '--rows-per-call <number>',
-      'at most so many keys in one call; 100 fit the free plan',
+      'at most so many keys in one call; 10 fit the free plan',
       between(1, 1000),
       ROWS_PER_CALL,
     )
