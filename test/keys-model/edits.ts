@@ -25,6 +25,37 @@ export function keyEdits(key: StoredKey, nowMs: number): readonly KeyEdit[] {
   ];
 }
 
+/** Changes of a quota: those that people make, and the one that the consumer of usage makes. */
+export const quotaChanges = ['set', 'raise', 'lower', 'remove', 'use up'] as const;
+
+/**
+ * Returns a change of a key's quota; `null` if it changes nothing. `renewsAtMs` is the end of the present
+ * period. As management does it, an edit says at once whether the new quota is used up.
+ */
+export function quotaEdit(
+  { quota = null, quotaRenewsAtMs = null }: StoredKey,
+  change: (typeof quotaChanges)[number],
+  { nowMs, renewsAtMs }: { readonly nowMs: number; readonly renewsAtMs: number },
+): KeyEdit | null {
+  if (change === 'set') {
+    return quota ? null : { quota: { requests: 10, period: 'day' }, quotaRenewsAtMs: null };
+  }
+  if (quota === null) return null;
+  const { requests, period } = quota;
+  switch (change) {
+    case 'raise':
+      return { quota: { requests: requests * 2, period }, quotaRenewsAtMs: null };
+    case 'lower':
+      return requests === 1
+        ? null
+        : { quota: { requests: 1, period }, quotaRenewsAtMs: renewsAtMs };
+    case 'remove':
+      return { quota: null, quotaRenewsAtMs: null };
+    case 'use up':
+      return (quotaRenewsAtMs ?? 0) > nowMs ? null : { quotaRenewsAtMs: renewsAtMs };
+  }
+}
+
 /** Edits that end or narrow the client tokens of a key, and that give them back. */
 export function clientEdits(key: StoredKey, nowMs: number): readonly KeyEdit[] {
   return [

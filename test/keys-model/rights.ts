@@ -51,6 +51,7 @@ export function keyIn(
 /** Returns whether a key, as it is at some moment, admits this call. */
 export function admits(key: Key, { method, path, origin }: Call, nowMs: number): boolean {
   if (!isLive(key, nowMs)) return false;
+  if (key.quotaRenewsAtMs !== null && nowMs < key.quotaRenewsAtMs) return false;
   if (origin === null && key.client !== null && !key.client.isOriginOptional) return false;
   if (origin !== null && !(key.origins && admitsOrigin(key.origins, origin))) return false;
   if (key.access === 'backend' || key.access === 'full') return true;

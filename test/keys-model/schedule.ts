@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import type { StoredKey } from '../../src/core/key/key.ts';
 import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
-import { clientEdits, keyEdits } from './edits.ts';
+import { periodAt } from '../../src/core/quota.ts';
+import { clientEdits, keyEdits, quotaChanges, quotaEdit } from './edits.ts';
 import type { Health } from './platform.ts';
 import type { Call, Credential } from './rights.ts';
 import { IMPORTED_SLOT, MINTING_SLOT, type ModelToken, slots, TOKENS_IN_SLOT } from './slots.ts';
@@ -37,6 +38,12 @@ export type Step =
       readonly do: 'edit';
       readonly slot: number;
       readonly edit: number;
+      readonly copies: Copies;
+    }
+  | {
+      readonly do: 'quota';
+      readonly slot: number;
+      readonly change: (typeof quotaChanges)[number];
       readonly copies: Copies;
     }
   | {
@@ -148,6 +155,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({ do: fc.constant('edit' as const), slot, edit: index, copies }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('quota' as const),
+      slot,
+      change: fc.constantFrom(...quotaChanges, 'set' as const, 'use up' as const),
+      copies,
+    }),
   },
   {
     weight: 1,
@@ -273,6 +289,8 @@ class Runner {
         return this.#create(step.slot % slots.length, step.copies);
       case 'edit':
         return this.#edit(step.slot % slots.length, step.edit, step.copies);
+      case 'quota':
+        return this.#changeQuota(step.slot % slots.length, step.change, step.copies);
       case 'roll':
         return this.#roll(step.slot % slots.length, step.graceMs, step.copies);
       case 'flood':
@@ -330,6 +348,28 @@ class Runner {
     const edit = choose(edits, choice);
     truth.edit(id, edit);
     await mirror?.edit(id, edit);
+    this.#copy(truth.hashesOf(id), when);
+  }
+
+  /** Changes a quota, or uses it up. A world without a real D1 has periods that end soon. */
+  async #changeQuota(
+    slot: number,
+    change: (typeof quotaChanges)[number],
+    when: Copies,
+  ): Promise<void> {
+    const { truth, mirror, time } = this.#world;
+    const { id } = this.#keys[slot] as SlotState;
+    const isUnlimited = truth.current.keys.get(id)?.quota === undefined;
+    if (change === 'use up' && isUnlimited) await this.#changeQuota(slot, 'set', when);
+    const key = truth.current.keys.get(id);
+    const { nowMs } = time;
+    const renewsAtMs = mirror ? periodAt('day', nowMs).endMs : nowMs + 30_000;
+    const edit = key && !key.isRevoked ? quotaEdit(key, change, { nowMs, renewsAtMs }) : null;
+    if (!edit) return;
+    truth.edit(id, edit);
+    await (change === 'use up' && key?.quota
+      ? mirror?.useUp(id, key.quota)
+      : mirror?.edit(id, edit));
     this.#copy(truth.hashesOf(id), when);
   }
 

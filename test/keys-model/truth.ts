@@ -6,7 +6,7 @@
  * `test/keys/model-on-d1.test.ts` runs the same schedules against the real SQL.
  */
 
-import type { AccessRule, StoredKey } from '../../src/core/key/key.ts';
+import type { AccessRule, Quota, StoredKey } from '../../src/core/key/key.ts';
 import type { MintingIdentity } from '../../src/core/key/token.ts';
 import { FEED_PAGE_LINES, FEED_WINDOW_LINES } from '../../src/keys/limits.ts';
 import {
@@ -57,8 +57,12 @@ export type KeyEdit = Partial<
     | 'isRevoked'
     | 'clientTokens'
     | 'clientTokensValidFromMs'
+    | 'quotaRenewsAtMs'
   >
->;
+> & {
+  /** `null`: the key has no quota any longer. */
+  readonly quota?: Quota | null;
+};
 
 /** A real D1 that follows the model's: it answers instead, and is compared. */
 export interface Mirror {
@@ -69,6 +73,8 @@ export interface Mirror {
     minting: MintingIdentity | null,
   ): Promise<void>;
   edit(id: string, edit: KeyEdit): Promise<void>;
+  /** Merges as much usage as the quota of a key allows, as the consumer of usage does. */
+  useUp(id: string, quota: Quota): Promise<void>;
   roll(
     id: string,
     tokenHash: string,
@@ -121,7 +127,9 @@ export class Truth {
     const { keys, tokens } = this.current;
     const before = keys.get(id);
     if (!before || before.isRevoked) return;
-    const after = { ...before, ...edit };
+    const { quota = before.quota, ...others } = edit;
+    const { quota: _, ...rest } = { ...before, ...others };
+    const after: TrueKey = { ...rest, ...(quota ? { quota } : {}) };
     const forgotten = new Map(tokens);
     for (const hash of after.isRevoked ? this.hashesOf(id) : []) {
       forgotten.set(hash, { ...(tokens.get(hash) as TrueToken), isImported: false });
@@ -208,11 +216,13 @@ export function keyOf({ keys, tokens }: Version, tokenHash: string): StoredKey |
   const token = tokens.get(tokenHash);
   const key = token && keys.get(token.keyId);
   if (!token || !key || key.isRevoked) return null;
-  const { isRevoked: _, clientTokens, clientTokensValidFromMs, ...stored } = key;
+  const { isRevoked: _, clientTokens, clientTokensValidFromMs, ...rest } = key;
+  const { quota, quotaRenewsAtMs = null, ...stored } = rest;
   return {
     ...stored,
     expiresAtMs: earliest(key.expiresAtMs, token.expiresAtMs),
     ...(clientTokens ? { clientTokens, clientTokensValidFromMs } : {}),
+    ...(quota ? { quota, quotaRenewsAtMs } : {}),
   };
 }
 

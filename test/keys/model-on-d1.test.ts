@@ -10,6 +10,8 @@ import type { StoredKey } from '../../src/core/key/key.ts';
 import { createAdminStore } from '../../src/keys/admin/store.ts';
 import type { ManagedKey } from '../../src/keys/admin/types.ts';
 import { createKeyStore } from '../../src/keys/stores/d1.ts';
+import { dayOf } from '../../src/usage/batch.ts';
+import { mergeUsage } from '../../src/usage/d1.ts';
 import { rememberCrypto } from '../keys-model/immediate-crypto.ts';
 import { run, schedules } from '../keys-model/schedule.ts';
 import { type ModelToken, makeModelTokens } from '../keys-model/slots.ts';
@@ -102,6 +104,12 @@ function createMirror(world: World, work: RealWork): Mirror {
       }
       await managed.update(before, { ...before, ...edit, version: before.version + 1 }, note());
     },
+    async useUp(id, { requests }) {
+      const batchId = `${time.nowMs}-${crypto.randomUUID()}`;
+      const counts = [[id, dayOf(time.nowMs), 'allowed', requests]];
+      const text = JSON.stringify({ v: 1, id: batchId, counts, used: [], origins: [] });
+      await mergeUsage(env.DB, [{ id: batchId, text }], time.nowMs);
+    },
     async roll(id, tokenHash, olderExpireAtMs, minting) {
       const before = await managed.find(id);
       if (!before) return;
@@ -156,6 +164,7 @@ function sorted(value: unknown): unknown {
 async function emptyD1(): Promise<void> {
   const tables = [
     'replica_writes',
+    'usage_daily',
     'origins',
     'minting_tokens',
     'tokens',

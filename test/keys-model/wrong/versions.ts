@@ -17,7 +17,7 @@ import {
   type NearReplica,
   type SharedPoll,
 } from '../../../src/keys/types.ts';
-import { readVersion } from '../truth.ts';
+import { readVersion, type Version } from '../truth.ts';
 import type { MakeDirectory } from '../world.ts';
 
 /** KV is read through as if what it holds were as new as the log: no `seqAt`. */
@@ -282,6 +282,51 @@ const vouchesForKids: MakeDirectory = (options) => {
   });
 };
 
+/** The consumer of usage marks a key, and people edit its quota, without a line in the log. */
+const leavesOutQuotas: MakeDirectory = (options, world) =>
+  withAnswers(options, (answer) => {
+    const seqs = seqsOfQuotas(world.truth.versions);
+    const lines = answer.feed.lines.map((line) =>
+      seqs.has(line.seq) ? { ...line, subject: 'pattern:none' as const } : line,
+    );
+    return { ...answer, feed: { ...answer.feed, lines } };
+  });
+
+/** The lines of changes in which the quota of some key changed. */
+function seqsOfQuotas(versions: readonly Version[]): ReadonlySet<number> {
+  return new Set(
+    versions.flatMap(({ keys, lines }, index) => {
+      const before = versions[index - 1];
+      const isOfQuota = [...keys.values()].some(({ id, quota, quotaRenewsAtMs }) => {
+        const old = before?.keys.get(id);
+        return old?.quota !== quota || old?.quotaRenewsAtMs !== quotaRenewsAtMs;
+      });
+      const headSeq = before?.lines.at(-1)?.seq ?? 0;
+      return isOfQuota ? lines.filter(({ seq }) => seq > headSeq).map(({ seq }) => seq) : [];
+    }),
+  );
+}
+
+/** A key that was seen used up stays so until the renewal, whatever is learnt about it. */
+const remembersUsedUp: MakeDirectory = (options) => {
+  const renewals = new Map<string, number>();
+  const directory = createKeyDirectory(options);
+  const marked = <Found extends KeyLookup>(found: Found): Found => {
+    if (found.outcome !== 'found') return found;
+    const { id, quotaRenewsAtMs } = found.key;
+    if (quotaRenewsAtMs !== null) renewals.set(id, quotaRenewsAtMs);
+    return { ...found, key: { ...found.key, quotaRenewsAtMs: renewals.get(id) ?? null } };
+  };
+  return {
+    ...directory,
+    recall: (token, scope) => {
+      const found = directory.recall(token, scope);
+      return found && marked(found);
+    },
+    find: async (token, origin, scope) => marked(await directory.find(token, origin, scope)),
+  };
+};
+
 /** The lease is as long as it likes. */
 const neverEndsLease: MakeDirectory = (options) =>
   createKeyDirectory({ ...options, maxStalenessMs: 60_000 });
@@ -306,6 +351,8 @@ export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
   'trusts its lease for a minute': neverEndsLease,
   'keeps verified client tokens though the log names their key': trustsVerifiedTokens,
   'vouches for client tokens under their kid': vouchesForKids,
+  'leaves quotas out of the log': leavesOutQuotas,
+  'keeps a key refused until its quota renews, whatever the log says': remembersUsedUp,
 };
 
 type Answered = (
