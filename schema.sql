@@ -62,7 +62,8 @@ CREATE TABLE IF NOT EXISTS keys (
   enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
   -- When it was revoked, for good. NULL: it was not.
   revoked_at_ms INTEGER,
-  -- Last allowed request, coarse. Written by the usage consumer. NULL: not used yet.
+  -- Last allowed request; later ones within a minute of it are left out. Written by the usage consumer.
+  -- NULL: not used yet.
   last_used_at_ms INTEGER,
   -- Counts the edits, from 1. Written by management.
   version INTEGER NOT NULL DEFAULT 1,
@@ -100,8 +101,8 @@ CREATE INDEX IF NOT EXISTS keys_by_age ON keys (created_at_ms DESC, id DESC)
   WHERE revoked_at_ms IS NULL;
 CREATE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, created_at_ms DESC, id DESC)
   WHERE revoked_at_ms IS NULL;
--- The list by name, whatever the case of ASCII letters, and by last use. Each merge of usage writes the
--- second for the keys that were used.
+-- The list by name, whatever the case of ASCII letters, and by last use. Merges of usage write the second for
+-- the keys that were used, once a minute.
 CREATE INDEX IF NOT EXISTS keys_by_name ON keys (name COLLATE NOCASE, id)
   WHERE revoked_at_ms IS NULL;
 CREATE INDEX IF NOT EXISTS keys_by_use ON keys (last_used_at_ms, id)

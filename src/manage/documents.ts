@@ -63,7 +63,7 @@ export const keySchema = v.object({
   ),
   lastUsedAt: v.pipe(
     v.nullable(outgoingTime),
-    v.description('The last allowed request, a few seconds late.'),
+    v.description('The last allowed request. Later ones within a minute of it may be left out.'),
   ),
   ...shownPlanEntries,
   quotaUse: quotaUseSchema,

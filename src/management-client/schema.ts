@@ -165,7 +165,7 @@ export interface Key {
    */
   revokedAt: string | null;
   /**
-   * The last allowed request, a few seconds late.
+   * The last allowed request. Later ones within a minute of it may be left out.
    */
   lastUsedAt: string | null;
   /**
@@ -359,7 +359,7 @@ export interface KeyWithToken {
    */
   revokedAt: string | null;
   /**
-   * The last allowed request, a few seconds late.
+   * The last allowed request. Later ones within a minute of it may be left out.
    */
   lastUsedAt: string | null;
   /**

@@ -18,6 +18,7 @@ import {
 } from './batch.ts';
 import { dayStatement, trimDaysStatement } from './days.ts';
 import {
+  LAST_USE_STEP_MS,
   REFUSED_ORIGINS_PER_KEY,
   USAGE_BATCH_REMEMBERED_DAYS,
   USAGE_TRIMS_PER_RUN,
@@ -79,6 +80,7 @@ const sql = {
         ON CONFLICT (outcome) DO UPDATE
        SET requests = requests + excluded.requests,
            highest = max(highest, requests + excluded.requests)`,
+  // Once a minute for a key in constant use: with its index, it is two rows of the few that a merge writes.
   mergeLastUse: `${freshBatches},
     used AS (
       SELECT row.value ->> 0 AS key_id, max(row.value ->> 1) AS at_ms
@@ -87,7 +89,7 @@ const sql = {
     UPDATE keys SET last_used_at_ms = used.at_ms
       FROM used
      WHERE keys.id = used.key_id
-       AND (keys.last_used_at_ms IS NULL OR keys.last_used_at_ms < used.at_ms)`,
+       AND (keys.last_used_at_ms IS NULL OR keys.last_used_at_ms < used.at_ms - ${LAST_USE_STEP_MS})`,
   // Beside max(), SQLite takes the other columns from the row that has the maximum.
   // https://www.sqlite.org/lang_select.html#bareagg
   mergeRefusedOrigins: `${freshBatches}

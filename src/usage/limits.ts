@@ -63,3 +63,6 @@ export const REFUSED_ORIGINS_PER_DAY = 20;
 /** Longest template of a route that is kept, and longest origin that is kept for a day. */
 export const ENDPOINT_TEMPLATE_MAX_LENGTH = 200;
 export const DAILY_ORIGIN_MAX_LENGTH = 255;
+
+/** How much later a use has to be than the one that a key has, to be written. */
+export const LAST_USE_STEP_MS = 60 * 1000;
