@@ -214,6 +214,25 @@ describe('the page of a key', () => {
     expect(facts).toContain('href="/_edge/?tag=late+riser"');
   });
 
+  it('shows each change of it in the audit, and all of it once the key is revoked', async () => {
+    await save(planFields);
+    await save({ limit: '', quota_requests: '5', addresses: '', tags: 'gold' });
+    const { body } = await operator.get(`/_edge/audit?keyId=${key.id}`);
+    for (const change of [
+      'Limit: <del>pro, counted by owner</del> <ins>none of its own</ins>',
+      'Quota: <del>100,000 requests a day</del> <ins>5 requests a day</ins>',
+      `Addresses: <del>${addresses.join(', ')}</del> <ins>any</ins>`,
+      'Metadata: <del>none</del> <ins>plan=pro, team=a &quot;b&quot;</ins>',
+      'Tags: <del>beta, late riser</del> <ins>gold</ins>',
+    ]) {
+      expect(body).toContain(change);
+    }
+    await clientOf(edge)('DELETE', `/keys/${key.id}`);
+    const revoked = await operator.get(page);
+    expect(revoked.body).toContain('5 requests a day');
+    expect(revoked.body).not.toContain('name="quota_requests"');
+  });
+
   it('explains a request from the visitor, and from an address to try', async () => {
     await save({ addresses: '198.51.100.0/24\n2001:db8::/32' });
     const ask = (query: object, headers = {}) =>

@@ -44,7 +44,7 @@ export function sayClientTokens(tokens: ClientTokens): string {
 export function sayClientRights(tokens: ClientTokens): string {
   const { rules, maxTtlSeconds, originOptional, endConnectionsAtExpiry } = tokens;
   return [
-    rules === null ? 'restricted endpoints' : toRulesText(rules).replaceAll('\n', ', '),
+    rules == null ? 'restricted endpoints' : toRulesText(rules).replaceAll('\n', ', '),
     `at most ${count(maxTtlSeconds)} s`,
     ...(originOptional ? ['GET and HEAD without an Origin'] : []),
     ...(endConnectionsAtExpiry ? [] : ['connections outlive the token']),

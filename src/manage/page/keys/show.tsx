@@ -232,6 +232,7 @@ function RevokedKeyPage(props: {
         says who revoked it.
       </p>
       <Facts document={key} nowMs={nowMs} />
+      <PlanFacts document={key} nowMs={nowMs} />
       <SettingsView document={key} reason={null} />
       <UsagePanel keyId={key.id} usage={state.usage} nowMs={nowMs} />
     </Layout>
