@@ -6,7 +6,7 @@
  * of all stores, which hold what was overwritten and deleted, too.
  */
 
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -36,6 +36,9 @@ const keySet = { keys: [{ ...(await exportJWK(people.publicKey)), kid: 'k', alg:
 
 /** Signs events. */
 const eventsSecret = randomBytes(32).toString('base64');
+/** A named operator. */
+const operatorToken = `ea_op_${randomBytes(22).toString('hex')}`;
+const operatorHash = createHash('sha256').update(operatorToken).digest('hex');
 
 /** Everything that one deployment was seen to give away. */
 interface Watched {
@@ -95,10 +98,15 @@ async function watch(
       EVENTS_SECRET: `whsec_${eventsSecret}`,
       EVENTS_TO_LOOPBACK: 'true',
       PORTAL_RETURN_URLS: 'https://app.example',
+      ADMIN_TOKENS: JSON.stringify([
+        { name: 'named', sha256: operatorHash, scopes: ['everything'] },
+      ]),
       ...options.vars,
     },
   });
   secrets['the secret of events'] = eventsSecret;
+  secrets['the token of an operator'] = operatorToken;
+  secrets['the hash of the token of an operator'] = operatorHash;
   const responses: string[] = [];
   const cached: string[] = [];
 
@@ -182,7 +190,13 @@ describe('a deployment that strips tokens', () => {
     await sampleOfTraffic(watched);
     await usageIsCounted(watched.edge);
     await sharedPoll(watched, 'token:');
+    const rows = await watched.edge.db
+      .prepare("SELECT value FROM settings WHERE name = 'page_session_secret'")
+      .all<{ value: string }>();
+    const sessionSecret = rows.results[0]?.value ?? '';
+    watched.secrets['the secret of sessions'] = sessionSecret;
     places = withoutTagKey(await watched.collect(), watched.secrets['the key of the tags']);
+    places = withoutSetting(places, 'page_session_secret', sessionSecret);
   });
   afterAll(() => watched.dispose());
 
@@ -550,7 +564,7 @@ async function sampleOfClientTokens({
   }
 }
 
-/** A person who manages their own keys, and an operator who signs in at the page and out again. */
+/** A person who manages their own keys, and operators who sign in at the page and out again. */
 async function sampleOfPeople({
   edge,
   secrets,
@@ -569,6 +583,15 @@ async function sampleOfPeople({
   await send({ ...keys, headers: [['Cf-Access-Jwt-Assertion', jwt], json] }, shownToken);
   await send({ target: '/api/stream/1', headers: [bearer(jwt)] });
 
+  for (const token of [edge.adminToken, operatorToken])
+    await sampleOfPage(token, { secrets, send });
+}
+
+/** An operator who signs in at the page, looks at it, and signs out. */
+async function sampleOfPage(
+  token: string,
+  { secrets, send }: Pick<Watched, 'secrets' | 'send'>,
+): Promise<void> {
   const form: [string, string][] = [
     ['Sec-Fetch-Site', 'same-origin'],
     ['CF-Connecting-IP', '203.0.113.9'],
@@ -580,16 +603,21 @@ async function sampleOfPeople({
       method: 'POST',
       target: '/_edge/sign-in',
       headers: form,
-      body: new URLSearchParams({ token: edge.adminToken }).toString(),
+      body: new URLSearchParams({ token }).toString(),
     },
     (response) => {
       [, session = ''] = /edge-session-local=([^;\s]+)/.exec(response) ?? [];
       return [session];
     },
   );
-  secrets['the signature of a session'] = session.slice(session.lastIndexOf('.') + 1);
+  secrets[`the signature of a session by ${token.slice(0, 5)}`] = session.slice(
+    session.lastIndexOf('.') + 1,
+  );
   const cookie: [string, string] = ['Cookie', `edge-session-local=${session}`];
   const page = await send({ target: '/_edge/', headers: [cookie] });
+  for (const path of ['events', 'audit', 'overview']) {
+    await send({ target: `/_edge/${path}`, headers: [cookie] });
+  }
   const [, formToken = ''] = /name="form_token" value="([^"]+)"/.exec(page) ?? [];
   await send({
     method: 'POST',
@@ -746,6 +774,16 @@ async function settle(edge: Edge): Promise<void> {
     },
     { timeout: 20_000, interval: 50 },
   );
+}
+
+/** The places without the row of a setting in D1, where it is kept. */
+function withoutSetting(places: Places, name: string, value: string): Places {
+  const { D1 = [], 'the files of d1': files = [] } = places;
+  return {
+    ...places,
+    D1: D1.map((text) => text.replaceAll(`"name":"${name}","value":"${value}"`, '')),
+    'the files of d1': files.map((text) => text.replaceAll(`${name}${value}`, '')),
+  };
 }
 
 /**
