@@ -19,7 +19,7 @@ export function receiverFault(text: string, allowsLoopback: boolean): ReceiverFa
   // The parser also accepts blanks and missing slashes, which are typing mistakes here.
   const url = /^https?:\/\/[^\s\\/][^\s\\]*$/i.test(text) ? URL.parse(text) : null;
   if (url === null) return { reason: 'it is not an absolute https URL', fix: FIX };
-  const host = url.hostname.replace(/\.$/, '');
+  const host = url.hostname.replace(/\.+$/, '');
   const isLocal = isLoopback(host);
   if (url.username !== '' || url.password !== '') {
     return { reason: 'it holds credentials', fix: 'Verify the signature of each event instead' };

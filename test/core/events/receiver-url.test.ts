@@ -6,6 +6,12 @@ const refused = [
   ...['https://hooks.example.com\\@10.0.0.1/', ' https://hooks.example.com', 'https://a b.example'],
   ...['http://hooks.example.com/', 'https://user:pass@hooks.example.com/', 'https://x.example/#a'],
   ...['https://localhost/', 'https://LOCALHOST:8443', 'https://localhost./', 'https://a.localhost'],
+  ...[
+    'https://localhost../',
+    'https://a.localhost...',
+    'https://intranet..',
+    'https://10.0.0.1../',
+  ],
   ...['https://127.0.0.1/', 'https://127.1/', 'https://2130706433/', 'https://0x7f.1/'],
   ...[
     'https://0177.0.0.1/',

@@ -113,14 +113,7 @@ function Delivery({ event, nowMs }: { readonly event: EventDocument; readonly no
       <span class="help line">
         {failure !== null && `${capitalize(failure)}. `}
         {attempts > 0 && `${countOf(attempts, 'attempt')}. `}
-        {state === 'waiting' &&
-          (nextAttemptAt === null ? (
-            'An earlier event of the key comes first.'
-          ) : (
-            <>
-              Sent <Time value={nextAttemptAt} nowMs={nowMs} />.
-            </>
-          ))}
+        {state === 'waiting' && <NextAttempt at={nextAttemptAt} nowMs={nowMs} />}
         {endedAt !== null && (
           <>
             Ended <Time value={endedAt} nowMs={nowMs} />.
@@ -128,6 +121,17 @@ function Delivery({ event, nowMs }: { readonly event: EventDocument; readonly no
         )}
       </span>
     </div>
+  );
+}
+
+/** When the event is sent next. The sender may be a minute late. */
+function NextAttempt({ at, nowMs }: { readonly at: string | null; readonly nowMs: number }) {
+  if (at === null) return <>An earlier event of the key comes first.</>;
+  if (Date.parse(at) <= nowMs) return <>It is sent with the next run.</>;
+  return (
+    <>
+      Sent again <Time value={at} nowMs={nowMs} />.
+    </>
   );
 }
 
