@@ -8,16 +8,49 @@
 
 /** Returns whether a folded name is one of them. */
 export function isIdentifying(folded: string): boolean {
-  return exactNames.has(folded) || prefixes.some((prefix) => folded.startsWith(prefix));
+  return (
+    exactNames.has(folded) ||
+    prefixes.some((prefix) => folded.startsWith(prefix)) ||
+    // Cloudflare's own are set by its network.
+    (!folded.startsWith('cf-') && suffixes.some((suffix) => folded.endsWith(suffix)))
+  );
 }
+
+/** The same names behind that of any network, proxy or product: Oxylabs-Client-IP, NS-Client-Cert. */
+const suffixes = [
+  '-client-cert',
+  '-client-dn',
+  '-client-ip',
+  '-client-verify',
+  '-clientip',
+  '-connecting-ip',
+  '-forwarded-for',
+  '-forwarded-host',
+  '-forwarded-path',
+  '-forwarded-prefix',
+  '-forwarded-proto',
+  '-forwarded-uri',
+  '-forwarded-user',
+  '-method-override',
+  '-original-host',
+  '-original-path',
+  '-original-uri',
+  '-original-url',
+  '-path-info',
+  '-real-ip',
+  '-remote-addr',
+  '-remote-user',
+  '-script-name',
+];
 
 const exactNames = new Set([
   // Another method: Rails, Laravel, Spring, ASP.NET, Express.
-  'x-method-override',
+  'x-method',
   'x-methodoverride',
   'x-original-method',
   'x-request-method',
   'request-method',
+  'x-verb',
 
   // Another mount point or path: WSGI and CGI (gunicorn, uWSGI, waitress), PHP, Apache, lighttpd.
   'script-name',
@@ -30,9 +63,7 @@ const exactNames = new Set([
   'document-uri',
   'query-string',
   'request-uri',
-  'x-script-name',
   'x-script-filename',
-  'x-path-info',
   'x-path-translated',
   'x-request-uri',
   'x-sendfile',
@@ -42,14 +73,11 @@ const exactNames = new Set([
   'unencoded-url',
   'x-waws-unencoded-url',
   'iis-wasurlrewritten',
-  'x-original-path',
   'x-original-prefix',
   'x-original-args',
   'x-original-query',
   'x-original-query-string',
   'x-original-request-uri',
-  'x-original-uri',
-  'x-original-url',
   'x-replaced-path',
   'x-application-path',
   'base-url',
@@ -60,6 +88,7 @@ const exactNames = new Set([
   'x-base-url',
   'x-context-path',
   'x-mount-path',
+  'x-servlet-path',
   'x-root-path',
   'root-path',
   'x-path',
@@ -100,7 +129,6 @@ const exactNames = new Set([
   'x-host-name',
   'x-host-override',
   'x-original-authority',
-  'x-original-host',
   'x-original-port',
   'x-server-name',
   'x-server-port',
@@ -126,37 +154,21 @@ const exactNames = new Set([
   'visitor-scheme',
 
   // Another client address.
-  'ali-cdn-real-ip',
-  'cdn-real-ip',
   'cdn-src-ip',
   'client-address',
-  'cluster-client-ip',
   'client-ip',
-  'do-connecting-ip',
-  'eo-client-ip',
-  'eo-connecting-ip',
-  'http-client-ip',
   'http-proxy',
   'http-via',
-  'incap-client-ip',
-  'nsc-client-ip',
   'real-ip',
   'x-custom-ip-authorization',
-  'z-forwarded-for',
   'proxy',
   'x-client-addr',
   'x-client-address',
-  'x-client-ip',
   'x-client-port',
-  'x-clientip',
-  'x-connecting-ip',
-  'x-end-client-ip',
   'x-ip',
   'x-ip-address',
-  'x-original-client-ip',
   'x-original-for',
   'x-original-ip',
-  'x-original-remote-addr',
   'x-originating-ip',
   'x-peer-address',
   'x-sent-from-ip',
@@ -176,9 +188,13 @@ const exactNames = new Set([
   'logon-user',
   'persistent-id',
   'targeted-id',
-  'unmapped-remote-user',
   'userprincipalname',
+  'sso-user',
   'x-access-user',
+  'x-acting-user',
+  'x-api-gateway-user',
+  'x-gateway-user',
+  'x-run-as-user',
   'x-anonymous-consumer',
   'x-apigateway-api-userinfo',
   'x-auth-audience',
@@ -207,12 +223,10 @@ const exactNames = new Set([
   'x-jwt-payload',
 
   // Another TLS client.
-  'x-client-dn',
   'x-client-fingerprint',
   'x-client-i-dn',
   'x-client-s-dn',
   'x-client-serial',
-  'x-client-verify',
   'x-client-verified',
   'x-client-subject',
   'x-client-issuer',
@@ -331,6 +345,11 @@ const prefixes = [
   'cas-',
   'oag-',
   'impersonate-',
+  'x-impersonate-',
+  // Hosts that sign people in before an app: Sandstorm, Replit, Cognito behind a gateway.
+  'x-sandstorm-',
+  'x-replit-',
+  'x-cognito-',
   'x-jwt-claim',
   'x-consumer-',
   'x-credential-',

@@ -9,6 +9,25 @@ import {
 
 /** By the program that reads them. Each renames a path, host, scheme, client, user or TLS client. */
 const identifying = {
+  'any network or product, by the end of the name': [
+    'Oxylabs-Client-IP',
+    'NS-Client-Cert',
+    'Acme-Connecting-IP',
+    'Acme-Forwarded-For',
+    'Acme-Original-URL',
+    'Acme_Script_Name',
+    'My-Proxy-Remote-User',
+  ],
+  'servers that take the method from a header': ['X-Method', 'X-Verb', 'Acme-Method-Override'],
+  'hosts that sign people in': [
+    'X-Sandstorm-User-Id',
+    'X-Replit-User-Id',
+    'X-Cognito-Identity',
+    'X-Impersonate-User',
+    'X-Run-As-User',
+    'X-Gateway-User',
+    'SSO-User',
+  ],
   'WSGI, CGI': ['Script-Name', 'X-Script-Name', 'Path-Info', 'Request-URI', 'X-Scheme', 'Https'],
   PHP: ['PHP-Auth-User', 'PHP-Self', 'Orig-Path-Info', 'Redirect-URL', 'Document-Root'],
   'IIS, ARR': ['X-Original-URL', 'X-Rewrite-URL', 'X-ARR-ClientCert', 'X-ARR-SSL', 'Logon-User'],
@@ -97,6 +116,8 @@ describe('fateOfHeader()', () => {
     ['uploads', 'unlisted'],
     ['x-b3-sampled', 'listed'],
     ['cf-ray', 'network'],
+    ['cf-connecting-ip', 'network'],
+    ['x-acme-client-ip-hash', 'unlisted'],
     ['cf.ray', 'dropped'],
     ['x-forwarded-for', 'replaced'],
     ['x.forwarded.for', 'dropped'],
