@@ -584,7 +584,7 @@ describe('the portal', () => {
     const vars = {
       ...portalVars,
       PORTAL_NAME: 'Acme </title><script>',
-      PORTAL_LOGO: 'https://cdn.example/logo.svg?v=1',
+      PORTAL_LOGO: 'https://cdn.example/$&/logo.svg?v=1',
       PORTAL_ACCENT_COLOR: '#0a7f5a',
       PORTAL_BAR_COLOR: '#102030',
     };
@@ -593,9 +593,9 @@ describe('the portal', () => {
     const shown = await visitor.get('/_edge/');
     expect(shown.body).toContain('Acme &lt;/title&gt;&lt;script&gt;');
     expect(shown.body).not.toContain('</title><script>');
-    expect(shown.body).toContain('src="https://cdn.example/logo.svg?v=1"');
+    expect(shown.body).toContain('src="https://cdn.example/$&amp;/logo.svg?v=1"');
     const policy = shown.headers['content-security-policy'];
-    expect(policy).toContain("img-src 'self' https://cdn.example/logo.svg;");
+    expect(policy).toContain("img-src 'self' https://cdn.example/$&/logo.svg;");
     expect(policy).toContain("style-src 'self';");
     const [, href = ''] =
       /href="(\/_edge\/assets\/portal\.[0-9a-f]{8}\.css)"/.exec(shown.body) ?? [];

@@ -40,5 +40,7 @@ export function setSecurityHeaders(headers: Headers): void {
 
 /** Sets the same policy with one more source of images, which has to be a source expression. */
 export function allowImages(headers: Headers, source: string): void {
-  headers.set(POLICY, contentSecurityPolicy.replace("img-src 'self'", `img-src 'self' ${source}`));
+  // By a function: in a text, "$&" would stand for what was found.
+  const widen = (own: string) => `${own} ${source}`;
+  headers.set(POLICY, contentSecurityPolicy.replace("img-src 'self'", widen));
 }
