@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS keys (
   allowed_origins TEXT CHECK ((kind = 'cors') = (allowed_origins IS NOT NULL)),
   -- 1: a CORS key that may call everything. Always 0 on a backend key, which needs no such leave.
   full_access INTEGER NOT NULL DEFAULT 0 CHECK (full_access IN (0, 1)),
-  -- JSON array of {"methods", "resources"}, the key's own route list. NULL: no list of its own.
+  -- JSON array of {"methods", "resources"}, the key's own route list; one entry with "ruleSet" and without
+  -- methods refers to a rule set of the deployment. NULL: no list of its own.
   rules TEXT,
   -- The start of the token for people to recognise it by, for example "ea_pk_Ab3d".
   hint TEXT NOT NULL,

@@ -5,6 +5,7 @@ import type { KeyKind } from '../core/key/token.ts';
 import type { Color } from '../core/portal/colors.ts';
 import type { Logo } from '../core/portal/logo.ts';
 import type { ReturnUrlPrefix } from '../core/portal/return-url.ts';
+import type { RestrictedRoutes } from '../core/routes/rule-sets.ts';
 import type { ScanningKey } from '../leaks/github-public-keys.ts';
 import type { GroupedSetting, SettingName, Values } from './settings.ts';
 
@@ -20,6 +21,8 @@ export type Singles = {
 export interface Groups {
   /** `null`: people cannot manage their own keys. */
   readonly people: PeopleConfig | null;
+  /** The routes of restricted keys, and the rule sets that keys refer to. */
+  readonly restrictedRoutes: RestrictedRoutes;
   /** `null`: there is no portal for customers. */
   readonly portal: PortalConfig | null;
   /** `null`: events are neither written nor sent. */

@@ -40,6 +40,7 @@ export function checkTogether(
   return {
     feedRefreshSeconds: readFeedRefresh(written),
     people: readPeople(written),
+    restrictedRoutes: { ...written.values.RESTRICTED_ROUTES, sets: written.values.RULE_SETS },
     portal: readPortal(written),
     events: readEvents(written),
     leaks: readLeaks(written),

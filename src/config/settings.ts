@@ -24,7 +24,7 @@ import {
 import { requestHeaders, responseHeaders } from './header-lists.ts';
 import { limiters } from './limiters.ts';
 import { color, logo, portalName, returnUrls } from './portal-settings.ts';
-import { choice, flag, rateLimit, routes, secret, text, wholeNumber } from './values.ts';
+import { choice, flag, rateLimit, routes, ruleSets, secret, text, wholeNumber } from './values.ts';
 
 /** The table. Its order is that of the problems that are reported, and of the documentation. */
 export const settings = {
@@ -277,6 +277,10 @@ export const settings = {
     default: restrictedRoutes,
     defaultText: 'the table in docs/routes.md',
   }),
+  RULE_SETS: ruleSets({
+    about:
+      'Named lists of routes that keys refer to with `access.ruleSet`: a JSON object such as `{"acme@1": {"routes": [...]}}`, each in the form of `RESTRICTED_ROUTES`. `livepeer@1`, the built-in table, is always there. See docs/routes.md.',
+  }),
   PUBLIC_ROUTES: routes({
     about: 'The routes that need no key.',
     default: null,
@@ -341,6 +345,8 @@ export const groupedSettings = [
   'GITHUB_SECRET_SCANNING_KEYS',
   'LEAKED_KEY_ACTION',
   'LEAKED_CORS_KEY_ACTION',
+  'RESTRICTED_ROUTES',
+  'RULE_SETS',
   'PORTAL_RETURN_URLS',
   'PORTAL_NAME',
   'PORTAL_LOGO',

@@ -8,6 +8,7 @@
 import { type RateLimitPolicy, readRateLimit } from '../core/decide/rate-limit.ts';
 import { readRouteList } from '../core/routes/route-list.ts';
 import type { RouteList } from '../core/routes/route-table.ts';
+import { RULE_SETS_MAX, type RuleSets, readRuleSets } from '../core/routes/rule-sets.ts';
 
 /** One thing that is wrong with a setting. */
 export interface Fault {
@@ -173,6 +174,26 @@ export function routes<Default extends RouteList | null>(options: {
         });
       }
       return fallback;
+    },
+  };
+}
+
+/** The rule sets of a deployment: JSON, or the tables that wrangler.toml can hold in its place. */
+export function ruleSets({ about }: { readonly about: string }): Setting<RuleSets> {
+  return {
+    about,
+    defaultText: '`livepeer@1` alone',
+    accepts: `at most ${RULE_SETS_MAX} sets`,
+    read(written, report) {
+      const { sets, problems } = readRuleSets(isSet(written) ? written : {});
+      for (const { path, value, reason, fix } of problems) {
+        report({
+          value: typeof value === 'string' ? value : null,
+          reason: path === '' ? reason : `${path}: ${reason}`,
+          fix,
+        });
+      }
+      return sets;
     },
   };
 }

@@ -5,7 +5,7 @@
 
 import * as v from 'valibot';
 import { CLIENT_TTL_DEFAULT_SECONDS, CLIENT_TTL_MAX_SECONDS } from '../core/client-token/claims.ts';
-import type { AccessRule } from '../core/key/key.ts';
+import { type AccessRule, ruleSetOf } from '../core/key/key.ts';
 import type { RequestedAccess, RequestedClientTokens } from '../core/key/key-access.ts';
 import {
   ADDRESS_BLOCKS_PER_KEY,
@@ -13,6 +13,7 @@ import {
   ORIGINS_PER_KEY,
   RULES_PER_KEY,
 } from '../core/limits.ts';
+import { isRuleSetReference } from '../core/routes/rule-sets.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { itemsBoundedByRule, ruleMessage, wanted } from './read-document.ts';
 
@@ -67,6 +68,16 @@ export const rulesSchema = (description: string) =>
     wanted('a list of rules, or null'),
   );
 
+const ruleSetSchema = v.pipe(
+  v.string(),
+  v.check(
+    isRuleSetReference,
+    ruleMessage('it is not a name, "@" and a version', 'Write it like "livepeer@1"'),
+  ),
+  v.examples(['livepeer@1']),
+  wanted('the reference of a rule set, such as "livepeer@1", or null'),
+);
+
 const ttlFix = `Use a whole number from 1 to ${CLIENT_TTL_MAX_SECONDS}, which is an hour`;
 const clientTokensSchema = v.pipe(
   v.strictObject({
@@ -81,6 +92,12 @@ const clientTokensSchema = v.pipe(
       v.nullish(rulesSchema('Routes, as in the rules of a key.')),
       v.description(
         'The routes that client tokens may call; null: the restricted routes of the deployment.',
+      ),
+    ),
+    ruleSet: v.pipe(
+      v.nullish(ruleSetSchema),
+      v.description(
+        'The rule set whose routes client tokens may call, in place of rules; null: no set.',
       ),
     ),
     maxTtlSeconds: v.optional(
@@ -133,6 +150,12 @@ export const accessSchema = v.pipe(
       v.nullish(rulesSchema("The key's own list of routes, in Livepeer Studio's shape.")),
       v.description(
         'The routes that the key may call, in place of the restricted ones; null: no routes of its own.',
+      ),
+    ),
+    ruleSet: v.pipe(
+      v.nullish(ruleSetSchema),
+      v.description(
+        'The rule set whose routes the key may call, in place of rules and of the restricted routes; null: no set.',
       ),
     ),
     addresses: v.pipe(
@@ -213,6 +236,11 @@ export const shownAccessSchema = v.pipe(
         v.description('Present on keys for pages.'),
       ),
       rules: v.pipe(v.optional(shownRulesSchema), v.description("The key's own list of routes.")),
+      ruleSet: v.pipe(
+        v.optional(v.string()),
+        v.description('The rule set that the key refers to. Absent: no set.'),
+        v.examples(['livepeer@1']),
+      ),
       addresses: v.pipe(
         v.optional(v.array(v.string())),
         v.description(
@@ -231,6 +259,10 @@ export const shownAccessSchema = v.pipe(
               v.description(
                 'The routes that they may call; null: the restricted routes of the deployment.',
               ),
+            ),
+            ruleSet: v.pipe(
+              v.optional(v.string()),
+              v.description('The rule set that they refer to. Absent: no set.'),
             ),
             maxTtlSeconds: v.pipe(v.number(), v.description('Their longest lifetime, in seconds.')),
             originOptional: v.pipe(
@@ -258,15 +290,18 @@ export type AccessDocument = v.InferOutput<typeof shownAccessSchema>;
 export function toAccessDocument(key: ManagedKey): AccessDocument {
   const { allowedOrigins, fullAccess, rules, clientTokens, addresses } = key;
   if (allowedOrigins === null && rules === null && !clientTokens && !addresses) return null;
+  const ruleSet = ruleSetOf(rules);
+  const clientRuleSet = ruleSetOf(clientTokens?.rules);
   return {
     ...(allowedOrigins && { cors: { allowedOrigins: [...allowedOrigins], fullAccess } }),
-    ...(rules && { rules: toRules(rules) }),
+    ...(rules && (ruleSet === null ? { rules: toRules(rules) } : { ruleSet })),
     ...(addresses && { addresses: [...addresses] }),
     ...(clientTokens && {
       clientTokens: {
         ...clientTokens,
         allowedOrigins: [...clientTokens.allowedOrigins],
-        rules: clientTokens.rules && toRules(clientTokens.rules),
+        rules: clientTokens.rules && clientRuleSet === null ? toRules(clientTokens.rules) : null,
+        ...(clientRuleSet === null ? {} : { ruleSet: clientRuleSet }),
       },
     }),
   };
@@ -287,7 +322,7 @@ function toRules(rules: readonly AccessRule[]): v.InferOutput<typeof shownRulesS
 export function findAccess(document: unknown): RequestedAccess | null {
   const access = isObject(document) ? document['access'] : null;
   if (!isObject(access)) return null;
-  const { cors, rules, clientTokens, addresses } = access;
+  const { cors, rules, ruleSet, clientTokens, addresses } = access;
   return {
     cors: isObject(cors)
       ? {
@@ -296,20 +331,27 @@ export function findAccess(document: unknown): RequestedAccess | null {
         }
       : null,
     rules: Array.isArray(rules) ? rules.map(findRule) : null,
+    ruleSet: findRuleSet(ruleSet),
     clientTokens: isObject(clientTokens) ? findClientTokens(clientTokens) : null,
     addresses: Array.isArray(addresses) ? texts(addresses, '192.0.2.1') : null,
   };
 }
 
 function findClientTokens(found: Readonly<Record<string, unknown>>): RequestedClientTokens {
-  const { rules, maxTtlSeconds } = found;
+  const { rules, ruleSet, maxTtlSeconds } = found;
   return {
     allowedOrigins: texts(found['allowedOrigins'], '*'),
     rules: Array.isArray(rules) ? rules.map(findRule) : null,
+    ruleSet: findRuleSet(ruleSet),
     maxTtlSeconds: typeof maxTtlSeconds === 'number' ? maxTtlSeconds : undefined,
     originOptional: found['originOptional'] === true,
     endConnectionsAtExpiry: found['endConnectionsAtExpiry'] !== false,
   };
+}
+
+/** The schema reports a text of another form, which then names no set here. */
+function findRuleSet(ruleSet: unknown): string | null {
+  return typeof ruleSet === 'string' && isRuleSetReference(ruleSet) ? ruleSet : null;
 }
 
 /** Returns a rule of a document. Something harmless takes the place of a part with a wrong structure. */

@@ -77,8 +77,9 @@ export function newKeyId({ management }: Context): string {
 export function boundsOf({ management, caller: { owner } }: Context): KeyBounds {
   const { originsPerKey, ruleBytesPerKey } =
     owner === null ? operatorBounds : management.ownerBounds;
-  const { plans, now } = management;
-  return { owner, originsPerKey, ruleBytesPerKey, ...plans, nowMs: now() };
+  const { plans, restrictedRoutes, now } = management;
+  const ruleSets = [...(restrictedRoutes.sets?.keys() ?? [])];
+  return { owner, originsPerKey, ruleBytesPerKey, ruleSets, ...plans, nowMs: now() };
 }
 
 /** Returns the note for the audit that accompanies a change. */

@@ -148,7 +148,11 @@ function toKeyEdit(document: v.InferOutput<typeof editKeySchema>): KeyEdit {
 function accessBoundsOf(document: unknown, key: ManagedKey, bounds: KeyBounds) {
   const ofLists = changesMember(document, key, 'allowedOrigins') ? bounds : operatorBounds;
   const ofRules = changesMember(document, key, 'rules') ? bounds : operatorBounds;
-  return { originsPerKey: ofLists.originsPerKey, ruleBytesPerKey: ofRules.ruleBytesPerKey };
+  return {
+    originsPerKey: ofLists.originsPerKey,
+    ruleBytesPerKey: ofRules.ruleBytesPerKey,
+    ruleSets: bounds.ruleSets ?? [],
+  };
 }
 
 function refuseSuspending(document: unknown, problems: ProblemList): void {

@@ -13,7 +13,8 @@ import type { Quota } from '../core/key/key.ts';
 import type { AccessBounds } from '../core/key/key-access.ts';
 import type { PlanBounds } from '../core/key/key-plan.ts';
 import type { OperatorToken } from '../core/operators/operator-tokens.ts';
-import type { RouteList, RouteTable } from '../core/routes/route-table.ts';
+import type { RouteTable } from '../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../core/routes/rule-sets.ts';
 import type { EventStore } from '../events/store.ts';
 import type { AdminStore, OwnerQuota } from '../keys/admin/types.ts';
 import type { KeyDirectory } from '../keys/lookup/directory.ts';
@@ -58,7 +59,7 @@ export interface Management {
   readonly leaks: LeakConfig | null;
   readonly tokenPrefix: string;
   /** The deployment's restricted routes, as a list and ready to be asked. */
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly restrictedTable: RouteTable;
   /** Routes that need no key; `null`: no route does without. */
   readonly publicTable: RouteTable | null;

@@ -9,8 +9,9 @@
 import * as v from 'valibot';
 import { readClaims } from '../core/client-token/claims.ts';
 import { isClientToken, readClientToken } from '../core/client-token/client-token.ts';
-import type { AccessRule } from '../core/key/key.ts';
+import { type AccessRule, ruleSetOf } from '../core/key/key.ts';
 import type { RouteList } from '../core/routes/route-table.ts';
+import { type RestrictedRoutes, routeListFor } from '../core/routes/rule-sets.ts';
 import type { ShownKey } from '../keys/admin/types.ts';
 import { shownAccessSchema, toAccessDocument } from './access-document.ts';
 import type { Manager } from './authenticate.ts';
@@ -151,15 +152,12 @@ function toSelf(
       kind: key.kind,
       level,
       access: toAccessDocument(key),
-      routes: key.rules
-        ? rowsOf(key.rules)
-        : level === 'restricted'
-          ? rowsOfList(restrictedRoutes)
-          : null,
+      routes: key.rules || level === 'restricted' ? rowsFor(key.rules, restrictedRoutes) : null,
       expiresAt: expiresAtMs === null ? null : toTime(expiresAtMs),
     };
   }
   const rules = claims.rules ?? key.clientTokens.rules;
+  const ruleSet = ruleSetOf(rules);
   return {
     id: key.id,
     kind: 'client',
@@ -169,9 +167,9 @@ function toSelf(
         allowedOrigins: [...(claims.origins ?? key.clientTokens.allowedOrigins)],
         fullAccess: false,
       },
-      ...(rules === null ? {} : { rules: rules.map(toRule) }),
+      ...(ruleSet !== null ? { ruleSet } : rules === null ? {} : { rules: rules.map(toRule) }),
     },
-    routes: rules === null ? rowsOfList(restrictedRoutes) : rowsOf(rules),
+    routes: rowsFor(rules, restrictedRoutes),
     expiresAt: toTime(Math.min(client.expiresAtMs, expiresAtMs ?? Number.POSITIVE_INFINITY)),
     subject: client.subject,
   };
@@ -181,6 +179,17 @@ const toRule = ({ methods, resources }: AccessRule) => ({
   methods: methods.map((method) => method.toLowerCase()),
   resources: [...resources],
 });
+
+/** The routes of rules, of the set that they refer to, or without rules the restricted ones. */
+function rowsFor(
+  rules: readonly AccessRule[] | null,
+  restricted: RestrictedRoutes,
+): SelfDocument['routes'] {
+  const ruleSet = ruleSetOf(rules);
+  return rules === null || ruleSet !== null
+    ? rowsOfList(routeListFor(restricted, ruleSet))
+    : rowsOf(rules);
+}
 
 function rowsOf(rules: readonly AccessRule[]): SelfDocument['routes'] {
   return rules.flatMap(({ methods, resources }) =>

@@ -92,6 +92,10 @@ export interface Key {
       resources: string[];
     }[];
     /**
+     * The rule set that the key refers to. Absent: no set.
+     */
+    ruleSet?: string;
+    /**
      * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
      */
     addresses?: string[];
@@ -118,6 +122,10 @@ export interface Key {
             resources: string[];
           }[]
         | null;
+      /**
+       * The rule set that they refer to. Absent: no set.
+       */
+      ruleSet?: string;
       /**
        * Their longest lifetime, in seconds.
        */
@@ -286,6 +294,10 @@ export interface KeyWithToken {
       resources: string[];
     }[];
     /**
+     * The rule set that the key refers to. Absent: no set.
+     */
+    ruleSet?: string;
+    /**
      * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
      */
     addresses?: string[];
@@ -312,6 +324,10 @@ export interface KeyWithToken {
             resources: string[];
           }[]
         | null;
+      /**
+       * The rule set that they refer to. Absent: no set.
+       */
+      ruleSet?: string;
       /**
        * Their longest lifetime, in seconds.
        */
@@ -591,6 +607,10 @@ export interface CreateKeyRequest {
         }[]
       | null;
     /**
+     * The rule set whose routes the key may call, in place of rules and of the restricted routes; null: no set.
+     */
+    ruleSet?: string | null;
+    /**
      * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
      */
     addresses?: string[] | null;
@@ -626,6 +646,10 @@ export interface CreateKeyRequest {
             resources: string[];
           }[]
         | null;
+      /**
+       * The rule set whose routes client tokens may call, in place of rules; null: no set.
+       */
+      ruleSet?: string | null;
       /**
        * Longest lifetime of a client token, in seconds. Default: 600.
        */
@@ -747,6 +771,10 @@ export interface EditKeyRequest {
         }[]
       | null;
     /**
+     * The rule set whose routes the key may call, in place of rules and of the restricted routes; null: no set.
+     */
+    ruleSet?: string | null;
+    /**
      * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
      */
     addresses?: string[] | null;
@@ -782,6 +810,10 @@ export interface EditKeyRequest {
             resources: string[];
           }[]
         | null;
+      /**
+       * The rule set whose routes client tokens may call, in place of rules; null: no set.
+       */
+      ruleSet?: string | null;
       /**
        * Longest lifetime of a client token, in seconds. Default: 600.
        */
@@ -914,6 +946,10 @@ export interface ImportKeysRequest {
           }[]
         | null;
       /**
+       * The rule set whose routes the key may call, in place of rules and of the restricted routes; null: no set.
+       */
+      ruleSet?: string | null;
+      /**
        * Blocks of the addresses that the key may be used from, by its client tokens too; null: any address.
        */
       addresses?: string[] | null;
@@ -949,6 +985,10 @@ export interface ImportKeysRequest {
               resources: string[];
             }[]
           | null;
+        /**
+         * The rule set whose routes client tokens may call, in place of rules; null: no set.
+         */
+        ruleSet?: string | null;
         /**
          * Longest lifetime of a client token, in seconds. Default: 600.
          */
@@ -1393,6 +1433,10 @@ export interface ListAuditAnswer {
           resources: string[];
         }[];
         /**
+         * The rule set that the key refers to. Absent: no set.
+         */
+        ruleSet?: string;
+        /**
          * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
          */
         addresses?: string[];
@@ -1419,6 +1463,10 @@ export interface ListAuditAnswer {
                 resources: string[];
               }[]
             | null;
+          /**
+           * The rule set that they refer to. Absent: no set.
+           */
+          ruleSet?: string;
           /**
            * Their longest lifetime, in seconds.
            */
@@ -1553,6 +1601,10 @@ export interface ListAuditAnswer {
           resources: string[];
         }[];
         /**
+         * The rule set that the key refers to. Absent: no set.
+         */
+        ruleSet?: string;
+        /**
          * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
          */
         addresses?: string[];
@@ -1579,6 +1631,10 @@ export interface ListAuditAnswer {
                 resources: string[];
               }[]
             | null;
+          /**
+           * The rule set that they refer to. Absent: no set.
+           */
+          ruleSet?: string;
           /**
            * Their longest lifetime, in seconds.
            */
@@ -2037,6 +2093,10 @@ export interface GetSelfAnswer {
       resources: string[];
     }[];
     /**
+     * The rule set that the key refers to. Absent: no set.
+     */
+    ruleSet?: string;
+    /**
      * Blocks of the addresses that the key may be used from, in canonical form. Absent: any address.
      */
     addresses?: string[];
@@ -2063,6 +2123,10 @@ export interface GetSelfAnswer {
             resources: string[];
           }[]
         | null;
+      /**
+       * The rule set that they refer to. Absent: no set.
+       */
+      ruleSet?: string;
       /**
        * Their longest lifetime, in seconds.
        */

@@ -12,8 +12,10 @@ import {
   type AccessRule,
   type ClientTokenAccess,
   compileKey,
+  compileOwnRoutes,
   compileRules,
   type Key,
+  missingRuleSetOf,
   type StoredKey,
 } from '../key/key.ts';
 import {
@@ -23,6 +25,7 @@ import {
   parseOrigin,
 } from '../origins/web-origin.ts';
 import type { RouteList, RouteTable } from '../routes/route-table.ts';
+import type { RestrictedRoutes } from '../routes/rule-sets.ts';
 import type { ClaimedRule, ClientClaims } from './claims.ts';
 
 /** The opt-in of a key, ready to be compared with what its tokens ask for. */
@@ -30,6 +33,8 @@ export interface ClientBounds {
   readonly access: ClientTokenAccess;
   readonly origins: OriginSet;
   readonly routes: RouteTable;
+  /** The rule set that the opt-in refers to and the deployment does not have; `null`: none is missing. */
+  readonly missingRuleSet: string | null;
 }
 
 /** A parent, ready for any number of its tokens. */
@@ -48,7 +53,7 @@ export type RightsResult =
  */
 export function compileParent(
   stored: StoredKey,
-  restricted: RouteList,
+  restricted: RestrictedRoutes,
   restrictedTable: RouteTable,
 ): ClientParent | null {
   const access = stored.clientTokens;
@@ -59,19 +64,21 @@ export function compileParent(
 /** Compiles an opt-in. */
 export function compileBounds(
   access: ClientTokenAccess,
-  restricted: RouteList,
+  restricted: RestrictedRoutes,
   restrictedTable: RouteTable,
 ): ClientBounds {
   // Absent rules are the restricted table, never everything.
-  const routes = access.rules ? compileRules(access.rules, restricted) : restrictedTable;
-  return { access, origins: compileOrigins(access.allowedOrigins), routes };
+  const routes = access.rules ? compileOwnRoutes(access.rules, restricted) : restrictedTable;
+  const missingRuleSet = missingRuleSetOf(access.rules, restricted);
+  const origins = compileOrigins(access.allowedOrigins);
+  return { access, origins, routes, missingRuleSet };
 }
 
 /** Returns the key that a token acts as, or the claim that asks for more than the parent gives. */
 export function rightsOf(
   parent: ClientParent,
   claims: ClientClaims,
-  restricted: RouteList,
+  restricted: RestrictedRoutes,
 ): RightsResult {
   const origins = claims.origins ? narrowOrigins(parent, claims.origins) : parent.origins;
   if (origins === null) return { ok: false, cause: 'client token: origins beyond the key' };
@@ -88,10 +95,9 @@ export function rightsOf(
     isOriginOptional: access.originOptional === true,
     endsConnections: access.endConnectionsAtExpiry !== false,
   };
-  return {
-    ok: true,
-    key: { ...compileKey(parent.key, restricted), access: 'client', origins, routes, client },
-  };
+  const { missingRuleSet } = parent;
+  const key = compileKey(parent.key, restricted);
+  return { ok: true, key: { ...key, access: 'client', origins, routes, missingRuleSet, client } };
 }
 
 /** `null` if one of them is no exact origin in canonical form, or the parent does not admit it. */

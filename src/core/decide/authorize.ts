@@ -243,6 +243,14 @@ function isRead(method: string): boolean {
 
 function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
   const endpoint = JSON.stringify(truncate(`${method} ${target.path}`, 200));
+  const { missingRuleSet: missing } = key;
+  if (missing !== null) {
+    const limit = `it refers to the rule set ${missing}, which this edge does not have. Ask its operator`;
+    const cause = `the rule set ${missing} is not configured`;
+    return reject('route_not_allowed', `Cannot call ${endpoint} with this API key: ${limit}`, {
+      cause,
+    });
+  }
   const isOddMethod = !isForwardedMethod(method) && method !== 'TRACE';
   const limit = isOddMethod
     ? 'this method is never forwarded. Methods are in capitals'

@@ -18,7 +18,7 @@ import {
   QUOTE_MAX_LENGTH,
   type RequestedRules,
 } from './access-rules.ts';
-import type { AccessRule, ClientTokenAccess } from './key.ts';
+import { type AccessRule, type ClientTokenAccess, rulesOfSet } from './key.ts';
 
 /** Access as it is asked for: structurally right, contents unchecked. */
 export interface RequestedAccess {
@@ -27,6 +27,8 @@ export interface RequestedAccess {
     | null
     | undefined;
   readonly rules?: RequestedRules | null | undefined;
+  /** The reference of a rule set. */
+  readonly ruleSet?: string | null | undefined;
   readonly clientTokens?: RequestedClientTokens | null | undefined;
   readonly addresses?: readonly string[] | null | undefined;
 }
@@ -35,6 +37,7 @@ export interface RequestedAccess {
 export interface RequestedClientTokens {
   readonly allowedOrigins: readonly string[];
   readonly rules?: RequestedAccess['rules'];
+  readonly ruleSet?: string | null | undefined;
   readonly maxTtlSeconds?: number | undefined;
   readonly originOptional?: boolean | undefined;
   readonly endConnectionsAtExpiry?: boolean | undefined;
@@ -62,6 +65,8 @@ export interface AccessBounds {
   readonly originsPerKey: number;
   /** Bytes of the JSON of a key's rules, those of its client tokens included. */
   readonly ruleBytesPerKey: number;
+  /** The rule sets that a key may refer to. Default: none. */
+  readonly ruleSets?: readonly string[];
 }
 
 /** The bounds of the operator: those of every key, and none of an owner's. */
@@ -89,17 +94,18 @@ export function checkAccess(
 /** Does the same in steps, of an origin or a rule each. */
 export function* checkAccessInSteps(
   requested: RequestedAccess | null | undefined,
-  { originsPerKey, ruleBytesPerKey }: AccessBounds,
+  { originsPerKey, ruleBytesPerKey, ruleSets = [] }: AccessBounds,
 ): Steps<AccessResult> {
   const problems = new ProblemList();
   const cors = requested?.cors ?? null;
   const allowedOrigins =
     cors && (yield* checkOrigins(cors.allowedOrigins, CORS_ORIGINS_PATH, originsPerKey, problems));
-  const rules = requested?.rules
+  const ownRules = requested?.rules
     ? yield* checkRulesInSteps(requested.rules, 'access.rules', problems)
     : null;
+  const rules = withRuleSet(ownRules, requested?.ruleSet, 'access', ruleSets, problems);
   const clientTokens = requested?.clientTokens
-    ? yield* checkClientTokens(requested.clientTokens, originsPerKey, problems)
+    ? yield* checkClientTokens(requested.clientTokens, { originsPerKey, ruleSets }, problems)
     : null;
   const addresses = requested?.addresses ? checkAddresses(requested.addresses, problems) : null;
   if (cors && clientTokens) {
@@ -114,10 +120,10 @@ export function* checkAccessInSteps(
   const fullAccess = cors?.fullAccess === true;
   if (fullAccess && rules) {
     problems.add(() => ({
-      path: 'access.rules',
-      value: `${rules.length} rules`,
+      path: requested?.ruleSet ? 'access.ruleSet' : 'access.rules',
+      value: requested?.ruleSet ?? `${rules.length} rules`,
       reason: 'the key has full access as well, which rules would narrow',
-      fix: 'Set access.cors.fullAccess to false, or remove access.rules',
+      fix: 'Set access.cors.fullAccess to false, or remove the rules',
     }));
   }
   if (!problems.isEmpty) return { ok: false, problems: problems.problems, more: problems.more };
@@ -132,6 +138,28 @@ export function* checkAccessInSteps(
       addresses,
     },
   };
+}
+
+/** Returns the rules to store: those of a key's own, or the reference to a set that the deployment has. */
+function withRuleSet(
+  rules: readonly AccessRule[] | null,
+  reference: string | null | undefined,
+  place: string,
+  known: readonly string[],
+  problems: ProblemList,
+): readonly AccessRule[] | null {
+  if (reference == null) return rules;
+  const path = `${place}.ruleSet`;
+  const value = truncateWithEllipsis(reference, QUOTE_MAX_LENGTH);
+  if (!known.includes(reference)) {
+    const fix = `Use one of ${known.map((name) => `"${name}"`).join(', ')}, or null for the restricted routes`;
+    problems.add(() => ({ path, value, reason: 'this deployment has no such rule set', fix }));
+  }
+  if (rules !== null) {
+    const fix = `Set ${place}.rules to null, or remove ${path}`;
+    problems.add(() => ({ path, value, reason: 'there are rules of its own as well', fix }));
+  }
+  return rulesOfSet(reference);
 }
 
 /** Brings blocks into canonical form, each once. */
@@ -157,19 +185,21 @@ function checkAddresses(values: readonly string[], problems: ProblemList): reado
 /** Anything that is absent has the default of `docs/client-tokens.md`. */
 function* checkClientTokens(
   requested: RequestedClientTokens,
-  originsPerKey: number,
+  { originsPerKey, ruleSets = [] }: Pick<AccessBounds, 'originsPerKey' | 'ruleSets'>,
   problems: ProblemList,
 ): Steps<ClientTokenAccess> {
   const path = 'access.clientTokens';
-  const { rules, maxTtlSeconds = CLIENT_TTL_DEFAULT_SECONDS } = requested;
+  const { rules, ruleSet, maxTtlSeconds = CLIENT_TTL_DEFAULT_SECONDS } = requested;
+  const allowedOrigins = yield* checkOrigins(
+    requested.allowedOrigins,
+    `${path}.allowedOrigins`,
+    originsPerKey,
+    problems,
+  );
+  const ownRules = rules ? yield* checkRulesInSteps(rules, `${path}.rules`, problems) : null;
   return {
-    allowedOrigins: yield* checkOrigins(
-      requested.allowedOrigins,
-      `${path}.allowedOrigins`,
-      originsPerKey,
-      problems,
-    ),
-    rules: rules ? yield* checkRulesInSteps(rules, `${path}.rules`, problems) : null,
+    allowedOrigins,
+    rules: withRuleSet(ownRules, ruleSet, path, ruleSets, problems),
     maxTtlSeconds,
     originOptional: requested.originOptional === true,
     endConnectionsAtExpiry: requested.endConnectionsAtExpiry !== false,

@@ -10,6 +10,7 @@ import { compileOrigins, type OriginSet } from '../origins/web-origin.ts';
 import { readRuleId, readTemplateId, templateIdText } from '../routes/path-grammar.ts';
 import type { RouteList, RouteRow, RouteTable } from '../routes/route-table.ts';
 import { compileRoutes } from '../routes/route-table.ts';
+import { hasRuleSet, type RestrictedRoutes, ruleSetTable } from '../routes/rule-sets.ts';
 import type { KeyKind } from './token.ts';
 
 /** One entry of a key's own route list, in Livepeer Studio's shape. */
@@ -21,6 +22,21 @@ export interface AccessRule {
    * last segment for whatever follows.
    */
   readonly resources: readonly string[];
+  /**
+   * The rule set that the key refers to. Such a rule is the only one, and has no methods and resources: a
+   * version that knows no sets reads it as a rule that covers nothing, and so allows nothing.
+   */
+  readonly ruleSet?: string;
+}
+
+/** The rules, as they are stored, of a key that refers to a rule set. */
+export function rulesOfSet(ruleSet: string): readonly AccessRule[] {
+  return [{ methods: [], resources: [], ruleSet }];
+}
+
+/** The rule set that stored rules refer to; `null`: they are rules of their own, or absent. */
+export function ruleSetOf(rules: readonly AccessRule[] | null | undefined): string | null {
+  return rules?.find(({ ruleSet }) => ruleSet !== undefined)?.ruleSet ?? null;
 }
 
 /** A rule as people read it, such as `GET, PATCH /api/asset/:id`. */
@@ -107,8 +123,10 @@ export interface Key {
   readonly access: AccessLevel;
   /** `null` on a backend key. */
   readonly origins: OriginSet | null;
-  /** The key's own routes; `null` where the access level decides. */
+  /** The key's own routes, or those of its rule set; `null` where the access level decides. */
   readonly routes: RouteTable | null;
+  /** The rule set that the key refers to and the deployment does not have; `null`: nothing is missing. */
+  readonly missingRuleSet: string | null;
   readonly enabled: boolean;
   readonly expiresAtMs: number | null;
   /** The addresses that it may be used from, by its client tokens too; `null`: any. */
@@ -140,10 +158,10 @@ export interface ClientPart {
 }
 
 /**
- * Compiles a stored key. `restricted` is the deployment's restricted list: its reserved words also
- * guard a key's own rules, where they have an id in the same place.
+ * Compiles a stored key. `restricted` is the deployment's restricted list, with its rule sets. Its reserved
+ * words also guard a key's own rules, where they have an id in the same place.
  */
-export function compileKey(stored: StoredKey, restricted: RouteList): Key {
+export function compileKey(stored: StoredKey, restricted: RestrictedRoutes): Key {
   return {
     id: stored.id,
     owner: stored.owner,
@@ -151,7 +169,8 @@ export function compileKey(stored: StoredKey, restricted: RouteList): Key {
     access: accessLevelOf(stored),
     // By kind: a CORS key that somehow has no list admits no origin, and a backend key never one.
     origins: stored.kind === 'cors' ? compileOrigins(stored.allowedOrigins ?? []) : null,
-    routes: stored.rules && compileRules(stored.rules, restricted),
+    routes: stored.rules && compileOwnRoutes(stored.rules, restricted),
+    missingRuleSet: missingRuleSetOf(stored.rules, restricted),
     enabled: stored.enabled,
     expiresAtMs: stored.expiresAtMs,
     addresses: stored.addresses ? compileBlocks(stored.addresses) : null,
@@ -168,9 +187,27 @@ function compileDetails({ meta = null, tags = null }: StoredKey): KeyDetails | n
   return { meta, tags, metaText: meta && asciiJson(meta), tagsText: tags && asciiJson(tags) };
 }
 
-/** A CORS key is restricted unless it has full access or rules of its own. */
+/** Compiles stored rules: the set that they refer to, or the rules themselves. */
+export function compileOwnRoutes(
+  rules: readonly AccessRule[],
+  restricted: RestrictedRoutes,
+): RouteTable {
+  const reference = ruleSetOf(rules);
+  return reference === null ? compileRules(rules, restricted) : ruleSetTable(restricted, reference);
+}
+
+/** The set that stored rules refer to, if the deployment does not have it; otherwise `null`. */
+export function missingRuleSetOf(
+  rules: readonly AccessRule[] | null,
+  restricted: RestrictedRoutes,
+): string | null {
+  const reference = ruleSetOf(rules);
+  return reference === null || hasRuleSet(restricted, reference) ? null : reference;
+}
+
+/** A CORS key is restricted, if only by a rule set, unless it has full access or rules of its own. */
 export function accessLevelOf(key: Pick<StoredKey, 'kind' | 'fullAccess' | 'rules'>): AccessLevel {
-  if (key.rules) return 'rules';
+  if (key.rules && (key.kind === 'backend' || ruleSetOf(key.rules) === null)) return 'rules';
   if (key.kind === 'backend') return 'backend';
   return key.fullAccess ? 'full' : 'restricted';
 }

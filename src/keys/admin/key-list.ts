@@ -302,7 +302,8 @@ function stateIs(state: 'live' | 'disabled' | 'suspended' | 'expired', nowMs: nu
 
 /** As `accessLevelOf()` has it. */
 const accessLevel = `
-  (CASE WHEN rules IS NOT NULL THEN 'rules' WHEN kind = 'backend' THEN 'backend'
+  (CASE WHEN rules IS NOT NULL AND (kind = 'backend' OR rules ->> '$[0].ruleSet' IS NULL)
+        THEN 'rules' WHEN kind = 'backend' THEN 'backend'
         WHEN full_access = 1 THEN 'full' ELSE 'restricted' END)`;
 const originsOfClientTokens = `(client_tokens -> 'allowedOrigins')`;
 

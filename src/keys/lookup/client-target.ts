@@ -13,7 +13,8 @@ import { type ClientTokenForm, readClientToken } from '../../core/client-token/c
 import { type ClientParent, compileParent, rightsOf } from '../../core/client-token/rights.ts';
 import { importVerifyingKey, isSignedBy } from '../../core/client-token/verification.ts';
 import { hasValidKidTag, importTagKey } from '../../core/key/token.ts';
-import type { RouteList, RouteTable } from '../../core/routes/route-table.ts';
+import type { RouteTable } from '../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../core/routes/rule-sets.ts';
 import {
   CLIENT_TOKENS_IN_MEMORY,
   CLIENT_TOKENS_IN_MEMORY_BYTES,
@@ -72,7 +73,7 @@ export interface ClientTargetOptions {
   readonly lease: Lease;
   readonly replica: KeyReplica;
   readonly now: () => number;
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   /** The same, compiled. */
   readonly restrictedTable: RouteTable;
   readonly outageGraceMs: number;

@@ -19,7 +19,8 @@ import { isClientToken } from '../../core/client-token/client-token.ts';
 import type { Registration } from '../../core/decide/preflight.ts';
 import { hashToken } from '../../core/key/token.ts';
 import type { WebOrigin } from '../../core/origins/web-origin.ts';
-import type { RouteList, RouteTable } from '../../core/routes/route-table.ts';
+import type { RouteTable } from '../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../core/routes/rule-sets.ts';
 import type { Log } from '../../log/events.ts';
 import { REFUSAL_LOOKUPS } from '../limits.ts';
 import type { FeedCache, KeyDatabase, KeyReplica, NearReplica, WithTimeout } from '../types.ts';
@@ -51,7 +52,7 @@ export interface DirectoryOptions {
   readonly random: () => number;
   readonly withTimeout: WithTimeout;
   readonly log: Log;
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   /** The same, compiled. */
   readonly restrictedTable: RouteTable;
   readonly refreshMs: number;

@@ -4,7 +4,7 @@
  */
 
 import { compileKey, type Key, type StoredKey } from '../../core/key/key.ts';
-import type { RouteList } from '../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../core/routes/rule-sets.ts';
 import { isWithin } from '../../core/time.ts';
 import {
   KEYS_IN_MEMORY,
@@ -69,7 +69,7 @@ export interface KeyTargetOptions {
   readonly lease: Lease;
   readonly replica: KeyReplica;
   readonly now: () => number;
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly outageGraceMs: number;
 }
 

@@ -77,6 +77,16 @@ describe('toPatch()', () => {
     ['nothing', {}, {}],
     ['the name', { name: ' Renamed ' }, { name: 'Renamed' }],
     [
+      'a rule set',
+      { reach: 'set', ruleSet: 'acme@1' },
+      {
+        access: {
+          cors: { allowedOrigins: ['https://a.example'], fullAccess: false },
+          ruleSet: 'acme@1',
+        },
+      },
+    ],
+    [
       'the origins',
       { origins: 'https://b.example\n\n  https://a.example  ' },
       {
@@ -223,6 +233,23 @@ describe('exampleRequestOf()', () => {
   });
 });
 
+describe('the form of a key that refers to a rule set', () => {
+  const cors = { allowedOrigins: ['https://a.example'], fullAccess: false };
+  const ofSet = aDocument({ access: { cors, ruleSet: 'acme@1' } });
+  it.each<readonly [string, Partial<KeyValues>, object]>([
+    ['changes nothing by itself', {}, {}],
+    ['moves to another one', { ruleSet: 'acme@2' }, { access: { ruleSet: 'acme@2' } }],
+    ['leaves it for the standard', { reach: 'standard' }, { access: { cors, ruleSet: null } }],
+    [
+      'leaves it for rules',
+      { reach: 'rules', rules: 'GET /a' },
+      { access: { cors, ruleSet: null, rules: [{ methods: ['get'], resources: ['/a'] }] } },
+    ],
+  ])('%s', (_name, values, patch) => {
+    expect(toPatch({ ...toKeyValues(ofSet), ...values }, ofSet)).toEqual(patch);
+  });
+});
+
 describe('mergeValues()', () => {
   it('keeps what the visitor changed of a plan, and adopts the changes of others', () => {
     const was = aDocument({
@@ -289,6 +316,7 @@ describe('mergeValues()', () => {
       origins: 'https://others.example',
       reach: 'full',
       rules: '',
+      ruleSet: '',
       expiresAt: '2031-02-03T04:05',
       plan: emptyPlan,
     });
@@ -297,6 +325,7 @@ describe('mergeValues()', () => {
       origins: 'https://here.example',
       reach: 'standard',
       rules: '',
+      ruleSet: '',
       expiresAt: '2031-02-03T04:05',
       plan: emptyPlan,
     });

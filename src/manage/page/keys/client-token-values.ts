@@ -28,6 +28,7 @@ export interface ClientTokenValues {
 export interface ClientTokensPatch {
   readonly allowedOrigins: readonly string[];
   readonly rules?: readonly AccessRule[] | null;
+  readonly ruleSet?: null;
   readonly maxTtlSeconds?: number | string;
   readonly originOptional?: boolean;
   readonly endConnectionsAtExpiry?: boolean;
@@ -80,7 +81,8 @@ export function toClientTokens(values: ClientTokenValues): ClientTokensPatch {
   const { origins, hasRules, rules, maxTtl, originOptional, endConnectionsAtExpiry } = values;
   return {
     allowedOrigins: wordsOf(origins),
-    rules: hasRules ? readRulesText(rules) : null,
+    // Rules take the place of a rule set, which the form does not offer and otherwise leaves as it is.
+    ...(hasRules ? { rules: readRulesText(rules), ruleSet: null } : { rules: null }),
     maxTtlSeconds: ttlOf(maxTtl),
     originOptional,
     endConnectionsAtExpiry,

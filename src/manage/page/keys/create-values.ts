@@ -37,6 +37,8 @@ export interface CreateValues {
   readonly reach: Reach;
   /** One on each line. */
   readonly rules: string;
+  /** It counts if `reach` is `set`. */
+  readonly ruleSet: string;
   /** One of `expiryChoices`. `at`: the time is in `expiresAt`. */
   readonly expires: string;
   /** A date and time without a zone, meant in UTC. */
@@ -54,6 +56,7 @@ export const emptyCreateValues: CreateValues = {
   client: emptyClientTokens,
   reach: 'standard',
   rules: '',
+  ruleSet: '',
   expires: 'never',
   expiresAt: '',
   plan: emptyPlan,
@@ -80,6 +83,7 @@ export function readCreateValues(form: FormData): CreateValues {
     client: readClientTokens(form),
     reach: readReach(form),
     rules: textOf(form, 'rules'),
+    ruleSet: textOf(form, 'rule_set'),
     expires: textOf(form, 'expires'),
     expiresAt: textOf(form, 'expires_at'),
     plan: readPlanValues(form, emptyPlan),
@@ -145,10 +149,11 @@ export function toNewKey(values: CreateValues, nowMs: number): Record<string, un
 }
 
 function accessOf(values: CreateValues): Record<string, unknown> | null {
-  const { cors, origins, reach, rules, clientTokens, client, plan } = values;
+  const { cors, origins, reach, rules, ruleSet, clientTokens, client, plan } = values;
   const addresses = changedAddresses(plan, emptyPlan);
   const own = {
     ...(reach === 'rules' ? { rules: readRulesText(rules) } : {}),
+    ...(reach === 'set' ? { ruleSet } : {}),
     ...(clientTokens ? { clientTokens: toClientTokens(client) } : {}),
     ...(addresses === undefined ? {} : { addresses }),
   };

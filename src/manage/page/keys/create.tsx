@@ -4,7 +4,7 @@
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { operatorBounds } from '../../../core/key/key-access.ts';
-import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { atOnce } from '../../../core/steps.ts';
 import type { KeyWithToken } from '../../documents.ts';
 import { type KeyBounds, readNewKey } from '../../new-key.ts';
@@ -133,7 +133,7 @@ function createFormResponse(
 export function CreateForm(props: {
   readonly visitor: Visitor;
   readonly state: KeyFormState;
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly limitNames: readonly string[];
   readonly inDialog?: boolean;
 }) {
@@ -172,6 +172,7 @@ export function CreateForm(props: {
           kind="open"
           reach={values.reach}
           rules={values.rules}
+          ruleSet={values.ruleSet}
           problems={problems.rules}
           restrictedRoutes={props.restrictedRoutes}
         />

@@ -31,6 +31,8 @@ export interface KeyValues {
   readonly reach: Reach;
   /** One on each line. They count if `reach` is `rules`. */
   readonly rules: string;
+  /** It counts if `reach` is `set`. */
+  readonly ruleSet: string;
   /** Empty: never. */
   readonly expiresAt: string;
   readonly plan: PlanValues;
@@ -41,6 +43,8 @@ interface AccessPatch {
   readonly cors?: { readonly allowedOrigins: readonly string[]; readonly fullAccess: boolean };
   /** `null`: the key has no rules any longer. */
   readonly rules?: readonly AccessRule[] | null;
+  /** `null`: the key refers to no rule set any longer. */
+  readonly ruleSet?: string | null;
   /** `null`: the key gives no client tokens any longer. */
   readonly clientTokens?: ClientTokensPatch | null;
   /** `null`: the key may be used from any address. */
@@ -66,6 +70,7 @@ export function readKeyValues(form: FormData, was: Editable): KeyValues {
     reach: form.has('reach') ? readReach(form) : reachOf(was.access),
     // The script leaves the rules out unless they are chosen.
     rules: form.has('rules') ? textOf(form, 'rules') : toRulesText(was.access?.rules ?? []),
+    ruleSet: form.has('rule_set') ? textOf(form, 'rule_set') : (was.access?.ruleSet ?? ''),
     expiresAt: withoutZeroSeconds(textOf(form, 'expires_at')),
     plan: readPlanValues(form, toPlanValues(was)),
   };
@@ -79,6 +84,7 @@ export function toKeyValues(key: Editable): KeyValues {
     origins: access?.cors?.allowedOrigins.join('\n') ?? null,
     reach: reachOf(access),
     rules: toRulesText(access?.rules ?? []),
+    ruleSet: access?.ruleSet ?? '',
     expiresAt: toLocalTime(expiresAt),
     plan: toPlanValues(key),
   };
@@ -103,21 +109,36 @@ function changedAccess(values: KeyValues, was: Editable): AccessPatch | null {
   const origins = wordsOf(values.origins ?? '');
   const hasNewOrigins = values.origins !== null && !isSameList(origins, cors?.allowedOrigins ?? []);
   const isOther = values.reach !== shown.reach;
-  const hasNewRules = values.reach === 'rules' && (isOther || values.rules.trim() !== shown.rules);
   const addresses = changedAddresses(values.plan, shown.plan);
   const patch: AccessPatch = {
     ...(cors && (hasNewOrigins || isOther)
       ? { cors: { allowedOrigins: origins, fullAccess: values.reach === 'full' } }
       : {}),
-    ...(hasNewRules ? { rules: readRulesText(values.rules) } : {}),
-    ...(isOther && shown.reach === 'rules' ? { rules: null } : {}),
+    ...changedReach(values, shown),
     ...(addresses === undefined ? {} : { addresses }),
   };
   return Object.keys(patch).length === 0 ? null : patch;
 }
 
+/** The rules or the rule set that the form changed, and `null` for what another choice takes the place of. */
+function changedReach(values: KeyValues, shown: KeyValues): Pick<AccessPatch, 'rules' | 'ruleSet'> {
+  const { reach, rules, ruleSet } = values;
+  const isOther = reach !== shown.reach;
+  const left =
+    isOther && shown.reach === 'rules'
+      ? { rules: null }
+      : isOther && shown.reach === 'set'
+        ? { ruleSet: null }
+        : {};
+  if (reach === 'rules' && (isOther || rules.trim() !== shown.rules)) {
+    return { ...left, rules: readRulesText(rules) };
+  }
+  return reach === 'set' && (isOther || ruleSet !== shown.ruleSet) ? { ...left, ruleSet } : left;
+}
+
 function reachOf(access: Editable['access']): Reach {
   if (access?.rules != null) return 'rules';
+  if (access?.ruleSet != null) return 'set';
   return access?.cors?.fullAccess === true ? 'full' : 'standard';
 }
 
@@ -135,6 +156,7 @@ export function mergeValues(values: KeyValues, was: Editable, now: KeyDocument):
     origins: hasOtherReach ? values.origins : current.origins,
     reach: hasOtherReach ? values.reach : current.reach,
     rules: hasOtherReach ? values.rules : current.rules,
+    ruleSet: hasOtherReach ? values.ruleSet : current.ruleSet,
     expiresAt: patch.expiresAt === undefined ? current.expiresAt : values.expiresAt,
     plan: mergePlanValues(values.plan, toPlanValues(was), current.plan),
   };

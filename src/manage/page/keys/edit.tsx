@@ -3,7 +3,7 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { textOf } from '../parts/form-data.ts';
 import { type KeyValues, mergeValues, readKeyValues, toPatch } from './edit-values.ts';
 import { readEditable } from './editable.ts';
@@ -34,7 +34,7 @@ export function EditForm(props: {
   readonly subject: Subject;
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly limitNames: readonly string[];
 }) {
   const { key, visitor } = props.subject;
@@ -64,7 +64,7 @@ export function EditForm(props: {
 function EditFields(props: {
   readonly values: KeyValues;
   readonly problems: readonly FieldProblem[];
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly limitNames: readonly string[];
   readonly owner: string | null;
 }) {
@@ -88,6 +88,7 @@ function EditFields(props: {
         kind={values.origins === null ? 'backend' : 'cors'}
         reach={values.reach}
         rules={values.rules}
+        ruleSet={values.ruleSet}
         problems={problems.rules}
         restrictedRoutes={props.restrictedRoutes}
       />

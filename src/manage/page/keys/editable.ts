@@ -59,6 +59,7 @@ function describe(key: Editable): readonly (readonly [field: string, text: strin
     ['Allowed origins', access?.cors?.allowedOrigins.join(', ') ?? 'none'],
     ['Full API access', access?.cors?.fullAccess ? 'yes' : 'no'],
     ['Access rules', access?.rules ? toRulesText(access.rules) : 'none'],
+    ['Rule set', access?.ruleSet ?? 'none'],
     ['Client tokens', access?.clientTokens ? sayClientTokens(access.clientTokens) : 'none'],
     ['Expires', key.expiresAt ?? 'never'],
     ['Limit', sayLimit(key) ?? 'none of its own'],

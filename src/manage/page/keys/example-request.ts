@@ -4,7 +4,7 @@
  */
 
 import { readRuleId } from '../../../core/routes/path-grammar.ts';
-import type { RouteList } from '../../../core/routes/route-table.ts';
+import { type RestrictedRoutes, routeListFor } from '../../../core/routes/rule-sets.ts';
 import type { KeyDocument } from '../../documents.ts';
 
 /** The request of an example. */
@@ -23,12 +23,12 @@ export const EXAMPLE_ID = 'example-id';
 /** A request that reads is tried before one that writes, and one without an id before one with an id. */
 export function exampleRequestOf(
   key: Pick<KeyDocument, 'access'>,
-  restrictedRoutes: RouteList,
+  restrictedRoutes: RestrictedRoutes,
 ): ExampleRequest {
   const rules = key.access?.rules;
   const rows = rules
     ? rules.flatMap(({ methods, resources }) => resources.map((path) => ({ methods, path })))
-    : restrictedRoutes.routes;
+    : routeListFor(restrictedRoutes, key.access?.ruleSet).routes;
   const requests = rows.flatMap(({ methods, path }) =>
     methods.map((method) => ({
       method: method === '*' ? 'GET' : method.toUpperCase(),

@@ -2,7 +2,7 @@
  * The list of keys, and the dialog that makes one.
  */
 
-import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { DAY_MS, dayOf } from '../../../usage/batch.ts';
 import type { KeyListDocument } from '../../list-keys.ts';
 import type { View } from '../access/guards.tsx';
@@ -85,7 +85,7 @@ interface ListPageProps {
   /** The reason why the API listed nothing; `null`: it listed keys. */
   readonly failure: string | null;
   readonly form: KeyFormState;
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly limitNames: readonly string[];
   readonly nowMs: number;
 }

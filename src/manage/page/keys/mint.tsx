@@ -5,7 +5,7 @@
 
 import { type ClientBounds, compileBounds } from '../../../core/client-token/rights.ts';
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import type { ClientTokenAccess } from '../../../core/key/key.ts';
+import { type ClientTokenAccess, rulesOfSet } from '../../../core/key/key.ts';
 import { findMinter } from '../../client-tokens.ts';
 import type { KeyDocument } from '../../documents.ts';
 import { readMintRequest } from '../../mint-document.ts';
@@ -126,11 +126,15 @@ function refusedLate(values: MintValues, problem: ApiProblem): Refused {
   return { status, failure: `${detail}.`, mint: { values, problems: [] } };
 }
 
+/** The opt-in as the API shows it. */
+type ShownClientTokens = NonNullable<NonNullable<KeyDocument['access']>['clientTokens']>;
+
 function boundsOf(
-  access: ClientTokenAccess,
+  access: ShownClientTokens,
   { restrictedRoutes, restrictedTable }: Management,
 ): ClientBounds {
-  return compileBounds(access, restrictedRoutes, restrictedTable);
+  const rules = access.ruleSet === undefined ? access.rules : rulesOfSet(access.ruleSet);
+  return compileBounds({ ...access, rules }, restrictedRoutes, restrictedTable);
 }
 
 /** The only page that shows the token. It is stored nowhere. */
@@ -139,7 +143,7 @@ function mintedResponse(
   context: PageContext,
   made: {
     readonly key: KeyDocument;
-    readonly clientTokens: ClientTokenAccess;
+    readonly clientTokens: ShownClientTokens;
     readonly document: Record<string, unknown>;
     readonly minted: MintedToken;
   },
@@ -159,7 +163,11 @@ function mintedResponse(
     methods: [...methods],
     resources: [...resources],
   }));
-  const access = { cors, ...(ownRules ? { rules: ownRules } : {}) };
+  const { ruleSet } = clientTokens;
+  const access = {
+    cors,
+    ...(ownRules ? { rules: ownRules } : ruleSet === undefined ? {} : { ruleSet }),
+  };
   const title = 'Client token minted';
   return pageResponse(
     <Layout title={title} section="keys" visitor={visitor}>

@@ -42,9 +42,13 @@ export function sayClientTokens(tokens: ClientTokens): string {
 
 /** "restricted endpoints; at most 600 s". */
 export function sayClientRights(tokens: ClientTokens): string {
-  const { rules, maxTtlSeconds, originOptional, endConnectionsAtExpiry } = tokens;
+  const { rules, ruleSet, maxTtlSeconds, originOptional, endConnectionsAtExpiry } = tokens;
   return [
-    rules == null ? 'restricted endpoints' : toRulesText(rules).replaceAll('\n', ', '),
+    ruleSet != null
+      ? `rule set ${ruleSet}`
+      : rules == null
+        ? 'restricted endpoints'
+        : toRulesText(rules).replaceAll('\n', ', '),
     `at most ${count(maxTtlSeconds)} s`,
     ...(originOptional ? ['GET and HEAD without an Origin'] : []),
     ...(endConnectionsAtExpiry ? [] : ['connections outlive the token']),

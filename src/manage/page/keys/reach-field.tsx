@@ -4,9 +4,11 @@
 
 import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../../core/field-problem.ts';
-import type { RouteList } from '../../../core/routes/route-table.ts';
+import { restrictedRoutes as builtInRoutes } from '../../../core/routes/restricted-routes.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { EndpointList } from '../../endpoint-list.tsx';
 import { Field, LinesInput } from '../parts/field.tsx';
+import { countOf } from '../parts/words.tsx';
 import type { Reach } from './reach.ts';
 
 /** Whom the choice is for. `open`: the form also asks if the key has CORS access. */
@@ -20,7 +22,9 @@ export function ReachField(props: {
   readonly reach: Reach;
   readonly rules: string;
   readonly problems: readonly FieldProblem[];
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
+  /** The rule set that is chosen; empty: none. */
+  readonly ruleSet: string;
 }) {
   const { id, kind, reach } = props;
   return (
@@ -37,6 +41,7 @@ export function ReachField(props: {
           <EndpointList summary="Which endpoints?" table={props.restrictedRoutes} />
         </div>
       )}
+      <RuleSetChoice {...props} />
       <div class="reveals">
         <Choice id={`${id}-own`} value="rules" chosen={reach}>
           Rules of its own
@@ -50,10 +55,41 @@ export function ReachField(props: {
           <Choice id={`${id}-full`} value="full" chosen={reach}>
             Full API access
           </Choice>
-          <FullAccessWarning />
+          <FullAccessWarning restrictedRoutes={props.restrictedRoutes} />
         </div>
       )}
     </fieldset>
+  );
+}
+
+/** The rule sets of the deployment, if it has more than the one that each has. */
+function RuleSetChoice(props: {
+  readonly id: string;
+  readonly reach: Reach;
+  readonly ruleSet: string;
+  readonly restrictedRoutes: RestrictedRoutes;
+}) {
+  const known = [...(props.restrictedRoutes.sets?.keys() ?? [])];
+  // A set that a key refers to and the deployment has no more stays chosen until another one is.
+  const names = [...new Set([...known, ...(props.ruleSet === '' ? [] : [props.ruleSet])])];
+  if (names.length < 2) return null;
+  const id = `${props.id}-set`;
+  return (
+    <div class="reveals">
+      <Choice id={`${id}-choice`} value="set" chosen={props.reach}>
+        A rule set
+      </Choice>
+      <div class="revealed inset field">
+        <label for={id}>Rule set</label>
+        <select id={id} name="rule_set">
+          {names.map((name) => (
+            <option value={name} selected={name === props.ruleSet}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </div>
+    </div>
   );
 }
 
@@ -136,18 +172,30 @@ function nameRule(problem: FieldProblem): FieldProblem {
   return { ...problem, reason: `rule ${Number(index) + 1}${value}: ${problem.reason}` };
 }
 
-function FullAccessWarning() {
+/** The consequences of full access: those of Livepeer's API for its table, and of any API otherwise. */
+function FullAccessWarning({ restrictedRoutes }: { restrictedRoutes: RestrictedRoutes }) {
+  const isLivepeers = restrictedRoutes.routes === builtInRoutes.routes;
   return (
     <div class="revealed notice warn" role="note">
-      <p>
-        An API key with Full API access will be able to access and manage all information in your
-        account. That includes:
-      </p>
-      <ul>
-        <li>all your contact info provided on registration</li>
-        <li>changing your billing plan</li>
-        <li>listing and deleting all the streams and assets stored in your account</li>
-      </ul>
+      {isLivepeers ? (
+        <>
+          <p>
+            An API key with Full API access will be able to access and manage all information in
+            your account. That includes:
+          </p>
+          <ul>
+            <li>all your contact info provided on registration</li>
+            <li>changing your billing plan</li>
+            <li>listing and deleting all the streams and assets stored in your account</li>
+          </ul>
+        </>
+      ) : (
+        <p>
+          An API key with Full API access calls every endpoint of the API, not only the{' '}
+          {countOf(restrictedRoutes.routes.length, 'restricted one', 'restricted ones')}. That
+          includes those that read, change and delete whatever your account holds.
+        </p>
+      )}
       <p>Anybody who reads the source of your page can do all of that, too.</p>
     </div>
   );

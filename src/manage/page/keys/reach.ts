@@ -6,12 +6,12 @@ import { textOf } from '../parts/form-data.ts';
 
 /**
  * The choice. `standard`: a backend key calls everything, a key with CORS access the restricted endpoints.
- * `full`: a key with CORS access calls everything.
+ * `set`: the key refers to a rule set. `full`: a key with CORS access calls everything.
  */
-export type Reach = 'standard' | 'rules' | 'full';
+export type Reach = 'standard' | 'set' | 'rules' | 'full';
 
 /** Reads the choice of a form. Without one, a form asks for the least. */
 export function readReach(form: FormData): Reach {
   const text = textOf(form, 'reach');
-  return text === 'rules' || text === 'full' ? text : 'standard';
+  return text === 'set' || text === 'rules' || text === 'full' ? text : 'standard';
 }

@@ -25,7 +25,11 @@ export function SettingsView(props: {
       ) : (
         <Lines id="origins-heading" title="Allowed origins" lines={origins} />
       )}
-      {rules == null ? (
+      {access?.ruleSet !== undefined ? (
+        <p>
+          It may call the endpoints of the rule set <code>{access.ruleSet}</code>.
+        </p>
+      ) : rules == null ? (
         <p>
           {origins === undefined || access?.cors?.fullAccess
             ? 'It may call every endpoint.'

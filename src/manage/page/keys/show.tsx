@@ -2,7 +2,7 @@
  * One key: what it is, how it is used, and everything that can be done with it.
  */
 
-import type { RouteList } from '../../../core/routes/route-table.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import type { KeyDocument } from '../../documents.ts';
 import type { RefusedOriginsDocument } from '../../usage.ts';
 import type { Action, View } from '../access/guards.tsx';
@@ -142,7 +142,7 @@ function missingResponse({ visitor }: Visit, context: PageContext, problem: ApiP
 function KeyPage(props: {
   readonly visitor: Visitor;
   readonly state: KeyPageState;
-  readonly restrictedRoutes: RouteList;
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly limitNames: readonly string[];
   readonly nowMs: number;
 }) {
