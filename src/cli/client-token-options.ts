@@ -13,6 +13,7 @@ export interface ClientTokenOptions {
   /** Origins of the pages; `false`: the key gives no client tokens. */
   readonly clientTokens?: string[] | false;
   readonly clientAllow?: AccessRule[];
+  readonly clientRuleSet?: string;
   readonly clientMaxTtl?: number;
   readonly clientOriginOptional?: boolean;
 }
@@ -34,6 +35,12 @@ export function addClientTokenOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--client-rule-set <reference>',
+        'the rule set that says what client tokens may call, such as livepeer@1',
+      ).conflicts('clientAllow'),
+    )
+    .addOption(
+      new Option(
         '--client-max-ttl <duration>',
         'their longest lifetime, such as 10m; at most 1h',
       ).argParser(duration),
@@ -49,9 +56,11 @@ export function clientTokensFrom(
   options: ClientTokenOptions,
   current: NonNullable<Key['access']>['clientTokens'] | undefined,
 ): OptIn | null | undefined {
-  const { clientTokens, clientAllow, clientMaxTtl, clientOriginOptional } = options;
+  const { clientTokens, clientAllow, clientRuleSet, clientMaxTtl, clientOriginOptional } = options;
   const limits = {
     ...(clientAllow && { rules: clientAllow.map(toRule) }),
+    ...(clientAllow && current?.ruleSet && { ruleSet: null }),
+    ...(clientRuleSet && { ruleSet: clientRuleSet, ...(current?.rules && { rules: null }) }),
     ...(clientMaxTtl !== undefined && { maxTtlSeconds: clientMaxTtl }),
     ...(clientOriginOptional && { originOptional: true }),
   };

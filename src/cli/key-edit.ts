@@ -19,6 +19,8 @@ export interface KeyEditOptions extends PlanOptions, ClientTokenOptions {
   /** A file; `false`: the key loses its rules. */
   rules?: string | false;
   allow?: AccessRule[];
+  /** A reference; `false`: the key refers to no set. */
+  ruleSet?: string | false;
   address?: string[];
   anyAddress?: boolean;
   expiresAt?: string;
@@ -62,6 +64,7 @@ export function editFrom(
   // PATCH merges, so the rest of the access stays.
   const clientTokens = clientTokensFrom(options, current.access?.clientTokens);
   const more = {
+    ...ruleSetFrom(current.access, options, rules),
     ...(addresses === undefined ? {} : { addresses }),
     ...(clientTokens === undefined ? {} : { clientTokens }),
   };
@@ -87,6 +90,17 @@ function accessFrom(
   const remaining = options.rules === false ? null : (rules ?? current?.rules);
   if (remaining !== undefined) access.rules = remaining;
   return access;
+}
+
+/** The rule set after the edit. It and rules of its own take each other's place. */
+function ruleSetFrom(
+  current: Key['access'],
+  { ruleSet }: KeyEditOptions,
+  rules: Rules | undefined,
+): Pick<Access, 'ruleSet' | 'rules'> {
+  if (ruleSet) return { ruleSet, ...(current?.rules ? { rules: null } : {}) };
+  const isReplaced = rules !== undefined && current?.ruleSet !== undefined;
+  return ruleSet === false || isReplaced ? { ruleSet: null } : {};
 }
 
 function changesOrigins({ origin, addOrigin, removeOrigin }: KeyEditOptions): boolean {

@@ -70,6 +70,7 @@ export function keyText(row: KeyRow, style: Style = plain): string {
     ['access', accessText(row)],
     ...(row.access?.cors ? [['origins', row.access.cors.allowedOrigins.join('\n')]] : []),
     ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
+    ...(row.access?.ruleSet ? [['rule set', cleanText(row.access.ruleSet)]] : []),
     ...(row.access?.addresses ? [['addresses', row.access.addresses.join('\n')]] : []),
     ...(row.access?.clientTokens
       ? [['client tokens', row.access.clientTokens.allowedOrigins.join('\n')]]
@@ -242,7 +243,7 @@ export function explanationText(
 }
 
 function accessText({ access }: KeyRow): string {
-  if (access?.rules) return 'rules';
+  if (access?.rules || (access?.ruleSet && !access.cors)) return 'rules';
   if (!access?.cors) return 'backend';
   return access.cors.fullAccess ? 'full' : 'restricted';
 }

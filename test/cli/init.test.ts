@@ -73,6 +73,22 @@ test('puts a routes file into service that was edited by hand', async () => {
   expect(varsNow()['RESTRICTED_ROUTES']).toMatchObject(edited);
 });
 
+test('puts rule sets into service beside the routes file, and again after they changed', async () => {
+  await init(['--upstream', 'https://api.example.com', '--allow', 'GET /assets/:id']);
+  for (const sets of [{ 'acme@1': asset }, { 'acme@1': asset, 'acme@2': asset }]) {
+    await writeFile(join(folder, 'rule-sets.json'), JSON.stringify(sets));
+    const { exitCode, stdout, stderr } = await init([]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain(Object.keys(sets).join(', '));
+    expect(varsNow()).toMatchObject({ RULE_SETS: sets, RESTRICTED_ROUTES: asset });
+  }
+  const once = await textOf('wrangler.toml');
+  await init([]);
+  expect(await textOf('wrangler.toml')).toBe(once);
+  await writeFile(join(folder, 'rule-sets.json'), JSON.stringify({ acme: asset }));
+  expect(await init([])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('acme@1') });
+});
+
 test('asks on a terminal for the address of the API', async () => {
   await writeFile(join(folder, 'routes.json'), JSON.stringify(asset));
   const answered = await init([], { isTerminal: true, stdin: 'https://api.example.com\n' });

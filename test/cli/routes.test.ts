@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareRoutes } from '../../src/cli/routes/compare.ts';
 import { routesOf, type Selection } from '../../src/cli/routes/openapi.ts';
+import { keyDocument, runAgainst } from '../support/node/run-against.ts';
 import { runCli } from '../support/node/run-cli.ts';
 import { answerJson, type StandInEdge, standInEdge } from '../support/node/stand-in-edge.ts';
 
@@ -196,5 +197,93 @@ describe('routes check', () => {
     expect((await check(now, '--before', before, '--allow-widening')).exitCode).toBe(0);
     // Narrower is never a widening.
     expect((await check(now, '--before', await fileOf('wide.json', list))).exitCode).toBe(0);
+  });
+});
+
+describe('rule sets', () => {
+  const set = (path: string) => ({ routes: [{ methods: ['GET'], path }], reservedWords: {} });
+  const withKeys = (...keys: object[]) =>
+    runAgainst(
+      (response) => answerJson(response, 200, { keys, nextCursor: null }),
+      ['routes', 'check', document, '--tag', 'public', '--routes', routesFile, ...setOptions],
+    );
+  const { list } = routesOf(api, { tag: ['public'] });
+  let routesFile: string;
+  let setOptions: string[];
+  const keyOf = (access: object) => ({ ...keyDocument, access });
+  const use = async (before: object, after: object) => {
+    routesFile = await fileOf('for-sets.json', list);
+    setOptions = [
+      '--before-rule-sets',
+      await fileOf('sets-before.json', before),
+      '--rule-sets',
+      await fileOf('sets-after.json', after),
+      '--json',
+    ];
+  };
+
+  test('are added to their file by an import, and a version never changes', async () => {
+    const out = join(folder, 'sets.json');
+    const add = (reference: string, ...more: string[]) =>
+      runCli(['routes', 'import', document, '--rule-set', reference, '--out', out, ...more]);
+    expect((await add('acme@1', '--tag', 'public')).exitCode).toBe(0);
+    expect((await add('acme@2')).exitCode).toBe(0);
+    const sets = JSON.parse(await readFile(out, 'utf8'));
+    expect(Object.keys(sets)).toEqual(['acme@1', 'acme@2']);
+    expect(sets['acme@1']).toEqual(list);
+    const again = await add('acme@1');
+    expect([again.exitCode, again.stderr]).toEqual([5, expect.stringContaining('new version')]);
+    expect((await add('acme@1', '--tag', 'public')).exitCode).toBe(0);
+    for (const reference of ['acme', 'livepeer@1', '__proto__']) {
+      expect((await add(reference)).exitCode).toBe(2);
+    }
+    expect(JSON.parse(await readFile(out, 'utf8'))).toEqual(sets);
+    const drift = ['routes', 'check', document, '--rule-sets', out, '--rule-set'];
+    expect((await runCli([...drift, 'acme@1', '--tag', 'public'])).exitCode).toBe(0);
+    expect((await runCli([...drift, 'acme@2', '--tag', 'public'])).exitCode).toBe(5);
+    expect((await runCli([...drift, 'acme@3', '--tag', 'public'])).exitCode).toBe(2);
+  });
+
+  const cors = { allowedOrigins: ['https://app.example'], fullAccess: false };
+  const changes = [
+    ['removed', { 'acme@1': set('/a') }, {}],
+    [
+      'narrowed',
+      { 'acme@1': { routes: [...set('/a').routes, ...set('/b').routes] } },
+      { 'acme@1': set('/a') },
+    ],
+    [
+      'widened',
+      { 'acme@1': set('/a') },
+      { 'acme@1': { routes: [...set('/a').routes, ...set('/b').routes] } },
+    ],
+    ['changed', { 'acme@1': set('/a') }, { 'acme@1': set('/b') }],
+  ] as const;
+  test.each(changes)(
+    'that are %s are refused if published keys refer to them',
+    async (change, before, after) => {
+      await use(before, after);
+      const unused = await withKeys(keyOf({ cors }), keyOf({ cors, ruleSet: 'other@1' }));
+      expect(unused.exitCode, unused.stderr).toBe(0);
+      const used = await withKeys(
+        keyOf({ cors, ruleSet: 'acme@1' }),
+        keyOf({ clientTokens: { allowedOrigins: ['*'], rules: null, ruleSet: 'acme@1' } }),
+        { ...keyOf({ cors, ruleSet: 'acme@1' }), enabled: false },
+      );
+      expect(used.exitCode).toBe(5);
+      expect(used.stderr).toContain('acme@1 (2 keys)');
+      expect(JSON.parse(used.stdout).ruleSets).toEqual([
+        expect.objectContaining({ ruleSet: 'acme@1', change, publishedKeys: 2 }),
+      ]);
+      setOptions.push('--allow-widening');
+      const allowed = await withKeys(keyOf({ cors, ruleSet: 'acme@1' }));
+      expect(allowed.exitCode).toBe(change === 'widened' ? 0 : 5);
+    },
+  );
+
+  test('that are new concern no key', async () => {
+    await use({ 'acme@1': set('/a') }, { 'acme@1': set('/a'), 'acme@2': set('/b') });
+    const { exitCode, asked } = await withKeys();
+    expect([exitCode, asked]).toEqual([0, []]);
   });
 });

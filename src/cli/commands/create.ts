@@ -24,6 +24,7 @@ interface CreateOptions extends CommonOptions, PlanOptions, ClientTokenOptions {
   readonly fullAccess?: boolean;
   readonly rules?: string;
   readonly allow?: AccessRule[];
+  readonly ruleSet?: string;
   readonly address?: string[];
   readonly expiresAt?: string;
   readonly expiresIn?: number;
@@ -44,6 +45,7 @@ export function addCreate(keys: Command, cli: Cli): void {
     .option('--full-access', 'let the key call the whole API from these origins')
     .addOption(rulesOption())
     .addOption(allowOption())
+    .addOption(ruleSetOption())
     .addOption(addressOption())
     .addOption(expiresAtOption())
     .addOption(expiresInOption())
@@ -68,6 +70,7 @@ async function accessFrom(
   const clientTokens = clientTokensFrom(options, undefined);
   const more = {
     ...(rules === undefined ? {} : { rules }),
+    ...(options.ruleSet === undefined ? {} : { ruleSet: options.ruleSet }),
     ...(addresses === undefined ? {} : { addresses }),
     ...(clientTokens && options.clientTokens
       ? { clientTokens: { ...clientTokens, allowedOrigins: options.clientTokens } }
@@ -122,6 +125,14 @@ export function allowOption(): Option {
     '--allow <rule>',
     'a rule such as "GET /api/asset/:id", in place of a file; may be repeated',
   ).argParser(ruleOption);
+}
+
+/** `--rule-set <reference>`. */
+export function ruleSetOption(): Option {
+  return new Option(
+    '--rule-set <reference>',
+    'the rule set that says what the key may call, such as livepeer@1',
+  ).conflicts(['allow', 'rules']);
 }
 
 /** `--address <block...>`. */

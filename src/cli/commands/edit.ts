@@ -16,6 +16,7 @@ import {
   expiresAtOption,
   expiresInOption,
   expiryFrom,
+  ruleSetOption,
   rulesFrom,
   rulesOption,
 } from './create.ts';
@@ -46,6 +47,8 @@ export function addEdit(keys: Command, cli: Cli): void {
     .addOption(rulesOption())
     .addOption(allowOption())
     .addOption(new Option('--no-rules', 'remove the access rules of the key'))
+    .addOption(ruleSetOption())
+    .addOption(new Option('--no-rule-set', 'refer to no rule set'))
     .addOption(addressOption().conflicts('anyAddress'))
     .option('--any-address', 'allow use from any address again')
     .addOption(expiresAtOption())

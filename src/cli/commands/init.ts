@@ -12,16 +12,24 @@ import { addCommand, type Cli } from '../command.ts';
 import { checkUrl } from '../connection.ts';
 import { usageError } from '../failures.ts';
 import { ensureAdminToken } from '../init/dev-vars.ts';
-import { setRoutes, setVars, varsIn } from '../init/wrangler-toml.ts';
+import { setRoutes, setRuleSets, setVars, varsIn } from '../init/wrangler-toml.ts';
 import { ruleOption } from '../options.ts';
 import { ask } from '../questions.ts';
 import { idKind } from '../routes/id-kind.ts';
-import { checked, ROUTES_FILE, readRoutesFile, writeRoutesFile } from '../routes/routes-file.ts';
+import {
+  checked,
+  ROUTES_FILE,
+  RULE_SETS_FILE,
+  readRoutesFile,
+  readRuleSetsIfThere,
+  writeRoutesFile,
+} from '../routes/routes-file.ts';
 
 interface InitOptions {
   readonly upstream?: string;
   readonly allow?: AccessRule[];
   readonly routes: string;
+  readonly ruleSets: string;
   readonly manageHost?: string;
   readonly dir: string;
 }
@@ -45,6 +53,7 @@ export function addInit(program: Command, cli: Cli): void {
       ruleOption,
     )
     .option('--routes <file>', 'the routes file, for example of "routes import"', ROUTES_FILE)
+    .option('--rule-sets <file>', 'the file of rule sets that keys refer to', RULE_SETS_FILE)
     .option('--manage-host <host>', 'the only host that serves the page and the management API')
     .option('--dir <folder>', 'the folder to write to', '.')
     .action(async (given: InitOptions) => {
@@ -60,13 +69,16 @@ export function addInit(program: Command, cli: Cli): void {
         ...(manageHost ? { MANAGE_HOST: manageHost } : {}),
       };
       const withVars = setVars(toml, settings);
-      const changed = list === null ? withVars : setRoutes(withVars, list);
+      const sets = await readRuleSetsIfThere(resolve(given.dir, given.ruleSets));
+      const withRoutes = list === null ? withVars : setRoutes(withVars, list);
+      const hasSets = Object.keys(sets).length > 0;
+      const changed = hasSets ? setRuleSets(withRoutes, sets) : withRoutes;
       // Read back, because a table that was written in another way may be in the way.
       varsIn(changed, 'the changed wrangler.toml');
       await writeFile(file, changed);
       if (list !== null && areNewRoutes) await writeRoutesFile(options.routes, list);
       const isNew = await ensureAdminToken(resolve(given.dir, '.dev.vars'));
-      cli.print({}, null, () => summaryOf(upstream, list, given.routes, isNew));
+      cli.print({}, null, () => summaryOf(upstream, list, given.routes, isNew, Object.keys(sets)));
     });
 }
 
@@ -135,13 +147,22 @@ function toRow({ methods, resources }: AccessRule): RouteList['routes'][number] 
   };
 }
 
-function summaryOf(upstream: string, list: RouteList | null, file: string, isNew: boolean): string {
+function summaryOf(
+  upstream: string,
+  list: RouteList | null,
+  file: string,
+  isNew: boolean,
+  sets: readonly string[],
+): string {
   const table =
     list === null
       ? 'the built-in table, see docs/routes.md'
       : `${list.routes.length} routes, in ${file}`;
   return [
     `wrangler.toml   in front of ${upstream}; restricted keys may call ${table}`,
+    ...(sets.length === 0
+      ? []
+      : [`                keys may refer to the rule sets ${sets.join(', ')}`]),
     `.dev.vars       ${isNew ? 'a new admin token for local development' : 'left as it is'}`,
     '',
     'Next: npm run dev, and npm run deploy to put it into service',

@@ -4,6 +4,8 @@
  */
 
 import type { Command } from 'commander';
+import type { RouteList } from '../../core/routes/route-table.ts';
+import { isRuleSetReference } from '../../core/routes/rule-sets.ts';
 import {
   addApiCommand,
   addCommand,
@@ -11,12 +13,23 @@ import {
   type CommonOptions,
   withExamples,
 } from '../command.ts';
-import { CommandError, exitCodes } from '../failures.ts';
+import { CommandError, exitCodes, usageError } from '../failures.ts';
 import { repeated } from '../options.ts';
 import { compareRoutes, isSame, type RouteChange } from '../routes/compare.ts';
 import { readOpenApi, routesOf, type Selection } from '../routes/openapi.ts';
 import { countPublishedKeys } from '../routes/published-keys.ts';
-import { checked, ROUTES_FILE, readRoutesFile, writeRoutesFile } from '../routes/routes-file.ts';
+import {
+  checked,
+  checkedSets,
+  ROUTES_FILE,
+  RULE_SETS_FILE,
+  readRoutesFile,
+  readRuleSetsFile,
+  readRuleSetsIfThere,
+  writeRoutesFile,
+  writeRuleSetsFile,
+} from '../routes/routes-file.ts';
+import { compareSets, type SetChange, setChangeLines, withKeys } from '../routes/set-changes.ts';
 
 /** Adds `routes`. */
 export function addRoutes(program: Command, cli: Cli): void {
@@ -45,10 +58,12 @@ function addImportRoutes(routes: Command, cli: Cli): void {
     'routes import openapi.json --tag public',
     'routes import https://api.example.com/openapi.json --path /assets --out routes.json',
     'routes import openapi.yaml --extension x-public --prefix /v1',
+    'routes import openapi.json --tag player --rule-set player@1',
   ]);
   withSelection(command)
-    .option('--out <file>', 'the routes file', ROUTES_FILE)
-    .action(async (source: string, options: Selection & { out: string }) => {
+    .option('--out <file>', `the file to write; default: ${ROUTES_FILE}, or ${RULE_SETS_FILE}`)
+    .option('--rule-set <reference>', 'add a rule set such as acme@1 to the file of rule sets')
+    .action(async (source: string, options: ImportOptions) => {
       const { list, skipped } = routesOf(await readOpenApi(source), options);
       if (list.routes.length === 0) {
         throw new CommandError(
@@ -57,20 +72,46 @@ function addImportRoutes(routes: Command, cli: Cli): void {
         );
       }
       checked(list, source);
-      await writeRoutesFile(options.out, list);
+      const file = options.out ?? (options.ruleSet ? RULE_SETS_FILE : ROUTES_FILE);
+      if (options.ruleSet) await addRuleSet(file, options.ruleSet, list);
+      else await writeRoutesFile(file, list);
       for (const path of skipped) cli.note(`Left out ${path}: an id is a part of a segment there`);
       const words = Object.values(list.reservedWords).flat().length;
       cli.print(
         {},
         null,
         () =>
-          `Wrote ${list.routes.length} routes and ${words} reserved words to ${options.out}. Put them into service with edge-authorizer init`,
+          `Wrote ${list.routes.length} routes and ${words} reserved words to ${file}. Put them into service with edge-authorizer init`,
       );
     });
 }
 
+/** Adds a set to the file. One that is there stays as it is, since keys may refer to it. */
+async function addRuleSet(file: string, reference: string, list: RouteList): Promise<void> {
+  if (!isRuleSetReference(reference)) {
+    throw usageError(`Cannot use ${JSON.stringify(reference)} as a rule set: write it like acme@1`);
+  }
+  const sets = await readRuleSetsIfThere(file);
+  const present = sets[reference];
+  if (present !== undefined && !isSame(compareRoutes(present, list))) {
+    throw new CommandError(
+      `Refused: ${file} has another ${reference}, which keys may refer to. Import this one as a new version`,
+      exitCodes.refused,
+    );
+  }
+  await writeRuleSetsFile(file, checkedSets({ ...sets, [reference]: list }, reference));
+}
+
+interface ImportOptions extends Selection {
+  readonly out?: string;
+  readonly ruleSet?: string;
+}
+
 interface CheckOptions extends Selection, CommonOptions {
   readonly routes: string;
+  readonly ruleSet?: string;
+  readonly ruleSets: string;
+  readonly beforeRuleSets?: string;
   readonly before?: string;
   readonly allowWidening?: boolean;
 }
@@ -87,40 +128,79 @@ function addCheckRoutes(routes: Command, cli: Cli): void {
   );
   withSelection(command)
     .option('--routes <file>', 'the routes file', ROUTES_FILE)
+    .option('--rule-set <reference>', 'compare this rule set, in place of the routes file')
+    .option('--rule-sets <file>', 'the file of rule sets', RULE_SETS_FILE)
+    .option(
+      '--before-rule-sets <file>',
+      'the rule sets in service: also report which published keys a change would widen or break',
+    )
     .option(
       '--before <file>',
       'the routes in service: also report which published keys would be widened',
     )
     .option('--allow-widening', 'report widened keys, but do not end with an error for them')
     .action(async (source: string, options: CheckOptions) => {
-      const list = await readRoutesFile(options.routes);
+      const list = await listToCheck(options);
       const { list: described } = routesOf(await readOpenApi(source), options);
       const drift = compareRoutes(list, described);
       const widening = options.before
         ? compareRoutes(await readRoutesFile(options.before), list)
         : null;
       const isWider = widening !== null && widening.added.length + widening.freedWords.length > 0;
-      const keys = isWider ? await countPublishedKeys(await cli.client(options)) : 0;
-      cli.print(options, { drift, widening, publishedKeys: keys }, () =>
-        textOf(drift, widening, keys, options),
+      const changes = options.beforeRuleSets
+        ? compareSets(
+            await readRuleSetsFile(options.beforeRuleSets),
+            await readRuleSetsIfThere(options.ruleSets),
+          )
+        : [];
+      const published =
+        isWider || changes.length > 0 ? await countPublishedKeys(await cli.client(options)) : null;
+      const keys = isWider ? (published?.restricted ?? 0) : 0;
+      const ruleSets = published === null ? [] : withKeys(changes, published);
+      cli.print(options, { drift, widening, publishedKeys: keys, ruleSets }, () =>
+        [textOf(drift, widening, keys, options), ...setChangeLines(ruleSets)].join('\n'),
       );
       const isRefused = keys > 0 && !options.allowWidening;
+      refuseSetChanges(ruleSets, options);
       if (isSame(drift) && !isRefused) return;
       throw new CommandError(
         isRefused
           ? `Refused: ${keys} published keys would be able to call more. Give them keys of their own, or pass --allow-widening`
-          : `Refused: ${options.routes} differs from ${source}`,
+          : `Refused: ${options.ruleSet ?? options.routes} differs from ${source}`,
         exitCodes.refused,
       );
     });
+}
+
+/** The routes file, or a set of the file of rule sets. Throws a `CommandError` if it is not there. */
+async function listToCheck({ routes, ruleSet, ruleSets }: CheckOptions): Promise<RouteList> {
+  if (ruleSet === undefined) return readRoutesFile(routes);
+  const sets = await readRuleSetsFile(ruleSets);
+  const list = isRuleSetReference(ruleSet) ? sets[ruleSet] : undefined;
+  if (list === undefined) throw usageError(`Cannot find the rule set ${ruleSet} in ${ruleSets}`);
+  return list;
+}
+
+/** Throws a `CommandError` if keys refer to a set that would change or be removed. */
+function refuseSetChanges(changes: readonly SetChange[], { allowWidening }: CheckOptions): void {
+  const refused = changes.filter(({ publishedKeys, change }) => {
+    return publishedKeys > 0 && !(change === 'widened' && allowWidening);
+  });
+  if (refused.length === 0) return;
+  const names = refused.map(({ ruleSet, publishedKeys }) => `${ruleSet} (${publishedKeys} keys)`);
+  throw new CommandError(
+    `Refused: published keys refer to rule sets that would change: ${names.join(', ')}. Make a new version, and move the keys to it`,
+    exitCodes.refused,
+  );
 }
 
 function textOf(
   drift: RouteChange,
   widening: RouteChange | null,
   keys: number,
-  { routes }: CheckOptions,
+  { routes: file, ruleSet }: CheckOptions,
 ): string {
+  const routes = ruleSet ?? file;
   const lines = (title: string, list: readonly string[]) =>
     list.length === 0 ? [] : [title, ...list.map((line) => `  ${line}`)];
   const parts = [

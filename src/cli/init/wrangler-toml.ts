@@ -7,9 +7,6 @@ import { isRecord } from '../../core/json.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
 import { usageError } from '../failures.ts';
 
-const BEGIN = '# The routes file, put here by "edge-authorizer init": changes belong there.';
-const END = '# End of the routes file.';
-
 /** Sets variables in the table `[vars]`, which is added if it is not there. */
 export function setVars(toml: string, vars: Readonly<Record<string, string>>): string {
   const lines = toml.split('\n');
@@ -35,10 +32,22 @@ function tableIn(lines: readonly string[]): { start: number; end: number } {
 
 /** Puts a route list into `[vars.RESTRICTED_ROUTES]`, in place of the one that was put there before. */
 export function setRoutes(toml: string, list: Partial<RouteList>): string {
-  const [before = '', rest] = toml.split(`\n${BEGIN}\n`);
-  const after = rest === undefined ? '' : (rest.split(`\n${END}\n`)[1] ?? '');
-  const tables = stringify({ vars: { RESTRICTED_ROUTES: list } }).replace(/^\[vars\]\n+/, '');
-  return `${before.trimEnd()}\n${after.trimEnd() && `\n${after.trim()}\n`}\n${BEGIN}\n${tables.trim()}\n${END}\n`;
+  return setTables(toml, 'routes file', { RESTRICTED_ROUTES: list });
+}
+
+/** Puts rule sets into `[vars.RULE_SETS]`, in the same way. */
+export function setRuleSets(toml: string, sets: Readonly<Record<string, RouteList>>): string {
+  return setTables(toml, 'rule sets file', { RULE_SETS: sets });
+}
+
+/** Puts tables between two comments, in place of those that were put there before. */
+function setTables(toml: string, source: string, vars: Readonly<Record<string, object>>): string {
+  const begin = `# The ${source}, put here by "edge-authorizer init": changes belong there.`;
+  const end = `# End of the ${source}.`;
+  const [before = '', rest] = toml.split(`\n${begin}\n`);
+  const after = rest === undefined ? '' : (rest.split(`\n${end}\n`)[1] ?? '');
+  const tables = stringify({ vars }).replace(/^\[vars\]\n+/, '');
+  return `${before.trimEnd()}\n${after.trimEnd() && `\n${after.trim()}\n`}\n${begin}\n${tables.trim()}\n${end}\n`;
 }
 
 /** The variables of a file. Throws a `CommandError` if it is not TOML. */
