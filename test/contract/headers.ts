@@ -869,7 +869,8 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
         cookies: [],
         headers: {
           etag: '"a"',
-          ...sandboxHeaders,
+          // A 304 leaves the policies of the stored response as they are.
+          ...(status === 304 ? shieldHeaders : sandboxHeaders),
           'cache-control': 'private',
           vary: 'Origin',
           ...corsHeaders(origins.app),
