@@ -66,7 +66,9 @@ export const mintSchema = v.pipe(
     ),
     meta: v.optional(
       v.pipe(
-        v.record(v.string(), v.pipe(v.string(), wanted('a string'))),
+        // A schema of its members would leave out a name such as `__proto__` without a word.
+        v.custom<Readonly<Record<string, unknown>>>(isRecord),
+        v.metadata({ jsonSchema: { type: 'object', additionalProperties: { type: 'string' } } }),
         v.description(
           'Texts for the upstream, in the signed assertion. At most 256 bytes of JSON.',
         ),
@@ -117,7 +119,7 @@ function findRequest(document: unknown): MintRequest {
     ...(typeof ttlSeconds === 'number' ? { ttlSeconds } : {}),
     ...(Array.isArray(origins) ? { origins: texts(origins, '') } : {}),
     ...(Array.isArray(rules) ? { rules: rules.map(findRule) } : {}),
-    ...(isRecord(meta) ? { meta: meta as Readonly<Record<string, string>> } : {}),
+    ...(isRecord(meta) ? { meta } : {}),
   };
 }
 

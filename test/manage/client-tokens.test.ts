@@ -258,7 +258,7 @@ describe('minting by API is refused', () => {
       },
       [
         'aud',
-        'meta',
+        'meta.a',
         'origins[0]',
         'origins[1]',
         'rules[0].resources',
@@ -316,6 +316,15 @@ describe('minting by API', () => {
     expect(edge.received[0]?.headers['x-edge-client-subject']).toBe('visitor-1');
     expect(edge.logs.join('\n')).not.toContain(minted.token.slice(6, 60));
     expect(edge.logs.join('\n')).not.toContain(token.slice(6));
+  });
+
+  test('keeps metadata of every name', async () => {
+    const { token } = await aParent();
+    const meta = JSON.parse('{"__proto__":"a","constructor":"b","plan":"free"}');
+    const minted = parse(await mint(token, { meta }));
+    const payload = minted.token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    expect(atob(payload)).toContain('"meta":{"__proto__":"a","constructor":"b","plan":"free"}');
+    expect((await use(minted.token)).status).toBe(200);
   });
 
   test('needs no body, and lasts as long as the key allows', async () => {

@@ -18,7 +18,7 @@ export interface MintRequest {
   readonly sub?: string | undefined;
   readonly origins?: readonly string[] | undefined;
   readonly rules?: readonly AccessRule[] | undefined;
-  readonly meta?: Readonly<Record<string, string>> | undefined;
+  readonly meta?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const QUOTE_MAX_LENGTH = 200;
@@ -47,14 +47,7 @@ export function claimsOf(
     }));
   }
   if (origins !== undefined) checkOrigins(origins, parent, problems);
-  if (meta !== undefined && encoder.encode(JSON.stringify(meta)).length > CLIENT_META_MAX_BYTES) {
-    problems.add(() => ({
-      path: 'meta',
-      value: `${Object.keys(meta).length} members`,
-      reason: `its JSON is longer than ${CLIENT_META_MAX_BYTES} bytes`,
-      fix: 'Pass less, or an id under which your API finds the rest',
-    }));
-  }
+  const texts = meta && checkMeta(meta, problems);
   const rules = requested.rules && checkTokenRules(requested.rules, parent, problems);
   return {
     iat,
@@ -62,7 +55,7 @@ export function claimsOf(
     ...(sub === undefined ? {} : { sub }),
     ...(origins === undefined ? {} : { origins }),
     ...(rules === undefined ? {} : { rules }),
-    ...(meta === undefined ? {} : { meta }),
+    ...(texts === undefined ? {} : { meta: texts }),
   };
 }
 
@@ -82,6 +75,35 @@ function encodedLength(value: object): number {
 }
 
 const encoder = new TextEncoder();
+
+/** Returns the texts among the members, whatever their names. */
+function checkMeta(
+  meta: Readonly<Record<string, unknown>>,
+  problems: ProblemList,
+): Readonly<Record<string, string>> {
+  const entries = Object.entries(meta);
+  if (encoder.encode(JSON.stringify(meta)).length > CLIENT_META_MAX_BYTES) {
+    problems.add(() => ({
+      path: 'meta',
+      value: `${entries.length} members`,
+      reason: `its JSON is longer than ${CLIENT_META_MAX_BYTES} bytes`,
+      fix: 'Pass less, or an id under which your API finds the rest',
+    }));
+    return {};
+  }
+  for (const [name, value] of entries) {
+    if (typeof value === 'string') continue;
+    problems.add(() => ({
+      path: `meta.${name}`,
+      value: typeof value === 'object' ? null : value,
+      reason: 'it is not a string',
+      fix: 'Pass a string: the metadata is flat. Put quotes around numbers',
+    }));
+  }
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
 
 function checkOrigins(
   origins: readonly string[],
