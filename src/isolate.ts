@@ -78,6 +78,8 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       endedSessions: createEndedSessions(env.DB, now),
       sessionSecret: createSessionSecret(env.DB, fillRandom),
       signInLimiter: shared.signInLimiter,
+      apiUrl: config.apiUrl,
+      hasOwnHost: config.manageHost !== null,
       usageOfKeys: async (keyIds, sinceDay) =>
         (await loadUsage()).readUsageOfKeys(env.DB, keyIds, sinceDay),
     },

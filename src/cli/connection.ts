@@ -54,7 +54,7 @@ export async function connect(
   const url = given ?? login?.url;
   if (url === undefined) {
     throw usageError(
-      `Cannot tell where the edge is: give --url https://edge.example, set ${URL_VARIABLE}, or run edge-authorizer login`,
+      `Cannot tell where the edge is: give --url https://edge.example, set ${URL_VARIABLE}, or run edge-authorizer login. "npm run dev" serves it at http://127.0.0.1:8787`,
     );
   }
   checkUrl(url);

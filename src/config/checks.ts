@@ -89,6 +89,18 @@ export function checkManageHost(host: string): Faults {
   ];
 }
 
+/** Checks `API_URL`: an origin of http or https, as `URL` writes it, with or without a slash at the end. */
+export function checkApiUrl(value: string): Faults {
+  const url = /^https?:/i.test(value) ? URL.parse(value) : null;
+  if (url !== null && [url.origin, `${url.origin}/`].includes(value.toLowerCase())) return [];
+  return [
+    {
+      reason: 'it is not an origin of https or http',
+      fix: 'Set scheme and host alone, for example "https://api.example.com"',
+    },
+  ];
+}
+
 /** Checks `TOKEN_PREFIX`. */
 export function checkTokenPrefix(prefix: string): Faults {
   if (tokenPrefixPattern.test(prefix)) return [];

@@ -10,6 +10,7 @@ import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { restrictedRoutes } from '../core/routes/restricted-routes.ts';
 import {
   checkAdminToken,
+  checkApiUrl,
   checkAuthorization,
   checkClaimName,
   checkEventsSecret,
@@ -52,6 +53,13 @@ export const settings = {
     default: null,
     defaultText: 'none: each host serves the page, and documents of the API are sandboxed',
     check: checkManageHost,
+  }),
+  API_URL: text({
+    about:
+      'The origin at which callers reach the API behind the edge, for example `https://api.example.com`. The page writes it into the code that uses a new token.',
+    default: null,
+    defaultText: "the page's own origin; with `MANAGE_HOST`, an example",
+    check: checkApiUrl,
   }),
   ALLOW_HTTP: flag({
     about:

@@ -249,6 +249,23 @@ const refused: readonly RefusedRow[] = [
     { name: 'UPSTREAM_AUTHORIZATION', value: null, reason: /FORWARD_TOKEN is "true" as well/ },
   ],
 
+  // The address of the API
+  ...[
+    'api.example.com',
+    'ftp://api.example.com',
+    'https://api.example.com/v1',
+    'https://api.example.com?a',
+    'https://user@api.example.com',
+    'https://api.example.com//',
+    ' https://api.example.com',
+  ].map(
+    (value): RefusedRow => [
+      `"${value}" for an address of the API`,
+      { API_URL: value },
+      { name: 'API_URL', value, reason: /not an origin/ },
+    ],
+  ),
+
   // Switches, names and numbers
   ...['yes', 'TRUE', '1', ' true', 'off', 'disabled'].map(
     (value): RefusedRow => [
@@ -574,6 +591,7 @@ describe('readConfig()', () => {
       restrictedRoutes,
       publicRoutes: null,
       assertion: null,
+      apiUrl: null,
       failureLimit: null,
       keyLimit: null,
       serverTiming: false,
@@ -584,6 +602,7 @@ describe('readConfig()', () => {
   test('takes an empty variable for an absent one', () => {
     const empty = {
       ADMIN_TOKEN: '',
+      API_URL: '',
       UPSTREAM_AUTHORIZATION: '',
       FORWARD_TOKEN: '',
       UPSTREAM_TIMEOUT_MS: '',

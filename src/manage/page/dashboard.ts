@@ -15,6 +15,10 @@ export interface DashboardParts {
   /** The secret that sessions of named operators depend on. Rejects if D1 cannot be reached. */
   readonly sessionSecret: () => Promise<string>;
   readonly signInLimiter: SignInLimiter;
+  /** `API_URL`; `null` if it is not set. */
+  readonly apiUrl: string | null;
+  /** `true` if the page has a host of its own, which forwards nothing. */
+  readonly hasOwnHost: boolean;
   /** The usage of several keys since a day, YYYY-MM-DD, by key, for the list. */
   readonly usageOfKeys: (
     keyIds: readonly string[],

@@ -18,6 +18,7 @@ import { textOf } from '../parts/form-data.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
 import { ExactTime } from '../parts/words.tsx';
+import { edgeAddressOf } from './edge-address.ts';
 import { exampleRequestOf } from './example-request.ts';
 import { apiPathOf, type KeyAction, type Refused, refusedBy } from './key-action.tsx';
 import { type MintValues, readMintValues, toMintRequest } from './mint-values.ts';
@@ -195,7 +196,7 @@ function mintedResponse(
           </Copyable>
         </div>
         <Snippets
-          edge={new URL(context.req.url).origin}
+          edge={edgeAddressOf(context)}
           token={minted.token}
           example={exampleRequestOf({ access }, management.restrictedRoutes)}
           ids={['fetch', 'curl', 'livepeer']}

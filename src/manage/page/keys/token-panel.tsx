@@ -8,6 +8,7 @@ import type { Visit, Visitor } from '../access/visitor.ts';
 import type { PageContext } from '../dashboard.ts';
 import { Layout } from '../parts/layout.tsx';
 import { pageResponse } from '../parts/respond.ts';
+import { type EdgeAddress, edgeAddressOf } from './edge-address.ts';
 import { EXAMPLE_ID, type ExampleRequest, exampleRequestOf } from './example-request.ts';
 import { type Snippet, snippetsFor } from './snippets.ts';
 
@@ -31,7 +32,7 @@ export function tokenResponse(
           title={title}
           inDialog={form.has('in_dialog')}
           token={key.token}
-          edge={new URL(context.req.url).origin}
+          edge={edgeAddressOf(context)}
           example={exampleRequestOf(key, context.env.management.restrictedRoutes)}
           keyUrl={`/_edge/keys/${key.id}`}
           waits={key.lastUsedAt === null ? visitor : null}
@@ -50,7 +51,7 @@ function TokenPanel(props: {
   /** Heading level 2 inside the dialog. */
   readonly inDialog: boolean;
   readonly token: string;
-  readonly edge: string;
+  readonly edge: EdgeAddress;
   readonly example: ExampleRequest;
   readonly keyUrl: string;
   /** The visitor, if the page waits for the first request; `null`: the key was used before. */
@@ -93,13 +94,16 @@ function TokenPanel(props: {
 
 /** The examples, one below the other. The script makes tabs of them. */
 export function Snippets(props: {
-  readonly edge: string;
+  readonly edge: EdgeAddress;
   readonly token: string;
   readonly example: ExampleRequest;
   /** The examples to show. Default: all. */
   readonly ids?: readonly Snippet['id'][];
 }) {
-  const snippets = snippetsFor(props).filter(({ id }) => props.ids?.includes(id) ?? true);
+  const { edge, token, example } = props;
+  const snippets = snippetsFor({ edge: edge.url, token, example }).filter(
+    ({ id }) => props.ids?.includes(id) ?? true,
+  );
   return (
     <div class="field" data-tabs="Use it">
       <span class="label">Use it</span>
@@ -110,7 +114,13 @@ export function Snippets(props: {
           </Copyable>
         </section>
       ))}
-      {props.example.hasExampleId && (
+      {edge.isExample && (
+        <p class="help">
+          Write the address of your API in place of <code>{edge.url}</code>. The operator can set it
+          once, as <code>API_URL</code>.
+        </p>
+      )}
+      {example.hasExampleId && (
         <p class="help">
           The edge forwards this request as it is. For an answer with data, write an id of yours in
           place of <code>{EXAMPLE_ID}</code>.
