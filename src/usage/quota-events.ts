@@ -7,8 +7,8 @@
  * is added up once for all of them. `src/events` delivers the events.
  */
 
-import { periodAt, QUOTA_WARNING_PERCENT, quotaNotices } from '../core/quota.ts';
-import { keysOfBatches, useOf } from './quotas.ts';
+import { QUOTA_WARNING_PERCENT, quotaNotices } from '../core/quota.ts';
+import { keysOfBatches, periodsAt, useOf } from './quotas.ts';
 
 const [warning, exceeded] = quotaNotices;
 const renewsAt = "iif(quota_period = 'day', ?3, ?5)";
@@ -72,9 +72,7 @@ export function quotaEventStatements(
   batches: string,
   nowMs: number,
 ): readonly D1PreparedStatement[] {
-  const day = periodAt('day', nowMs);
-  const month = periodAt('month', nowMs);
-  const periods = [day.firstDay, day.endMs, month.firstDay, month.endMs];
+  const periods = periodsAt(nowMs);
   return [
     db.prepare(sql.find).bind(batches, ...periods),
     db.prepare(sql.write).bind(batches, ...periods, nowMs),

@@ -55,15 +55,20 @@ const sql = {
   use: `SELECT ${useOf('?1', '?2')} AS used`,
 } as const;
 
+/** The first day and the end of the present day and month, as the statements of a merge bind them. */
+export function periodsAt(nowMs: number): readonly (string | number)[] {
+  const day = periodAt('day', nowMs);
+  const month = periodAt('month', nowMs);
+  return [day.firstDay, day.endMs, month.firstDay, month.endMs];
+}
+
 /** The statements that follow the counts of a merge, in its transaction. `batches` is a JSON array. */
 export function quotaStatements(
   db: D1Database,
   batches: string,
   nowMs: number,
 ): readonly D1PreparedStatement[] {
-  const day = periodAt('day', nowMs);
-  const month = periodAt('month', nowMs);
-  const periods = [day.firstDay, day.endMs, month.firstDay, month.endMs];
+  const periods = periodsAt(nowMs);
   return [
     db.prepare(sql.logTokens).bind(batches, ...periods, nowMs),
     db.prepare(sql.dueTokens).bind(batches, ...periods, nowMs),
