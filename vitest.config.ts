@@ -38,6 +38,9 @@ const grownAtNight = [
   'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',
   'test/end-to-end/page.test.ts',
+  'test/end-to-end/operators-page.test.ts',
+  'test/end-to-end/page-plans.test.ts',
+  'test/end-to-end/portal.test.ts',
   'test/end-to-end/portal.test.ts',
   'test/end-to-end/transport-streaming.test.ts',
 ];

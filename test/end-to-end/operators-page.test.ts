@@ -1,13 +1,14 @@
 /** Named operators and events on the page, in a real Chromium: with and without script, through axe. */
 
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { hashToken } from '../../src/core/key/token.ts';
 import { makeOperatorToken } from '../../src/core/operators/operator-tokens.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
-  axeFindings,
   type Dashboard,
   type DashboardOptions,
+  examine,
+  looks,
   openDashboard,
 } from '../support/node/dashboard.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -109,17 +110,7 @@ test('an event that was given up is sent again without script, from the page of 
     .run();
 });
 
-const looks: readonly DashboardOptions[] = inject('isNightly')
-  ? (['light', 'dark'] as const).flatMap((colorScheme) =>
-      (['small', 'phone', 'tablet', 'wide'] as const).map((size) => ({ colorScheme, size })),
-    )
-  : [
-      { colorScheme: 'light', size: 'wide' },
-      { colorScheme: 'dark', size: 'phone' },
-      { colorScheme: 'light', size: 'tablet' },
-    ];
-
-test.each(looks)(
+test.each(looks())(
   'events and what an operator sees please axe and fit: $colorScheme, $size',
   async (look) => {
     for (const [scope, views] of [
@@ -140,13 +131,7 @@ test.each(looks)(
       const dashboard = await openAs(scope, look);
       for (const [name, path] of Object.entries(views)) {
         await dashboard.go(path);
-        const shot = `${name}-${look.colorScheme}-${look.size}`;
-        await dashboard.screenshot(shot);
-        expect.soft(await axeFindings(dashboard.page), shot).toEqual([]);
-        const overflow = await dashboard.page.evaluate(
-          () => document.documentElement.scrollWidth - innerWidth,
-        );
-        expect.soft(overflow, shot).toBeLessThanOrEqual(0);
+        await examine(dashboard, look, name);
       }
       // Chromium reports the refusal that is shown.
       if (scope === 'keys') dashboard.complaints.length = 0;

@@ -3,12 +3,13 @@
  * window. What needs no browser is in test/manage/page/plans.test.ts.
  */
 
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
-  axeFindings,
   type Dashboard,
   type DashboardOptions,
+  examine,
+  looks,
   openDashboard,
 } from '../support/node/dashboard.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -179,15 +180,7 @@ test('rules of client tokens that the box hides are withdrawn with it', async ()
 });
 
 describe('every part of a plan', () => {
-  const themes = ['light', 'dark'] as const;
-  const windows = ['small', 'phone', 'tablet', 'wide'] as const;
-  const all = themes.flatMap((colorScheme) => windows.map((size) => ({ colorScheme, size })));
-  const cases = all.filter(({ colorScheme, size }) => {
-    const isShownByDay = (colorScheme === 'dark') === (size === 'phone') && size !== 'tablet';
-    return inject('isNightly') || isShownByDay;
-  });
-
-  test.each(cases)('pleases axe and fits the window: $colorScheme, $size', async (look) => {
+  test.each(looks())('pleases axe and fits the window: $colorScheme, $size', async (look) => {
     const key = await edge.createKey({
       name: 'Web backend',
       owner: 'acct_1',
@@ -203,17 +196,9 @@ describe('every part of a plan', () => {
     });
     const dashboard = await openSignedIn(look);
     const { page } = dashboard;
-    const examine = async (name: string) => {
-      await dashboard.screenshot(`${name}-${look.colorScheme}-${look.size}`);
-      expect.soft(await axeFindings(page), name).toEqual([]);
-      const hiddenPixels = await page.evaluate(() => {
-        const { scrollWidth, clientWidth } = document.documentElement;
-        return scrollWidth - clientWidth;
-      });
-      expect.soft(hiddenPixels, name).toBe(0);
-    };
+    const see = (name: string) => examine(dashboard, look, name);
     await dashboard.go('/_edge/keys/new');
-    await examine('plan-create-folded');
+    await see('plan-create-folded');
     await page.getByLabel('Name', { exact: true }).fill('Too much');
     await page.getByText('Limits, addresses and metadata').click();
     await page.getByLabel('Addresses').fill('office\n203.0.113.0/24');
@@ -225,13 +210,13 @@ describe('every part of a plan', () => {
     await page.getByRole('button', { name: 'Create', exact: true }).click();
     await page.getByText('Line 1 "office"').waitFor();
     expectRefusal(dashboard);
-    await examine('plan-create-refused');
+    await see('plan-create-refused');
     await dashboard.go(`/_edge/keys/${key.id}?method=GET&path=/api/x&address=192.0.2.9`);
     await page.getByText('This request is refused.').waitFor();
     await page.getByText('Limits, addresses and metadata').click();
     await page.getByText('4 blocks').click();
-    await examine('plan-key');
+    await see('plan-key');
     await dashboard.go('/_edge/?tag=beta&meta.plan=pro');
-    await examine('plan-list');
+    await see('plan-list');
   });
 });

@@ -7,14 +7,15 @@
  */
 
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { LOCAL_SESSION_COOKIE } from '../../src/core/isolation/own-cookies.ts';
 import { createSessions } from '../../src/manage/page/access/session.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
-  axeFindings,
   type Dashboard,
   type DashboardOptions,
+  examine,
+  looks,
   openDashboard,
 } from '../support/node/dashboard.ts';
 import { fillWorld } from '../support/node/fill-world.ts';
@@ -827,43 +828,25 @@ describe('every view', () => {
   });
   afterAll(() => world.dispose());
 
-  const themes = ['light', 'dark'] as const;
-  const windows = ['small', 'phone', 'tablet', 'wide'] as const;
-  const all = themes.flatMap((colorScheme) => windows.map((size) => ({ colorScheme, size })));
-  // By day, each theme and each window once at least: small and wide light, phone dark.
-  const cases = all.filter(({ colorScheme, size }) => {
-    const isShownByDay = (colorScheme === 'dark') === (size === 'phone') && size !== 'tablet';
-    return inject('isNightly') || isShownByDay;
-  });
-
-  test.each(cases)('pleases axe and fits the window: $colorScheme, $size', async (look) => {
+  test.each(looks())('pleases axe and fits the window: $colorScheme, $size', async (look) => {
     const dashboard = await openDashboard(browser, world, look);
     dashboards.push(dashboard);
     const { page } = dashboard;
-    const examine = async (name: string) => {
-      await dashboard.screenshot(`${name}-${look.colorScheme}-${look.size}`);
-      expect.soft(await axeFindings(page), name).toEqual([]);
-      // Nothing is cut off at the side, and there is no need to scroll there.
-      const hiddenPixels = await page.evaluate(() => {
-        const { scrollWidth, clientWidth } = document.documentElement;
-        return scrollWidth - clientWidth;
-      });
-      expect.soft(hiddenPixels, name).toBe(0);
-    };
+    const see = (name: string) => examine(dashboard, look, name);
 
     await dashboard.go('/_edge/');
-    await examine('sign-in');
+    await see('sign-in');
     await page.getByLabel('Admin token').fill('not the admin token');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByText('This is not an admin token.').waitFor();
-    await examine('sign-in-refused');
+    await see('sign-in-refused');
     expectComplaints(dashboard, failedToLoad(403));
 
     await dashboard.signIn(world.adminToken);
-    await examine('list');
+    await see('list');
     await dashboard.go('/_edge/?q=nothing+has+this+name');
     await page.getByText('No key was found for “nothing has this name”.').waitFor();
-    await examine('list-without-matches');
+    await see('list-without-matches');
 
     await page.getByRole('link', { name: 'Show all' }).click();
     await page.getByRole('link', { name: 'Create API key' }).click();
@@ -883,15 +866,15 @@ describe('every view', () => {
     await dialog.getByText('is on the machine of whoever opens it').waitFor(); // cspell:disable-line
     await dialog.getByText('Which endpoints?').click();
     await dialog.getByText('GET, PATCH /api/stream/{id}').waitFor();
-    await examine('create');
+    await see('create');
     await dialog.getByLabel('Rules of its own').check();
     await dialog.getByRole('textbox', { name: 'Paths of rule 1' }).fill('/api/asset/:id /api/x');
     await dialog.getByLabel('Try a request').fill('/api/asset/abc');
     await dialog.getByText('Rule 1 covers GET /api/asset/abc.').waitFor();
-    await examine('create-rules');
+    await see('create-rules');
 
     await dashboard.go('/_edge/keys/new');
-    await examine('create-page');
+    await see('create-page');
     await dashboard.go(`/_edge/keys/${player.id}`);
     await page.getByText('Figures by day and outcome').click();
     await page.locator('#settings').getByText('Which endpoints?').click();
@@ -901,7 +884,7 @@ describe('every view', () => {
       .locator('[data-readout]')
       .getByText(/^\d{4}-\d\d-\d\d: allowed/)
       .waitFor();
-    await examine('key');
+    await see('key');
     const question = new URLSearchParams({
       method: 'GET',
       path: '/api/stream',
@@ -910,14 +893,14 @@ describe('every view', () => {
     await dashboard.go(`/_edge/keys/${player.id}?${question}`);
     await page.getByText('This request is refused.').waitFor();
     for (const summary of await page.locator('#explain summary').all()) await summary.click();
-    await examine('key-explained');
+    await see('key-explained');
     await page.getByLabel('Path', { exact: true }).fill('api/stream');
     await page.getByRole('button', { name: 'Explain' }).click();
     await page.getByText('It does not begin with a slash.').waitFor();
     await page.getByLabel('Type Web player to confirm').fill('Web');
     await page.getByRole('button', { name: 'Delete this key' }).click();
     await page.getByText('The key was not deleted').waitFor();
-    await examine('key-not-deleted');
+    await see('key-not-deleted');
     expectComplaints(dashboard, failedToLoad(422));
 
     await dashboard.go('/_edge/');
@@ -929,11 +912,11 @@ describe('every view', () => {
       'Open',
       'Audit',
     ]);
-    await examine('list-revoked');
+    await see('list-revoked');
     await page.getByRole('link', { name: 'Open' }).click();
     await page.getByText('This key was revoked').waitFor();
     expect(await page.locator('main form').count()).toBe(0);
-    await examine('key-revoked');
+    await see('key-revoked');
     await dashboard.go(`/_edge/keys/${webBackend.id}`);
     await page.getByText('Narrow it further').click();
     await page.getByRole('textbox', { name: 'Paths of rule 1' }).fill('/api/webhook');
@@ -942,21 +925,21 @@ describe('every view', () => {
     await page.getByRole('button', { name: 'Mint a client token' }).click();
     await page.getByText('No token was minted.').waitFor();
     await expect(page.locator(':focus').getAttribute('id')).resolves.toBe('mint-api-key');
-    await examine('key-not-minted');
+    await see('key-not-minted');
     expectComplaints(dashboard, failedToLoad(422));
     await dashboard.go(`/_edge/keys/${webBackend.id}`);
     await page.getByLabel('Token of this key').fill(webBackend.token);
     await page.getByRole('button', { name: 'Mint a client token' }).click();
     await page.getByRole('heading', { name: 'Client token minted' }).waitFor();
-    await examine('minted');
+    await see('minted');
 
     await dashboard.go('/_edge/overview');
-    await examine('overview');
+    await see('overview');
     await dashboard.go('/_edge/audit');
-    await examine('audit');
+    await see('audit');
     await dashboard.go('/_edge/keys/key_0000000000000000000000');
     await page.getByRole('heading', { name: 'Not found' }).waitFor();
-    await examine('no-such-key');
+    await see('no-such-key');
     expectComplaints(dashboard, failedToLoad(404));
   });
 });

@@ -3,12 +3,13 @@
  * keys of one owner and back.
  */
 
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
-  axeFindings,
   type Dashboard,
   type DashboardOptions,
+  examine,
+  looks,
   openDashboard,
 } from '../support/node/dashboard.ts';
 import { type Pages, servePages } from '../support/node/pages.ts';
@@ -186,42 +187,24 @@ describe('a link on another origin', () => {
 });
 
 describe('every page of the portal', () => {
-  const all = (['light', 'dark'] as const).flatMap((colorScheme) =>
-    (['phone', 'tablet', 'wide'] as const).map((size) => ({ colorScheme, size })),
-  );
-  const byDay = all.filter(
-    ({ colorScheme, size }) => (colorScheme === 'dark') === (size === 'phone'),
-  );
-
-  test.each(inject('isNightly') ? all : byDay)(
-    'pleases axe and fits the window: $colorScheme, $size',
-    async (look) => {
-      const dashboard = await open(look);
-      const { page } = dashboard;
-      const examine = async (name: string) => {
-        await dashboard.screenshot(`portal-${name}-${look.colorScheme}-${look.size}`);
-        expect.soft(await axeFindings(page), name).toEqual([]);
-        const hiddenPixels = await page.evaluate(() => {
-          const { scrollWidth, clientWidth } = document.documentElement;
-          return scrollWidth - clientWidth;
-        });
-        expect.soft(hiddenPixels, name).toBe(0);
-      };
-      const url = await makeLink();
-      await dashboard.go(new URL(url).pathname);
-      await examine('link');
-      await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
-      await examine('list');
-      await dashboard.go('/_edge/overview');
-      await examine('overview');
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
-      await examine('signed-out');
-      await dashboard.go('/_edge/');
-      await page.getByRole('heading', { name: 'Your session has ended' }).waitFor();
-      expectComplaint(dashboard, 403);
-      await examine('ended');
-    },
-  );
+  test.each(looks())('pleases axe and fits the window: $colorScheme, $size', async (look) => {
+    const dashboard = await open(look);
+    const { page } = dashboard;
+    const see = (name: string) => examine(dashboard, look, `portal-${name}`);
+    const url = await makeLink();
+    await dashboard.go(new URL(url).pathname);
+    await see('link');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
+    await see('list');
+    await dashboard.go('/_edge/overview');
+    await see('overview');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+    await see('signed-out');
+    await dashboard.go('/_edge/');
+    await page.getByRole('heading', { name: 'Your session has ended' }).waitFor();
+    expectComplaint(dashboard, 403);
+    await see('ended');
+  });
 });

@@ -7,7 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import { projectRoot } from './build-bundle.ts';
 import type { TestBrowser } from './chromium.ts';
 import type { Edge } from './serve-edge.ts';
@@ -44,6 +44,21 @@ export const sizes = {
   tablet: { width: 768, height: 1024 },
   wide: { width: 1280, height: 900 },
 } as const;
+
+/** The theme and the window that a page is shown in. */
+export type Look = { colorScheme: 'light' | 'dark'; size: keyof typeof sizes };
+
+/** The looks that every state is examined in: one of each theme by day, and at night all of them. */
+export function looks(): readonly Look[] {
+  const byDay: readonly Look[] = [
+    { colorScheme: 'light', size: 'wide' },
+    { colorScheme: 'dark', size: 'phone' },
+  ];
+  if (!inject('isNightly')) return byDay;
+  return (['light', 'dark'] as const).flatMap((colorScheme) =>
+    (['small', 'phone', 'tablet', 'wide'] as const).map((size) => ({ colorScheme, size })),
+  );
+}
 
 /** The pictures of every run: the two pages that people see most. */
 const shownByDay = /^(?:list|key)-(?:light|dark)-/;
@@ -99,6 +114,24 @@ export async function openDashboard(
     close: () => context.close(),
   };
   return dashboard;
+}
+
+/**
+ * Takes a picture of the page, and expects that axe finds nothing serious and that nothing is cut off at the
+ * side, where there is no need to scroll.
+ */
+export async function examine(
+  { page, screenshot }: Dashboard,
+  { colorScheme, size }: Look,
+  name: string,
+): Promise<void> {
+  await screenshot(`${name}-${colorScheme}-${size}`);
+  expect.soft(await axeFindings(page), name).toEqual([]);
+  const hiddenPixels = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth - clientWidth;
+  });
+  expect.soft(hiddenPixels, name).toBe(0);
 }
 
 /** The findings of axe on the page, as one line each; only serious and critical ones. */
