@@ -43,8 +43,8 @@ describe('a merge that fails', () => {
     });
 
     await applySchema();
-    expect(await merge(batch)).toEqual({ merged: 1 });
-    expect(await merge(batch)).toEqual({ merged: 0 });
+    expect(await merge(batch)).toEqual({ merged: 1, events: 0 });
+    expect(await merge(batch)).toEqual({ merged: 0, events: 0 });
     expect(await countedInD1()).toEqual({ [`key_a ${day} allowed`]: 3 });
     expect(await readTotals(env.DB)).toEqual(new Map([['allowed', 3]]));
   });
@@ -54,10 +54,10 @@ describe('batches', () => {
   it('count once when they come twice, at once or later, alone or among others', async () => {
     const first = aBatch({ counts: [['key_a', day, 'allowed', 3]] });
     const second = aBatch({ counts: [['key_a', day, 'allowed', 10]] });
-    expect(await merge(first, first)).toEqual({ merged: 1 });
-    expect(await merge(first)).toEqual({ merged: 0 });
-    expect(await merge(second, first)).toEqual({ merged: 1 });
-    expect(await merge(first, second, first)).toEqual({ merged: 0 });
+    expect(await merge(first, first)).toEqual({ merged: 1, events: 0 });
+    expect(await merge(first)).toEqual({ merged: 0, events: 0 });
+    expect(await merge(second, first)).toEqual({ merged: 1, events: 0 });
+    expect(await merge(first, second, first)).toEqual({ merged: 0, events: 0 });
     expect(await countedInD1()).toEqual({ [`key_a ${day} allowed`]: 13 });
   });
 
@@ -152,7 +152,7 @@ describe('batches', () => {
     }
     const bytes = group.reduce((sum, { text }) => sum + text.length, 0);
     expect(bytes).toBeGreaterThan(USAGE_MERGE_MAX_BYTES * 0.99);
-    expect(await merge(...group)).toEqual({ merged: 10 });
+    expect(await merge(...group)).toEqual({ merged: 10, events: 0 });
     expect(Object.keys(await countedInD1()).length).toBeGreaterThan(3_000);
     expect(await readRefusedOrigins(env.DB, 'key_7')).toHaveLength(20);
   });
