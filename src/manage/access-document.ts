@@ -13,7 +13,7 @@ import {
   ORIGINS_PER_KEY,
   RULES_PER_KEY,
 } from '../core/limits.ts';
-import { isRuleSetReference } from '../core/routes/rule-sets.ts';
+import { isRuleSetReference, ruleSetReferencePattern } from '../core/routes/rule-sets.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { itemsBoundedByRule, ruleMessage, wanted } from './read-document.ts';
 
@@ -70,8 +70,8 @@ export const rulesSchema = (description: string) =>
 
 const ruleSetSchema = v.pipe(
   v.string(),
-  v.check(
-    isRuleSetReference,
+  v.regex(
+    ruleSetReferencePattern,
     ruleMessage('it is not a name, "@" and a version', 'Write it like "livepeer@1"'),
   ),
   v.examples(['livepeer@1']),

@@ -14,7 +14,8 @@ let api: Document;
 let keyId = '';
 
 beforeAll(async () => {
-  edge = await deploy();
+  // Without this setting, the portal's endpoint is not there.
+  edge = await deploy({ vars: { PORTAL_RETURN_URLS: 'https://app.example.com' } });
   operator = clientOf(edge);
   api = (await operator('GET', '/openapi.json')).body;
   keyId = (await operator('POST', '/keys', { body: { name: 'a key' } })).body.id;

@@ -34,11 +34,12 @@ export interface RuleSetProblem {
   readonly fix: string;
 }
 
-const referencePattern = /^[a-z][a-z0-9-]{0,31}@[1-9][0-9]{0,3}$/;
+/** The form of a reference: a name, `@`, and a version. */
+export const ruleSetReferencePattern = /^[a-z][a-z0-9-]{0,31}@[1-9][0-9]{0,3}$/;
 
-/** Returns whether a text has the form of a reference: a name, `@`, and a version. */
+/** Returns whether a text has the form of a reference. */
 export function isRuleSetReference(text: string): boolean {
-  return referencePattern.test(text);
+  return ruleSetReferencePattern.test(text);
 }
 
 /**
