@@ -6,7 +6,7 @@ import {
   CLIENT_TTL_DEFAULT_SECONDS,
   CLIENT_TTL_MAX_SECONDS,
 } from '../../../core/client-token/claims.ts';
-import { Field, LinesInput } from '../parts/field.tsx';
+import { Field, LinesField } from '../parts/field.tsx';
 import { linesOf, wordsOf } from '../parts/form-data.ts';
 import { type ClientTokenValues, emptyClientTokens } from './client-token-values.ts';
 import { nameLines, type SortedProblems } from './fields.tsx';
@@ -27,22 +27,16 @@ export function ClientTokenFields(props: ClientTokenFieldsProps) {
   const isUnusual = JSON.stringify(rest) !== JSON.stringify(usual);
   return (
     <>
-      <Field
+      <LinesField
         id={`${id}-origins`}
         label="Origins of pages with client tokens"
         problems={nameLines(problems.clientOrigins, values.origins, wordsOf)}
         help="One on each line, such as https://app.example.com."
-      >
-        {(attributes) => (
-          <LinesInput
-            attributes={attributes}
-            name="client_origins"
-            rows={3}
-            placeholder="https://app.example.com"
-            value={values.origins}
-          />
-        )}
-      </Field>
+        name="client_origins"
+        rows={3}
+        placeholder="https://app.example.com"
+        value={values.origins}
+      />
       <details open={isWrong || isUnusual}>
         <summary>What client tokens may do at most</summary>
         <div class="stack inset">
@@ -82,7 +76,7 @@ function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
           <label for={`${id}-own`}>Rules of their own</label>
         </div>
         <div class="revealed">
-          <Field
+          <LinesField
             id={`${id}-rules`}
             label="Rules of client tokens"
             problems={nameRules(problems.clientRules, values.rules)}
@@ -92,17 +86,11 @@ function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
                 <code>GET /api/asset/:id</code>.
               </>
             }
-          >
-            {(attributes) => (
-              <LinesInput
-                attributes={attributes}
-                name="client_rules"
-                rows={3}
-                placeholder="GET /api/asset/:id"
-                value={values.rules}
-              />
-            )}
-          </Field>
+            name="client_rules"
+            rows={3}
+            placeholder="GET /api/asset/:id"
+            value={values.rules}
+          />
         </div>
       </div>
     </fieldset>

@@ -5,7 +5,7 @@
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import type { ClientTokenAccess } from '../../../core/key/key.ts';
 import { API_KEY_FIELD } from '../access/resume.ts';
-import { Field, LinesInput } from '../parts/field.tsx';
+import { Field, LinesField } from '../parts/field.tsx';
 import { FormToken } from '../parts/layout.tsx';
 import { OtherProblems } from './fields.tsx';
 import { emptyMintValues, type MintState, type MintValues } from './mint-values.ts';
@@ -118,41 +118,29 @@ function NarrowerFields(props: { readonly values: MintValues; readonly at: Probl
     <details open={isOpen}>
       <summary>Narrow it further</summary>
       <div class="stack">
-        <Field
+        <LinesField
           id="mint-origins"
           label="Origins of this token"
           optional
           problems={at('origins')}
           help="1 to 5 exact origins that the key allows, one on each line. Empty: all of them."
-        >
-          {(attributes) => (
-            <LinesInput
-              attributes={attributes}
-              name="origins"
-              rows={2}
-              placeholder="https://app.example.com"
-              value={values.origins}
-            />
-          )}
-        </Field>
+          name="origins"
+          rows={2}
+          placeholder="https://app.example.com"
+          value={values.origins}
+        />
         <RulesField id="mint-rules" value={values.rules} problems={at('rules')} />
-        <Field
+        <LinesField
           id="mint-meta"
           label="Texts for your API"
           optional
           problems={at('meta')}
           help="Such as plan=free, one on each line. Your API receives them in the signed assertion."
-        >
-          {(attributes) => (
-            <LinesInput
-              attributes={attributes}
-              name="meta"
-              rows={2}
-              placeholder="plan=free"
-              value={values.meta}
-            />
-          )}
-        </Field>
+          name="meta"
+          rows={2}
+          placeholder="plan=free"
+          value={values.meta}
+        />
       </div>
     </details>
   );

@@ -6,7 +6,7 @@
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { ADDRESS_BLOCKS_PER_KEY, META_MAX_BYTES, TAGS_PER_KEY } from '../../../core/limits.ts';
-import { Field, LinesInput } from '../parts/field.tsx';
+import { Field, LinesField } from '../parts/field.tsx';
 import { linesOf, wordsOf } from '../parts/form-data.ts';
 import { nameLines, type SortedProblems } from './fields.tsx';
 import { MetaField } from './meta-field.tsx';
@@ -152,7 +152,7 @@ interface TextFieldProps {
 
 function AddressesField({ id, value, problems }: TextFieldProps) {
   return (
-    <Field
+    <LinesField
       id={`${id}-addresses`}
       label="Addresses"
       problems={nameLines(problems, value, wordsOf)}
@@ -162,31 +162,25 @@ function AddressesField({ id, value, problems }: TextFieldProps) {
           {ADDRESS_BLOCKS_PER_KEY}. Leave it empty for any address.
         </>
       }
-    >
-      {(attributes) => (
-        <LinesInput
-          attributes={attributes}
-          name="addresses"
-          rows={3}
-          placeholder={'203.0.113.0/24\n2001:db8::/32'}
-          value={value}
-        />
-      )}
-    </Field>
+      name="addresses"
+      rows={3}
+      placeholder={'203.0.113.0/24\n2001:db8::/32'}
+      value={value}
+    />
   );
 }
 
 function TagsField({ id, value, problems }: TextFieldProps) {
   return (
-    <Field
+    <LinesField
       id={`${id}-tags`}
       label="Tags"
       problems={nameLines(problems, value, linesOf)}
       help={`One on each line, up to ${TAGS_PER_KEY}, in at most ${META_MAX_BYTES} bytes. Your API receives them as X-Edge-Tags.`}
-    >
-      {(attributes) => (
-        <LinesInput attributes={attributes} name="tags" rows={2} placeholder="beta" value={value} />
-      )}
-    </Field>
+      name="tags"
+      rows={2}
+      placeholder="beta"
+      value={value}
+    />
   );
 }

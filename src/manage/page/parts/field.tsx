@@ -5,15 +5,19 @@
 import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../../core/field-problem.ts';
 
-/** A label and its control, with help and problems. */
-export function Field(props: {
+/** The parts of a field around its control. */
+interface FieldProps {
   readonly id: string;
   readonly label: Child;
   readonly optional?: boolean;
   readonly help?: Child;
   readonly problems?: readonly FieldProblem[];
-  readonly children: (attributes: ControlAttributes) => Child;
-}) {
+}
+
+/** A label and its control, with help and problems. */
+export function Field(
+  props: FieldProps & { readonly children: (attributes: ControlAttributes) => Child },
+) {
   const { id, problems = [], help } = props;
   const isWrong = problems.length > 0;
   const describedBy = [isWrong && `${id}-error`, help !== undefined && `${id}-help`].filter(
@@ -59,8 +63,30 @@ export function sayProblem({ reason, fix }: FieldProblem): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
-/** Entries of a list as lines of text. The script makes some of them a list with a control for each. */
-export function LinesInput(props: {
+/** A field whose control is lines of text. */
+export function LinesField({
+  name,
+  rows,
+  placeholder,
+  value,
+  ...field
+}: FieldProps & Omit<LinesProps, 'attributes' | 'enhancedAs'>) {
+  return (
+    <Field {...field}>
+      {(attributes) => (
+        <LinesInput
+          attributes={attributes}
+          name={name}
+          rows={rows}
+          placeholder={placeholder}
+          value={value}
+        />
+      )}
+    </Field>
+  );
+}
+
+interface LinesProps {
   readonly attributes: ControlAttributes;
   readonly name: string;
   readonly rows: number;
@@ -68,7 +94,10 @@ export function LinesInput(props: {
   readonly value: string;
   /** The script's name for it; without one it stays as it is. */
   readonly enhancedAs?: 'origins' | 'rules';
-}) {
+}
+
+/** Entries of a list as lines of text. The script makes some of them a list with a control for each. */
+export function LinesInput(props: LinesProps) {
   const { attributes, name, rows, placeholder, enhancedAs } = props;
   return (
     <textarea
