@@ -50,11 +50,6 @@ async function sendAfterWake(isolate: () => Isolate): Promise<void> {
   }
 }
 
-/** Does what the scheduled run owes to events: collects, sends and trims them. */
-async function collectAndSendEvents(env: Env, receiver: EventsConfig): Promise<void> {
-  await runEvents(eventRun(env, receiver));
-}
-
 function eventRun({ DB: db }: Env, receiver: EventsConfig): EventRunOptions {
   return {
     db,
@@ -81,7 +76,7 @@ export async function runScheduled(
     trimUsage(env.DB, { nowMs, retentionDays: config.usageRetentionDays }),
     trimEndedSessions(env.DB, nowMs),
     trimPortalSessions(env.DB, nowMs),
-    config.events === null ? null : collectAndSendEvents(env, config.events),
+    config.events === null ? null : runEvents(eventRun(env, config.events)),
     runHousekeeping(env.DB, {
       nowMs,
       retention: {
