@@ -6,6 +6,7 @@
 import { ProblemList } from '../field-problem.ts';
 import { checkRules } from '../key/access-rules.ts';
 import type { AccessRule } from '../key/key.ts';
+import { notAText } from '../key/key-plan.ts';
 import { truncateWithEllipsis } from '../text.ts';
 import type { ClientClaims } from './claims.ts';
 import { CLIENT_META_MAX_BYTES, CLIENT_ORIGINS_MAX } from './claims.ts';
@@ -93,12 +94,7 @@ function checkMeta(
   }
   for (const [name, value] of entries) {
     if (typeof value === 'string') continue;
-    problems.add(() => ({
-      path: `meta.${name}`,
-      value: typeof value === 'object' ? null : value,
-      reason: 'it is not a string',
-      fix: 'Pass a string: the metadata is flat. Put quotes around numbers',
-    }));
+    problems.add(() => notAText(`meta.${name}`, value));
   }
   return Object.fromEntries(
     entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),

@@ -69,6 +69,16 @@ export function isMetaName(text: string): boolean {
   return metaNamePattern.test(text);
 }
 
+/** The problem of a member of metadata that is no text: that of a key, or of a client token. */
+export function notAText(path: string, value: unknown): FieldProblem {
+  return {
+    path,
+    value: typeof value === 'object' ? null : value,
+    reason: 'it is not a string',
+    fix: 'Send a string: metadata is flat. Put quotes around numbers',
+  };
+}
+
 function checkMeta(
   meta: Readonly<Record<string, unknown>>,
   problems: ProblemList,
@@ -89,14 +99,7 @@ function checkMeta(
       }));
     }
     if (typeof value === 'string') texts.push([name, value]);
-    else {
-      problems.add(() => ({
-        path,
-        value: typeof value === 'object' ? null : value,
-        reason: 'it is not a string',
-        fix: 'Send a string: metadata is flat. Put quotes around numbers',
-      }));
-    }
+    else problems.add(() => notAText(path, value));
   }
   return Object.fromEntries(texts);
 }
