@@ -1,10 +1,11 @@
 /** Named operators and events on the page, in a real Chromium: with and without script, through axe. */
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { hashToken } from '../../src/core/key/token.ts';
 import { makeOperatorToken } from '../../src/core/operators/operator-tokens.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
+  closedAfterEach,
   type Dashboard,
   type DashboardOptions,
   examine,
@@ -20,7 +21,7 @@ const names = { read: 'grafana', keys: 'ci', everything: 'alice@example.com' } a
 let browser: TestBrowser;
 let edge: Edge;
 let key: CreatedKey;
-const dashboards: Dashboard[] = [];
+const dashboards = closedAfterEach();
 
 beforeAll(async () => {
   const entries = Object.entries(tokens).map(async ([scope, token]) => ({
@@ -61,13 +62,6 @@ beforeAll(async () => {
     .run();
 });
 afterAll(() => Promise.all([browser.close(), edge.dispose()]));
-afterEach(async () => {
-  for (const { complaints, close } of dashboards.splice(0)) {
-    await close();
-    expect(complaints).toEqual([]);
-  }
-});
-
 async function openAs(
   scope: keyof typeof tokens,
   options: DashboardOptions = {},

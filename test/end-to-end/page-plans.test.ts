@@ -3,9 +3,10 @@
  * window. What needs no browser is in test/manage/page/plans.test.ts.
  */
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
+  closedAfterEach,
   type Dashboard,
   type DashboardOptions,
   examine,
@@ -18,7 +19,7 @@ import { startUpstream, type Upstream } from '../support/node/upstream-server.ts
 let browser: TestBrowser;
 let upstream: Upstream;
 let edge: Edge;
-const dashboards: Dashboard[] = [];
+const dashboards = closedAfterEach();
 
 beforeAll(async () => {
   [browser, upstream] = await Promise.all([launchChromium(), startUpstream()]);
@@ -31,13 +32,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => Promise.all([browser.close(), edge.dispose(), upstream.dispose()]));
-
-afterEach(async () => {
-  for (const { complaints, close } of dashboards.splice(0)) {
-    await close();
-    expect(complaints).toEqual([]);
-  }
-});
 
 async function openSignedIn(options: DashboardOptions = {}): Promise<Dashboard> {
   const dashboard = await openDashboard(browser, edge, options);

@@ -7,11 +7,12 @@
  */
 
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LOCAL_SESSION_COOKIE } from '../../src/core/isolation/own-cookies.ts';
 import { createSessions } from '../../src/manage/page/access/session.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
+  closedAfterEach,
   type Dashboard,
   type DashboardOptions,
   examine,
@@ -28,20 +29,13 @@ let browser: TestBrowser;
 let pages: Pages;
 let upstream: Upstream;
 let edge: Edge;
-const dashboards: Dashboard[] = [];
+const dashboards = closedAfterEach();
 
 beforeAll(async () => {
   [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
   edge = await serveEdge({ upstreamUrl: upstream.url, vars: { USAGE_FLUSH_SECONDS: '1' } });
 });
 afterAll(() => Promise.all([browser.close(), pages.dispose(), edge.dispose(), upstream.dispose()]));
-
-afterEach(async () => {
-  for (const { complaints, close } of dashboards.splice(0)) {
-    await close();
-    expect(complaints).toEqual([]);
-  }
-});
 
 async function open(options: DashboardOptions = {}): Promise<Dashboard> {
   const dashboard = await openDashboard(browser, edge, options);

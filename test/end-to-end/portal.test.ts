@@ -3,9 +3,10 @@
  * keys of one owner and back.
  */
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
+  closedAfterEach,
   type Dashboard,
   type DashboardOptions,
   examine,
@@ -25,7 +26,7 @@ let pages: Pages;
 let upstream: Upstream;
 let edge: Edge;
 let returnUrl: string;
-const dashboards: Dashboard[] = [];
+const dashboards = closedAfterEach();
 
 beforeAll(async () => {
   [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
@@ -44,13 +45,6 @@ beforeAll(async () => {
   await edge.createKey({ name: 'Key of another', owner: 'acct_2' });
 });
 afterAll(() => Promise.all([browser.close(), pages.dispose(), edge.dispose(), upstream.dispose()]));
-afterEach(async () => {
-  for (const { complaints, close } of dashboards.splice(0)) {
-    await close();
-    expect(complaints).toEqual([]);
-  }
-});
-
 async function open(options: DashboardOptions = {}): Promise<Dashboard> {
   const dashboard = await openDashboard(browser, edge, options);
   dashboards.push(dashboard);

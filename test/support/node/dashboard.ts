@@ -7,7 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
-import { expect, inject } from 'vitest';
+import { afterEach, expect, inject } from 'vitest';
 import { projectRoot } from './build-bundle.ts';
 import type { TestBrowser } from './chromium.ts';
 import type { Edge } from './serve-edge.ts';
@@ -44,6 +44,21 @@ export const sizes = {
   tablet: { width: 768, height: 1024 },
   wide: { width: 1280, height: 900 },
 } as const;
+
+/**
+ * The dashboards of a file's tests. After each test those in the list are closed, and must not have complained.
+ * To be called once, at the top of the file.
+ */
+export function closedAfterEach(): Dashboard[] {
+  const dashboards: Dashboard[] = [];
+  afterEach(async () => {
+    for (const { complaints, close } of dashboards.splice(0)) {
+      await close();
+      expect(complaints).toEqual([]);
+    }
+  });
+  return dashboards;
+}
 
 /** The theme and the window that a page is shown in. */
 export type Look = { colorScheme: 'light' | 'dark'; size: keyof typeof sizes };
