@@ -83,10 +83,10 @@ function createMirror(world: World, work: RealWork): Mirror {
     after: null,
     answer: null,
   });
-  const found = async (id: string): Promise<ManagedKey> => {
+  // As in the model, a key that was revoked is not changed again.
+  const findLiving = async (id: string): Promise<ManagedKey | null> => {
     const key = await managed.find(id);
-    if (!key) throw new Error(`D1 has no key ${id}, and the model has`);
-    return key;
+    return key?.revokedAtMs === null ? key : null;
   };
   return {
     async create(stored, tokenHash, isImported, minting) {
@@ -95,8 +95,7 @@ function createMirror(world: World, work: RealWork): Mirror {
       await managed.insertImported([{ key, tokenHash, isForeign: true, after: '{}' }], note());
     },
     async edit(id, edit) {
-      const before = await managed.find(id);
-      // The model, too, edits no key that was revoked.
+      const before = await findLiving(id);
       if (!before) return;
       if (edit.isRevoked) {
         await managed.revoke(before, note());
@@ -111,7 +110,7 @@ function createMirror(world: World, work: RealWork): Mirror {
       await mergeUsage(env.DB, [{ id: batchId, text }], time.nowMs);
     },
     async roll(id, tokenHash, olderExpireAtMs, minting) {
-      const before = await managed.find(id);
+      const before = await findLiving(id);
       if (!before) return;
       const after = { ...before, version: before.version + 1 };
       const changed = await managed.roll(
@@ -120,7 +119,7 @@ function createMirror(world: World, work: RealWork): Mirror {
         { tokenHash, olderExpireAtMs, minting },
         note(),
       );
-      if (changed === null) throw new Error(`D1 did not roll ${(await found(id)).id}`);
+      if (changed === null) throw new Error(`D1 did not roll ${id}`);
     },
     read: (request, expected) =>
       work.do(
