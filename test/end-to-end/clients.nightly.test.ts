@@ -215,8 +215,10 @@ describe('waiting', () => {
     const url = `http://127.0.0.1:${ailing.ports[1]}`;
     try {
       const key = await ailing.createKey(aCorsKey([pages.origins.app], { fullAccess: true }));
-      for (const { name } of (await ailing.kv.list()).keys) await ailing.kv.delete(name);
-      await ailing.db.prepare('ALTER TABLE changes RENAME TO changes_gone').run();
+      const kv = await ailing.kv();
+      for (const { name } of (await kv.list()).keys) await kv.delete(name);
+      const db = await ailing.db();
+      await db.prepare('ALTER TABLE changes RENAME TO changes_gone').run();
       const asked = requestsOf(opened, url);
       const startedMs = Date.now();
       const calls = callers.map(async (caller) => ({
@@ -224,7 +226,7 @@ describe('waiting', () => {
         tookMs: Date.now() - startedMs,
       }));
       await wait(2_000);
-      await ailing.db.prepare('ALTER TABLE changes_gone RENAME TO changes').run();
+      await db.prepare('ALTER TABLE changes_gone RENAME TO changes').run();
 
       const [livepeer, ky, axios] = await Promise.all(calls);
       expect(axios?.told).toMatchObject({

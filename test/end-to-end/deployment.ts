@@ -62,20 +62,23 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
     adminToken: edge.adminToken,
     createKey: (document) => edge.createKey({ ...document }),
     async query(statement, ...values) {
-      const { results } = await edge.db
+      const db = await edge.db();
+      const { results } = await db
         .prepare(statement)
         .bind(...values)
         .all<Row>();
       return results;
     },
     async copies() {
-      const { keys } = await edge.kv.list();
-      const entries = keys.map(async ({ name }) => [name, (await edge.kv.get(name)) ?? '']);
+      const kv = await edge.kv();
+      const { keys } = await kv.list();
+      const entries = keys.map(async ({ name }) => [name, (await kv.get(name)) ?? '']);
       return Object.fromEntries(await Promise.all(entries));
     },
     async forgetCopies() {
-      const { keys } = await edge.kv.list();
-      await Promise.all(keys.map(({ name }) => edge.kv.delete(name)));
+      const kv = await edge.kv();
+      const { keys } = await kv.list();
+      await Promise.all(keys.map(({ name }) => kv.delete(name)));
     },
     async dispose() {
       await edge.dispose();

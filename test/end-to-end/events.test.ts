@@ -108,7 +108,8 @@ test('a receiver that fails, redirects and hangs gets the event again, and only 
   await vi.waitFor(
     async () => {
       // Each change wakes the sender; the waits between attempts are shortened.
-      await edge.db.prepare('UPDATE events SET due_at_ms = 0 WHERE due_at_ms IS NOT NULL').run();
+      const db = await edge.db();
+      await db.prepare('UPDATE events SET due_at_ms = 0 WHERE due_at_ms IS NOT NULL').run();
       await edge.createKey({ name: 'another' });
       expect(numbersOf(key.id)).toEqual([1]);
     },
@@ -154,7 +155,8 @@ describe('the command line', () => {
     await vi.waitFor(() => expect(numbersOf(keyId)).toEqual([1, 2]), { timeout: 40_000 });
     await vi.waitFor(async () => expect(await statesOf(keyId)).toEqual(['delivered', 'delivered']));
     // As the sender leaves an event that it gave up.
-    await edge.db
+    const db = await edge.db();
+    await db
       .prepare(
         `UPDATE events SET state = 'failed', failure = 'status 500' WHERE key_id = ? AND number = 2`,
       )
@@ -192,7 +194,8 @@ describe('the command line', () => {
   });
 
   async function statesOf(keyId: string): Promise<readonly string[]> {
-    const { results } = await edge.db
+    const db = await edge.db();
+    const { results } = await db
       .prepare('SELECT state FROM events WHERE key_id = ? ORDER BY number')
       .bind(keyId)
       .all<{ state: string }>();

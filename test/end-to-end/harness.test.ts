@@ -296,7 +296,8 @@ describe('the production bundle on bare workerd', () => {
 
   test('creates keys in the D1 that its isolates share', async () => {
     const key = await edge.createKey({ name: 'harness' });
-    const row = await edge.db.prepare('SELECT name FROM keys WHERE id = ?').bind(key.id).first();
+    const db = await edge.db();
+    const row = await db.prepare('SELECT name FROM keys WHERE id = ?').bind(key.id).first();
     expect(row).toEqual({ name: 'harness' });
     for (const port of edge.ports) {
       const response = await request(port, {

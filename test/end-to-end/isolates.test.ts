@@ -76,9 +76,10 @@ describe.each(settings)('with $kind', ({ refreshSeconds, maxStalenessSeconds }) 
     const { name, value } = await copyOf(key);
     await edge.manage('DELETE', `/keys/${key.id}`);
     const revokedAtMs = Date.now();
-    await until(async () => (await edge.kv.get(name, 'text')) !== value);
+    const kv = await edge.kv();
+    await until(async () => (await kv.get(name, 'text')) !== value);
     // What a data centre sees that KV has not told yet.
-    await edge.kv.put(name, value);
+    await kv.put(name, value);
     for (const lastLetInMs of await eachIsolate((port) =>
       lastTimeUntil(port, () => isRefused(port, key)),
     )) {
@@ -121,8 +122,9 @@ describe.each(settings)('with $kind', ({ refreshSeconds, maxStalenessSeconds }) 
   async function copyOf(key: CreatedKey): Promise<{ name: string; value: string }> {
     return vi.waitUntil(
       async () => {
-        for (const { name } of (await edge.kv.list()).keys) {
-          const value = await edge.kv.get(name, 'text');
+        const kv = await edge.kv();
+        for (const { name } of (await kv.list()).keys) {
+          const value = await kv.get(name, 'text');
           if (value?.includes(key.id)) return { name, value };
         }
         return null;

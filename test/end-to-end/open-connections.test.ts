@@ -214,7 +214,8 @@ describe('an open connection', () => {
       listen(lonely, key),
     ]);
     expect(await isAlive(socket)).toBe(true);
-    await lonely.db.prepare('ALTER TABLE changes RENAME TO gone').run();
+    const db = await lonely.db();
+    await db.prepare('ALTER TABLE changes RENAME TO gone').run();
     const startedMs = Date.now();
     expect(await within(closed)).toBe('1008 unavailable');
     await expect.poll(() => heard.hasEnded, soon).toBe(true);

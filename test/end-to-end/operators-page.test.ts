@@ -52,7 +52,8 @@ beforeAll(async () => {
   await edge.manage('PATCH', `/keys/${key.id}`, { name: 'Web player' });
   await edge.manage('PATCH', `/keys/${key.id}`, { name: 'Web player of the studio' });
   // What a day without a receiver leaves behind.
-  await edge.db
+  const db = await edge.db();
+  await db
     .prepare(
       `UPDATE events SET state = 'failed', attempts = 12, failure = 'the receiver answered 503',
                          due_at_ms = NULL, due_since_ms = NULL, ended_at_ms = at_ms
@@ -94,7 +95,8 @@ test('an event that was given up is sent again without script, from the page of 
   await page.getByRole('button', { name: /^Send again/ }).click();
   await page.getByText('The event waits to be sent again.').waitFor();
   await page.getByText('No event was given up.').waitFor();
-  await edge.db
+  const db = await edge.db();
+  await db
     .prepare(
       `UPDATE events SET state = 'failed', attempts = 12, failure = 'the receiver answered 503',
                          due_at_ms = NULL, due_since_ms = NULL, ended_at_ms = at_ms

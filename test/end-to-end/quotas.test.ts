@@ -31,7 +31,8 @@ async function statusOf({ token }: CreatedKey, port: number): Promise<number> {
 
 /** Resolves to a time at which D1 holds that a key has used up its quota. */
 async function whenMarked({ id }: CreatedKey): Promise<number> {
-  const statement = edge.db.prepare('SELECT quota_renews_at_ms FROM keys WHERE id = ?').bind(id);
+  const db = await edge.db();
+  const statement = db.prepare('SELECT quota_renews_at_ms FROM keys WHERE id = ?').bind(id);
   return vi.waitFor(
     async () => {
       expect(await statement.first('quota_renews_at_ms')).not.toBeNull();

@@ -119,7 +119,8 @@ beforeAll(async () => {
   player = await fillWorld(filled);
   await addIdleKeys(filled);
   await dropTables(unmigrated);
-  await broken.db.exec('DROP TABLE audit');
+  const db = await broken.db();
+  await db.exec('DROP TABLE audit');
   console.log(`Screenshots: ${join(projectRoot, 'test-output/screenshots')}`);
 }, 300_000);
 afterAll(async () => {
@@ -231,7 +232,8 @@ async function addIdleKeys(world: Edge): Promise<void> {
     ['Never rolled out', null],
   ] as const) {
     const { id } = await world.createKey({ name, owner: 'acct_1' });
-    await world.db
+    const db = await world.db();
+    await db
       .prepare('UPDATE keys SET created_at_ms = ?, last_used_at_ms = ? WHERE id = ?')
       .bind(
         Date.now() - 100 * dayMs,
@@ -242,7 +244,8 @@ async function addIdleKeys(world: Edge): Promise<void> {
   }
 }
 
-async function dropTables({ db }: Edge): Promise<void> {
+async function dropTables(edge: Edge): Promise<void> {
+  const db = await edge.db();
   const { results } = await db
     .prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'",

@@ -183,14 +183,15 @@ describe('a deployment that strips tokens', () => {
       (name, value) => name === 'authorization' && value === `Bearer ${upstreamSecret}`,
     );
     watched.secrets['the admin token'] = watched.edge.adminToken;
-    const { results } = await watched.edge.db
+    const db = await watched.edge.db();
+    const { results } = await db
       .prepare("SELECT value FROM settings WHERE name = 'token_tag_key'")
       .all<{ value: string }>();
     watched.secrets['the key of the tags'] = results[0]?.value ?? '';
     await sampleOfTraffic(watched);
     await usageIsCounted(watched.edge);
     await sharedPoll(watched, 'token:');
-    const rows = await watched.edge.db
+    const rows = await db
       .prepare("SELECT value FROM settings WHERE name = 'page_session_secret'")
       .all<{ value: string }>();
     const sessionSecret = rows.results[0]?.value ?? '';
@@ -382,7 +383,8 @@ test('a deployment whose database fails gives no secret away', async () => {
   watched.secrets['the admin token'] = watched.edge.adminToken;
   const key = await watched.manage('POST', '/keys', { name: 'made before it failed' });
   await settle(watched.edge);
-  await watched.edge.db.exec('ALTER TABLE changes RENAME TO changes_elsewhere');
+  const db = await watched.edge.db();
+  await db.exec('ALTER TABLE changes RENAME TO changes_elsewhere');
   const working = String(key?.['token']);
   await vi.waitUntil(
     async () => {
@@ -767,7 +769,8 @@ async function settle(edge: Edge): Promise<void> {
   const requestId = headers.get('x-request-id') ?? '';
   await vi.waitUntil(
     async () => {
-      const due = await edge.db
+      const db = await edge.db();
+      const due = await db
         .prepare('SELECT count(*) AS due FROM replica_writes')
         .first<number>('due');
       return due === 0 && edge.logs.some((line) => line.includes(requestId));
@@ -806,7 +809,8 @@ function withoutTagKey(places: Places, tagKey = ''): Places {
 }
 
 /** Waits until D1 holds what was counted of the requests, and the origins that were refused. */
-async function usageIsCounted({ db }: Edge): Promise<void> {
+async function usageIsCounted(edge: Edge): Promise<void> {
+  const db = await edge.db();
   const counted =
     'SELECT min((SELECT count(*) FROM usage_daily), (SELECT count(*) FROM refused_origins)) AS rows';
   await vi.waitUntil(async () => ((await db.prepare(counted).first<number>('rows')) ?? 0) > 0, {
@@ -819,7 +823,8 @@ async function usageIsCounted({ db }: Edge): Promise<void> {
 async function dumpDatabase(edge: Edge): Promise<string[]> {
   const rows = await Promise.all(
     (await tablesOf(edge)).map(async (name) => {
-      const { results } = await edge.db.prepare(`SELECT * FROM "${name}"`).all();
+      const db = await edge.db();
+      const { results } = await db.prepare(`SELECT * FROM "${name}"`).all();
       return results.map((row) => `${name} ${JSON.stringify(row)}`);
     }),
   );
@@ -827,7 +832,8 @@ async function dumpDatabase(edge: Edge): Promise<string[]> {
 }
 
 /** The tables of D1, but for those of the simulator. */
-async function tablesOf({ db }: Edge): Promise<string[]> {
+async function tablesOf(edge: Edge): Promise<string[]> {
+  const db = await edge.db();
   const { results } = await db
     .prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
@@ -841,9 +847,10 @@ async function dumpReplica(edge: Edge): Promise<string[]> {
   const texts: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await edge.kv.list(cursor === undefined ? {} : { cursor });
+    const kv = await edge.kv();
+    const page = await kv.list(cursor === undefined ? {} : { cursor });
     for (const { name, metadata } of page.keys) {
-      texts.push(`${name} ${JSON.stringify(metadata ?? null)} ${await edge.kv.get(name)}`);
+      texts.push(`${name} ${JSON.stringify(metadata ?? null)} ${await kv.get(name)}`);
     }
     cursor = page.list_complete ? undefined : page.cursor;
   } while (cursor !== undefined);
@@ -873,12 +880,12 @@ async function sharedPoll({ edge, cached, send }: Watched, text: string): Promis
 }
 
 /** Every entry that the Cache API still answers with, under the address that its files name. */
-async function dumpCache({ caches, storageFolder }: Edge): Promise<string[]> {
-  const files = await dumpFolder(join(storageFolder, 'cache'));
+async function dumpCache(edge: Edge): Promise<string[]> {
+  const files = await dumpFolder(join(edge.storageFolder, 'cache'));
   const addresses = files.flatMap(
     (file) => file.match(/https:\/\/feed\.[\w.-]+\/v2\/[\da-f-]{36}\/(?:short|long)/g) ?? [],
   );
-  const cache = await caches.open('edge-authorizer');
+  const cache = await (await edge.caches()).open('edge-authorizer');
   const entries = await Promise.all(
     [...new Set(addresses)].map(async (address) => {
       const response = await cache.match(address);

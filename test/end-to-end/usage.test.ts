@@ -72,7 +72,8 @@ test('every request over four isolates is counted once', { timeout: 180_000 }, a
     expect(lastUsedMs).toBeGreaterThanOrEqual(startedMs);
     expect(lastUsedMs).toBeLessThanOrEqual(Date.now());
   }
-  const { results } = await edge.db
+  const db = await edge.db();
+  const { results } = await db
     .prepare('SELECT origin, code, sum(count) AS count FROM refused_origins GROUP BY 1, 2')
     .all();
   expect(results).toEqual([{ origin: elsewhere, code: 'origin_not_allowed', count: 200 }]);
@@ -107,7 +108,8 @@ test('requests without an answer are counted for what became of them', async () 
 
 /** Returns the counts of D1, by "key outcome", over all days. */
 async function counted(keyIds: readonly string[]): Promise<Record<string, number>> {
-  const { results } = await edge.db
+  const db = await edge.db();
+  const { results } = await db
     .prepare(
       `SELECT key_id || ' ' || outcome AS name, sum(requests) AS requests FROM usage_daily
         WHERE key_id IN (SELECT value FROM json_each(?)) GROUP BY 1 HAVING sum(requests) <> 0`,

@@ -322,9 +322,8 @@ describe('content of the API, with the page on a host of its own,', () => {
     const { origin, attempts }: Loot = JSON.parse((await loot.getAttribute('data-loot')) ?? '');
     expect(origin).toBe(`http://api.localhost:${port}`);
     expect(takenIn({ origin, attempts })).toEqual(['storage', 'service worker']);
-    await expect(apart.db.prepare('SELECT count(*) AS keys FROM keys').first()).resolves.toEqual({
-      keys: 0,
-    });
+    const db = await apart.db();
+    expect(await db.prepare('SELECT count(*) AS keys FROM keys').first()).toEqual({ keys: 0 });
     // The page is not there, and the API is not on the page's host.
     const statusOf = async (url: string) => (await page.goto(url))?.status();
     expect(await statusOf(`http://api.localhost:${port}/_edge/`)).toBe(404);

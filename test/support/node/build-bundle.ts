@@ -23,14 +23,21 @@ export function bundleFolder(): string {
   return process.env[folderVariable] ?? join(projectRoot, 'dist');
 }
 
+/** A folder for files of this run, which are removed after it. */
+export function runFolder(): string {
+  const bundle = process.env[folderVariable];
+  return bundle === undefined ? tmpdir() : dirname(bundle);
+}
+
 /**
- * Builds the bundle, prints its size, and returns what removes it again. Throws with all that
- * wrangler said when it fails.
+ * Builds the bundle, prints its size, and returns what removes the folder of the run. Throws with all
+ * that wrangler said when it fails.
  */
 export default async function buildBundle(): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-bundle-'));
+  const run = await mkdtemp(join(tmpdir(), 'edge-authorizer-run-'));
+  const folder = join(run, 'bundle');
   process.env[folderVariable] = folder;
-  const remove = () => rm(folder, { recursive: true, force: true });
+  const remove = () => rm(run, { recursive: true, force: true });
   await runWrangler(['deploy', '--dry-run', '--outdir', folder]).catch(async (error) => {
     await remove();
     throw error;

@@ -58,9 +58,10 @@ export async function fillWorld(world: Edge): Promise<CreatedKey> {
 
   const today = Date.now();
   await mergeTraffic(world, keys, today);
-  await world.db.batch(
+  const db = await world.db();
+  await db.batch(
     keys.map((key, place) =>
-      world.db
+      db
         .prepare('UPDATE keys SET created_at_ms = ?, last_used_at_ms = ? WHERE id = ?')
         .bind(
           today - (6 - place) * 19 * DAY_MS,
@@ -117,7 +118,8 @@ async function mergeTraffic(
       ],
       { nowMs: atMs, newId: () => crypto.randomUUID() },
     );
-    await mergeUsage(world.db, batches, nowMs);
+    const db = await world.db();
+    await mergeUsage(db, batches, nowMs);
   }
 }
 
