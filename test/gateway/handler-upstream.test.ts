@@ -5,7 +5,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Env } from '../../src/config/env.ts';
 import { type AuthorizerOptions, createAuthorizer, type Upstream } from '../../src/worker.ts';
-import { applySchema, EDGE_URL, emptyStorage } from '../support/workers.ts';
+import { EDGE_URL, freshStorage } from '../support/workers.ts';
 
 const PAGE = 'https://page.example';
 const AS_ADMIN = { Authorization: `Bearer ${env.ADMIN_TOKEN}` };
@@ -15,8 +15,7 @@ let logs: string[];
 let handled: Request[];
 
 beforeEach(async () => {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
   logs = [];
   handled = [];
   vi.spyOn(console, 'log').mockImplementation((line) => {

@@ -8,7 +8,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Env } from '../../src/config/env.ts';
 import worker from '../../src/index.ts';
-import { applySchema, EDGE_URL, emptyStorage } from '../support/workers.ts';
+import { EDGE_URL, freshStorage } from '../support/workers.ts';
 
 const LEASE_OVER_MS = 20_000;
 
@@ -23,8 +23,7 @@ interface Settings {
 
 /** An isolate that knows a key whose lease is over, and the requests that reach the upstream. */
 async function anEdge(settings: Settings = { SPECULATIVE_READS: 'true' }, access?: object) {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
   const forwarded: Request[] = [];
   const cancelled: string[] = [];
   const lines: Record<string, unknown>[] = [];

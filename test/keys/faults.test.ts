@@ -10,7 +10,7 @@ import type { Env } from '../../src/config/env.ts';
 import { importTagKey, makeToken } from '../../src/core/key/token.ts';
 import worker from '../../src/index.ts';
 import { createKeyReplica } from '../../src/keys/stores/kv.ts';
-import { applySchema, EDGE_URL, emptyStorage } from '../support/workers.ts';
+import { EDGE_URL, freshStorage } from '../support/workers.ts';
 import { faulty, type Health, SLOW_MS } from './faulty.ts';
 
 /** Bounds by which the test tells at once from a wait. Machines that run tests are slow. */
@@ -183,8 +183,7 @@ function waitOf(given: Fault & { request: Request_ }): readonly [number, number]
 
 /** An edge that is about to get this request. */
 async function prepare(request: Request_) {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
   vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('from the upstream'));
   const lines: string[] = [];
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)));

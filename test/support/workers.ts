@@ -36,12 +36,42 @@ export async function applySchema(db: D1Database = env.DB): Promise<void> {
 
 /** Runs the statements of a file as one transaction, as wrangler does. */
 export async function applySql(script: string, db: D1Database = env.DB): Promise<void> {
-  const statements = script
+  await db.batch(statementsOf(script).map((statement) => db.prepare(statement)));
+}
+
+function statementsOf(script: string): string[] {
+  return script
     .replace(/--.*$/gm, '')
     .split(';')
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '');
-  await db.batch(statements.map((statement) => db.prepare(statement)));
+}
+
+/** What D1 says of its tables and indexes once `schema.sql` was applied to an empty one. */
+let schemaOfD1: string | null = null;
+
+/**
+ * Empties D1 and KV, and leaves D1 as `schema.sql` makes it. If it has that schema already, rows are
+ * deleted, which takes a third of the time of making it anew.
+ */
+export async function freshStorage(): Promise<void> {
+  const describe = env.DB.prepare(
+    `SELECT group_concat(sql, ';') AS schema, group_concat(name) FILTER (WHERE type = 'table') AS names
+       FROM (SELECT type, name, sql FROM sqlite_master
+              WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*' ORDER BY rowid DESC)`,
+  );
+  const found = await describe.first<{ schema: string | null; names: string | null }>();
+  if (found?.schema && found.schema === schemaOfD1) {
+    const deletions = (found.names ?? '').split(',').map((name) => `DELETE FROM ${name}`);
+    const insertions = statementsOf(env.SCHEMA).filter((statement) => /^INSERT/.test(statement));
+    const statements = [...deletions, 'DELETE FROM sqlite_sequence', ...insertions];
+    await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
+    await emptyReplica();
+    return;
+  }
+  await emptyStorage();
+  await applySchema();
+  schemaOfD1 = (await describe.first<string>('schema')) ?? null;
 }
 
 /** A key that works: a backend key without an owner, unless told otherwise. */
@@ -86,8 +116,7 @@ export function requestWithTarget(
  * of `fetch`. One at a time, since the pool has one D1: a new one empties the storage of the last.
  */
 export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
   const upstream = doubleUpstream();
   const logs = captureLogs();
   // A new object is a new isolate to the Worker's entry.

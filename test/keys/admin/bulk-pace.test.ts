@@ -3,8 +3,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, expect, test } from 'vitest';
 import { createBulkPace } from '../../../src/keys/admin/bulk-pace.ts';
-import { emptyStorage } from '../../support/empty-storage.ts';
-import { applySchema } from '../../support/workers.ts';
+import { freshStorage } from '../../support/workers.ts';
 
 const pace = createBulkPace(env.DB);
 /** Reserves time for so many lines. */
@@ -18,8 +17,7 @@ const untilMs = async () =>
   );
 
 beforeEach(async () => {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
 });
 
 test('changes at the same time get one time after the other', async () => {

@@ -10,7 +10,7 @@ import type {
   ManagedKeys,
 } from '../../../src/keys/admin/types.ts';
 import { noFilter } from '../../support/no-filter.ts';
-import { aKey, applySchema, emptyStorage } from '../../support/workers.ts';
+import { aKey, freshStorage } from '../../support/workers.ts';
 
 const A = 'https://a.example';
 const B = 'https://b.example';
@@ -23,8 +23,7 @@ let store: AdminStore;
 let keys: ManagedKeys;
 
 beforeEach(async () => {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
   store = createAdminStore(env.DB);
   ({ keys } = store);
 });

@@ -16,7 +16,7 @@ import { runHousekeeping } from '../../../src/keys/stores/housekeeping.ts';
 import type { LogPosition, Subject } from '../../../src/keys/types.ts';
 import type { Deployment } from '../../contract/deployment.ts';
 import { createRandom } from '../../keys-model/random.ts';
-import { applySchema, deploy, EDGE_URL, emptyStorage } from '../../support/workers.ts';
+import { deploy, EDGE_URL, freshStorage } from '../../support/workers.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW_MS = Date.UTC(2026, 10, 26, 12);
@@ -33,8 +33,7 @@ async function runUntilNothingGoes(): Promise<number> {
 }
 
 beforeEach(async () => {
-  await emptyStorage();
-  await applySchema();
+  await freshStorage();
 });
 
 describe('keys', () => {
