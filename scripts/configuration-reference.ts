@@ -3,31 +3,42 @@
  * can make the text again and compare.
  */
 
+import type { SettingDescription } from '../src/config/descriptions.ts';
+
 interface Binding {
   readonly type: string;
   readonly isRequired?: boolean;
-  readonly about: string;
 }
 
+/** The part of a setting that the text shows. Some kinds state none of it. */
 interface Setting {
-  readonly defaultText: number | string;
-  readonly accepts: string;
-  readonly about: string;
+  readonly default?: unknown;
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+}
+
+/** The tables in `src/config`: each name with its values, and with its description. */
+interface Tables {
+  readonly settings: Readonly<Record<string, Setting>>;
+  readonly settingDescriptions: Readonly<Record<string, SettingDescription>>;
+  readonly bindings: Readonly<Record<string, Binding>>;
+  readonly bindingDescriptions: Readonly<Record<string, string>>;
 }
 
 /** Returns the whole text. Throws if a number's name does not end in a unit. */
-export function configurationReference(
-  settings: Readonly<Record<string, Setting>>,
-  bindings: Readonly<Record<string, Binding>>,
-): string {
-  const settingRows = Object.entries(settings).map(
-    ([name, { defaultText, accepts, about }]) =>
-      `| \`${name}\` | ${withUnit(defaultText, name)} | ${accepts} | ${inCell(about)} |`,
-  );
-  const bindingRows = Object.entries(bindings).map(
-    ([name, { type, isRequired, about }]) =>
-      `| \`${name}\` | \`${type}\` | ${isRequired ? 'required' : 'optional'} | ${inCell(about)} |`,
-  );
+export function configurationReference(tables: Tables): string {
+  const { settings, settingDescriptions, bindings, bindingDescriptions } = tables;
+  const settingRows = Object.entries(settingDescriptions).map(([name, description]) => {
+    const setting = settings[name] ?? {};
+    const standard = description.default ?? withUnit(setting.default, name);
+    const accepts = description.accepts ?? acceptedBy(setting);
+    return row(`\`${name}\``, standard, accepts, description.about);
+  });
+  const bindingRows = Object.entries(bindingDescriptions).map(([name, about]) => {
+    const { type, isRequired } = bindings[name] ?? { type: '' };
+    return row(`\`${name}\``, `\`${type}\``, isRequired ? 'required' : 'optional', about);
+  });
   return `<!-- Made by \`npm run docs\` from src/config; changes belong there. -->
 
 # Configuration
@@ -61,14 +72,28 @@ const units = {
   MINUTE: 'per minute',
 };
 
-/** A number with the unit that its setting is named after; a text as it is. */
-function withUnit(value: number | string, name: string): string {
-  if (typeof value === 'string') return inCell(value);
+/** A number with the unit that its setting is named after; anything else as code. */
+function withUnit(value: unknown, name: string): string {
+  if (value === undefined || value === null) return 'none';
+  if (typeof value !== 'number') return `\`${value}\``;
   const suffix = name.split('_').at(-1) as keyof typeof units;
   if (units[suffix] === undefined) throw new Error(`${name} does not end in a unit`);
-  return `${String(value).replace(/\B(?=(?:\d{3})+$)/g, ',')} ${units[suffix]}`;
+  return `${grouped(value)} ${units[suffix]}`;
 }
 
-function inCell(markdown: string): string {
-  return markdown.replaceAll('|', '\\|');
+/** The bounds or choices of a setting; empty if it states none. */
+function acceptedBy({ default: standard, min, max, choices }: Setting): string {
+  if (min !== undefined && max !== undefined) return `${grouped(min)} to ${grouped(max)}`;
+  const words = (choices ?? (standard === false ? ['true', 'false'] : [])).map(
+    (word) => `\`${word}\``,
+  );
+  return words.length === 0 ? '' : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+function grouped(value: number): string {
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+function row(...cells: readonly string[]): string {
+  return `| ${cells.map((markdown) => markdown.replaceAll('|', '\\|')).join(' | ')} |`;
 }

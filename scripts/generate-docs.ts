@@ -10,6 +10,7 @@ const load = (path: string) => import(new URL(path, import.meta.url).href);
 const { operations } = await load('../src/manage/api.ts');
 const { describeApi } = await load('../src/manage/openapi.ts');
 const { settings } = await load('../src/config/settings.ts');
+const { settingDescriptions, bindingDescriptions } = await load('../src/config/descriptions.ts');
 const { bindings } = await load('../src/config/env.ts');
 const { eventDescriptions } = await load('../src/log/event-descriptions.ts');
 const { apiReference } = await load('./api-reference.ts');
@@ -22,7 +23,10 @@ const { withDeployButton } = await load('./deploy-button.ts');
 const write = (name: string, text: string) =>
   writeFile(new URL(`../docs/${name}`, import.meta.url), text);
 await write('api.md', apiReference(describeApi(operations)));
-await write('configuration.md', configurationReference(settings, bindings));
+await write(
+  'configuration.md',
+  configurationReference({ settings, settingDescriptions, bindings, bindingDescriptions }),
+);
 await write('errors.md', errorReference());
 await write('client-token-vectors.json', await clientTokenVectors());
 

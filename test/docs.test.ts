@@ -4,6 +4,7 @@ import { apiReference } from '../scripts/api-reference.ts';
 import { configurationReference } from '../scripts/configuration-reference.ts';
 import { errorReference } from '../scripts/error-reference.ts';
 import { withEventReference } from '../scripts/event-reference.ts';
+import { bindingDescriptions, settingDescriptions } from '../src/config/descriptions.ts';
 import { bindings } from '../src/config/env.ts';
 import { settings } from '../src/config/settings.ts';
 import { rejectionKinds } from '../src/core/decide/rejection.ts';
@@ -170,13 +171,19 @@ describe('docs/api.md', () => {
 
 describe('docs/configuration.md', () => {
   it('is what `npm run docs` makes of the tables in src/config', () => {
-    const text = configurationReference(settings, bindings);
+    const tables = { settings, settingDescriptions, bindings, bindingDescriptions };
+    const text = configurationReference(tables);
     expect(markdown.get('docs/configuration.md')).toBe(text);
   });
 
   it('cannot be made with a number whose name has no unit', () => {
-    const planted = { NEW: { defaultText: 5, accepts: '', about: 'A number.' } };
-    expect(() => configurationReference(planted, {})).toThrow(/NEW does not end in a unit/);
+    const planted = {
+      settings: { NEW: { default: 5, min: 0, max: 9 } },
+      settingDescriptions: { NEW: { about: 'A number.' } },
+      bindings: {},
+      bindingDescriptions: {},
+    };
+    expect(() => configurationReference(planted)).toThrow(/NEW does not end in a unit/);
   });
 });
 

@@ -21,9 +21,7 @@ const members = ['name', 'binding', 'limit'];
 const ownNames = ['failures', 'key', 'client'];
 
 /** A list of named limits: JSON, or the tables that wrangler.toml can hold in its place. */
-export function limiters({ about }: { readonly about: string }): Setting<readonly NamedLimiter[]> {
-  return { about, defaultText: 'none', accepts: '', read: readLimiters };
-}
+export const limiters: Setting<readonly NamedLimiter[]> = { read: readLimiters };
 
 function readLimiters(written: unknown, report: Report): readonly NamedLimiter[] {
   if (!isSet(written)) return [];

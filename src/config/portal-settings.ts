@@ -6,38 +6,30 @@ import { type ReturnUrlPrefix, readReturnUrlPrefix } from '../core/portal/return
 import { isSet, type Report, type Setting } from './values.ts';
 
 /** Most entries of `PORTAL_RETURN_URLS`. */
-const RETURN_URLS_MAX = 100;
-const NAME_MAX_LENGTH = 60;
+export const RETURN_URLS_MAX = 100;
+/** The length of the longest `PORTAL_NAME`, in characters. */
+export const PORTAL_NAME_MAX_LENGTH = 60;
 
 /** The URLs that the portal may lead back to; none: there is no portal. */
-export function returnUrls({
-  about,
-}: {
-  readonly about: string;
-}): Setting<readonly ReturnUrlPrefix[]> {
-  return {
-    about,
-    defaultText: 'none: no portal',
-    accepts: `at most ${RETURN_URLS_MAX} URLs, separated by blanks or commas`,
-    read(written, report) {
-      if (!isSet(written)) return [];
-      const entries = entriesOf(written);
-      if (entries === null || entries.length > RETURN_URLS_MAX) {
-        const reason =
-          entries === null ? 'it is not a text' : `it holds more than ${RETURN_URLS_MAX} URLs`;
-        report({ value: null, reason, fix: 'Write URLs, separated by blanks or commas' });
-        return [];
-      }
-      return entries.flatMap((entry) => {
-        const reading = readReturnUrlPrefix(entry);
-        if (reading.ok) return [reading.value];
-        const value = entry.replace(/^(https?:\/\/)?.*@/is, '$1***@');
-        for (const fault of reading.faults) report({ value, ...fault });
-        return [];
-      });
-    },
-  };
-}
+export const returnUrls: Setting<readonly ReturnUrlPrefix[]> = {
+  read(written, report) {
+    if (!isSet(written)) return [];
+    const entries = entriesOf(written);
+    if (entries === null || entries.length > RETURN_URLS_MAX) {
+      const reason =
+        entries === null ? 'it is not a text' : `it holds more than ${RETURN_URLS_MAX} URLs`;
+      report({ value: null, reason, fix: 'Write URLs, separated by blanks or commas' });
+      return [];
+    }
+    return entries.flatMap((entry) => {
+      const reading = readReturnUrlPrefix(entry);
+      if (reading.ok) return [reading.value];
+      const value = entry.replace(/^(https?:\/\/)?.*@/is, '$1***@');
+      for (const fault of reading.faults) report({ value, ...fault });
+      return [];
+    });
+  },
+};
 
 /** A text, or the list that wrangler.toml can hold. */
 function entriesOf(written: unknown): readonly string[] | null {
@@ -47,55 +39,42 @@ function entriesOf(written: unknown): readonly string[] | null {
 }
 
 /** A name that the portal shows. */
-export function portalName({ about }: { readonly about: string }): Setting<string | null> {
-  return {
-    about,
-    defaultText: '`edge-authorizer`',
-    accepts: `1 to ${NAME_MAX_LENGTH} visible characters`,
-    read: (written, report) =>
-      readOptional(written, report, (text) => {
-        const name = text.trim();
-        const isName =
-          name !== '' && [...name].length <= NAME_MAX_LENGTH && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name);
-        if (isName) return name;
-        const reason = `it is not 1 to ${NAME_MAX_LENGTH} visible characters`;
-        report({ value: text, reason, fix: 'Set the name of your product, such as "Acme Video"' });
-        return null;
-      }),
-  };
-}
+export const portalName: Setting<string | null> = {
+  read: (written, report) =>
+    readOptional(written, report, (text) => {
+      const name = text.trim();
+      const isName =
+        name !== '' &&
+        [...name].length <= PORTAL_NAME_MAX_LENGTH &&
+        !/[\p{C}\p{Zl}\p{Zp}]/u.test(name);
+      if (isName) return name;
+      const reason = `it is not 1 to ${PORTAL_NAME_MAX_LENGTH} visible characters`;
+      report({ value: text, reason, fix: 'Set the name of your product, such as "Acme Video"' });
+      return null;
+    }),
+};
 
 /** A colour in hexadecimal. */
-export function color({ about }: { readonly about: string }): Setting<Color | null> {
-  return {
-    about,
-    defaultText: "the page's own",
-    accepts: '`#rgb` or `#rrggbb`',
-    read: (written, report) =>
-      readOptional(written, report, (text) => {
-        const found = readColor(text);
-        const reason = 'it is not a colour in hexadecimal';
-        if (found === null) report({ value: text, reason, fix: 'Set a colour such as "#0a7f5a"' });
-        return found;
-      }),
-  };
-}
+export const color: Setting<Color | null> = {
+  read: (written, report) =>
+    readOptional(written, report, (text) => {
+      const found = readColor(text);
+      const reason = 'it is not a colour in hexadecimal';
+      if (found === null) report({ value: text, reason, fix: 'Set a colour such as "#0a7f5a"' });
+      return found;
+    }),
+};
 
 /** An image. */
-export function logo({ about }: { readonly about: string }): Setting<Logo | null> {
-  return {
-    about,
-    defaultText: "the page's own",
-    accepts: 'an https URL, or `data:image/…;base64,…`',
-    read: (written, report) =>
-      readOptional(written, report, (text) => {
-        const reading = readLogo(text);
-        if (reading.ok) return reading.logo;
-        report({ value: text, ...reading.fault });
-        return null;
-      }),
-  };
-}
+export const logo: Setting<Logo | null> = {
+  read: (written, report) =>
+    readOptional(written, report, (text) => {
+      const reading = readLogo(text);
+      if (reading.ok) return reading.logo;
+      report({ value: text, ...reading.fault });
+      return null;
+    }),
+};
 
 function readOptional<Value>(
   written: unknown,

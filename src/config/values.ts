@@ -1,14 +1,15 @@
 /**
- * The kinds of settings: how each is read from what the operator wrote, and how it is described.
+ * The kinds of settings: how each is read from what the operator wrote.
  *
  * An absent setting and an empty one mean the same. Numbers and booleans are accepted without quotes,
  * as wrangler.toml can hold them. Secrets are never quoted. Pure, no I/O.
  */
 
 import { type RateLimitPolicy, readRateLimit } from '../core/decide/rate-limit.ts';
+import type { FieldProblem } from '../core/field-problem.ts';
 import { readRouteList } from '../core/routes/route-list.ts';
 import type { RouteList } from '../core/routes/route-table.ts';
-import { RULE_SETS_MAX, type RuleSets, readRuleSets } from '../core/routes/rule-sets.ts';
+import { type RuleSets, readRuleSets } from '../core/routes/rule-sets.ts';
 
 /** One thing that is wrong with a setting. */
 export interface Fault {
@@ -21,14 +22,8 @@ export interface Fault {
 /** Takes note of a fault. Reading continues, so that all faults are reported at once. */
 export type Report = (fault: Fault) => void;
 
-/** A setting: its description for docs/configuration.md, and how it is read. */
+/** A setting. Some kinds state their default, bounds and choices as well, which docs/configuration.md shows. */
 export interface Setting<Value> {
-  /** The meaning, in Markdown. */
-  readonly about: string;
-  /** A number, or the text in Markdown that describes the default. */
-  readonly defaultText: number | string;
-  /** The values that are accepted, in Markdown; empty when `about` says it. */
-  readonly accepts: string;
   /** Returns the value, or any value after it has reported a fault. Never throws. */
   readonly read: (written: unknown, report: Report) => Value;
 }
@@ -39,10 +34,7 @@ export function isSet(written: unknown): boolean {
 }
 
 interface TextOptions<Default> {
-  readonly about: string;
   readonly default: Default;
-  /** Default: the default as code, or `none`. */
-  readonly defaultText?: string;
   /** Returns everything that is wrong with a text. Default: nothing is. */
   readonly check?: (text: string) => readonly Omit<Fault, 'value'>[];
   /** Returns the part of a text that may be shown. Default: all of it. */
@@ -53,11 +45,9 @@ interface TextOptions<Default> {
 export function text<const Default extends string | null>(
   options: TextOptions<Default>,
 ): Setting<string | Default> {
-  const { about, default: fallback, check = () => [], quote = (value) => value } = options;
+  const { default: fallback, check = () => [], quote = (value) => value } = options;
   return {
-    about,
-    defaultText: options.defaultText ?? (fallback === null ? 'none' : `\`${fallback}\``),
-    accepts: '',
+    ...options,
     read(written, report) {
       const value = readText(written, report);
       if (value === '') return fallback;
@@ -68,43 +58,36 @@ export function text<const Default extends string | null>(
 }
 
 /** A text that no problem quotes. */
-export function secret(options: Omit<TextOptions<null>, 'default' | 'quote'>) {
-  return text({ ...options, about: `Secret. ${options.about}`, default: null, quote: () => null });
+export function secret(check: TextOptions<null>['check'] = () => []) {
+  return text({ default: null, check, quote: () => null });
 }
 
 /** `true` or `false`, which is the default. */
-export function flag({ about }: { readonly about: string }): Setting<boolean> {
-  return {
-    about,
-    defaultText: '`false`',
-    accepts: '`true` or `false`',
-    read(written, report) {
-      const value = readText(written, report);
-      if (value === '' || value === 'false') return false;
-      if (value === 'true') return true;
-      // Some names invite a token, such as FORWARD_TOKEN. Only a value too short for one is quoted.
-      const quotable = value.length <= FLAG_QUOTE_MAX_LENGTH ? value : null;
-      const reason = 'it is neither "true" nor "false"';
-      report({ value: quotable, reason, fix: 'Set "true", or remove it' });
-      return false;
-    },
-  };
-}
+export const flag = {
+  default: false,
+  read(written: unknown, report: Report): boolean {
+    const value = readText(written, report);
+    if (value === '' || value === 'false') return false;
+    if (value === 'true') return true;
+    // Some names invite a token, such as FORWARD_TOKEN. Only a value too short for one is quoted.
+    const quotable = value.length <= FLAG_QUOTE_MAX_LENGTH ? value : null;
+    const reason = 'it is neither "true" nor "false"';
+    report({ value: quotable, reason, fix: 'Set "true", or remove it' });
+    return false;
+  },
+};
 
 const FLAG_QUOTE_MAX_LENGTH = 8;
 
 /** A whole number. The name of the setting ends in its unit. */
 export function wholeNumber(options: {
-  readonly about: string;
   readonly default: number;
   readonly min: number;
   readonly max: number;
 }): Setting<number> {
-  const { about, default: fallback, min, max } = options;
+  const { default: fallback, min, max } = options;
   return {
-    about,
-    defaultText: fallback,
-    accepts: `${grouped(min)} to ${grouped(max)}`,
+    ...options,
     read(written, report) {
       const digits = readText(written, report);
       if (digits === '') return fallback;
@@ -123,29 +106,22 @@ export function wholeNumber(options: {
 
 /** One of several words. */
 export function choice<const Choice extends string, const Default extends Choice | null>(options: {
-  readonly about: string;
   readonly default: Default;
-  readonly defaultText?: string;
   readonly choices: readonly Choice[];
   /** Default: names the choices. */
   readonly reason?: string;
 }): Setting<Choice | Default> {
-  const { about, default: fallback, choices } = options;
-  const quoted = choices.map((word) => `"${word}"`);
+  const { default: fallback, choices } = options;
   return {
-    about,
-    defaultText: options.defaultText ?? `\`${fallback}\``,
-    accepts: listed(
-      choices.map((word) => `\`${word}\``),
-      'or',
-    ),
+    ...options,
     read(written, report) {
       const value = readText(written, report);
       if (value === '') return fallback;
       const chosen = choices.find((word) => word === value);
       if (chosen !== undefined) return chosen;
+      const quoted = choices.map((word) => `"${word}"`);
       const reason = options.reason ?? `it is neither ${quoted.join(' nor ')}`;
-      report({ value, reason, fix: `Set ${listed(quoted, 'or')}` });
+      report({ value, reason, fix: `Set ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}` });
       return fallback;
     },
   };
@@ -153,49 +129,37 @@ export function choice<const Choice extends string, const Default extends Choice
 
 /** A list of routes: JSON, or the table that wrangler.toml can hold in its place. */
 export function routes<Default extends RouteList | null>(options: {
-  readonly about: string;
   readonly default: Default;
-  readonly defaultText: string;
 }): Setting<RouteList | Default> {
-  const { about, default: fallback, defaultText } = options;
   return {
-    about,
-    defaultText,
-    accepts: '',
     read(written, report) {
-      if (!isSet(written)) return fallback;
+      if (!isSet(written)) return options.default;
       const result = readRouteList(written);
       if (result.ok) return result.list;
-      for (const { path, value, reason, fix } of result.problems) {
-        report({
-          value: typeof value === 'string' ? value : null,
-          reason: path === '' ? reason : `${path}: ${reason}`,
-          fix,
-        });
-      }
-      return fallback;
+      reportAll(result.problems, report);
+      return options.default;
     },
   };
 }
 
 /** The rule sets of a deployment: JSON, or the tables that wrangler.toml can hold in its place. */
-export function ruleSets({ about }: { readonly about: string }): Setting<RuleSets> {
-  return {
-    about,
-    defaultText: '`livepeer@1` alone',
-    accepts: `at most ${RULE_SETS_MAX} sets`,
-    read(written, report) {
-      const { sets, problems } = readRuleSets(isSet(written) ? written : {});
-      for (const { path, value, reason, fix } of problems) {
-        report({
-          value: typeof value === 'string' ? value : null,
-          reason: path === '' ? reason : `${path}: ${reason}`,
-          fix,
-        });
-      }
-      return sets;
-    },
-  };
+export const ruleSets: Setting<RuleSets> = {
+  read(written, report) {
+    const { sets, problems } = readRuleSets(isSet(written) ? written : {});
+    reportAll(problems, report);
+    return sets;
+  },
+};
+
+/** Reports the problems of a document, each with its place. */
+function reportAll(problems: readonly FieldProblem[], report: Report): void {
+  for (const { path, value, reason, fix } of problems) {
+    report({
+      value: typeof value === 'string' ? value : null,
+      reason: path === '' ? reason : `${path}: ${reason}`,
+      fix,
+    });
+  }
 }
 
 /**
@@ -203,15 +167,11 @@ export function ruleSets({ about }: { readonly about: string }): Setting<RuleSet
  * `null` when absent.
  */
 export function rateLimit(options: {
-  readonly about: string;
   readonly binding: string;
   /** The name of the policy in the `RateLimit` headers. */
   readonly policy: string;
 }): Setting<RateLimitPolicy | null> {
   return {
-    about: options.about,
-    defaultText: `\`${DEFAULT_LIMIT}\` with the binding`,
-    accepts: '`<requests>/10` or `<requests>/60`',
     read(written, report) {
       const value = readText(written, report);
       if (value === '') return null;
@@ -234,12 +194,4 @@ function readText(written: unknown, report: Report): string {
   if (typeof written === 'number' || typeof written === 'boolean') return String(written);
   report({ value: null, reason: 'it is not a text', fix: 'Set it as one value, in quotes' });
   return '';
-}
-
-function grouped(value: number): string {
-  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
-}
-
-function listed(words: readonly string[], conjunction: string): string {
-  return `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1)}`;
 }

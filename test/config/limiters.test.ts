@@ -2,12 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { limiters } from '../../src/config/limiters.ts';
 import type { Fault } from '../../src/config/values.ts';
 
-const setting = limiters({ about: '' });
 const pro = { name: 'pro', binding: 'LIMITER_PRO', limit: '1000/60' };
 
 function read(written: unknown) {
   const faults: Fault[] = [];
-  const value = setting.read(written, (fault) => faults.push(fault));
+  const value = limiters.read(written, (fault) => faults.push(fault));
   return { value, reasons: faults.map(({ reason }) => reason), faults };
 }
 
