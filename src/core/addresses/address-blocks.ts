@@ -5,14 +5,14 @@
  * https://www.rfc-editor.org/rfc/rfc4632#section-3.1, https://www.rfc-editor.org/rfc/rfc4291#section-2.3
  */
 
-import ipaddr from 'ipaddr.js';
 import type { FieldProblem } from '../field-problem.ts';
 import {
   ADDRESS_MAX_LENGTH,
   type Address,
-  type ParsedAddress,
+  addressText,
+  mappedIpv4,
   parseWritten,
-  wordsOf,
+  type Words,
 } from './address.ts';
 
 /** Blocks ready to be compared. */
@@ -20,8 +20,8 @@ export type AddressSet = readonly CompiledBlock[];
 
 /** The bits that an address must have, and which of its bits are compared. */
 interface CompiledBlock {
-  readonly words: readonly number[];
-  readonly masks: readonly number[];
+  readonly words: Words;
+  readonly masks: Words;
 }
 
 /** A block in canonical form, or the reason why a text is not a block. */
@@ -45,23 +45,21 @@ export function canonicalizeBlock(text: string): BlockResult {
       'Write the address without "%" and what follows it',
     );
   }
-  const address = parseWritten(written);
-  if (address === null) {
+  const words = parseWritten(written);
+  if (words === null) {
     return refuse('it is neither an address nor a CIDR block', `Write ${example}`);
   }
-  const bits = address instanceof ipaddr.IPv6 ? 128 : 32;
+  const bits = 32 * words.length;
   const prefix = length === undefined ? bits : Number(length);
   if (prefix > bits) {
     return refuse(`its prefix is longer than the ${bits} bits of the address`, `Write ${example}`);
   }
-  if (!(address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress())) {
-    return { ok: true, block: blockText(address, prefix) };
-  }
-  const mapped = address.toIPv4Address();
+  const mapped = mappedIpv4(words);
+  if (mapped === null) return { ok: true, block: blockText(words, prefix) };
   if (prefix < MAPPED_BITS) {
     return refuse(
       `it is an IPv4-mapped address with a prefix shorter than ${MAPPED_BITS} bits, which covers no IPv4 addresses alone`,
-      `Write the IPv4 block, such as "${mapped.toString()}/24"`,
+      `Write the IPv4 block, such as "${addressText(mapped)}/24"`,
     );
   }
   return { ok: true, block: blockText(mapped, prefix - MAPPED_BITS) };
@@ -71,8 +69,8 @@ export function canonicalizeBlock(text: string): BlockResult {
 export function compileBlocks(blocks: readonly string[]): AddressSet {
   return blocks.flatMap((text) => {
     const [written = '', length] = text.split('/');
-    const address = parseWritten(written);
-    return address === null || length === undefined ? [] : [compileBlock(address, Number(length))];
+    const words = parseWritten(written);
+    return words === null || length === undefined ? [] : [compileBlock(words, Number(length))];
   });
 }
 
@@ -81,7 +79,7 @@ export function admitsAddress(blocks: AddressSet, address: Address | null): bool
   return address !== null && blocks.some((block) => isIn(block, address.words));
 }
 
-function isIn({ words, masks }: CompiledBlock, address: readonly number[]): boolean {
+function isIn({ words, masks }: CompiledBlock, address: Words): boolean {
   // Families differ in the number of words.
   if (address.length !== words.length) return false;
   for (let at = 0; at < words.length; at++) {
@@ -90,9 +88,9 @@ function isIn({ words, masks }: CompiledBlock, address: readonly number[]): bool
   return true;
 }
 
-function compileBlock(address: ParsedAddress, prefix: number): CompiledBlock {
-  const masks = wordsOf(address).map((_, index) => maskOf(prefix - 32 * index));
-  const words = wordsOf(address).map((word, index) => (word & (masks[index] ?? 0)) >>> 0);
+function compileBlock(address: Words, prefix: number): CompiledBlock {
+  const masks = address.map((_, index) => maskOf(prefix - 32 * index));
+  const words = address.map((word, index) => (word & (masks[index] ?? 0)) >>> 0);
   return { words, masks };
 }
 
@@ -102,13 +100,8 @@ function maskOf(bits: number): number {
   return bits >= 32 ? 0xffff_ffff : (0xffff_ffff << (32 - bits)) >>> 0;
 }
 
-function blockText(address: ParsedAddress, prefix: number): string {
-  const text = `${address.toString()}/${prefix}`;
-  const network =
-    address instanceof ipaddr.IPv6
-      ? ipaddr.IPv6.networkAddressFromCIDR(text)
-      : ipaddr.IPv4.networkAddressFromCIDR(text);
-  return `${network.toString()}/${prefix}`;
+function blockText(address: Words, prefix: number): string {
+  return `${addressText(compileBlock(address, prefix).words)}/${prefix}`;
 }
 
 function refuse(reason: string, fix: string): BlockResult {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
 import { ADDRESS_MAX_LENGTH, parseAddress } from '../../../src/core/addresses/address.ts';
 
@@ -29,6 +30,9 @@ describe('parseAddress() reads no address from', () => {
     ['a group of five digits', '2001:db8::12345'],
     ['a group that is no number', '2001:db8::g'],
     ['an IPv4 end out of range', '::ffff:203.0.113.256'],
+    ['a leading zero in an IPv4 end', '::ffff:203.0.113.07'],
+    ['a tab between groups', '2001:db8:\t:1'],
+    ['the end of the brackets that a URL has', '::1]/'],
     ['a zone alone', '%eth0'],
     ['an endless zone', `fe80::1%${'a'.repeat(ADDRESS_MAX_LENGTH)}`],
     ['endless digits', '1'.repeat(10_000)],
@@ -55,6 +59,8 @@ describe('parseAddress() reads', () => {
     ['::ffff:203.0.113.7', '203.0.113.7'],
     ['::FFFF:cb00:7107', '203.0.113.7'],
     ['0:0:0:0:0:ffff:203.0.113.7', '203.0.113.7'],
+    // Not mapped but compatible, a form that was given up: https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.1
+    ['::203.0.113.7', '::cb00:7107'],
     // A zone names an interface, so the address is the same without it.
     ['fe80::1%eth0', 'fe80::1'],
     ['fe80::1%25', 'fe80::1'],
@@ -81,6 +87,27 @@ describe('parseAddress() reads', () => {
     );
   });
 
+  test('every text that ipaddr.js reads as IPv6 or as four decimal numbers, and no other, as it does', () => {
+    let addresses = 0;
+    const group = fc.constantFrom('0', '00', '1', 'ffff', 'FfFf', '0db8', '10000', '', '1.2.3.4');
+    const ipv6 = fc.array(group, { minLength: 1, maxLength: 9 }).map((groups) => groups.join(':'));
+    const number = fc.constantFrom('0', '1', '01', '99', '255', '256', '');
+    const ipv4 = fc.array(number, { minLength: 3, maxLength: 5 }).map((parts) => parts.join('.'));
+    const text = fc.oneof(ipv6, ipv4, fc.ipV6(), fc.ipV4(), fc.ipV4Extended());
+    fc.assert(
+      fc.property(text, (written) => {
+        // The library takes these for mapped addresses.
+        fc.pre(!/^::[\d.]+$/.test(written));
+        const theirs = readByLibrary(written);
+        addresses += Number(theirs !== null);
+        expect(parseAddress(written)?.text ?? null).toBe(theirs?.toString() ?? null);
+        expect(bytesOf(parseAddress(written)?.words)).toEqual(theirs?.toByteArray() ?? []);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(addresses).toBeGreaterThan(200);
+  });
+
   test('any text without throwing', () => {
     fc.assert(
       fc.property(
@@ -93,3 +120,15 @@ describe('parseAddress() reads', () => {
     );
   });
 });
+
+function readByLibrary(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
+  if (!text.includes(':'))
+    return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text) : null;
+  if (!ipaddr.IPv6.isValid(text)) return null;
+  const address = ipaddr.IPv6.parse(text);
+  return address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
+}
+
+function bytesOf(words: readonly number[] = []): readonly number[] {
+  return words.flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 0xff));
+}
