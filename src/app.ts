@@ -8,7 +8,7 @@
 import { createHostRoles } from './core/isolation/manage-host.ts';
 import { ODD_PATH_MAX_LENGTH } from './core/limits.ts';
 import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
-import { EdgePaths, type EdgePathsOptions } from './edge-paths.ts';
+import type { EdgePaths } from './edge-paths.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { handle } from './gateway/handle.ts';
 import { problemResponse, sharedProblemKinds } from './problem.ts';
@@ -23,11 +23,16 @@ export interface App {
   ): Response | Promise<Response>;
 }
 
+/** The parts of the app. */
+export interface AppParts {
+  readonly gateway: Gateway;
+  /** Loads what serves the edge's own paths, with the first request for one of them. */
+  readonly ownPaths: () => Promise<EdgePaths>;
+}
+
 /** Builds the app from its parts. */
-export function createApp(parts: EdgePathsOptions): App {
-  const { gateway } = parts;
+export function createApp({ gateway, ownPaths }: AppParts): App {
   const roleOf = createHostRoles(gateway.config.manageHost);
-  const own = new EdgePaths(parts);
   return {
     fetch(request, runInBackground, upstream) {
       const target = readTarget(request.url);
@@ -38,13 +43,14 @@ export function createApp(parts: EdgePathsOptions): App {
       // The management host forwards nothing, so each of its paths is one of ours, or nothing at all.
       const isForwarded = role === 'shared' || role === 'gateway';
       if (!isForwarded || isOwnTarget(target)) {
-        return own.serve(request, target, role, runInBackground);
+        return ownPaths().then((own) => own.serve(request, target, role, runInBackground));
       }
       const asked = upstream === null ? gateway : { ...gateway, ...upstream };
       const answer = () => handle(asked, request, target, runInBackground);
       // Only for a first look at a deployment: elsewhere, it would be a read of D1 too many.
       const isFirstLook = target.path === '/' && !request.headers.has('authorization');
-      return isFirstLook ? own.serveRoot(request, role, answer) : answer();
+      if (!isFirstLook) return answer();
+      return ownPaths().then((own) => own.serveRoot(request, role, answer));
     },
   };
 }

@@ -1,23 +1,16 @@
 /**
- * The edge as the events of a Worker: `fetch`, `queue` and `scheduled`. The one place that answers for
- * failures.
+ * The edge as the events of a Worker: `fetch`, `queue` and `scheduled`. The one place that catches failures,
+ * which `failures.ts` answers.
  *
  * This is the library: `index.ts` deploys it as it is, and other Workers put it in front of their own
  * routes (docs/library.md). It fails closed and never calls `passThroughOnException`, which would
  * forward requests that were not authorised.
  */
 
-import type { ConfigProblem } from './config/config.ts';
+import { ConfigurationError } from './config/configuration-error.ts';
 import type { Env } from './config/env.ts';
 import { readConfig } from './config/read-config.ts';
-import { isPagePath } from './core/isolation/own-paths.ts';
-import { isOwnTarget, readTarget } from './core/routes/request-target.ts';
-import { failureResponse } from './gateway/refuse.ts';
-import { isNavigation } from './gateway/transport.ts';
-import { serveLiveness } from './health/status.ts';
 import { buildIsolate, type Isolate } from './isolate.ts';
-import { isSchemaMissing } from './keys/stores/schema-check.ts';
-import { log } from './runtime.ts';
 import {
   type Upstream,
   type UpstreamContext,
@@ -99,6 +92,7 @@ export function createAuthorizer<Bindings>(
         const upstream = upstreamFor(options.upstream, request, bindings, ctx);
         return await app.fetch(request, (work) => ctx.waitUntil(work), upstream);
       } catch (error) {
+        const { answerFailure } = await loadFailures();
         return await answerFailure(request, error, () => envOf(bindings).DB);
       }
     },
@@ -115,78 +109,8 @@ export function createAuthorizer<Bindings>(
   };
 }
 
-/** Loads what explains a problem to people when it is shown. */
-const loadSetup = () => import('./health/setup.ts');
+/** Loads the answers to failures, so that an isolate without one starts faster. */
+const loadFailures = () => import('./failures.ts');
 
 /** Loads the work of other events than requests, so that an isolate that serves requests starts faster. */
 const loadBackground = () => import('./background.ts');
-
-class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-  readonly problems: readonly ConfigProblem[];
-  constructor(problems: readonly ConfigProblem[]) {
-    super('Cannot start: the configuration has problems');
-    this.problems = problems;
-  }
-}
-
-async function answerFailure(
-  request: Request,
-  error: unknown,
-  db: () => D1Database,
-): Promise<Response> {
-  const requestId = crypto.randomUUID();
-  if (error instanceof ConfigurationError) return answerUnconfigured(request, requestId, error);
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  log({ event: 'failed', requestId, error: text });
-  if (await isSchemaMissing(db, error)) {
-    const { schemaMissing, setupResponse } = await loadSetup();
-    return setupResponse(request, requestId, schemaMissing);
-  }
-  return showToPeople(request, failureResponse(request, requestId, 'internal_error'));
-}
-
-/**
- * A failure under our own prefix as a page, for people who navigate there. Any other path may be a public
- * route, whose readers get the same answer whether or not a browser navigates to it.
- */
-async function showToPeople(request: Request, response: Response): Promise<Response> {
-  const target = readTarget(request.url);
-  const { path, isPlain } = target;
-  const isPage = isPlain && isOwnTarget(target) && isPagePath(path);
-  if (!isPage || !isNavigation(request)) return response;
-  const { asPage } = await import('./problem-page.ts');
-  const shown = await asPage(response, { links: [{ href: path, label: 'Try again' }] });
-  return request.method === 'HEAD' ? new Response(null, shown) : shown;
-}
-
-async function answerUnconfigured(
-  request: Request,
-  requestId: string,
-  { problems, message }: ConfigurationError,
-): Promise<Response> {
-  // The Worker runs, whatever its configuration; an uptime check that restarts it would not help.
-  const { path, isPlain } = readTarget(request.url);
-  const live = isPlain ? serveLiveness(request, requestId, path) : null;
-  if (live !== null) return live;
-  log({ event: 'configuration_broken', requestId, error: message, problems });
-  const required = problems.filter(({ reason }) => isAbsent(reason)).map(({ name }) => name);
-  const missing = required.filter((name) => requiredNames.has(name));
-  if (missing.length === 0) {
-    return showToPeople(request, failureResponse(request, requestId, 'unavailable'));
-  }
-  const { notConfigured, setupResponse } = await loadSetup();
-  const problem = notConfigured(missing);
-  // Everywhere else, a page may have sent the request, and reads the answer by its CORS headers.
-  const isFirstLook = path === '/' || path.startsWith('/_edge');
-  return isFirstLook
-    ? setupResponse(request, requestId, problem)
-    : failureResponse(request, requestId, 'not_configured', problem.detail);
-}
-
-/** The settings and bindings that no deployment can do without. */
-const requiredNames = new Set(['UPSTREAM_URL', 'DB', 'KEYS']);
-
-function isAbsent(reason: string): boolean {
-  return reason === 'it is missing' || reason === 'the binding is missing';
-}
