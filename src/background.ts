@@ -8,7 +8,7 @@ import { type EventRunOptions, runEvents, runSender } from './events/run.ts';
 import { WAKE_MESSAGE } from './events/wake.ts';
 import type { Isolate } from './isolate.ts';
 import { runHousekeeping } from './keys/stores/housekeeping.ts';
-import { repairReplica } from './keys/stores/replication.ts';
+import { createReplication, repairReplica } from './keys/stores/replication.ts';
 import { trimEndedSessions } from './manage/page/access/ended-sessions.ts';
 import { trimPortalSessions } from './manage/portal/store.ts';
 import { log, withTimeout } from './runtime.ts';
@@ -65,10 +65,8 @@ function eventRun({ DB: db }: Env, receiver: EventsConfig): EventRunOptions {
  * Does the scheduled work. Runs side by side, so that a part that fails does not keep the others from their work.
  * Rejects if a part failed, after the others are done.
  */
-export async function runScheduled(
-  { env, config, replication }: Isolate,
-  nowMs: number,
-): Promise<void> {
+export async function runScheduled({ env, config }: Isolate, nowMs: number): Promise<void> {
+  const replication = createReplication(env, { now: () => Date.now(), withTimeout });
   const results = await Promise.allSettled([
     repairReplica(replication).then(({ due, failed }) => {
       if (due > 0) log({ event: 'replica_repaired', due, failed });

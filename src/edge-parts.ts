@@ -15,7 +15,11 @@ import type { Gateway } from './gateway/gateway.ts';
 import { createReadiness } from './health/readiness.ts';
 import { DATABASE_TIMEOUT_MS } from './keys/limits.ts';
 import type { KeyDirectory } from './keys/lookup/directory.ts';
-import { type ReplicationOptions, replicateToken } from './keys/stores/replication.ts';
+import {
+  createReplication,
+  type ReplicationOptions,
+  replicateToken,
+} from './keys/stores/replication.ts';
 import { hasSchema } from './keys/stores/schema-check.ts';
 import type { KeyDatabase } from './keys/types.ts';
 import { createGuessLimit } from './manage/guess-limit.ts';
@@ -31,7 +35,6 @@ import { log, withTimeout } from './runtime.ts';
 export interface SharedParts {
   readonly gateway: Gateway;
   readonly store: KeyDatabase;
-  readonly replication: ReplicationOptions;
   readonly directory: KeyDirectory;
   readonly restrictedTable: RouteTable;
   readonly publicTable: RouteTable | null;
@@ -76,7 +79,8 @@ async function buildManagement(
   config: Config,
   shared: SharedParts & { readonly signInLimiter: SignInLimiter },
 ): Promise<Management> {
-  const { store, replication, directory } = shared;
+  const { store, directory } = shared;
+  const replication = createReplication(env, { now, withTimeout });
   // Loaded here, as no other request needs them.
   const { createAdminStore } = await import('./keys/admin/store.ts');
   const { createCollectEvents } = await import('./keys/admin/event-outbox.ts');

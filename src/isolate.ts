@@ -23,7 +23,6 @@ import { createKeyStore } from './keys/stores/d1.ts';
 import { createFeedCache } from './keys/stores/feed-cache.ts';
 import { createKeyReplica } from './keys/stores/kv.ts';
 import { createNearReplica } from './keys/stores/near-replica.ts';
-import type { ReplicationOptions } from './keys/stores/replication.ts';
 import { limitOf, log, rememberRefusals, withTimeout } from './runtime.ts';
 import type { ClosedBatch } from './usage/batch.ts';
 import { UsageCounter } from './usage/counter.ts';
@@ -33,7 +32,6 @@ export interface Isolate {
   readonly env: Env;
   readonly config: Config;
   readonly app: App;
-  readonly replication: ReplicationOptions;
 }
 
 const now = () => Date.now();
@@ -42,12 +40,10 @@ const newId = () => crypto.randomUUID();
 /** Builds everything. Does no I/O. */
 export function buildIsolate(env: Env, config: Config): Isolate {
   const store = createKeyStore(env.DB);
-  const replication = { store, replica: createKeyReplica(env.KEYS), now, withTimeout };
   const restrictedTable = compileRoutes(config.restrictedRoutes);
   const shared = {
     store,
-    replication,
-    directory: buildDirectory(env, config, { replication, restrictedTable }),
+    directory: buildDirectory(env, config, { store, restrictedTable }),
     restrictedTable,
     publicTable: config.publicRoutes && compileRoutes(config.publicRoutes),
     keyLimits: {
@@ -68,7 +64,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
       return own;
     },
   });
-  return { env, config, app, replication };
+  return { env, config, app };
 }
 
 function buildGateway(env: Env, config: Config, shared: Omit<SharedParts, 'gateway'>): Gateway {
@@ -126,11 +122,11 @@ function namedLimits(env: Env, { limiters }: Config): ReadonlyMap<string, Limit>
 function buildDirectory(
   env: Env,
   config: Config,
-  { replication, restrictedTable }: Pick<SharedParts, 'replication' | 'restrictedTable'>,
+  { store, restrictedTable }: Pick<SharedParts, 'store' | 'restrictedTable'>,
 ): KeyDirectory {
   return createKeyDirectory({
-    database: replication.store,
-    replica: replication.replica,
+    database: store,
+    replica: createKeyReplica(env.KEYS),
     feedCache: createFeedCache(
       () => caches.open('edge-authorizer'),
       env.CF_VERSION_METADATA?.id ?? null,

@@ -9,6 +9,7 @@ import { beforeAll, expect, inject, test } from 'vitest';
 import type { StoredKey } from '../../src/core/key/key.ts';
 import { createAdminStore } from '../../src/keys/admin/store.ts';
 import type { ManagedKey } from '../../src/keys/admin/types.ts';
+import { createCopySource } from '../../src/keys/stores/copies.ts';
 import { createKeyStore } from '../../src/keys/stores/d1.ts';
 import { dayOf } from '../../src/usage/batch.ts';
 import { mergeUsage } from '../../src/usage/d1.ts';
@@ -74,6 +75,7 @@ class RealWork {
 function createMirror(world: World, work: RealWork): Mirror {
   const { time } = world;
   const store = createKeyStore(env.DB);
+  const copies = createCopySource(env.DB);
   const { keys: managed } = createAdminStore(env.DB);
   const note = () => ({
     atMs: time.nowMs,
@@ -141,7 +143,7 @@ function createMirror(world: World, work: RealWork): Mirror {
     readLines: (fromSeq) => work.do(store.readLines(fromSeq)),
     copyOf: (tokenHash) =>
       work.do(
-        store.readCopies([tokenHash]).then(({ at, keys }) => ({
+        copies.readCopies([tokenHash]).then(({ at, keys }) => ({
           at,
           value: keys.get(tokenHash) as StoredKey | null,
         })),

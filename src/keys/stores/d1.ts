@@ -1,6 +1,6 @@
 /**
- * Looking keys up in D1: all SQL of look-ups and of the copies in KV is in this file. What management
- * reads and changes is in `admin/reads.ts`.
+ * Looking keys up in D1: all SQL of look-ups is in this file. That of the copies in KV is in `copies.ts`; what
+ * management reads and changes is in `admin/reads.ts`.
  *
  * Look-ups read the primary, in one batch that is one transaction: what they return was true at the
  * log's head that came with it. The columns are explained in `schema.sql`.
@@ -22,34 +22,12 @@ import {
   type FeedSnapshot,
   type KeyDatabase,
   LOG_START,
-  type LogPosition,
   type ParentRecord,
   tokenSubject,
 } from '../types.ts';
 
-/** A KV copy that was not confirmed yet. */
-export interface DueReplicaWrite {
-  readonly tokenHash: string;
-  readonly dueSeq: number;
-}
-
-/** Keys by their tokens' hashes, as they were at a line of the log. `null`: it must not work. */
-export interface KeyCopies {
-  readonly at: LogPosition;
-  readonly keys: ReadonlyMap<string, StoredKey | null>;
-}
-
-/** Look-ups, and the copies that KV is due. All reject when D1 cannot be reached. */
-export interface KeyStore extends KeyDatabase {
-  /** Reads the copies that KV has to hold of these tokens, at one line of the log. */
-  readCopies(tokenHashes: readonly string[]): Promise<KeyCopies>;
-  /** KV copies that became due before a time and were not confirmed. */
-  dueReplicaWrites(dueBeforeMs: number, limit: number): Promise<readonly DueReplicaWrite[]>;
-  /** Notes that KV has taken copies of these tokens that were true at `seqAt`. */
-  confirmReplicaWrites(tokenHashes: readonly string[], seqAt: number): Promise<void>;
-}
-
-const keysOfTokens = `
+/** The columns of a token and its key that decide about requests. */
+export const keysOfTokens = `
     SELECT t.token_hash, k.id, k.owner, k.kind, k.allowed_origins, k.full_access, k.rules,
            k.enabled AND NOT k.suspended AS enabled, k.expires_at_ms, k.revoked_at_ms, k.client_tokens,
            k.client_tokens_valid_from_ms, k.addresses, k.meta, k.tags, k.limit_name, k.limit_by,
@@ -72,9 +50,6 @@ const sql = {
   keyByKid: `
     ${keysOfTokens}
      WHERE t.token_hash = (SELECT token_hash FROM minting_tokens WHERE kid = ?1)`,
-  keysByTokens: `
-    ${keysOfTokens}
-     WHERE t.token_hash IN (SELECT value FROM json_each(?1)) AND k.revoked_at_ms IS NULL`,
   // One row a listed pattern at most: the primary key puts the longest-lived first, and D1 counts no row
   // for VALUES, as it does for json_each(). SQLite takes a column beside max() from the row that has it:
   // https://sqlite.org/lang_select.html#bareagg
@@ -83,13 +58,6 @@ const sql = {
            max((SELECT o.expires_at_ms FROM origins AS o WHERE o.pattern = column1
                  ORDER BY o.expires_at_ms DESC LIMIT 1)) AS until_ms
       FROM (VALUES ${Array.from({ length: patterns }, (_, index) => `(?${index + 1})`).join(', ')})`,
-
-  dueReplicaWrites: `
-    SELECT token_hash, due_seq FROM replica_writes WHERE due_at_ms <= ?1
-     ORDER BY token_hash LIMIT ?2`,
-  confirmReplicaWrites: `
-    DELETE FROM replica_writes
-     WHERE token_hash IN (SELECT value FROM json_each(?1)) AND due_seq <= ?2`,
 } as const;
 
 interface RegisteredRow {
@@ -131,7 +99,8 @@ interface MintingTokenRow {
   token_hash: string;
   public_key: string;
 }
-type KeyByTokenRow = KeyRow & {
+/** A row of `keysOfTokens`. */
+export type KeyByTokenRow = KeyRow & {
   token_hash: string;
   token_expires_at_ms: number | null;
   revoked_at_ms: number | null;
@@ -141,7 +110,7 @@ type KeyByTokenRow = KeyRow & {
  * Keys in this D1. Reads go to the primary: a replica may be behind by any amount, and a copy that
  * was read there could not say which log line it already holds.
  */
-export function createKeyStore(db: D1Database): KeyStore {
+export function createKeyStore(db: D1Database): KeyDatabase {
   const primary = () => db.withSession('first-primary');
 
   return {
@@ -168,32 +137,6 @@ export function createKeyStore(db: D1Database): KeyStore {
         .prepare(sql.feedPage)
         .bind(fromSeq, FEED_PAGE_LINES + 1);
       return (await page.all<FeedLineRow>()).results.map(toChangeLine);
-    },
-
-    async readCopies(tokenHashes) {
-      const [newest, found] = await primary().batch([
-        db.prepare(sql.feedLines).bind(Number.MAX_SAFE_INTEGER, 1),
-        db.prepare(sql.keysByTokens).bind(JSON.stringify(tokenHashes)),
-      ]);
-      const [line] = (newest?.results ?? []) as FeedLineRow[];
-      const keys = new Map<string, StoredKey | null>(tokenHashes.map((hash) => [hash, null]));
-      for (const row of (found?.results ?? []) as KeyByTokenRow[]) {
-        keys.set(row.token_hash, toStoredKey(row, row.token_expires_at_ms));
-      }
-      return { at: line ? { seq: line.seq, mark: line.mark } : LOG_START, keys };
-    },
-
-    async dueReplicaWrites(dueBeforeMs, limit) {
-      const { results } = await primary()
-        .prepare(sql.dueReplicaWrites)
-        .bind(dueBeforeMs, limit)
-        .all<{ token_hash: string; due_seq: number }>();
-      return results.map((row) => ({ tokenHash: row.token_hash, dueSeq: row.due_seq }));
-    },
-
-    async confirmReplicaWrites(tokenHashes, seqAt) {
-      const hashes = JSON.stringify(tokenHashes);
-      await primary().prepare(sql.confirmReplicaWrites).bind(hashes, seqAt).run();
     },
   };
 }

@@ -7,7 +7,8 @@
 
 import { REPLICA_REPAIRS_PER_RUN } from '../limits.ts';
 import type { KeyReplica, WithTimeout } from '../types.ts';
-import type { KeyStore } from './d1.ts';
+import { type CopySource, createCopySource } from './copies.ts';
+import { createKeyReplica } from './kv.ts';
 
 /** Writes that are younger are left to the isolate that made the change. In milliseconds. */
 const REPAIR_AFTER_MS = 10 * 1000;
@@ -18,10 +19,18 @@ const CONCURRENCY = 6;
 
 /** The source and the destination of copies. */
 export interface ReplicationOptions {
-  readonly store: KeyStore;
+  readonly copies: CopySource;
   readonly replica: KeyReplica;
   readonly now: () => number;
   readonly withTimeout: WithTimeout;
+}
+
+/** The parts of replication between these stores. */
+export function createReplication(
+  { DB, KEYS }: { readonly DB: D1Database; readonly KEYS: KVNamespace },
+  { now, withTimeout }: Pick<ReplicationOptions, 'now' | 'withTimeout'>,
+): ReplicationOptions {
+  return { copies: createCopySource(DB), replica: createKeyReplica(KEYS), now, withTimeout };
 }
 
 /**
@@ -43,7 +52,7 @@ export async function replicateToken(
 export async function repairReplica(
   options: ReplicationOptions,
 ): Promise<{ readonly due: number; readonly failed: number }> {
-  const due = await options.store.dueReplicaWrites(
+  const due = await options.copies.dueReplicaWrites(
     options.now() - REPAIR_AFTER_MS,
     REPLICA_REPAIRS_PER_RUN,
   );
@@ -57,10 +66,10 @@ export async function repairReplica(
 
 /** One read of D1 for all of them, and one write to it for those that KV took. */
 async function replicate(
-  { store, replica, withTimeout }: ReplicationOptions,
+  { copies, replica, withTimeout }: ReplicationOptions,
   tokenHashes: readonly string[],
 ): Promise<readonly unknown[]> {
-  const { at, keys } = await store.readCopies(tokenHashes);
+  const { at, keys } = await copies.readCopies(tokenHashes);
   const failures: unknown[] = [];
   const taken: string[] = [];
   const waiting = keys.entries();
@@ -75,6 +84,6 @@ async function replicate(
     }
   }
   await Promise.all(Array.from({ length: CONCURRENCY }, writeOneAfterTheOther));
-  if (taken.length > 0) await store.confirmReplicaWrites(taken, at.seq);
+  if (taken.length > 0) await copies.confirmReplicaWrites(taken, at.seq);
   return failures;
 }

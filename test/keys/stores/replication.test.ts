@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAdminStore } from '../../../src/keys/admin/store.ts';
 import { REPLICA_REPAIRS_PER_RUN } from '../../../src/keys/limits.ts';
+import { createCopySource } from '../../../src/keys/stores/copies.ts';
 import { createKeyStore } from '../../../src/keys/stores/d1.ts';
 import { createKeyReplica } from '../../../src/keys/stores/kv.ts';
 import {
@@ -12,7 +13,7 @@ import {
 import type { KeyReplica } from '../../../src/keys/types.ts';
 import { aKey, applySchema } from '../../support/workers.ts';
 
-const store = createKeyStore(env.DB);
+const copies = createCopySource(env.DB);
 const { keys: managed } = createAdminStore(env.DB);
 const replica = createKeyReplica(env.KEYS);
 const CHANGED_AT_MS = 1_000_000;
@@ -27,7 +28,7 @@ beforeEach(async () => {
 
 function options(overrides: Partial<ReplicationOptions> = {}): ReplicationOptions {
   return {
-    store,
+    copies,
     replica,
     now: () => CHANGED_AT_MS + 60_000,
     withTimeout: (work) => work,
@@ -84,7 +85,7 @@ describe('a copy', () => {
   test('carries the line at which D1 was read', async () => {
     const { tokenHash } = await createKey();
     await replicateToken(options(), tokenHash);
-    const { feed } = await store.read({ fromSeq: null });
+    const { feed } = await createKeyStore(env.DB).read({ fromSeq: null });
     const copy = await replica.getKey(tokenHash);
     expect(copy?.at).toEqual({ seq: feed.head.seq, mark: feed.head.mark });
   });
@@ -201,8 +202,8 @@ describe('the scheduled repair', () => {
   test('keeps everything due when D1 cannot be read', async () => {
     const { tokenHash } = await createKey();
     const broken = options({
-      store: {
-        ...store,
+      copies: {
+        ...copies,
         readCopies: async () => {
           throw new Error('D1 is out of reach');
         },
