@@ -3,19 +3,25 @@
  * can make the text again and compare.
  */
 
-import type { SettingDescription } from '../src/config/descriptions.ts';
-
 interface Binding {
   readonly type: string;
   readonly isRequired?: boolean;
 }
 
-/** The part of a setting that the text shows. Some kinds state none of it. */
+/** A setting, and what some kinds state about themselves. */
 interface Setting {
+  readonly read?: unknown;
   readonly default?: unknown;
   readonly min?: number;
   readonly max?: number;
   readonly choices?: readonly string[];
+}
+
+/** The texts of a setting. Absent: the setting states it. */
+interface SettingDescription {
+  readonly about: string;
+  readonly default?: string;
+  readonly accepts?: string;
 }
 
 /** The tables in `src/config`: each name with its values, and with its description. */
@@ -72,9 +78,9 @@ const units = {
   MINUTE: 'per minute',
 };
 
-/** A number with the unit that its setting is named after; anything else as code. */
+/** A number with the unit that its setting is named after, a word as code. */
 function withUnit(value: unknown, name: string): string {
-  if (value === undefined || value === null) return 'none';
+  if (value === undefined || typeof value === 'object') return 'none';
   if (typeof value !== 'number') return `\`${value}\``;
   const suffix = name.split('_').at(-1) as keyof typeof units;
   if (units[suffix] === undefined) throw new Error(`${name} does not end in a unit`);

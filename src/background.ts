@@ -18,11 +18,11 @@ import { trimUsage } from './usage/d1.ts';
 /** Takes a batch of the queue: merges usage, and sends events if a message asks for it, or usage led to some. */
 export async function consumeQueue(
   batch: MessageBatch,
-  { db, isolate }: { readonly db: D1Database; readonly isolate: () => Isolate },
+  { db, isolate }: { readonly db: D1Database; readonly isolate: () => Promise<Isolate> },
 ): Promise<void> {
   const wakes = batch.messages.filter(({ body }) => body === WAKE_MESSAGE);
   const usage = batch.messages.filter(({ body }) => body !== WAKE_MESSAGE);
-  const writesEvents = hasEvents(isolate);
+  const writesEvents = await hasEvents(isolate);
   const options = { db, now: () => Date.now(), withTimeout, log, writesEvents };
   const { events } = await consumeUsage(usage, options);
   // One is enough for all, and the scheduled run follows if it fails.
@@ -31,18 +31,18 @@ export async function consumeQueue(
 }
 
 /** Returns whether events are written. Usage is merged under a broken configuration as well. */
-function hasEvents(isolate: () => Isolate): boolean {
+async function hasEvents(isolate: () => Promise<Isolate>): Promise<boolean> {
   try {
-    return isolate().config.events !== null;
+    return (await isolate()).config.events !== null;
   } catch {
     return false;
   }
 }
 
 /** Sends due events. Never rejects. */
-async function sendAfterWake(isolate: () => Isolate): Promise<void> {
+async function sendAfterWake(isolate: () => Promise<Isolate>): Promise<void> {
   try {
-    const { env, config } = isolate();
+    const { env, config } = await isolate();
     if (config.events === null) return;
     await runSender(eventRun(env, config.events));
   } catch (error) {

@@ -73,22 +73,31 @@ export function createAuthorizer<Bindings>(
   const envOf = (bindings: Bindings) =>
     withUpstreamUrl(options.env ? options.env(bindings) : (bindings as Env), options.upstream);
 
-  /** Returns the parts of this isolate, built on its first event. Throws on a broken configuration. */
-  function isolateFor(bindings: Bindings): Isolate {
+  /** Returns the parts of this isolate; `null` before its first event. */
+  function builtFor(bindings: Bindings): Isolate | null {
     // The runtime passes the same bindings to every event of an isolate; only tests change them.
-    if (built?.bindings === bindings) return built.isolate;
+    return built?.bindings === bindings ? built.isolate : null;
+  }
+
+  /** Builds the parts of this isolate, on its first event. Rejects on a broken configuration. */
+  async function buildFor(bindings: Bindings): Promise<Isolate> {
     const env = envOf(bindings);
-    const result = readConfig(env);
+    const result = await readConfig(env);
     const problems = [...upstreamProblems(options), ...(result.ok ? [] : result.problems)];
     if (!result.ok || problems.length > 0) throw new ConfigurationError(problems);
-    built = { bindings, isolate: buildIsolate(env, result.config) };
+    // Another event may have built them meanwhile. An isolate has one memory.
+    if (built?.bindings !== bindings) {
+      built = { bindings, isolate: buildIsolate(env, result.config) };
+    }
     return built.isolate;
   }
+
+  const isolateFor = async (bindings: Bindings) => builtFor(bindings) ?? buildFor(bindings);
 
   return {
     async fetch(request, bindings, ctx) {
       try {
-        const { app } = isolateFor(bindings);
+        const { app } = builtFor(bindings) ?? (await buildFor(bindings));
         const upstream = upstreamFor(options.upstream, request, bindings, ctx);
         return await app.fetch(request, (work) => ctx.waitUntil(work), upstream);
       } catch (error) {
@@ -104,7 +113,7 @@ export function createAuthorizer<Bindings>(
 
     async scheduled(_controller, bindings) {
       const { runScheduled } = await loadBackground();
-      await runScheduled(isolateFor(bindings), Date.now());
+      await runScheduled(await isolateFor(bindings), Date.now());
     },
   };
 }

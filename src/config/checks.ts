@@ -5,8 +5,6 @@
 import { canonicalHost } from '../core/isolation/manage-host.ts';
 import { tokenPrefixPattern } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
-import { type OperatorToken, readOperatorTokens } from '../core/operators/operator-tokens.ts';
-import { readScanningKeys, type ScanningKey } from '../leaks/github-public-keys.ts';
 import { type Fault, isSet, type Report } from './values.ts';
 
 type Faults = readonly Omit<Fault, 'value'>[];
@@ -125,14 +123,6 @@ export function checkKeySetUrl(value: string): Faults {
   ];
 }
 
-/** Reads `ADMIN_TOKENS`; empty when it is absent. */
-export function readAdminTokens(written: unknown, report: Report): readonly OperatorToken[] {
-  if (!isSet(written)) return [];
-  const { tokens, faults } = readOperatorTokens(written);
-  for (const fault of faults) report({ value: null, ...fault });
-  return tokens;
-}
-
 /** Claims that say who a person is, or what the token is for. People choose some of them themselves. */
 const descriptiveClaims = new Set([
   ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'azp', 'nonce', 'sid'],
@@ -160,16 +150,6 @@ export function checkEventsSecret(secret: string): Faults {
   if (encoded === secret) return [{ reason: 'it does not begin with "whsec_"', fix }];
   if (!isBase64) return [{ reason: 'it is not base64 after "whsec_"', fix }];
   return bytes >= 24 && bytes <= 64 ? [] : [{ reason: 'it has not 24 to 64 bytes', fix }];
-}
-
-/** Reads `GITHUB_SECRET_SCANNING_KEYS`; `null` when it is absent. */
-export function readLeakKeys(written: unknown, report: Report): readonly ScanningKey[] | null {
-  if (!isSet(written)) return null;
-  const result = readScanningKeys(written);
-  if (result.ok) return result.keys;
-  const fix = 'Set what https://api.github.com/meta/public_keys/secret_scanning answers';
-  report({ value: null, reason: result.reason, fix });
-  return null;
 }
 
 /** Returns a URL without its parts that may be secret: everything before an `@`, and the query. */

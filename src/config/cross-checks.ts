@@ -6,7 +6,6 @@
 
 import { readAssertionKeys } from '../core/assertion-jwks.ts';
 import { readRateLimit } from '../core/decide/rate-limit.ts';
-import { receiverFault } from '../core/events/receiver-url.ts';
 import { quotableUrl } from './checks.ts';
 import type {
   AssertionConfig,
@@ -31,9 +30,11 @@ export interface Written {
 }
 
 /** Checks settings against each other. Returns the groups, and settings whose default is another's. */
-export function checkTogether(
+export async function checkTogether(
   written: Written,
-): Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit' | 'clientLimit'> {
+): Promise<
+  Groups & Pick<Singles, 'feedRefreshSeconds' | 'failureLimit' | 'keyLimit' | 'clientLimit'>
+> {
   checkAuthorizationOnce(written);
   checkLimiters(written);
   checkPublicCosts(written);
@@ -42,7 +43,7 @@ export function checkTogether(
     people: readPeople(written),
     restrictedRoutes: { ...written.values.RESTRICTED_ROUTES, sets: written.values.RULE_SETS },
     portal: readPortal(written),
-    events: readEvents(written),
+    events: await readEvents(written),
     leaks: readLeaks(written),
     assertion: readAssertion(written),
     failureLimit: readLimit(written, 'FAILURE_LIMITER', 'FAILURE_LIMIT', 'failures'),
@@ -155,7 +156,12 @@ function readPortal({ values, isSet, isBroken, report }: Written): PortalConfig 
 }
 
 /** Requires both settings or neither: events that are not signed could be anybody's. */
-function readEvents({ values, isSet, isBroken, report }: Written): EventsConfig | null {
+async function readEvents({
+  values,
+  isSet,
+  isBroken,
+  report,
+}: Written): Promise<EventsConfig | null> {
   const { EVENTS_URL: url, EVENTS_SECRET: secret, EVENTS_TO_LOOPBACK: toLoopback } = values;
   for (const [name, other] of [
     ['EVENTS_URL', 'EVENTS_SECRET'],
@@ -165,9 +171,13 @@ function readEvents({ values, isSet, isBroken, report }: Written): EventsConfig 
     const reason = `it is missing, and ${other} is set`;
     report(name, { value: null, reason, fix: `Set it, or remove ${other}` });
   }
-  const fault = url === null || isBroken('EVENTS_URL') ? null : receiverFault(url, toLoopback);
-  if (url !== null && fault !== null) report('EVENTS_URL', { value: quotableUrl(url), ...fault });
-  return url === null || secret === null ? null : { url, secret };
+  if (url === null) return null;
+  if (!isBroken('EVENTS_URL')) {
+    const { receiverFault } = await import('../core/events/receiver-url.ts');
+    const fault = receiverFault(url, toLoopback);
+    if (fault !== null) report('EVENTS_URL', { value: quotableUrl(url), ...fault });
+  }
+  return secret === null ? null : { url, secret };
 }
 
 function readLeaks({ values, isSet, report }: Written): LeakConfig | null {

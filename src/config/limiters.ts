@@ -5,7 +5,7 @@
 
 import { type RateLimitPolicy, readRateLimit } from '../core/decide/rate-limit.ts';
 import { isRecord, parseJson } from '../core/json.ts';
-import { isSet, type Report, type Setting } from './values.ts';
+import type { Report, Setting } from './values.ts';
 
 /** A limit that keys select by the name of its policy. */
 export interface NamedLimiter {
@@ -24,7 +24,6 @@ const ownNames = ['failures', 'key', 'client'];
 export const limiters: Setting<readonly NamedLimiter[]> = { read: readLimiters };
 
 function readLimiters(written: unknown, report: Report): readonly NamedLimiter[] {
-  if (!isSet(written)) return [];
   const list = typeof written === 'string' ? parseJson(written) : written;
   if (!Array.isArray(list) || list.length === 0 || list.length > LIMITERS_MAX) {
     const reason = `it is not a JSON list of 1 to ${LIMITERS_MAX} limits`;

@@ -3,7 +3,7 @@
 import { type Color, readColor } from '../core/portal/colors.ts';
 import { type Logo, readLogo } from '../core/portal/logo.ts';
 import { type ReturnUrlPrefix, readReturnUrlPrefix } from '../core/portal/return-url.ts';
-import { isSet, type Report, type Setting } from './values.ts';
+import type { Report, Setting } from './values.ts';
 
 /** Most entries of `PORTAL_RETURN_URLS`. */
 export const RETURN_URLS_MAX = 100;
@@ -13,7 +13,6 @@ export const PORTAL_NAME_MAX_LENGTH = 60;
 /** The URLs that the portal may lead back to; none: there is no portal. */
 export const returnUrls: Setting<readonly ReturnUrlPrefix[]> = {
   read(written, report) {
-    if (!isSet(written)) return [];
     const entries = entriesOf(written);
     if (entries === null || entries.length > RETURN_URLS_MAX) {
       const reason =
@@ -41,7 +40,7 @@ function entriesOf(written: unknown): readonly string[] | null {
 /** A name that the portal shows. */
 export const portalName: Setting<string | null> = {
   read: (written, report) =>
-    readOptional(written, report, (text) => {
+    readOne(written, report, (text) => {
       const name = text.trim();
       const isName =
         name !== '' &&
@@ -57,7 +56,7 @@ export const portalName: Setting<string | null> = {
 /** A colour in hexadecimal. */
 export const color: Setting<Color | null> = {
   read: (written, report) =>
-    readOptional(written, report, (text) => {
+    readOne(written, report, (text) => {
       const found = readColor(text);
       const reason = 'it is not a colour in hexadecimal';
       if (found === null) report({ value: text, reason, fix: 'Set a colour such as "#0a7f5a"' });
@@ -68,7 +67,7 @@ export const color: Setting<Color | null> = {
 /** An image. */
 export const logo: Setting<Logo | null> = {
   read: (written, report) =>
-    readOptional(written, report, (text) => {
+    readOne(written, report, (text) => {
       const reading = readLogo(text);
       if (reading.ok) return reading.logo;
       report({ value: text, ...reading.fault });
@@ -76,12 +75,11 @@ export const logo: Setting<Logo | null> = {
     }),
 };
 
-function readOptional<Value>(
+function readOne<Value>(
   written: unknown,
   report: Report,
   read: (text: string) => Value | null,
 ): Value | null {
-  if (!isSet(written)) return null;
   if (typeof written === 'string') return read(written);
   report({ value: null, reason: 'it is not a text', fix: 'Set it as one value, in quotes' });
   return null;

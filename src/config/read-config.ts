@@ -10,25 +10,20 @@ import type { Config, ConfigProblem, ConfigResult, Singles } from './config.ts';
 import { checkTogether } from './cross-checks.ts';
 import { type Bindings, bindings, type Env } from './env.ts';
 import { groupedSettings, type SettingName, settings, type Values } from './settings.ts';
-import { type Fault, isSet } from './values.ts';
+import { type Fault, isSet, type LoadedSetting, type Setting } from './values.ts';
 
 const QUOTE_MAX_LENGTH = 100;
 
-/** Reads the configuration. Returns all its problems if it has any. Never throws. */
-export function readConfig(env: Env): ConfigResult {
+/** Reads the configuration. Resolves with all its problems if it has any. Never rejects. */
+export async function readConfig(env: Env): Promise<ConfigResult> {
   const problems: ConfigProblem[] = [];
   const report = (name: keyof Env, { value, reason, fix }: Fault) => {
     problems.push({ name, value: value && truncate(value, QUOTE_MAX_LENGTH), reason, fix });
   };
 
   checkBindings(env, report);
-  const names = Object.keys(settings) as SettingName[];
-  const entries = names.map((name) => [
-    name,
-    settings[name].read(env[name], (fault) => report(name, fault)),
-  ]);
-  const values: Values = Object.fromEntries(entries);
-  const adjusted = checkTogether({
+  const values = await readValues(env, report);
+  const adjusted = await checkTogether({
     values,
     isSet: (name) => isSet(env[name]),
     isBroken: (name) => problems.some((problem) => problem.name === name),
@@ -38,6 +33,24 @@ export function readConfig(env: Env): ConfigResult {
   if (problems.length > 0) return { ok: false, problems };
   const config: Config = { ...singlesOf(values), ...adjusted };
   return { ok: true, config };
+}
+
+async function readValues(
+  env: Env,
+  report: (name: SettingName, fault: Fault) => void,
+): Promise<Values> {
+  const values: [SettingName, unknown][] = [];
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const setting: Setting<unknown> | LoadedSetting<unknown> = settings[name];
+    const written = env[name];
+    if ('load' in setting && !isSet(written)) {
+      values.push([name, setting.default]);
+      continue;
+    }
+    const { read } = 'load' in setting ? await setting.load() : setting;
+    values.push([name, read(written, (fault) => report(name, fault))]);
+  }
+  return Object.fromEntries(values) as Values;
 }
 
 function checkBindings(env: Env, report: (name: keyof Bindings, fault: Fault) => void): void {

@@ -9,6 +9,7 @@
 
 import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { restrictedRoutes } from '../core/routes/restricted-routes.ts';
+import { builtInRuleSets } from '../core/routes/rule-sets.ts';
 import {
   checkAdminToken,
   checkApiUrl,
@@ -19,20 +20,29 @@ import {
   checkManageHost,
   checkTokenPrefix,
   quotableUrl,
-  readAdminTokens,
-  readLeakKeys,
   readUpstreamUrl,
 } from './checks.ts';
 import { requestHeaders, responseHeaders } from './header-lists.ts';
-import { limiters } from './limiters.ts';
-import { color, logo, portalName, returnUrls } from './portal-settings.ts';
-import { choice, flag, rateLimit, routes, ruleSets, secret, text, wholeNumber } from './values.ts';
+import {
+  choice,
+  flag,
+  ifSet,
+  type LoadedSetting,
+  rateLimit,
+  type Setting,
+  secret,
+  text,
+  wholeNumber,
+} from './values.ts';
+
+const loadPortalSettings = () => import('./portal-settings.ts');
+const loadRouteSettings = () => import('./route-settings.ts');
 
 /** The table. Its order is that of the problems that are reported, and of the documentation. */
 export const settings = {
   UPSTREAM_URL: { read: readUpstreamUrl },
   ADMIN_TOKEN: secret(checkAdminToken),
-  ADMIN_TOKENS: { read: readAdminTokens },
+  ADMIN_TOKENS: ifSet([], async () => (await import('./admin-tokens.ts')).adminTokens),
   MANAGE_HOST: text({ default: null, check: checkManageHost }),
   API_URL: text({ default: null, check: checkApiUrl }),
   ALLOW_HTTP: flag,
@@ -60,15 +70,15 @@ export const settings = {
   MANAGE_JWT_JWKS_URL: text({ default: null, check: checkKeySetUrl, quote: quotableUrl }),
   MANAGE_JWT_OWNER_CLAIM: text({ default: 'sub' }),
   MANAGE_JWT_OPERATOR_CLAIM: text({ default: null, check: checkClaimName }),
-  PORTAL_RETURN_URLS: returnUrls,
-  PORTAL_NAME: portalName,
-  PORTAL_LOGO: logo,
-  PORTAL_ACCENT_COLOR: color,
-  PORTAL_BAR_COLOR: color,
+  PORTAL_RETURN_URLS: ifSet([], async () => (await loadPortalSettings()).returnUrls),
+  PORTAL_NAME: ifSet(null, async () => (await loadPortalSettings()).portalName),
+  PORTAL_LOGO: ifSet(null, async () => (await loadPortalSettings()).logo),
+  PORTAL_ACCENT_COLOR: ifSet(null, async () => (await loadPortalSettings()).color),
+  PORTAL_BAR_COLOR: ifSet(null, async () => (await loadPortalSettings()).color),
   EVENTS_URL: text({ default: null, quote: quotableUrl }),
   EVENTS_SECRET: secret(checkEventsSecret),
   EVENTS_TO_LOOPBACK: flag,
-  GITHUB_SECRET_SCANNING_KEYS: { read: readLeakKeys },
+  GITHUB_SECRET_SCANNING_KEYS: ifSet(null, async () => (await import('./leak-keys.ts')).leakKeys),
   LEAKED_KEY_ACTION: choice({ default: 'revoke', choices: ['revoke', 'report'] }),
   LEAKED_CORS_KEY_ACTION: choice({ default: 'report', choices: ['revoke', 'report'] }),
   // At most 10, because the background work of one request waits for it and ends after 30.
@@ -78,9 +88,9 @@ export const settings = {
   KEY_RETENTION_DAYS: wholeNumber({ default: 400, min: 1, max: 10 * 366 }),
   AUDIT_RETENTION_DAYS: wholeNumber({ default: 400, min: 1, max: 10 * 366 }),
   CHANGE_RETENTION_DAYS: wholeNumber({ default: 30, min: 1, max: 10 * 366 }),
-  RESTRICTED_ROUTES: routes({ default: restrictedRoutes }),
-  RULE_SETS: ruleSets,
-  PUBLIC_ROUTES: routes({ default: null }),
+  RESTRICTED_ROUTES: ifSet(restrictedRoutes, async () => (await loadRouteSettings()).routes),
+  RULE_SETS: ifSet(builtInRuleSets, async () => (await loadRouteSettings()).ruleSets),
+  PUBLIC_ROUTES: ifSet(null, async () => (await loadRouteSettings()).routes),
   ASSERTION: choice({
     default: null,
     choices: ['request', 'key', 'off'],
@@ -92,7 +102,7 @@ export const settings = {
   FAILURE_LIMIT: rateLimit({ binding: 'FAILURE_LIMITER', policy: 'failures' }),
   KEY_LIMIT: rateLimit({ binding: 'KEY_LIMITER', policy: 'key' }),
   CLIENT_LIMIT: rateLimit({ binding: 'CLIENT_LIMITER', policy: 'client' }),
-  LIMITERS: limiters,
+  LIMITERS: ifSet([], async () => (await import('./limiters.ts')).limiters),
   SERVER_TIMING: flag,
   LOG_ALLOWED_PERCENT: wholeNumber({ default: 0, min: 0, max: 100 }),
 } as const;
@@ -130,6 +140,8 @@ export const groupedSettings = [
 export type GroupedSetting = (typeof groupedSettings)[number];
 
 /** The settings, read one by one. */
-export type Values = {
-  readonly [Name in SettingName]: ReturnType<(typeof settings)[Name]['read']>;
-};
+export type Values = { readonly [Name in SettingName]: ValueOf<(typeof settings)[Name]> };
+
+type ValueOf<Entry> = Entry extends Setting<infer Value> | LoadedSetting<infer Value>
+  ? Value
+  : never;

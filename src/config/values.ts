@@ -6,10 +6,6 @@
  */
 
 import { type RateLimitPolicy, readRateLimit } from '../core/decide/rate-limit.ts';
-import type { FieldProblem } from '../core/field-problem.ts';
-import { readRouteList } from '../core/routes/route-list.ts';
-import type { RouteList } from '../core/routes/route-table.ts';
-import { type RuleSets, readRuleSets } from '../core/routes/rule-sets.ts';
 
 /** One thing that is wrong with a setting. */
 export interface Fault {
@@ -26,6 +22,25 @@ export type Report = (fault: Fault) => void;
 export interface Setting<Value> {
   /** Returns the value, or any value after it has reported a fault. Never throws. */
   readonly read: (written: unknown, report: Report) => Value;
+}
+
+/**
+ * A setting that few deployments have. Its reader is loaded if it is set, so that the isolates of the others
+ * start without it.
+ */
+export interface LoadedSetting<Value> {
+  /** The value if it is absent. */
+  readonly default: Value;
+  /** Loads the reader, which is asked about present values alone. */
+  readonly load: () => Promise<Setting<Value>>;
+}
+
+/** A setting that is loaded if it is set, and has the value `fallback` otherwise. */
+export function ifSet<Value, const Default extends Value | null>(
+  fallback: Default,
+  load: () => Promise<Setting<Value>>,
+): LoadedSetting<Value | Default> {
+  return { default: fallback, load };
 }
 
 /** Returns whether a setting has a value. */
@@ -125,41 +140,6 @@ export function choice<const Choice extends string, const Default extends Choice
       return fallback;
     },
   };
-}
-
-/** A list of routes: JSON, or the table that wrangler.toml can hold in its place. */
-export function routes<Default extends RouteList | null>(options: {
-  readonly default: Default;
-}): Setting<RouteList | Default> {
-  return {
-    read(written, report) {
-      if (!isSet(written)) return options.default;
-      const result = readRouteList(written);
-      if (result.ok) return result.list;
-      reportAll(result.problems, report);
-      return options.default;
-    },
-  };
-}
-
-/** The rule sets of a deployment: JSON, or the tables that wrangler.toml can hold in its place. */
-export const ruleSets: Setting<RuleSets> = {
-  read(written, report) {
-    const { sets, problems } = readRuleSets(isSet(written) ? written : {});
-    reportAll(problems, report);
-    return sets;
-  },
-};
-
-/** Reports the problems of a document, each with its place. */
-function reportAll(problems: readonly FieldProblem[], report: Report): void {
-  for (const { path, value, reason, fix } of problems) {
-    report({
-      value: typeof value === 'string' ? value : null,
-      reason: path === '' ? reason : `${path}: ${reason}`,
-      fix,
-    });
-  }
 }
 
 /**

@@ -51,13 +51,13 @@ function anEnv(variables: Variables = {}): Env {
   return { ...bindings, UPSTREAM_URL: 'https://api.example.com', ...variables } as unknown as Env;
 }
 
-function problemsOf(variables: Variables): readonly ConfigProblem[] {
-  const result = readConfig(anEnv(variables));
+async function problemsOf(variables: Variables): Promise<readonly ConfigProblem[]> {
+  const result = await readConfig(anEnv(variables));
   return result.ok ? [] : result.problems;
 }
 
-function configOf(variables: Variables) {
-  const result = readConfig(anEnv(variables));
+async function configOf(variables: Variables) {
+  const result = await readConfig(anEnv(variables));
   if (!result.ok) throw new Error(`Cannot use the test's variables: ${JSON.stringify(result)}`);
   return result.config;
 }
@@ -517,8 +517,8 @@ const refused: readonly RefusedRow[] = [
 ];
 
 describe('readConfig() refuses', () => {
-  test.each(refused)('%s', (_, variables, wanted) => {
-    const problems = problemsOf(variables);
+  test.each(refused)('%s', async (_, variables, wanted) => {
+    const problems = await problemsOf(variables);
     expect(problems).toHaveLength(1);
     const [problem] = problems;
     expect(problem).toMatchObject({ name: wanted.name, value: wanted.value });
@@ -526,8 +526,8 @@ describe('readConfig() refuses', () => {
     expect(problem?.fix).toMatch(/^[A-Z].{10,}[^.]$/);
   });
 
-  test.each(refused)('%s without quoting a secret', (_, variables) => {
-    const text = JSON.stringify(problemsOf(variables));
+  test.each(refused)('%s without quoting a secret', async (_, variables) => {
+    const text = JSON.stringify(await problemsOf(variables));
     expect(text).not.toContain(secret);
     expect(text).not.toContain(adminToken);
     expect(text).not.toContain('nWGxne');
@@ -536,20 +536,22 @@ describe('readConfig() refuses', () => {
 });
 
 describe('readConfig()', () => {
-  test('reports every problem at once', () => {
-    const names = problemsOf({
-      DB: undefined,
-      KEYS: undefined,
-      UPSTREAM_URL: '',
-      ADMIN_TOKEN: 'short and bad',
-      UPSTREAM_AUTHORIZATION: '\n',
-      FORWARD_TOKEN: 'yes',
-      TOKEN_PREFIX: 'NO',
-      MAX_STALENESS_SECONDS: 'x',
-      FEED_REFRESH_SECONDS: 'x',
-      UPSTREAM_TIMEOUT_MS: 'x',
-      OUTAGE_GRACE_SECONDS: 'x',
-    }).map(({ name }) => name);
+  test('reports every problem at once', async () => {
+    const names = (
+      await problemsOf({
+        DB: undefined,
+        KEYS: undefined,
+        UPSTREAM_URL: '',
+        ADMIN_TOKEN: 'short and bad',
+        UPSTREAM_AUTHORIZATION: '\n',
+        FORWARD_TOKEN: 'yes',
+        TOKEN_PREFIX: 'NO',
+        MAX_STALENESS_SECONDS: 'x',
+        FEED_REFRESH_SECONDS: 'x',
+        UPSTREAM_TIMEOUT_MS: 'x',
+        OUTAGE_GRACE_SECONDS: 'x',
+      })
+    ).map(({ name }) => name);
     expect(names).toEqual([
       'DB',
       'KEYS',
@@ -567,15 +569,15 @@ describe('readConfig()', () => {
     ]);
   });
 
-  test('does not hold one broken setting against another', () => {
+  test('does not hold one broken setting against another', async () => {
     const broken = { MAX_STALENESS_SECONDS: 'x', FEED_REFRESH_SECONDS: '60' };
-    expect(problemsOf(broken).map(({ name }) => name)).toEqual(['MAX_STALENESS_SECONDS']);
+    expect((await problemsOf(broken)).map(({ name }) => name)).toEqual(['MAX_STALENESS_SECONDS']);
     const unclear = { FORWARD_TOKEN: 'yes', UPSTREAM_AUTHORIZATION: 'Bearer x' };
-    expect(problemsOf(unclear).map(({ name }) => name)).toEqual(['FORWARD_TOKEN']);
+    expect((await problemsOf(unclear)).map(({ name }) => name)).toEqual(['FORWARD_TOKEN']);
   });
 
-  test('needs nothing but the bindings and the upstream', () => {
-    expect(configOf({})).toMatchObject({
+  test('needs nothing but the bindings and the upstream', async () => {
+    expect(await configOf({})).toMatchObject({
       upstreamUrl: 'https://api.example.com',
       adminToken: null,
       upstreamAuthorization: null,
@@ -599,7 +601,7 @@ describe('readConfig()', () => {
     });
   });
 
-  test('takes an empty variable for an absent one', () => {
+  test('takes an empty variable for an absent one', async () => {
     const empty = {
       ADMIN_TOKEN: '',
       API_URL: '',
@@ -616,7 +618,18 @@ describe('readConfig()', () => {
       MANAGE_JWT_OWNER_CLAIM: '',
       USAGE_FLUSH_SECONDS: '',
       USAGE_RETENTION_DAYS: '',
+      ADMIN_TOKENS: '',
+      PORTAL_RETURN_URLS: '',
+      PORTAL_NAME: '',
+      PORTAL_LOGO: '',
+      PORTAL_ACCENT_COLOR: '',
+      PORTAL_BAR_COLOR: '',
+      EVENTS_URL: '',
+      EVENTS_SECRET: '',
+      GITHUB_SECRET_SCANNING_KEYS: '',
+      LIMITERS: '',
       RESTRICTED_ROUTES: '',
+      RULE_SETS: '',
       PUBLIC_ROUTES: '',
       ASSERTION: '',
       ASSERTION_KEYS: '',
@@ -627,12 +640,12 @@ describe('readConfig()', () => {
       SERVER_TIMING: '',
       LOG_ALLOWED_PERCENT: '',
     };
-    expect(configOf(empty)).toEqual(configOf({}));
+    expect(await configOf(empty)).toEqual(await configOf({}));
   });
 
-  test('reads every setting', () => {
+  test('reads every setting', async () => {
     expect(
-      configOf({
+      await configOf({
         UPSTREAM_URL: 'https://api.example.com:8443/v1/',
         ADMIN_TOKEN: adminToken,
         UPSTREAM_AUTHORIZATION: 'Bearer upstream',
@@ -656,10 +669,10 @@ describe('readConfig()', () => {
     });
   });
 
-  test('reads what a larger deployment sets', () => {
+  test('reads what a larger deployment sets', async () => {
     const publicRoutes = { routes: [{ methods: ['GET'], path: '/api/playback/{playback}' }] };
     const own = { routes: [{ methods: ['GET'], path: '/a/{x}' }], reservedWords: { x: ['y'] } };
-    const config = configOf({
+    const config = await configOf({
       ...people,
       MANAGE_JWT_OWNER_CLAIM: 'account',
       RESTRICTED_ROUTES: JSON.stringify(own),
@@ -699,41 +712,41 @@ describe('readConfig()', () => {
   test.each([
     ['request', {}],
     ['key', { ASSERTION: 'key' }],
-  ])('signs once a %s if it is set so', (mode, more) => {
-    const config = configOf({ ASSERTION_KEYS: assertionKeys, ...more });
+  ])('signs once a %s if it is set so', async (mode, more) => {
+    const config = await configOf({ ASSERTION_KEYS: assertionKeys, ...more });
     expect(config.assertion?.mode).toBe(mode);
     expect(config.assertion?.keys).toHaveLength(1);
   });
 
-  test('signs nothing if it is set so, whatever the keys', () => {
-    expect(configOf({ ASSERTION: 'off', ASSERTION_KEYS: 'anything' }).assertion).toBeNull();
+  test('signs nothing if it is set so, whatever the keys', async () => {
+    expect((await configOf({ ASSERTION: 'off', ASSERTION_KEYS: 'anything' })).assertion).toBeNull();
   });
 
-  test('takes the key set of an issuer on this machine without encryption', () => {
+  test('takes the key set of an issuer on this machine without encryption', async () => {
     for (const host of ['localhost:8080', '127.0.0.1', '[::1]:1']) {
       const jwksUrl = `http://${host}/jwks`;
-      expect(configOf({ ...people, MANAGE_JWT_JWKS_URL: jwksUrl }).people).toMatchObject({
+      expect((await configOf({ ...people, MANAGE_JWT_JWKS_URL: jwksUrl })).people).toMatchObject({
         jwksUrl,
       });
     }
   });
 
-  test('reads numbers and booleans that wrangler.toml holds without quotes', () => {
-    const config = configOf({ UPSTREAM_TIMEOUT_MS: 5000, FORWARD_TOKEN: true });
+  test('reads numbers and booleans that wrangler.toml holds without quotes', async () => {
+    const config = await configOf({ UPSTREAM_TIMEOUT_MS: 5000, FORWARD_TOKEN: true });
     expect(config).toMatchObject({ upstreamTimeoutMs: 5000, forwardToken: true });
   });
 
-  test('lets the log be read as often as a short bound on staleness asks for', () => {
-    expect(configOf({ MAX_STALENESS_SECONDS: '2' })).toMatchObject({ feedRefreshSeconds: 2 });
+  test('lets the log be read as often as a short bound on staleness asks for', async () => {
+    expect(await configOf({ MAX_STALENESS_SECONDS: '2' })).toMatchObject({ feedRefreshSeconds: 2 });
   });
 
-  test('reads every setting at its bounds', () => {
+  test('reads every setting at its bounds', async () => {
     const lowest = {
       UPSTREAM_TIMEOUT_MS: '1',
       LOG_ALLOWED_PERCENT: '0',
       USAGE_RETENTION_DAYS: '1',
     };
-    expect(configOf(lowest)).toMatchObject({ upstreamTimeoutMs: 1, logAllowedPercent: 0 });
+    expect(await configOf(lowest)).toMatchObject({ upstreamTimeoutMs: 1, logAllowedPercent: 0 });
     const highest = {
       ADMIN_TOKEN: 'x'.repeat(512),
       UPSTREAM_AUTHORIZATION: 'Scheme a \t b',
@@ -742,7 +755,7 @@ describe('readConfig()', () => {
       OUTAGE_GRACE_SECONDS: '86400',
       USAGE_FLUSH_SECONDS: '10',
     };
-    expect(configOf(highest)).toMatchObject({
+    expect(await configOf(highest)).toMatchObject({
       adminToken: 'x'.repeat(512),
       upstreamAuthorization: 'Scheme a \t b',
       feedRefreshSeconds: 300,
@@ -750,7 +763,7 @@ describe('readConfig()', () => {
       outageGraceSeconds: 86_400,
       usageFlushSeconds: 10,
     });
-    expect(configOf({ ADMIN_TOKEN: 'x'.repeat(32) }).adminToken).toHaveLength(32);
+    expect((await configOf({ ADMIN_TOKEN: 'x'.repeat(32) })).adminToken).toHaveLength(32);
   });
 
   const upstreams = [
@@ -763,8 +776,8 @@ describe('readConfig()', () => {
     ['http://[::1]:3000', 'http://[::1]:3000'],
     ['https://bücher.example/a.b_c~d-e', 'https://xn--bcher-kva.example/a.b_c~d-e'],
   ] as const;
-  test.each(upstreams)('reads the upstream %s as %s', (written, upstreamUrl) => {
-    expect(configOf({ UPSTREAM_URL: written })).toMatchObject({ upstreamUrl });
+  test.each(upstreams)('reads the upstream %s as %s', async (written, upstreamUrl) => {
+    expect(await configOf({ UPSTREAM_URL: written })).toMatchObject({ upstreamUrl });
   });
 
   test('never throws, and quotes no long value', () => {
@@ -793,11 +806,12 @@ describe('readConfig()', () => {
     ];
     const variables = fc.dictionary(fc.constantFrom(...names), anything);
     const routes = fc.oneof(fc.jsonValue(), aRouteList());
-    const property = fc.property(variables, routes, (written, list) => {
+    const property = fc.asyncProperty(variables, routes, async (written, list) => {
       const values = { PUBLIC_ROUTES: list, ...written };
-      for (const { value } of problemsOf(values)) expect(value?.length ?? 0).toBeLessThan(101);
+      for (const { value } of await problemsOf(values))
+        expect(value?.length ?? 0).toBeLessThan(101);
     });
-    fc.assert(property, { numRuns: runs(2_000) });
+    return fc.assert(property, { numRuns: runs(2_000) });
   });
 });
 
@@ -817,18 +831,18 @@ function expectable(value: string | RegExp | null): string | null {
 }
 
 describe('what is done about leaked tokens', () => {
-  test('is nothing by default', () => {
-    expect(configOf({}).leaks).toBeNull();
-    expect(configOf({ GITHUB_SECRET_SCANNING_KEYS: '' }).leaks).toBeNull();
+  test('is nothing by default', async () => {
+    expect((await configOf({})).leaks).toBeNull();
+    expect((await configOf({ GITHUB_SECRET_SCANNING_KEYS: '' })).leaks).toBeNull();
   });
 
   test.each([
     [{}, { backend: 'revoke', cors: 'report' }],
     [{ LEAKED_KEY_ACTION: 'report' }, { backend: 'report', cors: 'report' }],
     [{ LEAKED_CORS_KEY_ACTION: 'revoke' }, { backend: 'revoke', cors: 'revoke' }],
-  ])('with keys of GitHub and %j is %j', (variables, actions) => {
+  ])('with keys of GitHub and %j is %j', async (variables, actions) => {
     for (const keys of [scanningKeys, JSON.stringify(scanningKeys)]) {
-      const { leaks } = configOf({ GITHUB_SECRET_SCANNING_KEYS: keys, ...variables });
+      const { leaks } = await configOf({ GITHUB_SECRET_SCANNING_KEYS: keys, ...variables });
       expect(leaks?.actions).toEqual(actions);
       expect(leaks?.keys.map(({ id }) => id)).toEqual([
         scanningKeys.public_keys[0]?.key_identifier,
@@ -838,9 +852,9 @@ describe('what is done about leaked tokens', () => {
 });
 
 describe('operators', () => {
-  test('are reported with every problem of their list at once, without values', () => {
+  test('are reported with every problem of their list at once, without values', async () => {
     const secret = 'a-token-in-the-place-of-its-hash';
-    const problems = problemsOf({
+    const problems = await problemsOf({
       ADMIN_TOKENS: JSON.stringify([{ name: '', sha256: secret, scopes: [] }, secret]),
       MANAGE_JWT_OPERATOR_CLAIM: 'email',
     });
@@ -856,38 +870,38 @@ describe('operators', () => {
 
   test.each(['sub', 'email', 'name', 'aud', 'preferred_username'])(
     'refuses a claim for operators that a person could set: %s',
-    (claim) => {
-      const problems = problemsOf({ ...people, MANAGE_JWT_OPERATOR_CLAIM: claim });
+    async (claim) => {
+      const problems = await problemsOf({ ...people, MANAGE_JWT_OPERATOR_CLAIM: claim });
       expect(problems[0]).toMatchObject({ name: 'MANAGE_JWT_OPERATOR_CLAIM', value: claim });
     },
   );
 
-  test('refuses the claim of owners as that of operators', () => {
+  test('refuses the claim of owners as that of operators', async () => {
     const both = { MANAGE_JWT_OWNER_CLAIM: 'account', MANAGE_JWT_OPERATOR_CLAIM: 'account' };
-    expect(problemsOf({ ...people, ...both })).toHaveLength(1);
+    expect(await problemsOf({ ...people, ...both })).toHaveLength(1);
   });
 
-  test('are read as JSON, or as wrangler.toml holds them', () => {
+  test('are read as JSON, or as wrangler.toml holds them', async () => {
     const tokens = [{ name: 'ci', sha256: 'a'.repeat(64), scopes: ['read'] }];
-    expect(configOf({ ADMIN_TOKENS: tokens }).adminTokens).toEqual(tokens);
-    expect(configOf({ ADMIN_TOKENS: JSON.stringify(tokens) }).adminTokens).toEqual(tokens);
-    expect(configOf({}).adminTokens).toEqual([]);
+    expect((await configOf({ ADMIN_TOKENS: tokens })).adminTokens).toEqual(tokens);
+    expect((await configOf({ ADMIN_TOKENS: JSON.stringify(tokens) })).adminTokens).toEqual(tokens);
+    expect((await configOf({})).adminTokens).toEqual([]);
     const claim = { MANAGE_JWT_OPERATOR_CLAIM: 'custom.edge' };
-    expect(configOf({ ...people, ...claim }).people?.operatorClaim).toBe('custom.edge');
+    expect((await configOf({ ...people, ...claim })).people?.operatorClaim).toBe('custom.edge');
   });
 });
 
 describe('events', () => {
   test.each([{}, { EVENTS_URL: '', EVENTS_SECRET: '' }, { EVENTS_TO_LOOPBACK: 'true' }])(
     'are not sent with %j',
-    (variables) => {
-      expect(configOf(variables).events).toBeNull();
+    async (variables) => {
+      expect((await configOf(variables)).events).toBeNull();
     },
   );
 
-  test.each([24, 64])('are signed with a secret of %i bytes', (bytes) => {
+  test.each([24, 64])('are signed with a secret of %i bytes', async (bytes) => {
     const written = `whsec_${btoa('x'.repeat(bytes))}`;
-    expect(configOf({ ...events, EVENTS_SECRET: written }).events).toEqual({
+    expect((await configOf({ ...events, EVENTS_SECRET: written })).events).toEqual({
       url: events.EVENTS_URL,
       secret: written,
     });
@@ -895,15 +909,18 @@ describe('events', () => {
 
   test.each(['http://127.0.0.1:8080/hook', 'http://localhost:1', 'https://[::1]'])(
     'are sent to %s if they may go to this machine, and not otherwise',
-    (url) => {
+    async (url) => {
       const toLoopback = { ...events, EVENTS_URL: url, EVENTS_TO_LOOPBACK: 'true' };
-      expect(configOf(toLoopback).events?.url).toBe(url);
-      expect(problemsOf({ ...toLoopback, EVENTS_TO_LOOPBACK: 'false' })).toHaveLength(1);
+      expect((await configOf(toLoopback)).events?.url).toBe(url);
+      expect(await problemsOf({ ...toLoopback, EVENTS_TO_LOOPBACK: 'false' })).toHaveLength(1);
     },
   );
 
-  test('are reported with the problems of both settings at once', () => {
+  test('are reported with the problems of both settings at once', async () => {
     const both = { EVENTS_URL: 'http://a.example', EVENTS_SECRET: secret };
-    expect(problemsOf(both).map(({ name }) => name)).toEqual(['EVENTS_SECRET', 'EVENTS_URL']);
+    expect((await problemsOf(both)).map(({ name }) => name)).toEqual([
+      'EVENTS_SECRET',
+      'EVENTS_URL',
+    ]);
   });
 });

@@ -44,10 +44,6 @@ describe('LIMITERS is refused', () => {
 });
 
 describe('LIMITERS is read', () => {
-  test.each([[undefined], [''], [null]])('from %j as no limit', (written) => {
-    expect(read(written)).toEqual({ value: [], reasons: [], faults: [] });
-  });
-
   test('from JSON, and from a table of wrangler.toml', () => {
     const free = { name: 'free-1', binding: 'LIMITER_FREE', limit: '5/10' };
     const value = [

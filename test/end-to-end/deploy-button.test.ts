@@ -62,10 +62,10 @@ test('no secret has a value that an operator could leave unchanged', () => {
   expect(Object.values(secrets)).toEqual(Object.values(secrets).map(() => ''));
 });
 
-test('secrets that are left empty are no broken configuration', () => {
+test('secrets that are left empty are no broken configuration', async () => {
   const bindings = { DB: { withSession() {} }, KEYS: { get() {} } };
   const vars = { ...secrets, UPSTREAM_URL: 'https://api.example' };
-  expect(readEnv({ ...bindings, ...vars })).toMatchObject({
+  expect(await readEnv({ ...bindings, ...vars })).toMatchObject({
     ok: true,
     config: { adminToken: null, upstreamAuthorization: null, assertion: null },
   });

@@ -21,19 +21,19 @@ describe('settings', () => {
     ['USAGE_RETENTION_DAYS', 'for ever', { value: 'for ever' }],
   ];
   for (const [name, value, problem] of refused) {
-    it(`refuse ${name} = ${value}`, () => {
-      const result = readConfig({ ...env, [name]: value });
+    it(`refuse ${name} = ${value}`, async () => {
+      const result = await readConfig({ ...env, [name]: value });
       expect(result).toMatchObject({ ok: false, problems: [{ name, ...problem }] });
     });
   }
 
-  it('hand over every 5 seconds and keep 400 days, unless they say otherwise', () => {
-    expect(readConfig(env)).toMatchObject({
+  it('hand over every 5 seconds and keep 400 days, unless they say otherwise', async () => {
+    expect(await readConfig(env)).toMatchObject({
       ok: true,
       config: { usageFlushSeconds: 5, usageRetentionDays: 400 },
     });
     expect(
-      readConfig({ ...env, USAGE_FLUSH_SECONDS: '0', USAGE_RETENTION_DAYS: '31' }),
+      await readConfig({ ...env, USAGE_FLUSH_SECONDS: '0', USAGE_RETENTION_DAYS: '31' }),
     ).toMatchObject({ ok: true, config: { usageFlushSeconds: 0, usageRetentionDays: 31 } });
   });
 });

@@ -23,6 +23,9 @@ export type RuleSets = ReadonlyMap<string, RouteList>;
 /** The set that every deployment has: the built-in table of Livepeer's endpoints. */
 export const BUILT_IN_RULE_SET = 'livepeer@1';
 
+/** The sets of a deployment that configures none. */
+export const builtInRuleSets: RuleSets = new Map([[BUILT_IN_RULE_SET, restrictedRoutes]]);
+
 /** Most sets of a deployment, beside the built-in one. */
 export const RULE_SETS_MAX = 50;
 
@@ -50,7 +53,7 @@ export function readRuleSets(configured: unknown): {
   readonly sets: RuleSets;
   readonly problems: readonly RuleSetProblem[];
 } {
-  const sets = new Map<string, RouteList>([[BUILT_IN_RULE_SET, restrictedRoutes]]);
+  const sets = new Map(builtInRuleSets);
   const problems: RuleSetProblem[] = [];
   const document = typeof configured === 'string' ? parseJson(configured) : configured;
   if (!isRecord(document)) {

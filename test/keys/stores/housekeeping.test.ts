@@ -312,8 +312,8 @@ test('a run with nothing to do reads a handful of rows, however much D1 holds', 
 describe('the settings', () => {
   const names = ['KEY_RETENTION_DAYS', 'AUDIT_RETENTION_DAYS', 'CHANGE_RETENTION_DAYS'] as const;
   for (const name of names) {
-    test.each(['0', '-1', '1.5', 'for ever', '3661'])(`refuse ${name} = %s`, (value) => {
-      expect(readConfig({ ...env, [name]: value })).toMatchObject({
+    test.each(['0', '-1', '1.5', 'for ever', '3661'])(`refuse ${name} = %s`, async (value) => {
+      expect(await readConfig({ ...env, [name]: value })).toMatchObject({
         ok: false,
         problems: [{ name, value, reason: 'it is not a whole number from 1 to 3660' }],
       });
