@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 /** The folder that holds `package.json`, `wrangler.toml` and `schema.sql`. */
 export const projectRoot = fileURLToPath(new URL('../', import.meta.url));
@@ -49,6 +50,14 @@ type Resolver = {
     }) => { path: string; external: true } | undefined,
   ): void;
 };
+
+/** The goal for the gateway's part of the bundle, gzipped, in bytes. */
+export const GATEWAY_MAX_BYTES = 50 * 1024;
+
+/** Sizes of a bundle in bytes, as it is and as it is uploaded. */
+export function sizesOf(source: string): { raw: number; gzipped: number } {
+  return { raw: Buffer.byteLength(source), gzipped: gzipSync(source).byteLength };
+}
 
 /**
  * The part of the edge that every request may run: the entry without what it loads on demand, and without the

@@ -6,7 +6,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { gzipSync } from 'node:zlib';
 import type { LoadRequest } from './load.ts';
 import { median } from './measure.ts';
 import { EmbeddedFile, plainWorker, serveWorkerd, type WorkerdConfig } from './workerd.ts';
@@ -74,11 +73,6 @@ export async function measureStartUp(options: {
     }
   }
   return median(used[0] ?? []) - median(used[1] ?? []);
-}
-
-/** Sizes of a bundle in bytes, as it is and as it is uploaded. */
-export function sizesOf(source: string): { raw: number; gzipped: number } {
-  return { raw: Buffer.byteLength(source), gzipped: gzipSync(source).byteLength };
 }
 
 async function firstRequest(url: string, request: LoadRequest): Promise<number> {

@@ -1,7 +1,7 @@
 /// <reference types="vite/types/importMeta.d.ts" />
 /**
  * The limits of code, without style sheets: lines of a file, lines of a function, and its cyclomatic
- * complexity. `npm run measure` prints the same figures.
+ * complexity. `npm run measure` prints the same figures. And the size of what every isolate has to read.
  */
 
 import { describe, expect, test } from 'vitest';
@@ -20,6 +20,17 @@ const exceptions: Readonly<Record<string, string>> = {
 const parserModule: string = 'vitest/node';
 const { parseAst }: { parseAst: (code: string, options: { lang: 'ts' | 'tsx' }) => SyntaxNode } =
   await import(parserModule);
+
+const bundleModule: string = new URL('../bench/bundle.ts', import.meta.url).href;
+const {
+  gatewaySource,
+  sizesOf,
+  GATEWAY_MAX_BYTES,
+}: {
+  gatewaySource: () => Promise<string>;
+  sizesOf: (source: string) => { gzipped: number };
+  GATEWAY_MAX_BYTES: number;
+} = await import(bundleModule);
 
 const sources = import.meta.glob<string>('../src/**/*.{ts,tsx,js}', {
   query: '?raw',
@@ -46,6 +57,14 @@ describe('src', () => {
     const needed = new Set(excesses.map(({ name }) => name));
     expect(Object.keys(exceptions).filter((name) => !needed.has(name))).toEqual([]);
   });
+});
+
+test("the gateway's part of the bundle is within its goal, gzipped", async () => {
+  const source = await gatewaySource();
+  // What makes decisions is in it, and what is loaded on demand is not.
+  expect(source).toContain('X-Edge-Reason');
+  expect(source).not.toContain('<!doctype');
+  expect(sizesOf(source).gzipped).toBeLessThanOrEqual(GATEWAY_MAX_BYTES);
 });
 
 describe('excessesOf()', () => {
