@@ -73,10 +73,15 @@ export function createKeepWarm(options: KeepWarmOptions): KeepWarm {
     }
   }
 
-  /** Alone, an isolate polls as late as it may. */
+  /**
+   * Without a cache to share, an isolate polls as late as it may. With one, it replaces the entry that it
+   * left there before that expires: a neighbour whose lease is over would find none, and wait for D1.
+   */
   async function pollAgeMs(): Promise<number> {
     if (!(await reader.isCacheUsable())) return latestMs;
-    return Math.min(refreshMs + EARLIEST_MS + random() * SPREAD_MS, latestMs);
+    const replaceAgeMs = Math.max(refreshMs, feed.ageMs(now()) + reader.replaceSharedInMs());
+    const spreadAgeMs = refreshMs + EARLIEST_MS + random() * SPREAD_MS;
+    return Math.min(replaceAgeMs, spreadAgeMs, latestMs);
   }
 
   return {

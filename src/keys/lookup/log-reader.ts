@@ -130,6 +130,11 @@ export class LogReader {
     return this.#shared.isCacheUsable();
   }
 
+  /** See `SharedPolls.replaceInMs`. */
+  replaceSharedInMs(): number {
+    return this.#shared.replaceInMs(this.#tripMs);
+  }
+
   /** Polls the log now, unless a read of it is under way. A neighbour's poll will do if `isLast` is not set. */
   async poll(runInBackground: RunInBackground, isLast = false): Promise<void> {
     const { now } = this.#options;

@@ -43,12 +43,17 @@ export const SHARED_POLL_AGE_MS =
 export const LONG_SHARED_POLL_AGE_MS =
   FEED_CACHE_SLOWEST_POLL_MS + FEED_CACHE_LONG_SECONDS * 1000 + FEED_CACHE_MARGIN_MS;
 
+/** For a poll that takes longer than the one before, and for the write to the cache. */
+const REPLACE_MARGIN_MS = 250;
+
 /** See the file's head. One isolate has one. */
 export class SharedPolls {
   readonly #options: SharedPollsOptions;
   /** A shared poll has to spare an isolate its own one. */
   readonly #isOn: boolean;
   #sharedMs = Number.NEGATIVE_INFINITY;
+  /** The start of the poll that this isolate shared last; `null` once it has found a neighbour's. */
+  #ownStartMs: number | null = null;
   #readsInVain = 0;
   /** `null` before it is known. */
   #hasCache: boolean | null = null;
@@ -114,7 +119,20 @@ export class SharedPolls {
     const snapshot = feed.snapshot();
     if (!snapshot) return;
     this.#sharedMs = nowMs;
+    this.#ownStartMs = nowMs - ageMs;
     runInBackground(this.#share({ feed: snapshot, startedAtMs: nowMs - ageMs }));
+  }
+
+  /**
+   * Returns in how many milliseconds a poll that takes `tripMs` has to start, so that it replaces this
+   * isolate's entry before that expires. Infinity if the entry is a neighbour's, or if there seem to be
+   * no neighbours.
+   */
+  replaceInMs(tripMs: number): number {
+    if (this.#ownStartMs === null || !this.hasNeighbours()) return Number.POSITIVE_INFINITY;
+    const expiresMs = this.#sharedMs + FEED_CACHE_LONG_SECONDS * 1000;
+    const takesMs = Math.min(tripMs, FEED_CACHE_SLOWEST_POLL_MS) + REPLACE_MARGIN_MS;
+    return expiresMs - takesMs - this.#options.now();
   }
 
   async #share(poll: SharedPoll): Promise<void> {
@@ -151,6 +169,7 @@ export class SharedPolls {
     // Too late: the cache has been given up.
     if (!poll || nowMs >= deadlineMs) return false;
     this.#hasCache = true;
+    if (poll.startedAtMs !== this.#ownStartMs) this.#ownStartMs = null;
     // The cache bounds an entry's age, unless it took long to store it. The writer's clock can only
     // take trust away: it is never used to call a poll younger than the cache allows.
     if (readMs - poll.startedAtMs > ageMs - FEED_CACHE_MARGIN_MS) return false;

@@ -180,6 +180,23 @@ const outlivesLongEntry: MakeDirectory = (options) => {
   });
 };
 
+/** The entry is replaced before it expires by itself instead of by a read of D1. */
+const replacesEntryUnread: MakeDirectory = (options) => {
+  const { feedCache } = options;
+  return createKeyDirectory({
+    ...options,
+    feedCache: {
+      ...feedCache,
+      async get(entry) {
+        const poll = await feedCache.get(entry);
+        const again = poll && { ...poll, startedAtMs: options.now() };
+        if (again) await feedCache.put(again);
+        return again;
+      },
+    },
+  });
+};
+
 /** Of two entries that are read side by side, the long one is counted as the short one. */
 const countsLongEntryAsShort: MakeDirectory = (options) => {
   const { feedCache } = options;
@@ -343,6 +360,7 @@ export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
   'answers "unknown" while D1 is out of reach': answersUnknownInOutage,
   'stops known keys when D1 is out of reach': grantsNoGrace,
   'lets the longer entry of the cache live longer than it is counted': outlivesLongEntry,
+  'replaces an entry of the cache without a read of D1': replacesEntryUnread,
   'counts the longer entry of the cache as the shorter one': countsLongEntryAsShort,
   'asks a relay that does not tell its age': relaysWithoutAge,
   'lets the response to an unconfirmed key go at once': letsGoUnconfirmed,

@@ -8,6 +8,7 @@ import { checksumOf } from '../../../src/core/key/token.ts';
 import { BACKGROUND_WORK_MS } from '../../../src/core/limits.ts';
 import {
   DATABASE_TIMEOUT_MS,
+  FEED_CACHE_LONG_SECONDS,
   FEED_CACHE_MARGIN_MS,
   FEED_CACHE_SECONDS,
   FEED_CACHE_SLOWEST_POLL_MS,
@@ -990,6 +991,39 @@ describe('keeping warm', () => {
     keepWarm(edge, isolate);
     await edge.time.advance(600_000);
     expect(edge.takeCalls().database).toBeLessThanOrEqual(5);
+  });
+
+  /** The times between the entries that a loop leaves in the cache. Each poll of D1 takes 250 ms. */
+  async function pausesBetweenEntries(edge: Edge, isolate: EdgeIsolate): Promise<number[]> {
+    edge.sharedLong = edge.shared;
+    edge.shared = null;
+    edge.health.database = { tookMs: 250, fails: false };
+    edge.takeCalls();
+    keepWarm(edge, isolate);
+    const writtenMs: number[] = [];
+    for (let tick = 0; tick < 24_000; tick += 50) {
+      await edge.time.advance(50);
+      if (edge.takeCalls().cacheWrites) writtenMs.push(edge.time.nowMs);
+      edge.shared = null;
+    }
+    return writtenMs.slice(1).map((ms, index) => ms - (writtenMs[index] ?? 0));
+  }
+
+  test('leaves no time in which neighbours find no shared poll', async () => {
+    const { edge, isolate } = await edgeWithKnownKey({}, { keepWarmMs: 25_000 });
+    const pauses = await pausesBetweenEntries(edge, isolate);
+    expect(pauses.length).toBeGreaterThanOrEqual(2);
+    expect(Math.max(...pauses)).toBeLessThan(FEED_CACHE_LONG_SECONDS * 1000);
+  });
+
+  test('polls later if its own requests found no neighbour', async () => {
+    const { edge, token, isolate } = await edgeWithKnownKey({}, { keepWarmMs: 25_000 });
+    edge.shared = null;
+    await edge.time.advance(60_000);
+    await isolate.request(token);
+    const pauses = await pausesBetweenEntries(edge, isolate);
+    expect(pauses.length).toBeGreaterThanOrEqual(2);
+    expect(Math.min(...pauses)).toBeGreaterThan(FEED_CACHE_LONG_SECONDS * 1000);
   });
 
   test('passes to the next allowed request, so that one loop runs', async () => {
