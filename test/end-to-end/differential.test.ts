@@ -166,14 +166,17 @@ describe('the corpus', () => {
   );
 });
 
-describe.each<[string, () => Gateway]>([
+const gateways: [string, () => Gateway][] = [
   ['workerd serve', () => ({ ...workerd, token: workerd.restrictedToken })],
-  ["Miniflare's direct sockets", () => ({ ...edge, token: edgeToken })],
   [
     "Miniflare's normalising port",
     () => ({ ...edge, port: edge.normalizingPort, token: edgeToken }),
   ],
-])('on %s', (_name, gatewayOf) => {
+  ["Miniflare's direct sockets", () => ({ ...edge, token: edgeToken })],
+];
+
+// The sockets of Miniflare are those of workerd, with other options.
+describe.each(isNightly ? gateways : gateways.slice(0, 2))('on %s', (_name, gatewayOf) => {
   it('no hostile target makes any upstream serve a path outside the table', async () => {
     const violations: Violation[] = [];
     for (const sent of hostileRequests(gatewayOf().host)) {
@@ -201,27 +204,30 @@ describe.each<[string, () => Gateway]>([
           expect(await violationsOf(gatewayOf(), { method, target })).toEqual([]);
         },
       ),
-      { numRuns: isNightly ? 5_000 : 400 },
+      { numRuns: isNightly ? 5_000 : 200 },
     );
   });
 });
 
-describe('a naive gateway with the same routes', () => {
-  it('is broken by at least 30 of the targets', async () => {
-    const script = await bundleWorker('test/end-to-end/differential/naive-gateway.ts');
-    const naive = await serveModule(script, { bindings: { UPSTREAM_URL: upstream.url } });
-    const gateway = { host: `127.0.0.1:${naive.port}`, port: naive.port, token: edgeToken };
-    const broken = new Set<string>();
-    const deceived = new Set<string>();
-    for (const sent of hostileRequests(gateway.host)) {
-      for (const violation of await violationsOf(gateway, sent)) {
-        broken.add(`${sent.method} ${sent.target}`);
-        deceived.add(violation.upstream);
+// The control case: what the judge finds if a gateway lets things by.
+if (isNightly) {
+  describe('a naive gateway with the same routes', () => {
+    it('is broken by at least 30 of the targets', async () => {
+      const script = await bundleWorker('test/end-to-end/differential/naive-gateway.ts');
+      const naive = await serveModule(script, { bindings: { UPSTREAM_URL: upstream.url } });
+      const gateway = { host: `127.0.0.1:${naive.port}`, port: naive.port, token: edgeToken };
+      const broken = new Set<string>();
+      const deceived = new Set<string>();
+      for (const sent of hostileRequests(gateway.host)) {
+        for (const violation of await violationsOf(gateway, sent)) {
+          broken.add(`${sent.method} ${sent.target}`);
+          deceived.add(violation.upstream);
+        }
       }
-    }
-    await naive.dispose();
-    expect(broken.size).toBeGreaterThanOrEqual(30);
-    // So every kind of upstream can tell a gateway that lets things by, nginx included.
-    expect([...deceived].sort()).toEqual(kinds.map(({ name }) => name).sort());
+      await naive.dispose();
+      expect(broken.size).toBeGreaterThanOrEqual(30);
+      // So every kind of upstream can tell a gateway that lets things by, nginx included.
+      expect([...deceived].sort()).toEqual(kinds.map(({ name }) => name).sort());
+    });
   });
-});
+}
