@@ -1,37 +1,97 @@
 /**
- * The package as a program's dependency: packed, and put below `node_modules`, where Node runs no
- * TypeScript. A link to the checkout would not tell, since its real path is not below any.
+ * The package as a program's dependency: packed as the workflow of a release packs it, and put below
+ * `node_modules`, where Node runs no TypeScript. A link to the checkout would not tell, since its real path
+ * is not below any.
  */
 
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectRoot } from '../support/node/build-bundle.ts';
 
 const run = promisify(execFile);
+/** The package.json of this repository. */
+let ours: {
+  version: string;
+  private: boolean;
+  files: string[];
+  scripts: { prepare: string };
+  dependencies: Record<string, string>;
+};
+/** A copy of the repository, in which the workflow of a release has run. */
+let checkout: string;
+let released: unknown;
 let program: string;
 let installed: string;
 
 beforeAll(async () => {
+  ours = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
+  checkout = await checkOut();
+  await prepare(checkout);
+  released = await release(checkout, `v${ours.version}`);
+
   program = await mkdtemp(join(tmpdir(), 'edge-authorizer-package-'));
   installed = join(program, 'node_modules/edge-authorizer');
   await mkdir(installed, { recursive: true });
-  const npm = ['pack', '--json', '--pack-destination', program];
-  const { stdout } = await run('npm', npm, { cwd: projectRoot });
-  const filename = /"filename": "([^"]+)"/.exec(stdout)?.[1] ?? '';
-  await run('tar', ['-xzf', join(program, filename), '--strip-components=1', '-C', installed]);
-
-  const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
-  for (const name of Object.keys(dependencies)) {
+  await run('tar', ['-xzf', await tarball(), '--strip-components=1', '-C', installed]);
+  for (const name of Object.keys(ours.dependencies)) {
     const link = join(program, 'node_modules', name);
     await mkdir(dirname(link), { recursive: true });
     await symlink(join(projectRoot, 'node_modules', name), link);
   }
 });
-afterAll(() => rm(program, { recursive: true, force: true }));
+afterAll(() =>
+  Promise.all([checkout, program].map((folder) => rm(folder, { recursive: true, force: true }))),
+);
+
+/** Copies what npm may pack into a folder within the project, where modules are found. */
+async function checkOut(): Promise<string> {
+  await mkdir(join(projectRoot, 'test-output'), { recursive: true });
+  const folder = await mkdtemp(join(projectRoot, 'test-output/package-'));
+  for (const entry of await readdir(projectRoot, { withFileTypes: true })) {
+    const isBuilt = entry.name === 'lib';
+    if (isBuilt || !(entry.isFile() || ours.files.includes(entry.name))) continue;
+    await cp(join(projectRoot, entry.name), join(folder, entry.name), { recursive: true });
+  }
+  return folder;
+}
+
+/** Runs the script that npm runs before it packs, without checking types: `npm run types` does. */
+async function prepare(folder: string): Promise<void> {
+  const bin = join(projectRoot, 'node_modules/.bin');
+  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH']}` };
+  for (const command of ours.scripts.prepare.split('&&')) {
+    await run('sh', ['-c', `${command} --noCheck --singleThreaded`], { cwd: folder, env });
+  }
+}
+
+/** Runs the commands of the workflow that pack. Returns what failed, or `null`. */
+async function release(folder: string, tag: string): Promise<unknown> {
+  const workflow = await readFile(join(projectRoot, '.github/workflows/release.yml'), 'utf8');
+  const [, block = ''] = /^ {6}- run: \|\n((?: {10}.*\n)+)/m.exec(workflow) ?? [];
+  const env = {
+    ...process.env,
+    GITHUB_REF_NAME: tag,
+    GITHUB_REPOSITORY: 'acme/edge-authorizer',
+    NPM_PACKAGE: '@acme/edge-authorizer',
+  };
+  // As GitHub runs it.
+  const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', block];
+  return run('bash', bash, { cwd: folder, env }).then(
+    () => null,
+    (failure: unknown) => failure,
+  );
+}
+
+/** The one file that the release made. Throws with what failed if it made no file. */
+async function tarball(): Promise<string> {
+  if (released !== null) throw released;
+  const [name = ''] = await readdir(join(checkout, 'release'));
+  return join(checkout, 'release', name);
+}
 
 test('its command runs', async () => {
   const { bin } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
@@ -122,26 +182,41 @@ const workersTypes = join(projectRoot, 'node_modules/@cloudflare/workers-types')
 const workerTypes = ['--lib', 'es2024', '--types', workersTypes];
 
 test.each([
-  ['a calling program', 'bundler', 'esnext', callingProgram, domTypes],
-  ['a calling program', 'nodenext', 'nodenext', callingProgram, domTypes],
-  ['an API behind the edge', 'bundler', 'esnext', verifyingProgram, domTypes],
-  ['an API behind the edge', 'nodenext', 'nodenext', verifyingProgram, domTypes],
-  ['a Worker', 'bundler', 'esnext', worker, workerTypes],
-  ['a Worker', 'nodenext', 'nodenext', worker, workerTypes],
-])('%s compiles with its types under %s', async (_name, resolution, module, source, types) => {
-  const file = join(program, `${resolution}-${types.length}-${source.length}.ts`);
-  await writeFile(file, source);
-  await writeFile(join(program, 'package.json'), '{"type":"module"}');
-  const options = ['--strict', '--noEmit', '--target', 'es2024', ...types];
-  // Not --skipLibCheck: the declarations of the package itself are to be right.
-  const modules = ['--module', module, '--moduleResolution', resolution];
-  const tsc = [join(projectRoot, 'node_modules/typescript/bin/tsc'), ...options, ...modules, file];
-  const errors = await run(process.execPath, tsc, { cwd: program }).then(
-    () => '',
-    ({ stdout }) => stdout,
-  );
-  expect(errors).toBe('');
-});
+  [
+    'a caller and an API behind the edge',
+    'bundler',
+    'esnext',
+    [callingProgram, verifyingProgram],
+    domTypes,
+  ],
+  [
+    'a caller and an API behind the edge',
+    'nodenext',
+    'nodenext',
+    [callingProgram, verifyingProgram],
+    domTypes,
+  ],
+  ['a Worker', 'bundler', 'esnext', [worker], workerTypes],
+  ['a Worker', 'nodenext', 'nodenext', [worker], workerTypes],
+])(
+  'TypeScript finds no error in %s under %s',
+  async (_name, resolution, module, sources, types) => {
+    const files = sources.map((_, index) =>
+      join(program, `${resolution}-${types.length}-${index}.ts`),
+    );
+    await Promise.all(files.map((file, index) => writeFile(file, sources[index] ?? '')));
+    await writeFile(join(program, 'package.json'), '{"type":"module"}');
+    const options = ['--strict', '--noEmit', '--target', 'es2024', '--singleThreaded', ...types];
+    // Not --skipLibCheck: the declarations of the package itself are to be right. Those of TypeScript are.
+    const modules = ['--skipDefaultLibCheck', '--module', module, '--moduleResolution', resolution];
+    const tsc = [join(projectRoot, 'node_modules/typescript/bin/tsc'), ...options, ...modules];
+    const errors = await run(process.execPath, [...tsc, ...files], { cwd: program }).then(
+      () => '',
+      ({ stdout }) => stdout,
+    );
+    expect(errors).toBe('');
+  },
+);
 
 test('TypeScript in the same place does not run, so that these tests can fail', async () => {
   const command = join(installed, 'src/cli/main.ts');
@@ -151,42 +226,17 @@ test('TypeScript in the same place does not run, so that these tests can fail', 
 });
 
 describe('the release', () => {
-  /** Runs the commands of the workflow that pack, on a copy of what they need. */
-  async function release(tag: string): Promise<{ folder: string; error: unknown }> {
-    const folder = await mkdtemp(join(program, 'release-'));
-    await cp(installed, folder, { recursive: true });
-    await cp(join(projectRoot, 'package.json'), join(folder, 'package.json'));
-    const workflow = await readFile(join(projectRoot, '.github/workflows/release.yml'), 'utf8');
-    const [, block = ''] = /^ {6}- run: \|\n((?: {10}.*\n)+)/m.exec(workflow) ?? [];
-    const env = {
-      ...process.env,
-      GITHUB_REF_NAME: tag,
-      GITHUB_REPOSITORY: 'acme/edge-authorizer',
-      NPM_PACKAGE: '@acme/edge-authorizer',
-    };
-    // As GitHub runs it.
-    const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', block];
-    const error = await run('bash', bash, { cwd: folder, env }).then(
-      () => null,
-      (failure: unknown) => failure,
-    );
-    return { folder, error };
-  }
-
   test('stops at a tag that is not the version', async () => {
-    const { folder, error } = await release('v9.9.9');
-    expect(error).not.toBeNull();
-    expect(await readdir(folder)).not.toContain('release');
+    const folder = await mkdtemp(join(program, 'release-'));
+    await cp(join(projectRoot, 'package.json'), join(folder, 'package.json'));
+    expect(await release(folder, 'v9.9.9')).not.toBeNull();
+    expect(await readdir(folder)).toEqual(['package.json']);
   });
 
   test('packs under the name and the repository of the publisher, and nothing else changes', async () => {
-    const ours = JSON.parse(await readFile(join(projectRoot, 'package.json'), 'utf8'));
     // Nothing is published by mistake.
     expect(ours.private).toBe(true);
-    const { folder, error } = await release(`v${ours.version}`);
-    expect(error).toBeNull();
-    const [tarball = ''] = await readdir(join(folder, 'release'));
-    const archive = join(folder, 'release', tarball);
+    const archive = await tarball();
     const { stdout } = await run('tar', ['-xzOf', archive, 'package/package.json']);
     const { private: _, ...others } = ours;
     expect(JSON.parse(stdout)).toEqual({
