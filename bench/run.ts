@@ -313,9 +313,10 @@ async function measureColds(
   return {
     bundle: sizesOf(source),
     gateway: sizesOf(await gatewaySource(root)),
-    startUpMs: await measureStartUp({
+    startUp: await measureStartUp({
       folder: join(folder, 'start-up'),
       source,
+      forwarding: await readFile(join(projectRoot, 'bench/contenders/passthrough.js'), 'utf8'),
       compatibilityDate: compatibilityDateOf(root),
       samples: 50 * few,
     }),
