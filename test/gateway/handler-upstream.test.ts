@@ -68,6 +68,22 @@ const keepAndAnswer = async (request: Request) => {
   return new Response('from the handler');
 };
 
+describe('the first requests of an isolate', () => {
+  test('share its parts if they arrive at the same time', async () => {
+    const authorizer = createAuthorizer();
+    const deployed = bindings({ UPSTREAM_URL: 'https://api.test' });
+    const prepare = vi.spyOn(deployed.DB, 'prepare');
+    const ready = () => {
+      const request = new Request(`${EDGE_URL}/_edge/health/ready`);
+      return authorizer.fetch(request, deployed, createExecutionContext());
+    };
+    const responses = await Promise.all([ready(), ready(), ready()]);
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
+    // An isolate remembers for 5 seconds that D1 answered. Each with parts of its own would ask.
+    expect(prepare.mock.calls.filter(([sql]) => sql.includes('sqlite_schema'))).toHaveLength(1);
+  });
+});
+
 describe('an edge whose upstream is not there', () => {
   const rows: readonly (readonly [name: string, options: object])[] = [
     ['a service that is not bound', { upstream: undefined }],
