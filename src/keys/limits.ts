@@ -68,7 +68,7 @@ export const SHARED_POLL_HEAD_START_MS = 10;
  * The look-ups after which an isolate asks no read replica of D1, and how fast it may again. An isolate
  * that looks up more than that is busy: KV is warm near it, and D1 would not bear all of them.
  */
-export const NEAR_READS_IN_A_ROW = 10;
+export const NEAR_READS_IN_A_ROW = 20;
 export const NEAR_READ_EVERY_MS = 1_000;
 
 /** A read of D1's primary that takes no longer is as good as one of a near replica. */

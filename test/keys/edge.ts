@@ -77,7 +77,7 @@ export async function prepareTokens(): Promise<void> {
     for (const at of bytes.keys()) bytes[at] = random() * 256;
   };
   const made: ModelToken[] = [];
-  for (let number = 0; number < 20; number++) {
+  for (let number = 0; number < 30; number++) {
     const token = await makeToken({ prefix: 'ea', kind: 'backend', tagKey, fillRandom });
     made.push({ token, hash: await hashToken(token) });
   }

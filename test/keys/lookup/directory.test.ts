@@ -853,7 +853,7 @@ describe('a near read replica', () => {
     expect(asked.count).toBe(NEAR_READS_IN_A_ROW);
     await edge.time.advance(2 * NEAR_READS_IN_A_ROW * NEAR_READ_EVERY_MS);
     await refresh(edge, isolate);
-    await isolate.request(aToken(17).token);
+    await isolate.request(aToken(NEAR_READS_IN_A_ROW + 7).token);
     expect(asked.count).toBe(NEAR_READS_IN_A_ROW + 1);
   });
 
@@ -866,7 +866,8 @@ describe('a near read replica', () => {
       }
       await edge.time.advance(1_000);
     }
-    expect(asked.count).toBeLessThanOrEqual(NEAR_READS_IN_A_ROW + 4);
+    // Until the budget is used up, it grows by one for each four look-ups.
+    expect(asked.count).toBeLessThanOrEqual(Math.ceil((NEAR_READS_IN_A_ROW * 4) / 3));
   });
 
   test('is left alone for ten minutes once the primary answers in its place', async () => {
