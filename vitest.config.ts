@@ -41,7 +41,6 @@ const grownAtNight = [
   'test/end-to-end/operators-page.test.ts',
   'test/end-to-end/page-plans.test.ts',
   'test/end-to-end/portal.test.ts',
-  'test/end-to-end/portal.test.ts',
   'test/end-to-end/transport-streaming.test.ts',
 ];
 
@@ -53,7 +52,14 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
       'test/keys-model/**/',
       'test/',
     ],
-    project: { test: { testTimeout: 60_000 } },
+    project: {
+      test: {
+        testTimeout: 60_000,
+        // A process for each file would take a third of the time of all files.
+        isolate: false,
+        setupFiles: ['test/support/forget-doubles.ts'],
+      },
+    },
   },
   workers: {
     folders: ['test/{keys,gateway,health,manage,usage,events}/**/'],
@@ -78,7 +84,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         hookTimeout: 60_000,
         // A runtime for each file would take a third of the time of all files.
         isolate: false,
-        setupFiles: ['test/support/start-file.ts'],
+        setupFiles: ['test/support/forget-doubles.ts', 'test/support/start-file.ts'],
       },
     },
   },
