@@ -124,7 +124,7 @@ export class EdgePaths {
   #refuseTransport({ request, requestId, target }: OwnRequest, isServed: boolean): Response | null {
     const { allowHttp } = this.#options.gateway.config;
     // First of all: a token that arrived in clear text must not be of use, whatever it was sent to.
-    if (!allowHttp && isPlainHttp(request)) {
+    if (!allowHttp && isPlainHttp(target, request)) {
       if (carriesCredential(request)) return refusal(request, requestId, httpsRequired());
       if (this.#hasPage && isServed && isPagePath(target.path)) return redirectToHttps(target);
     }

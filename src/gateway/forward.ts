@@ -12,8 +12,9 @@ import { LONGEST_UPLOAD_MS, SLOWEST_UPLOAD_BYTES_PER_MS } from './limits.ts';
 
 /** A request to forward, and the facts that decide how. */
 export interface Forwarding {
-  /** The request as received. Its method and body are forwarded. */
+  /** The request as received. Its body is forwarded. */
   readonly request: Request;
+  readonly method: string;
   /** The upstream's URL for it. */
   readonly url: string;
   /** The headers for the upstream. */
@@ -66,7 +67,7 @@ export async function forward(forwarding: Forwarding): Promise<ForwardResult> {
  * would cost every request is in `bench/README.md`.
  */
 async function send(forwarding: Forwarding): Promise<Response | null> {
-  const { method } = forwarding.request;
+  const { method } = forwarding;
   const init: RequestInit = { method, headers: forwarding.headers, redirect: 'manual' };
   if (!uncachedMethods.has(method)) init.cf = neverCached;
   const response = forwarding.fetch(forwarding.url, init);
@@ -89,19 +90,19 @@ async function sendWithSignal(
   forwarding: Forwarding,
   deadline: Deadline,
 ): Promise<Response | null> {
-  const { request, url, headers, timeoutMs } = forwarding;
-  const body = followUpload(request, {
+  const { request, method, url, headers, timeoutMs } = forwarding;
+  const body = followUpload(forwarding, {
     onSent: () => deadline.set(timeoutMs),
     onBrokenOff: () => deadline.cancel(new Error('the body of the request broke off')),
   });
   const init: RequestInit = { headers, redirect: 'manual', signal: deadline.signal };
-  if (!uncachedMethods.has(request.method)) init.cf = neverCached;
+  if (!uncachedMethods.has(method)) init.cf = neverCached;
   deadline.set(timeoutMs + (body === null ? 0 : longestUploadMs(request)));
   try {
     // The body of a GET or HEAD comes along with a whole request only.
     return request.body !== null && body === null
       ? await forwarding.fetch(new Request(url, request), init)
-      : await forwarding.fetch(url, { ...init, method: request.method, body });
+      : await forwarding.fetch(url, { ...init, method, body });
   } catch (error) {
     if (deadline.hasPassed()) return null;
     throw error;
@@ -156,10 +157,10 @@ function createDeadline() {
  * separated from its request. The runtime moves the bytes, and a body of known length keeps its length.
  */
 function followUpload(
-  request: Request,
+  { request, method }: Pick<Forwarding, 'request' | 'method'>,
   { onSent, onBrokenOff }: { onSent: () => void; onBrokenOff: () => void },
 ): ReadableStream | null {
-  if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return null;
+  if (request.body === null || method === 'GET' || method === 'HEAD') return null;
   const lengthBytes = bodyLengthBytes(request);
   const pipe =
     lengthBytes === null ? new IdentityTransformStream() : new FixedLengthStream(lengthBytes);

@@ -59,6 +59,8 @@ export interface Gateway {
 /** The facts that are read from a request once, before any decision. */
 export interface Facts {
   readonly request: Request;
+  /** The method of the request. Each reading of `request.method` is a call into the runtime. */
+  readonly method: string;
   readonly requestId: string;
   readonly target: RequestTarget;
   /** `null` without one. */

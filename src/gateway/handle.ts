@@ -59,13 +59,14 @@ export async function handle(
   const { method } = request;
   const facts: Facts = {
     request,
+    method,
     requestId: gateway.newRequestId(),
     target,
     origin: origin === 'malformed' ? null : origin,
     scope: new RequestScope(gateway.now(), runInBackground),
   };
   // Before any look-up and without a grant: a token in clear text must be of no use to anybody.
-  const rejection = rejectTransport(gateway, request);
+  const rejection = rejectTransport(gateway, facts);
   if (rejection !== null) return respondWithRejection(gateway, facts, rejection, null);
 
   const requestedMethod =
@@ -86,7 +87,7 @@ export async function handle(
 /** Answers a request that needs a key: finds the key, and asks the rules about it. */
 async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> {
   const { request, origin, scope } = facts;
-  const bearer = readCredentials(request.headers.get('authorization'), offeredBy(request));
+  const bearer = readCredentials(request.headers.get('authorization'), offeredBy(facts));
   if (!bearer.ok) return respondToBadCredentials(gateway, facts, bearer.rejection);
 
   const known = gateway.directory.recall(bearer.token, scope);
@@ -106,7 +107,7 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   const extraCost = key.hasQuota ? extraCostOf(gateway, facts) : 0;
   const caller: KeyHolder = { key, isStale, token: bearer.token, extraCost };
   const address = addressFor(key, request);
-  const asked = { method: request.method, target: facts.target, origin, address };
+  const asked = { method: facts.method, target: facts.target, origin, address };
   // After a look-up, time has passed: the key may have expired meanwhile.
   const nowMs = known === undefined ? gateway.now() : scope.nowMs;
   const decision = decideWithKey(key, asked, gateway, nowMs);
@@ -139,8 +140,8 @@ function respondWithoutKey(
 }
 
 /** The cost of a request towards a quota, beyond the request itself. */
-function extraCostOf({ costs }: Gateway, { request, target }: Facts): number {
-  return costs === null ? 0 : costs(request.method, target) - 1;
+function extraCostOf({ costs }: Gateway, { method, target }: Facts): number {
+  return costs === null ? 0 : costs(method, target) - 1;
 }
 
 /** Starts the writes to KV that wait until the request is allowed. */
@@ -174,11 +175,10 @@ async function forwardFor(
 /** Counts a request that is allowed, for its key and its endpoint. */
 function countAllowed(
   { usage, restrictedTable }: Gateway,
-  { request, scope, target }: Facts,
+  { method, scope, target }: Facts,
   { key, extraCost = 0 }: KeyHolder,
   { route }: Pick<AllowedRequest, 'route'>,
 ): void {
-  const { method } = request;
   // A key that may call everything fits no row of its own, and the restricted routes name many of its calls.
   const template = route ?? matchRoute(restrictedTable, method, target)?.template ?? null;
   usage.countAllowed(key?.id ?? null, scope, {
@@ -238,7 +238,7 @@ async function respond(
   }
   if (response.webSocket !== null && !headers.has(SUBPROTOCOL_HEADER)) {
     // A browser fails a WebSocket whose offer was not answered: https://websockets.spec.whatwg.org/
-    if (offeredBy(facts.request)?.hasEdge) headers.set(SUBPROTOCOL_HEADER, EDGE_SUBPROTOCOL);
+    if (offeredBy(facts)?.hasEdge) headers.set(SUBPROTOCOL_HEADER, EDGE_SUBPROTOCOL);
   }
   const { token = null } = caller;
   const held =
@@ -263,8 +263,8 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
 const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';
 
 /** The subprotocols of a request for a WebSocket; `null` for other requests. */
-function offeredBy(request: Request) {
-  if (!isWebSocketUpgrade(request)) return null;
+function offeredBy({ method, request }: Facts) {
+  if (!isWebSocketUpgrade(method, request)) return null;
   return readSubprotocols(request.headers.get(SUBPROTOCOL_HEADER));
 }
 

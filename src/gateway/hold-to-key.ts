@@ -50,8 +50,7 @@ export function holdToKey(
 
 /** Asks what was asked when the request came: is this very key alive, and does it allow the request? */
 function askAgain(gateway: Gateway, facts: Facts, keyId: string, token: string): StillAllowed {
-  const { origin, target, request } = facts;
-  const { method } = request;
+  const { origin, target, method, request } = facts;
   return async () => {
     // The connection keeps this request's work alive. `waitUntil` would not: see open-connections.ts.
     const scope = new RequestScope(gateway.now(), (work) => {

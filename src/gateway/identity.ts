@@ -29,7 +29,7 @@ export function identityHeaders(
   const identity: Record<string, string> = {
     'x-edge-access': key?.access ?? 'public',
     'x-request-id': facts.requestId,
-    'x-forwarded-proto': schemeOf(request),
+    'x-forwarded-proto': target.scheme,
   };
   if (key !== null) identity['x-edge-key-id'] = key.id;
   if (isUnconfirmed) identity['x-edge-unconfirmed'] = '1';
@@ -56,10 +56,6 @@ function addDetails(
 }
 
 /** Returns scheme and authority of the edge, as the caller addressed it. */
-export function edgeOrigin({ request, target }: Facts): string {
-  return `${schemeOf(request)}://${target.authority}`;
-}
-
-function schemeOf({ url }: Request): 'https' | 'http' {
-  return url.startsWith('https:') ? 'https' : 'http';
+export function edgeOrigin({ target }: Facts): string {
+  return `${target.scheme}://${target.authority}`;
 }

@@ -58,7 +58,7 @@ function toLogLine(record: RequestRecord, durationMs: number, country: string): 
     code,
     cause: record.cause,
     requestId: facts.requestId,
-    method: facts.request.method,
+    method: facts.method,
     route: record.route ?? undefined,
     keyId: key?.id,
     owner: key?.owner,

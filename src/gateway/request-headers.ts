@@ -64,7 +64,7 @@ export function createHeaderFilter(additional: AdditionalHeaders): HeaderFilter 
       }
       headers.delete(name);
       if (name === 'connection') connection = request.headers.get(name);
-      else if (name === 'upgrade') isUpgrade = isWebSocketUpgrade(request);
+      else if (name === 'upgrade') isUpgrade = isWebSocketUpgrade(request.method, request);
       else if (isReported(fate)) {
         dropped ??= [];
         dropped.push(name);
@@ -97,6 +97,6 @@ function dropOwnSubprotocols(headers: Headers): void {
  * Returns whether a request asks for a WebSocket: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
  * With another method than GET, the runtime would turn the upgrade into a GET of the same URL.
  */
-export function isWebSocketUpgrade({ method, headers }: Request): boolean {
+export function isWebSocketUpgrade(method: string, { headers }: Request): boolean {
   return method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket';
 }

@@ -35,7 +35,7 @@ export async function send(
   if (gateway.assertions !== null) {
     const { nowMs } = facts.scope;
     const { token: _, ...holder } = caller;
-    const asserted = { ...holder, method: facts.request.method, url, nowMs };
+    const asserted = { ...holder, method: facts.method, url, nowMs };
     // A request whose assertion cannot be signed is not forwarded: this throws.
     identity['x-edge-assertion'] = await gateway.assertions.sign(asserted);
   }
@@ -48,6 +48,7 @@ export async function send(
   );
   const forwarded = await forward({
     request: facts.request,
+    method: facts.method,
     url,
     headers,
     isUpgrade,

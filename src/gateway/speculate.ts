@@ -40,7 +40,7 @@ export interface FoundAhead {
 /** Finds a key. Forwards the request meanwhile, if that is allowed and configured. */
 export async function findKey(gateway: Gateway, facts: Facts, token: string): Promise<FoundAhead> {
   const { directory } = gateway;
-  if (!isSpeculative(gateway, facts.request)) {
+  if (!isSpeculative(gateway, facts)) {
     return { found: await directory.find(token, facts.origin, facts.scope), ahead: null };
   }
   let ahead: Ahead | null = null;
@@ -72,14 +72,14 @@ export function discardAhead(ahead: Ahead | null, facts: Facts): void {
 }
 
 /** A read without a body changes nothing at the upstream, and can be sent again. */
-function isSpeculative({ config }: Gateway, { method, body, headers }: Request): boolean {
-  if (!config.speculativeReads) return false;
-  return (method === 'GET' || method === 'HEAD') && body === null && !headers.has('upgrade');
+function isSpeculative({ config }: Gateway, { method, request }: Facts): boolean {
+  if (!config.speculativeReads || (method !== 'GET' && method !== 'HEAD')) return false;
+  return request.body === null && !request.headers.has('upgrade');
 }
 
 function forwardAhead(gateway: Gateway, facts: Facts, { key }: FoundKey): Ahead | null {
-  const { request, target, origin, scope } = facts;
-  const asked = { method: request.method, target, origin, address: addressFor(key, request) };
+  const { request, method, target, origin, scope } = facts;
+  const asked = { method, target, origin, address: addressFor(key, request) };
   const decision = decideWithKey(key, asked, gateway, scope.nowMs);
   if (!decision.allowed) return null;
   const sent = limitAndSend(gateway, facts, key, decision);

@@ -4,15 +4,16 @@
 
 import { type Rejection, reject } from '../core/decide/rejection.ts';
 import { readSubprotocols } from '../core/decide/subprotocols.ts';
-import type { Gateway } from './gateway.ts';
+import type { RequestTarget } from '../core/routes/request-target.ts';
+import type { Facts, Gateway } from './gateway.ts';
 
 /**
  * Returns whether Cloudflare reports that the client used plain http. Elsewhere (workerd on one's own
  * machine, tunnels) there is no such report, and a URL says little: false.
  * https://developers.cloudflare.com/fundamentals/reference/http-headers/#cf-visitor
  */
-export function isPlainHttp({ url, headers }: Request): boolean {
-  if (!url.startsWith('http:')) return false;
+export function isPlainHttp({ scheme }: RequestTarget, { headers }: Request): boolean {
+  if (scheme === 'https') return false;
   return /"scheme"\s*:\s*"http"/i.test(headers.get('cf-visitor') ?? '');
 }
 
@@ -53,9 +54,11 @@ function carriesToken({ headers }: Request): boolean {
 }
 
 /** Returns the rejection of a request by its transport; `null` if there is nothing against it. */
-export function rejectTransport(gateway: Gateway, request: Request): Rejection | null {
-  const { config, sharesPageHost } = gateway;
-  if (!config.allowHttp && isPlainHttp(request) && carriesToken(request)) {
+export function rejectTransport(
+  { config, sharesPageHost }: Gateway,
+  { request, target }: Pick<Facts, 'request' | 'target'>,
+): Rejection | null {
+  if (!config.allowHttp && isPlainHttp(target, request) && carriesToken(request)) {
     return httpsRequired();
   }
   // A service worker of the API would answer for the management page, which is on this host too.

@@ -53,6 +53,7 @@ function askWhenDirectorySays(recalled: KeyLookup | undefined, looked: KeyLookup
   } as unknown as Gateway;
   const facts = {
     request: new Request('https://edge.example/events'),
+    method: 'GET',
     requestId: 'request-1',
     target: readTarget('https://edge.example/events'),
     origin: anOrigin('https://app.example'),

@@ -20,6 +20,7 @@ function aRecord(
   return {
     facts: {
       request,
+      method: request.method,
       requestId: 'request-1',
       target: readTarget(url),
       origin: origin === '' ? null : anOrigin(origin),

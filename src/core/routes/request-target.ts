@@ -16,6 +16,7 @@ export interface RequestTarget {
   readonly query: string;
   /** Host and port as received, or empty when they hold what no authority can. */
   readonly authority: string;
+  readonly scheme: 'https' | 'http';
   /**
    * `true` if the path holds only the characters of `path-grammar.ts` and single slashes, and no dot
    * segment. Every parser of the world reads such a path alike.
@@ -39,6 +40,7 @@ export function readTarget(url: string): RequestTarget {
     path,
     query: url.slice(queryStart),
     authority: authorityPattern.test(authority) ? authority : '',
+    scheme: url.startsWith('https:') ? 'https' : 'http',
     isPlain: plainPathPattern.test(path),
   };
 }

@@ -40,7 +40,14 @@ describe('readTarget()', () => {
     ['', '/', '', '', true],
   ];
   test.each(rows)('splits %j', (url, path, query, authority, isPlain) => {
-    expect(readTarget(url)).toEqual({ path, query, authority, isPlain });
+    expect(readTarget(url)).toMatchObject({ path, query, authority, isPlain });
+  });
+
+  test.each([
+    ['https://edge.example/http://x', 'https'],
+    ['http://edge.example/https://x', 'http'],
+  ])('reads the scheme of %j', (url, scheme) => {
+    expect(readTarget(url).scheme).toBe(scheme);
   });
 
   const plain = [
