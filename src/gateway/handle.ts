@@ -25,6 +25,7 @@ import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
 import type { FoundKey, KeyLookup } from '../keys/lookup/key-target.ts';
 import { fromMemory, RequestScope, type RunInBackground } from '../keys/lookup/request-scope.ts';
+import { refuteCharacters } from '../keys/lookup/token-gate.ts';
 import {
   registrationOf,
   rejectRefusedNetwork,
@@ -49,7 +50,7 @@ import { rewriteResponseHeaders } from './upstream-response.ts';
  * Answers a request that is not for `/_edge/`. `target` is its URL, read by the caller, which has
  * made sure of that. Throws only if something of ours is broken.
  */
-export async function handle(
+export function handle(
   gateway: Gateway,
   request: Request,
   target: RequestTarget,
@@ -90,9 +91,11 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   const bearer = readCredentials(request.headers.get('authorization'), offeredBy(facts));
   if (!bearer.ok) return respondToBadCredentials(gateway, facts, bearer.rejection);
 
-  const known = gateway.directory.recall(bearer.token, scope);
-  const tooMany = known === undefined ? rejectRefusedNetwork(gateway.limits.failures, facts) : null;
+  const recalled = gateway.directory.recall(bearer.token, scope);
+  const tooMany =
+    recalled === undefined ? rejectRefusedNetwork(gateway.limits.failures, facts) : null;
   if (tooMany !== null) return respondWithRejection(gateway, facts, tooMany, null);
+  const known = recalled ?? refute(bearer.token);
   const { found, ahead } =
     known === undefined
       ? await findAndTime(gateway, facts, bearer.token)
@@ -124,6 +127,12 @@ async function handleWithKey(gateway: Gateway, facts: Facts): Promise<Response> 
   }
   startWrites(gateway, facts);
   return forwardFor(gateway, facts, caller, decision);
+}
+
+/** Refuses a token that cannot exist, without the steps of a look-up; `undefined` for every other token. */
+function refute(token: string): KeyLookup | undefined {
+  const cause = refuteCharacters(token);
+  return cause === null ? undefined : { outcome: 'unknown', cause };
 }
 
 /** Refuses a request whose token has no live key, or whose key cannot be looked up. */

@@ -5,6 +5,7 @@
  * The tag's key arrives with the change log; before that, tokens have to be looked up.
  */
 
+import { isClientToken } from '../../core/client-token/client-token.ts';
 import { hasValidTag, importTagKey, readTokenForm, type TokenForm } from '../../core/key/token.ts';
 import type { ChangeFeed } from './change-feed.ts';
 
@@ -17,6 +18,22 @@ export interface TokenGate {
    */
   refute(token: string, isLogCurrent: boolean): string | null | Promise<string | null>;
 }
+
+/**
+ * Why no key can have a token, by its characters alone, for the log; `null` when it has to be looked up, as
+ * client tokens have.
+ */
+export function refuteCharacters(token: string): string | null {
+  return isClientToken(token) ? null : causeByForm[readTokenForm(token).form];
+}
+
+/** Why a token of some form cannot exist anywhere. */
+const causeByForm: Readonly<Record<TokenForm['form'], string | null>> = {
+  oversized: 'too long',
+  mistyped: 'wrong checksum',
+  foreign: null,
+  ours: null,
+};
 
 /** A gate for one isolate. */
 export function createTokenGate(feed: ChangeFeed): TokenGate {
@@ -33,9 +50,8 @@ export function createTokenGate(feed: ChangeFeed): TokenGate {
       const hex = feed.tagKeyHex;
       switch (form.form) {
         case 'oversized':
-          return 'too long';
         case 'mistyped':
-          return 'wrong checksum';
+          return causeByForm[form.form];
         case 'foreign':
           return isLogCurrent && !feed.hasImportedTokens ? 'not of our form' : null;
         case 'ours':

@@ -27,15 +27,16 @@ export type Failures = FailureLimit | null;
  * Counts credentials that do not work. Returns their rejection, or `rate_limited` if the client network
  * has sent too many. Never rejects.
  */
-export async function countWrongKey(
+export function countWrongKey(
   failures: Failures,
   { request }: Pick<Asked, 'request'>,
   rejection: Rejection,
-): Promise<Rejection> {
-  const network = networkOf(request);
+): Rejection | Promise<Rejection> {
+  const network = failures === null ? null : networkOf(request);
   if (failures === null || network === null) return rejection;
-  if (!failures.hasRefused(network) && (await failures.take(network))) return rejection;
-  return tooManyWrongKeys({ cause: rejection.code, limit: failures.policy });
+  const limited = tooManyWrongKeys({ cause: rejection.code, limit: failures.policy });
+  if (failures.hasRefused(network)) return limited;
+  return failures.take(network).then((isWithinLimit) => (isWithinLimit ? rejection : limited));
 }
 
 /**
