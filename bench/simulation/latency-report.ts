@@ -135,7 +135,7 @@ export function assumptions(distances: Omit<Distances, 'rttMs'>): string {
   const { jitter, upstreamJitter, upstreamWorkMs } = distances;
   const varies = (part: number) =>
     part === 0 ? 'does not vary' : `varies by ${Math.round(100 * part)} %`;
-  return `Assumed, in ms: D1's primary at its round trip, which ${varies(jitter)} (one sigma), plus 2 to 10; KV 8.5 if hot in the data
+  return `Assumed, in ms: D1's primary at its round trip, which ${varies(jitter)} (one sigma) in each read, plus 2 to 10; KV 8.5 if hot in the data
 centre, 60 to 230 if cold; the Cache API 3; a read replica of D1 5 to 30, and at 5 ms the primary itself. D1 has no tail.
 The upstream is next to D1: its way ${varies(upstreamJitter)}, and it works for ${upstreamWorkMs.join(' to ')} ms. Keys are asked for by Zipf's law.
 Times are milliseconds that a request waits for its key.`;

@@ -77,6 +77,12 @@ export const NEAR_PRIMARY_MS = 30;
 /** The same without replicas: a read that takes no longer beats KV where the key is cold there. */
 export const PRIMARY_BESIDE_KV_MS = 120;
 
+/**
+ * How long the last read of D1's primary took if a request that waits for the next one asks twice at once.
+ * With a nearer primary, little can be gained; one that is slower may be overloaded.
+ */
+export const ASK_TWICE_TRIP_MS = { least: 120, most: 500 } as const;
+
 /** How long no read replica is asked after the primary answered in its place: replication is off. */
 export const NEAR_READS_OFF_MS = 10 * 60 * 1000;
 

@@ -7,7 +7,7 @@
  */
 
 import { isWithin } from '../../core/time.ts';
-import { DATABASE_BACKOFF_MS, DATABASE_TIMEOUT_MS } from '../limits.ts';
+import { ASK_TWICE_TRIP_MS, DATABASE_BACKOFF_MS, DATABASE_TIMEOUT_MS } from '../limits.ts';
 import type {
   DatabaseAnswer,
   DatabaseRequest,
@@ -166,6 +166,16 @@ export class LogReader {
    */
   databaseTripMs(): number {
     return this.#tripMs;
+  }
+
+  /**
+   * Returns whether a request that waits for D1 alone asks it twice at once: if D1 is far away but well,
+   * and no other read of this isolate is on its way.
+   */
+  isWorthAskingTwice(): boolean {
+    const isAsked = isWithin(this.#options.now(), this.#pollBeginMs, this.#timeoutMs);
+    if (isAsked || this.#failedBeginMs > this.#succeededBeginMs) return false;
+    return this.#tripMs >= ASK_TWICE_TRIP_MS.least && this.#tripMs <= ASK_TWICE_TRIP_MS.most;
   }
 
   /** Asks D1, and notes whether it answered in time; `null` if it did not. */

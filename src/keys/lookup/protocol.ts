@@ -2,7 +2,8 @@
  * The look-up protocol: which of memory, KV, the shared poll, a read replica and D1's primary are asked,
  * and when. The first that suffices answers.
  *
- *     lease over       the shared poll has a head start of 10 ms; then D1's primary, with log and key
+ *     lease over       the shared poll has a head start of 10 ms; then D1's primary, with log and key,
+ *                      twice at once if it is far
  *     key not known    KV and, within a budget, the nearest instance of D1, at once; D1's primary after
  *                      250 ms beside them, or as soon as neither suffices
  *

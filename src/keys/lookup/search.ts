@@ -112,17 +112,24 @@ class Search<Stored, Answer> {
     return this.#until(Number.POSITIVE_INFINITY, () => reading.isDone);
   }
 
+  /** Asks D1's primary: once, or twice at once if the request waits for nothing else. */
   #readDatabaseOnce(): { readonly isDone: boolean } {
     if (this.#database !== null) return this.#database;
+    const { reader, lease } = this.#parts;
+    // A second read beside those of KV and of a replica could be the seventh connection.
+    const isTwice = this.#copiesPending === 0 && lease.isOver() && reader.isWorthAskingTwice();
+    let pending = isTwice ? 2 : 1;
     const reading = { isDone: false };
     this.#database = reading;
     const asked = { ...this.#alongside?.asked, ...this.#target.asked };
-    this.#ask(
-      this.#parts.reader.read(asked, this.#scope.runInBackground).then((answer) => {
-        reading.isDone = true;
-        if (answer !== null) this.#takeAnswer(answer);
-      }),
-    );
+    const read = async () => {
+      const answer = await reader.read(asked, this.#scope.runInBackground);
+      pending -= 1;
+      reading.isDone = pending === 0;
+      if (answer !== null && this.#answered === undefined) this.#takeAnswer(answer);
+    };
+    this.#ask(read());
+    if (isTwice) this.#ask(read());
     return reading;
   }
 

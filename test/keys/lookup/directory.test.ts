@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { checksumOf } from '../../../src/core/key/token.ts';
 import { BACKGROUND_WORK_MS } from '../../../src/core/limits.ts';
 import {
+  ASK_TWICE_TRIP_MS,
   DATABASE_TIMEOUT_MS,
   FEED_CACHE_LONG_SECONDS,
   FEED_CACHE_MARGIN_MS,
@@ -949,6 +950,76 @@ describe("D1's primary", () => {
     await edge.time.advance(100);
     expect(await isolate.request(aToken(1).token)).toEqual({ outcome: 'unavailable' });
     expect(edge.takeCalls().database).toBeUndefined();
+  });
+
+  /** An isolate that knows a key, after a pause. Reads of D1 take as long as these trips, in order. */
+  async function edgeAfterPause(lastTripMs: number, trips: readonly number[]) {
+    const { edge, token, isolate } = await edgeAt(lastTripMs);
+    edge.health.replica = { tookMs: 0, fails: false };
+    await isolate.request(token);
+    await edge.time.advance(60_000);
+    await refresh(edge, isolate);
+    await edge.time.advance(60_000);
+    edge.shared = null;
+    edge.takeCalls();
+    const left = [...trips];
+    edge.health.database = {
+      get tookMs() {
+        return left.shift() ?? lastTripMs;
+      },
+      fails: false,
+    };
+    return { edge, token, isolate };
+  }
+
+  test.for([
+    { what: 'near', lastTripMs: ASK_TWICE_TRIP_MS.least - 1, reads: 1 },
+    { what: 'far', lastTripMs: ASK_TWICE_TRIP_MS.least, reads: 2 },
+    { what: 'very far', lastTripMs: ASK_TWICE_TRIP_MS.most, reads: 2 },
+    { what: 'slow', lastTripMs: ASK_TWICE_TRIP_MS.most + 1, reads: 1 },
+  ])('that is $what is asked $reads times by a request that waits for it alone', async (given) => {
+    const { edge, token, isolate } = await edgeAfterPause(given.lastTripMs, []);
+    await isolate.request(token);
+    expect(edge.takeCalls().database).toBe(given.reads);
+  });
+
+  test.for([
+    { trips: [400, 150] },
+    { trips: [150, 400] },
+    { trips: [Number.POSITIVE_INFINITY, 150] },
+    { trips: [150, Number.POSITIVE_INFINITY] },
+  ])('counts by the first of two answers: $trips', async ({ trips }) => {
+    const { edge, token, isolate } = await edgeAfterPause(250, trips);
+    const beganMs = edge.time.nowMs;
+    expect(await isolate.request(token)).toMatchObject({ outcome: 'found', source: 'd1' });
+    expect(edge.time.nowMs - beganMs).toBe(150);
+    await edge.time.advance(5_000 - 150 - 1);
+    const recalled = isolate.directory.recall(token, new RequestScope(edge.time.nowMs, () => {}));
+    expect(recalled).toMatchObject({ outcome: 'found', isStale: false });
+  });
+
+  test('is not asked twice while another request asks it', async () => {
+    const { edge, token, isolate } = await edgeAfterPause(250, []);
+    const scope = () => new RequestScope(edge.time.nowMs, (work) => void work);
+    const both = [1, 2].map(() => isolate.directory.find(token, null, scope()));
+    await edge.time.advance(1_000);
+    await Promise.all(both);
+    expect(edge.takeCalls().database).toBe(3);
+  });
+
+  test('is not asked twice for a cold key, nor after a read that failed', async () => {
+    const { edge, token, isolate } = await edgeAfterPause(250, []);
+    edge.health.replica = { tookMs: 200, fails: false };
+    await isolate.request(aToken(1).token);
+    expect(edge.takeCalls().database).toBe(1);
+    edge.health.database = failing;
+    await refresh(edge, isolate);
+    edge.health.database = { tookMs: 250, fails: false };
+    await edge.time.advance(60_000);
+    edge.shared = null;
+    edge.takeCalls();
+    await isolate.request(token);
+    expect(edge.takeCalls().database).toBe(1);
   });
 
   test('is asked without a head start for the cache once the cache had nothing twice', async () => {
