@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { stripVTControlCharacters } from 'node:util';
 import type { Cloudflare } from './cloudflare.ts';
 import type { Database } from './config.ts';
-import { captureWrangler, runWrangler } from './wrangler.ts';
+import { captureWrangler, runWrangler, type Screen } from './wrangler.ts';
 
 /**
  * Applies what a database lacks. Throws if something is still missing afterwards: wrangler ends well when
@@ -14,9 +14,10 @@ export async function applyMigrations(
   cloudflare: Cloudflare,
   { binding, id, migrationsDir }: Database & { id: string },
   selection: readonly string[],
+  screen: Screen,
 ): Promise<void> {
   if ((await pending(cloudflare, id, migrationsDir))?.length === 0) return;
-  await runWrangler(['d1', 'migrations', 'apply', binding, '--remote', ...selection]);
+  await runWrangler(['d1', 'migrations', 'apply', binding, '--remote', ...selection], screen);
   const left = await pending(cloudflare, id, migrationsDir);
   if (left === null ? await saysNothingToApply(binding, selection) : left.length === 0) return;
   throw new Error(

@@ -1,6 +1,6 @@
 /** wrangler as a child process: shown to the operator, or read by us. */
 
-import { spawn } from 'node:child_process';
+import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,9 +8,19 @@ import { text } from 'node:stream/consumers';
 /** wrangler's command line, for `process.execPath`. */
 export const WRANGLER = join(import.meta.dirname, '../../node_modules/wrangler/bin/wrangler.js');
 
+/** The place where the operator sees what happens. */
+export interface Screen {
+  print(text: string): void;
+  /** The streams of wrangler. */
+  stdio: StdioOptions;
+}
+
+/** The terminal, on which wrangler may ask. */
+export const terminal: Screen = { print: (text) => console.log(text), stdio: 'inherit' };
+
 /** Runs a command that the operator sees and may be asked by. Throws if it fails. */
-export async function runWrangler(args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [WRANGLER, ...args], { stdio: 'inherit' });
+export async function runWrangler(args: readonly string[], { stdio }: Screen): Promise<void> {
+  const child = spawn(process.execPath, [WRANGLER, ...args], { stdio });
   const [exitCode] = await once(child, 'close');
   if (exitCode !== 0) {
     throw new Error(
