@@ -9,8 +9,8 @@ import {
   type Dashboard,
   type DashboardOptions,
   examine,
-  looks,
   openDashboard,
+  walks,
 } from '../support/node/dashboard.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
 
@@ -106,9 +106,9 @@ test('an event that was given up is sent again without script, from the page of 
     .run();
 });
 
-test.each(looks())(
+test.each(walks())(
   'events and what an operator sees please axe and fit: $colorScheme, $size',
-  async (look) => {
+  async (walk) => {
     for (const [scope, views] of [
       [
         'everything',
@@ -124,10 +124,10 @@ test.each(looks())(
       ],
       ['keys', { refused: '/_edge/audit' }],
     ] as const) {
-      const dashboard = await openAs(scope, look);
+      const dashboard = await openAs(scope, walk);
       for (const [name, path] of Object.entries(views)) {
         await dashboard.go(path);
-        await examine(dashboard, look, name);
+        await examine(dashboard, walk, name);
       }
       // Chromium reports the refusal that is shown.
       if (scope === 'keys') dashboard.complaints.length = 0;

@@ -8,10 +8,10 @@ import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
   closedAfterEach,
   type Dashboard,
-  type DashboardOptions,
   examine,
-  looks,
   openDashboard,
+  sharedByTests,
+  walks,
 } from '../support/node/dashboard.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
@@ -20,6 +20,10 @@ let browser: TestBrowser;
 let upstream: Upstream;
 let edge: Edge;
 const dashboards = closedAfterEach();
+const openList = sharedByTests(() => openDashboard(browser, edge));
+const openListWithoutScript = sharedByTests(() =>
+  openDashboard(browser, edge, { javaScriptEnabled: false }),
+);
 
 beforeAll(async () => {
   [browser, upstream] = await Promise.all([launchChromium(), startUpstream()]);
@@ -32,13 +36,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => Promise.all([browser.close(), edge.dispose(), upstream.dispose()]));
-
-async function openSignedIn(options: DashboardOptions = {}): Promise<Dashboard> {
-  const dashboard = await openDashboard(browser, edge, options);
-  dashboards.push(dashboard);
-  await dashboard.signIn();
-  return dashboard;
-}
 
 /** Takes out the complaint of Chromium about a form that was refused. */
 function expectRefusal(dashboard: Dashboard): void {
@@ -53,9 +50,10 @@ const readKey = async (name: string) => {
 
 describe.each([true, false])('with the script: %s, the forms', (javaScriptEnabled) => {
   const name = javaScriptEnabled ? 'Planned with script' : 'Planned without script';
+  const openShared = javaScriptEnabled ? openList : openListWithoutScript;
 
   test('create a key with a plan, show each problem at its field, and edit it', async () => {
-    const dashboard = await openSignedIn({ javaScriptEnabled });
+    const dashboard = await openShared();
     const { page } = dashboard;
     await page.getByRole('link', { name: 'Create API key' }).click();
     const form = page.locator('#create-content form');
@@ -124,7 +122,7 @@ describe.each([true, false])('with the script: %s, the forms', (javaScriptEnable
 
   test('say what client tokens may do', async () => {
     const key = await edge.createKey({ name: `Backend ${name}` });
-    const dashboard = await openSignedIn({ javaScriptEnabled });
+    const dashboard = await openShared();
     const { page } = dashboard;
     await dashboard.go(`/_edge/keys/${key.id}`);
     const panel = page.locator('#client-tokens-panel');
@@ -158,7 +156,7 @@ describe.each([true, false])('with the script: %s, the forms', (javaScriptEnable
 });
 
 test('rules of client tokens that the box hides are withdrawn with it', async () => {
-  const { page } = await openSignedIn();
+  const { page } = await openList();
   await page.getByRole('link', { name: 'Create API key' }).click();
   const dialog = page.getByRole('dialog', { name: 'Create API key' });
   await dialog.getByLabel('Name', { exact: true }).fill('On second thoughts');
@@ -174,7 +172,7 @@ test('rules of client tokens that the box hides are withdrawn with it', async ()
 });
 
 describe('every part of a plan', () => {
-  test.each(looks())('pleases axe and fits the window: $colorScheme, $size', async (look) => {
+  test.each(walks())('pleases axe and fits the window: $colorScheme, $size', async (walk) => {
     const key = await edge.createKey({
       name: 'Web backend',
       owner: 'acct_1',
@@ -188,9 +186,11 @@ describe('every part of a plan', () => {
         clientTokens: { allowedOrigins: ['https://app.example.com'], maxTtlSeconds: 120 },
       },
     });
-    const dashboard = await openSignedIn(look);
+    const dashboard = await openDashboard(browser, edge, walk);
+    dashboards.push(dashboard);
+    await dashboard.signIn();
     const { page } = dashboard;
-    const see = (name: string) => examine(dashboard, look, name);
+    const see = (name: string) => examine(dashboard, walk, name);
     await dashboard.go('/_edge/keys/new');
     await see('plan-create-folded');
     await page.getByLabel('Name', { exact: true }).fill('Too much');

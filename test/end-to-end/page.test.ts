@@ -16,8 +16,9 @@ import {
   type Dashboard,
   type DashboardOptions,
   examine,
-  looks,
   openDashboard,
+  sharedByTests,
+  walks,
 } from '../support/node/dashboard.ts';
 import { fillWorld } from '../support/node/fill-world.ts';
 import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
@@ -30,6 +31,10 @@ let pages: Pages;
 let upstream: Upstream;
 let edge: Edge;
 const dashboards = closedAfterEach();
+const openList = sharedByTests(() => openDashboard(browser, edge));
+const openListWithoutScript = sharedByTests(() =>
+  openDashboard(browser, edge, { javaScriptEnabled: false }),
+);
 
 beforeAll(async () => {
   [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
@@ -40,12 +45,6 @@ afterAll(() => Promise.all([browser.close(), pages.dispose(), edge.dispose(), up
 async function open(options: DashboardOptions = {}): Promise<Dashboard> {
   const dashboard = await openDashboard(browser, edge, options);
   dashboards.push(dashboard);
-  return dashboard;
-}
-
-async function openSignedIn(options: DashboardOptions = {}): Promise<Dashboard> {
-  const dashboard = await open(options);
-  await dashboard.signIn();
   return dashboard;
 }
 
@@ -78,7 +77,7 @@ const tokenOf = async (page: Page): Promise<string> =>
 
 describe('the life of a key', () => {
   test('runs from the dialog to its deletion, as a cross-origin page experiences it', async () => {
-    const dashboard = await openSignedIn();
+    const dashboard = await openList();
     const { page } = dashboard;
     const app = await openPage(browser, `${pages.origins.app}/`);
     const fromApp = async (token: string) => {
@@ -160,17 +159,13 @@ describe('the life of a key', () => {
     });
 
     // It shows up among the refused origins, and is allowed with one click.
+    const { pathname } = new URL(page.url());
+    const refusedOrigins = () =>
+      edge.manage('GET', `${pathname.replace('/_edge', '')}/refused-origins`);
     await expect
-      .poll(
-        async () => {
-          await page.reload();
-          return page
-            .getByRole('button', { name: `Allow this origin ${pages.origins.app}` })
-            .count();
-        },
-        { timeout: 20_000, interval: 500 },
-      )
-      .toBe(1);
+      .poll(refusedOrigins, { timeout: 20_000, interval: 250 })
+      .toMatchObject({ json: { origins: [{ origin: pages.origins.app }] } });
+    await page.reload();
     await page.getByRole('button', { name: `Allow this origin ${pages.origins.app}` }).click();
     await page.getByText('The origin is allowed.').waitFor();
     await expect(page.getByText('Allowed now').isVisible()).resolves.toBe(true);
@@ -254,7 +249,7 @@ describe('signing in', () => {
   });
 
   test('keeps the session in a cookie that no script can read and no other site sends', async () => {
-    const { context, page } = await openSignedIn();
+    const { context, page } = await openList();
     const cookies = await context.cookies();
     expect(cookies).toHaveLength(1);
     expect(cookies[0]).toMatchObject({
@@ -270,7 +265,9 @@ describe('signing in', () => {
   });
 
   test('ends with signing out, for copies of the cookie as well', async () => {
-    const { page, context } = await openSignedIn();
+    const dashboard = await open();
+    const { page, context } = dashboard;
+    await dashboard.signIn();
     const copies = await context.cookies();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByText('You are signed out.').waitFor();
@@ -286,8 +283,7 @@ describe('signing in', () => {
     ['twelve hours after signing in, however much it is used', 0, 12 * 60 * 60 * 1000 + 1000],
   ] as const;
   test.each(sessions)('ends %s', async (_when, idleMs, ageMs) => {
-    const dashboard = await openSignedIn();
-    await dashboard.context.clearCookies();
+    const dashboard = await open();
     await addSession(dashboard, { idleMs, ageMs });
     await dashboard.go('/_edge/audit');
     await dashboard.page.getByText('Your session has ended.').waitFor();
@@ -301,7 +297,7 @@ describe('signing in', () => {
   });
 
   test('comes back to a form that was open when the session ended', async () => {
-    const dashboard = await openSignedIn();
+    const dashboard = await openList();
     const { page, context } = dashboard;
     await page.getByRole('link', { name: 'Create API key' }).click();
     await dialogOf(page).getByLabel('Name').fill('Too late');
@@ -340,7 +336,7 @@ describe('signing in', () => {
   });
 
   test('is not asked for again when a link of another site leads here', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     await page.goto(`${pages.origins.app}/`);
     await page.evaluate((url) => {
       const link = document.createElement('a');
@@ -356,7 +352,7 @@ describe('signing in', () => {
 describe('another site', () => {
   test('cannot have anything done with the session of a visitor', async () => {
     const key = await edge.createKey({ name: 'Target of another site' });
-    const dashboard = await openSignedIn();
+    const dashboard = await openList();
     const { page } = dashboard;
     // The worst case: the other site knows the form, its token and the ETag.
     await dashboard.go(`/_edge/keys/${key.id}`);
@@ -405,7 +401,7 @@ describe('another site', () => {
   });
 
   test('cannot show the page in a frame', async () => {
-    const dashboard = await openSignedIn();
+    const dashboard = await openList();
     await dashboard.page.goto(`${pages.origins.app}/`);
     await dashboard.page.evaluate(async (url) => {
       const frame = document.createElement('iframe');
@@ -420,7 +416,7 @@ describe('another site', () => {
 
 describe('the keyboard alone', () => {
   test('creates a key with an origin, and copies its token', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     const { keyboard } = page;
     const focusedName = () =>
       page.evaluate(() => {
@@ -478,7 +474,7 @@ describe('the keyboard alone', () => {
   });
 
   test('adds pasted origins, and keeps invalid ones in the field', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     await page.getByRole('link', { name: 'Create API key' }).click();
     const dialog = dialogOf(page);
     await dialog.getByLabel('Allow CORS access').check();
@@ -496,7 +492,7 @@ describe('the keyboard alone', () => {
   });
 
   test('writes rules with boxes for methods, and tries a request on them', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     await page.getByRole('link', { name: 'Create API key' }).click();
     const dialog = dialogOf(page);
     await dialog.getByLabel('Name').fill('Ruled on the page');
@@ -531,7 +527,7 @@ describe('the keyboard alone', () => {
   });
 
   test('makes a key for backends when CORS access is unticked again', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     await page.getByRole('link', { name: 'Create API key' }).click();
     const dialog = dialogOf(page);
     await dialog.getByLabel('Name').fill('On second thoughts');
@@ -548,7 +544,7 @@ describe('the keyboard alone', () => {
   });
 
   test('leaves the dialog with Escape, and comes back to what opened it', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     const opener = page.getByRole('link', { name: 'Create API key' });
     await opener.focus();
     await page.keyboard.press('Enter');
@@ -561,7 +557,7 @@ describe('the keyboard alone', () => {
 
 describe('without JavaScript', () => {
   test('a key is made, edited, rolled and deleted', async () => {
-    const dashboard = await openSignedIn({ javaScriptEnabled: false });
+    const dashboard = await openListWithoutScript();
     const { page } = dashboard;
     await page.getByRole('link', { name: 'Create API key' }).click();
     await page.getByRole('heading', { level: 1, name: 'Create API key' }).waitFor();
@@ -610,7 +606,7 @@ describe('a client token', () => {
 
   test.each([true, false])('is minted by hand, with JavaScript: %s', async (javaScriptEnabled) => {
     const key = await edge.createKey({ name: 'Web backend', access: { clientTokens } });
-    const dashboard = await openSignedIn({ javaScriptEnabled });
+    const dashboard = await (javaScriptEnabled ? openList() : openListWithoutScript());
     const { page } = dashboard;
     await dashboard.go(`/_edge/keys/${key.id}`);
     const submit = page.getByRole('button', { name: 'Mint a client token' });
@@ -652,7 +648,7 @@ describe('a client token', () => {
 
 describe('a form', () => {
   test('sent twice makes one key, and shows the same token', async () => {
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     await page.goto(`${edge.url}/_edge/keys/new`);
     await page.getByLabel('Name').fill('Sent twice');
     await page.getByRole('button', { name: 'Create', exact: true }).click();
@@ -670,7 +666,7 @@ describe('a form', () => {
       name: 'Shared',
       access: { cors: { allowedOrigins: ['https://one.example'] } },
     });
-    const dashboard = await openSignedIn();
+    const dashboard = await openList();
     const { page } = dashboard;
     await dashboard.go(`/_edge/keys/${key.id}`);
     await page.getByLabel('Name').fill('Renamed here');
@@ -697,7 +693,7 @@ describe('a form', () => {
   });
 
   test('keeps the dialog open with the reason at the field, and what was typed', async () => {
-    const dashboard = await openSignedIn();
+    const dashboard = await openList();
     const { page } = dashboard;
     await page.getByRole('link', { name: 'Create API key' }).click();
     const dialog = dialogOf(page);
@@ -724,7 +720,7 @@ describe('the list', () => {
     for (let count = 1; count <= 27; count += 1) {
       await edge.createKey({ name: `Paged ${String(count).padStart(2, '0')}` });
     }
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     await page.getByLabel('Search keys by name').fill('paged');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.waitForURL(/q=paged/);
@@ -748,7 +744,7 @@ describe('the layout of the list', () => {
       owner: 'acct_'.padEnd(100, 'x'),
       access: { cors: { allowedOrigins: ['https://first.example', 'https://second.example'] } },
     });
-    const { page } = await openSignedIn();
+    const { page } = await openList();
     for (const width of [768, 1280]) {
       await page.setViewportSize({ width, height: 800 });
       const heights = await page
@@ -822,11 +818,11 @@ describe('every view', () => {
   });
   afterAll(() => world.dispose());
 
-  test.each(looks())('pleases axe and fits the window: $colorScheme, $size', async (look) => {
-    const dashboard = await openDashboard(browser, world, look);
+  test.each(walks())('pleases axe and fits the window: $colorScheme, $size', async (walk) => {
+    const dashboard = await openDashboard(browser, world, walk);
     dashboards.push(dashboard);
     const { page } = dashboard;
-    const see = (name: string) => examine(dashboard, look, name);
+    const see = (name: string) => examine(dashboard, walk, name);
 
     await dashboard.go('/_edge/');
     await see('sign-in');

@@ -10,8 +10,8 @@ import {
   type Dashboard,
   type DashboardOptions,
   examine,
-  looks,
   openDashboard,
+  walks,
 } from '../support/node/dashboard.ts';
 import { type Pages, servePages } from '../support/node/pages.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -181,10 +181,10 @@ describe('a link on another origin', () => {
 });
 
 describe('every page of the portal', () => {
-  test.each(looks())('pleases axe and fits the window: $colorScheme, $size', async (look) => {
-    const dashboard = await open(look);
+  test.each(walks())('pleases axe and fits the window: $colorScheme, $size', async (walk) => {
+    const dashboard = await open(walk);
     const { page } = dashboard;
-    const see = (name: string) => examine(dashboard, look, `portal-${name}`);
+    const see = (name: string) => examine(dashboard, walk, `portal-${name}`);
     const url = await makeLink();
     await dashboard.go(new URL(url).pathname);
     await see('link');

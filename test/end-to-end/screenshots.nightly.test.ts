@@ -133,7 +133,7 @@ afterEach(async () => {
 });
 
 test.each(states)('the state $name', async ({ name, world, as = 'operator', show }) => {
-  dashboard = await openDashboard(browser, worlds[world]);
+  dashboard = await openDashboard(browser, worlds[world], { withAxe: true });
   const { page } = dashboard;
   page.setDefaultTimeout(20_000);
   if (as === 'operator') await dashboard.signIn();
