@@ -7,17 +7,50 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newAssertionKeys } from '../../src/cli/assertion-keys.ts';
 import { request } from '../support/node/raw-http.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdge, serveEdges } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 const origin = 'https://app.example';
 const stranger = 'https://stranger.example';
 
+const keysBefore = newAssertionKeys(undefined);
+
 let upstream: Upstream;
+/** Deployments with other options, in one process. */
+let edges: Awaited<ReturnType<typeof serveDeployments>>;
 beforeAll(async () => {
   upstream = await startUpstream();
+  edges = await serveDeployments(upstream.url);
 });
-afterAll(() => upstream?.dispose());
+afterAll(() => Promise.all([edges?.plain.dispose(), upstream?.dispose()]));
+
+async function serveDeployments(upstreamUrl: string) {
+  const publicRoutes = {
+    routes: [
+      { methods: ['GET'], path: '/api/playback/{playback}' },
+      { methods: ['HEAD', 'PATCH'], path: '/api/asset/upload/tus/{upload}' },
+    ],
+    encodedIds: ['upload'],
+  };
+  const restrictedRoutes = {
+    routes: [{ methods: ['GET'], path: '/v2/things/{thing}' }],
+    reservedWords: { thing: ['all'] },
+  };
+  const rotated = newAssertionKeys(JSON.stringify(await keysBefore));
+  return serveEdges({
+    plain: { upstreamUrl },
+    open: { upstreamUrl, vars: { PUBLIC_ROUTES: JSON.stringify(publicRoutes) } },
+    withTable: { upstreamUrl, vars: { RESTRICTED_ROUTES: JSON.stringify(restrictedRoutes) } },
+    signing: { upstreamUrl, vars: { ASSERTION_KEYS: JSON.stringify(await keysBefore) } },
+    rotated: { upstreamUrl, vars: { ASSERTION_KEYS: JSON.stringify(await rotated) } },
+    limited: {
+      upstreamUrl,
+      limitersPerMinute: { FAILURE_LIMITER: 3, KEY_LIMITER: 5 },
+      vars: { FAILURE_LIMIT: '3/60', KEY_LIMIT: '5/60' },
+    },
+    logging: { upstreamUrl, vars: { LOG_ALLOWED_PERCENT: '100', SERVER_TIMING: 'true' } },
+  });
+}
 
 const lastHeader = (name: string) =>
   upstream.requests
@@ -29,20 +62,9 @@ describe('public routes', () => {
   let edge: Edge;
   let backend: CreatedKey;
   beforeAll(async () => {
-    const publicRoutes = {
-      routes: [
-        { methods: ['GET'], path: '/api/playback/{playback}' },
-        { methods: ['HEAD', 'PATCH'], path: '/api/asset/upload/tus/{upload}' },
-      ],
-      encodedIds: ['upload'],
-    };
-    edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { PUBLIC_ROUTES: JSON.stringify(publicRoutes) },
-    });
+    edge = edges.open;
     backend = await edge.createKey({ name: 'backend' });
   });
-  afterAll(() => edge?.dispose());
 
   it.each([
     ['POST', '/api/playback/abc'],
@@ -117,11 +139,7 @@ describe('public routes', () => {
 
 describe('a restricted table of the operator', () => {
   it('replaces the default one', async () => {
-    const routes = [{ methods: ['GET'], path: '/v2/things/{thing}' }];
-    const edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { RESTRICTED_ROUTES: JSON.stringify({ routes, reservedWords: { thing: ['all'] } }) },
-    });
+    const edge = edges.withTable;
     const access = { cors: { allowedOrigins: [origin] } };
     const { token } = await edge.createKey({ name: 'restricted', access });
     const statusOf = async (target: string) => {
@@ -131,11 +149,17 @@ describe('a restricted table of the operator', () => {
     expect(await statusOf('/api/task/1')).toBe(403);
     expect(await statusOf('/v2/things/All')).toBe(403);
     expect(await statusOf('/v2/things/1')).toBe(200);
-    await edge.dispose();
   });
 
-  it('stops the Worker when it is wrong, with every problem in the log', async () => {
-    const routes = [{ methods: ['get'], path: 'x' }];
+  it('stops the Worker when it is wrong, with every problem in the log, in lines of at most 4 KiB', async () => {
+    const mistakes = 120;
+    const routes = [
+      { methods: ['get'], path: 'x' },
+      ...Array.from({ length: mistakes - 1 }, (_, index) => ({
+        methods: ['GET'],
+        path: `wrong-${index}-${'x'.repeat(200)}`,
+      })),
+    ];
     const edge = await serveEdge({
       upstreamUrl: upstream.url,
       vars: { RESTRICTED_ROUTES: JSON.stringify({ routes }) },
@@ -143,25 +167,8 @@ describe('a restricted table of the operator', () => {
     const response = await request(edge.port, { target: '/api/task/1' });
     expect(response.status).toBe(503);
     expect(response.body.toString()).not.toContain('RESTRICTED_ROUTES');
-    await expect.poll(() => edge.logs.join('\n')).toContain('routes[0].methods');
-    expect(edge.logs.join('\n')).toContain('routes[0].path');
-    await edge.dispose();
-  });
-});
-
-describe('a table of an operator with many mistakes', () => {
-  it('has each of them in the log, in lines of at most 4 KiB', async () => {
-    const mistakes = 120;
-    const routes = Array.from({ length: mistakes }, (_, index) => ({
-      methods: ['GET'],
-      path: `wrong-${index}-${'x'.repeat(200)}`,
-    }));
-    const edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { RESTRICTED_ROUTES: JSON.stringify({ routes }) },
-    });
-    expect((await request(edge.port, { target: '/api/task/1' })).status).toBe(503);
     const told = () => edge.logs.filter((line) => line.includes('configuration_broken')).join('\n');
+    await expect.poll(told).toContain('routes[0].methods');
     for (const index of [0, 60, mistakes - 1]) {
       await expect.poll(told).toContain(`routes[${index}].path`);
     }
@@ -173,15 +180,10 @@ describe('a table of an operator with many mistakes', () => {
 describe('the signed assertion', () => {
   let edge: Edge;
   let key: CreatedKey;
-  const keysBefore = newAssertionKeys(undefined);
   beforeAll(async () => {
-    edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { ASSERTION_KEYS: JSON.stringify(await keysBefore) },
-    });
+    edge = edges.signing;
     key = await edge.createKey({ name: 'backend', owner: 'acct_1' });
   });
-  afterAll(() => edge?.dispose());
 
   it('reaches the upstream for the very request, whatever the client sends in its name', async () => {
     const forged: [string, string][] = [
@@ -220,26 +222,21 @@ describe('the signed assertion', () => {
   });
 
   it('is verified with the keys published after a rotation', async () => {
-    const rotated = await newAssertionKeys(JSON.stringify(await keysBefore));
-    const after = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { ASSERTION_KEYS: JSON.stringify(rotated) },
-    });
     await request(edge.port, { target: '/x', headers: [['Authorization', `Bearer ${key.token}`]] });
     const [assertion = ''] = lastHeader('x-edge-assertion') ?? [];
-    const jwks = (await (await fetch(`${after.url}/_edge/jwks.json`)).json()) as JSONWebKeySet;
+    const jwks = (await (
+      await fetch(`${edges.rotated.url}/_edge/jwks.json`)
+    ).json()) as JSONWebKeySet;
     expect(jwks.keys).toHaveLength(2);
     await jwtVerify(assertion, createLocalJWKSet(jwks), { audience: upstream.url });
-    await after.dispose();
   });
 
   it('is not there where no key is configured, and neither is the key set', async () => {
-    const plain = await serveEdge({ upstreamUrl: upstream.url });
+    const { plain } = edges;
     const { token } = await plain.createKey({ name: 'backend' });
     await request(plain.port, { target: '/x', headers: [['Authorization', `Bearer ${token}`]] });
     expect(lastHeader('x-edge-assertion')).toEqual([]);
     expect((await request(plain.port, { target: '/_edge/jwks.json' })).status).toBe(404);
-    await plain.dispose();
   });
 });
 
@@ -247,15 +244,10 @@ describe('limits', () => {
   let edge: Edge;
   let key: CreatedKey;
   beforeAll(async () => {
-    edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      limitersPerMinute: { FAILURE_LIMITER: 3, KEY_LIMITER: 5 },
-      vars: { FAILURE_LIMIT: '3/60', KEY_LIMIT: '5/60' },
-    });
+    edge = edges.limited;
     const access = { cors: { allowedOrigins: [origin], fullAccess: true } };
     key = await edge.createKey({ name: 'page', access });
   });
-  afterAll(() => edge?.dispose());
 
   const from = (address: string, more: [string, string][] = []): [string, string][] => [
     ['CF-Connecting-IP', address],
@@ -313,7 +305,7 @@ describe('limits', () => {
 
 describe('a very long path', () => {
   it('is refused before it is read, unless it is plain', async () => {
-    const edge = await serveEdge({ upstreamUrl: upstream.url });
+    const edge = edges.plain;
     const { token } = await edge.createKey({ name: 'backend' });
     const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
     const statusOf = async (target: string) => {
@@ -322,29 +314,25 @@ describe('a very long path', () => {
     };
     expect(await statusOf(`/${'%252e'.repeat(1000)}`)).toEqual([414, 'target_too_long']);
     expect(await statusOf(`/${'x'.repeat(5000)}`)).toEqual([200, null]);
-    await edge.dispose();
   });
 });
 
 describe('what is reported and logged', () => {
   it('is nothing about an allowed request by default', async () => {
-    const edge = await serveEdge({ upstreamUrl: upstream.url });
+    const edge = edges.plain;
     const { token } = await edge.createKey({ name: 'backend' });
     const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
     const response = await request(edge.port, { target: '/x', headers });
     expect(response.header('server-timing')).toBeNull();
     const requestId = response.header('x-request-id') ?? '';
-    await request(edge.port, { target: '/x' });
-    await expect.poll(() => edge.logs.join('\n')).toContain('missing_credentials');
+    const refused = await request(edge.port, { target: '/x' });
+    const refusedId = refused.header('x-request-id') ?? 'none';
+    await expect.poll(() => edge.logs.join('\n')).toContain(refusedId);
     expect(edge.logs.join('\n')).not.toContain(requestId);
-    await edge.dispose();
   });
 
   it('is one line of its row, key and time, and the shares of the time, where asked for', async () => {
-    const edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { LOG_ALLOWED_PERCENT: '100', SERVER_TIMING: 'true' },
-    });
+    const edge = edges.logging;
     const access = { cors: { allowedOrigins: [origin] } };
     const key = await edge.createKey({ name: 'page', owner: 'acct_1', access });
     const headers: [string, string][] = [
@@ -371,6 +359,5 @@ describe('what is reported and logged', () => {
       keySource: expect.any(String),
       keyDurationMs: expect.any(Number),
     });
-    await edge.dispose();
   });
 });

@@ -83,14 +83,25 @@ export type CreatedKey = { id: string; token: string } & Record<string, unknown>
 
 /** Serves the production bundle, with schema.sql applied to an empty D1. */
 export async function serveEdge(options: EdgeOptions): Promise<Edge> {
-  const adminToken = options.adminToken ?? 'end-to-end-admin-token-of-at-least-32-characters';
+  const { edge } = await serveEdges({ edge: options });
+  return edge;
+}
+
+/**
+ * Serves several deployments in one process, each on ports of its own. That takes a fifth of the time of a
+ * process for each. They share D1, KV, the Queue, `logs`, and so `dispose`. Options of the process are
+ * those of the first.
+ */
+export async function serveEdges<Name extends string>(
+  deployments: Record<Name, EdgeOptions>,
+): Promise<Record<Name, Edge>> {
+  const [first] = Object.values<EdgeOptions>(deployments);
   const { worker = { configPath: join(projectRoot, 'wrangler.toml'), folder: bundleFolder() } } =
-    options;
-  const { configPath } = worker;
-  const { vars } = readConfig({ config: configPath });
-  const { workerOptions } = getMiniflareWorkerOptions(configPath);
+    first ?? {};
+  const { vars } = readConfig({ config: worker.configPath });
+  const { workerOptions } = getMiniflareWorkerOptions(worker.configPath);
   const bundle = await readBundle(worker.folder);
-  const services = Object.entries(options.services ?? {}).map(async ([name, { folder }]) => ({
+  const services = Object.entries(first?.services ?? {}).map(async ([name, { folder }]) => ({
     name,
     compatibilityDate: compatibilityDate(),
     ...(await readBundle(folder)),
@@ -98,31 +109,40 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
   const logs: string[] = [];
   const queued: string[] = [];
 
-  const names = Array.from({ length: options.isolates ?? 1 }, (_, index) => `edge-${index}`);
+  const served = Object.entries<EdgeOptions>(deployments).map(([deployment, options]) => ({
+    deployment,
+    options,
+    adminToken: options.adminToken ?? 'end-to-end-admin-token-of-at-least-32-characters',
+    names: Array.from({ length: options.isolates ?? 1 }, (_, index) => `${deployment}-${index}`),
+  }));
+  const consumer = served[0]?.names[0];
   const { workers } = convertV4MiniflareOptions({
     workers: [
-      ...names.map((name, index) => ({
-        ...workerOptions,
-        ...bareSocket,
-        // A queue has one consumer; all isolates send to it.
-        ...(index === 0 && options.tapQueue !== true ? {} : { queueConsumers: [] }),
-        ratelimits: {
-          ...(workerOptions['ratelimits'] as ReturnType<typeof limitersOf>),
-          ...limitersOf(options.limitersPerMinute ?? {}, 60),
-          ...limitersOf(options.limitersPerTenSeconds ?? {}, 10),
-        },
-        name,
-        ...bundle,
-        // Not workerOptions.bindings: those include the .dev.vars of this machine.
-        bindings: {
-          ...vars,
-          ...(options.upstreamUrl === undefined ? {} : { UPSTREAM_URL: options.upstreamUrl }),
-          ...(options.adminToken === null ? {} : { ADMIN_TOKEN: adminToken }),
-          ...options.vars,
-        },
-      })),
+      ...served.flatMap(({ deployment, options, adminToken, names }) =>
+        names.map((name) => ({
+          ...workerOptions,
+          ...bareSocket,
+          // A queue has one consumer; all isolates send to it.
+          ...(name === consumer && first?.tapQueue !== true ? {} : { queueConsumers: [] }),
+          // Deployments count for themselves.
+          ratelimits: prefixNamespaces(`${deployment}-`, {
+            ...(workerOptions['ratelimits'] as Limiters),
+            ...limitersOf(options.limitersPerMinute ?? {}, 60),
+            ...limitersOf(options.limitersPerTenSeconds ?? {}, 10),
+          }),
+          name,
+          ...bundle,
+          // Not workerOptions.bindings: those include the .dev.vars of this machine.
+          bindings: {
+            ...vars,
+            ...(options.upstreamUrl === undefined ? {} : { UPSTREAM_URL: options.upstreamUrl }),
+            ...(options.adminToken === null ? {} : { ADMIN_TOKEN: adminToken }),
+            ...options.vars,
+          },
+        })),
+      ),
       ...(await Promise.all(services)),
-      ...(options.tapQueue === true ? [queueTap(workerOptions['queueConsumers'])] : []),
+      ...(first?.tapQueue === true ? [queueTap(workerOptions['queueConsumers'], consumer)] : []),
     ],
   });
   const storageFolder = await copyStorage(
@@ -133,16 +153,33 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
     resourcePersistencePath: storageFolder,
     workers,
   });
-  const dispose = async () => {
-    await miniflare.dispose();
-    await rm(storageFolder, { recursive: true, force: true });
+  const normalizingPort = Number((await miniflare.ready).port);
+  const shared = {
+    normalizingPort,
+    logs,
+    queued,
+    db: once(() => miniflare.getD1Database('DB', consumer)),
+    kv: once(() => miniflare.getKVNamespace('KEYS', consumer)),
+    caches: once(() => miniflare.getCaches()),
+    storageFolder,
+    dispose: once(async () => {
+      await miniflare.dispose();
+      await rm(storageFolder, { recursive: true, force: true });
+    }),
   };
-  await miniflare.ready;
+  const edges = served.map(async ({ deployment, adminToken, names }) => {
+    const ports = await Promise.all(names.map((name) => directPort(miniflare, name)));
+    return [deployment, { ...shared, adminToken, ports, ...clientOf(ports[0] ?? 0, adminToken) }];
+  });
+  return Object.fromEntries(await Promise.all(edges)) as Record<Name, Edge>;
+}
 
-  const ports = await Promise.all(names.map((name) => directPort(miniflare, name)));
-  const port = ports[0] ?? 0;
+/** What asks an isolate at its port. */
+function clientOf(
+  port: number,
+  adminToken: string,
+): Pick<Edge, 'url' | 'host' | 'port' | 'manage' | 'createKey'> {
   const url = `http://127.0.0.1:${port}`;
-
   const manage: Edge['manage'] = async (method, path, body) => {
     const response = await fetch(`${url}/_edge/v1${path}`, {
       method,
@@ -158,20 +195,10 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
     const json: unknown = text === '' ? null : JSON.parse(text);
     return { status: response.status, headers: response.headers, json };
   };
-
   return {
     url,
     host: `127.0.0.1:${port}`,
     port,
-    ports,
-    normalizingPort: Number((await miniflare.ready).port),
-    adminToken,
-    logs,
-    queued,
-    db: once(() => miniflare.getD1Database('DB', names[0])),
-    kv: once(() => miniflare.getKVNamespace('KEYS', names[0])),
-    caches: once(() => miniflare.getCaches()),
-    storageFolder,
     manage,
     async createKey(body) {
       const { status, json } = await manage('POST', '/keys', body);
@@ -180,7 +207,6 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
       }
       return json;
     },
-    dispose,
   };
 }
 
@@ -222,7 +248,20 @@ export function compatibilityDate(): string {
   return date;
 }
 
-function limitersOf(limits: Record<string, number>, period: 10 | 60) {
+type Limiters = Record<
+  string,
+  { namespace_id: string; simple: { limit: number; period: 10 | 60 } }
+>;
+
+function prefixNamespaces(prefix: string, limiters: Limiters): Limiters {
+  const entries = Object.entries(limiters).map(([binding, limiter]) => [
+    binding,
+    { ...limiter, namespace_id: prefix + limiter.namespace_id },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function limitersOf(limits: Record<string, number>, period: 10 | 60): Limiters {
   return Object.fromEntries(
     Object.entries(limits).map(([binding, limit]) => [
       binding,
@@ -242,7 +281,7 @@ const bareSocket = {
 const TAPPED = 'message of the Queue: ';
 
 /** A Worker that consumes the Queue, reports each message, and hands the batch on to the edge. */
-function queueTap(queueConsumers: unknown) {
+function queueTap(queueConsumers: unknown, edge: string | undefined) {
   return {
     name: 'queue-tap',
     compatibilityDate: compatibilityDate(),
@@ -256,7 +295,7 @@ function queueTap(queueConsumers: unknown) {
         if (result.outcome !== 'ok') throw new Error('The consumer failed: ' + result.outcome);
       },
     };`,
-    serviceBindings: { EDGE: 'edge-0' },
+    serviceBindings: { EDGE: edge ?? '' },
     queueConsumers: queueConsumers as Record<string, Record<string, never>>,
   };
 }
@@ -275,12 +314,12 @@ function instanceOptions(logs: string[], queued: string[] = []): Omit<MiniflareO
   };
 }
 
-/** Calls `open` the first time, and returns what it returned from then on. */
-function once<Store>(open: () => Promise<Store>): () => Promise<Store> {
-  let opened: Promise<Store> | null = null;
+/** Calls `work` the first time, and returns what it returned from then on. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let result: Promise<Result> | null = null;
   return () => {
-    opened ??= open();
-    return opened;
+    result ??= work();
+    return result;
   };
 }
 
