@@ -37,6 +37,7 @@ const grownAtNight = [
   'test/usage/counter.test.ts',
   'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',
+  'test/end-to-end/isolation/browser.test.ts',
   'test/end-to-end/page.test.ts',
   'test/end-to-end/operators-page.test.ts',
   'test/end-to-end/page-plans.test.ts',

@@ -31,7 +31,9 @@ let edge: Edge;
 let key: CreatedKey;
 
 beforeAll(async () => {
+  // At night, examples.nightly.test.ts builds it with wrangler.
   edge = await serveExample('service-binding/edge', {
+    withWrangler: false,
     services: { 'guarded-api': { source } },
     vars: { UPSTREAM_TIMEOUT_MS: '500' },
   });

@@ -7,7 +7,13 @@ import { projectRoot } from './build-bundle.ts';
 /** The options that the bundles differ in. */
 type Options =
   | { format: 'iife'; globalName: string; platform: 'browser' }
-  | { format: 'esm'; platform: 'neutral'; mainFields: string[]; conditions: string[] };
+  | {
+      format: 'esm';
+      platform: 'neutral';
+      mainFields: string[];
+      conditions: string[];
+      external: string[];
+    };
 
 /** The part of esbuild that is used. wrangler depends on it and brings it along. */
 type Esbuild = {
@@ -41,6 +47,7 @@ export function bundleWorker(path: string): Promise<string> {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     conditions,
+    external: ['cloudflare:*'],
   });
 }
 
