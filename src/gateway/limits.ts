@@ -19,6 +19,10 @@ export const ASSERTION_SECONDS = 30;
 export const HEADER_NAMES_IN_MEMORY = 256;
 export const HEADER_NAMES_IN_MEMORY_BYTES = 16 * 1024;
 
+/** Content types whose fate is remembered, and what they take together in memory. */
+export const CONTENT_TYPES_IN_MEMORY = 256;
+export const CONTENT_TYPES_IN_MEMORY_BYTES = 16 * 1024;
+
 /** Origin headers that are remembered, and what they take together in memory. */
 export const ORIGIN_HEADERS_IN_MEMORY = 1_000;
 export const ORIGIN_HEADERS_IN_MEMORY_BYTES = 64 * 1024;

@@ -5,8 +5,10 @@
  * origin, so a document of the API could read the page, send its forms and change its cookies.
  */
 
-import { fateOfPolicy, SANDBOX_POLICY } from '../core/isolation/active-content.ts';
+import { BoundedMap } from '../core/bounded-map.ts';
+import { fateOfPolicy, type PolicyFate, SANDBOX_POLICY } from '../core/isolation/active-content.ts';
 import { setsOwnCookie } from '../core/isolation/own-cookies.ts';
+import { CONTENT_TYPES_IN_MEMORY, CONTENT_TYPES_IN_MEMORY_BYTES } from './limits.ts';
 
 const POLICY_HEADER = 'Content-Security-Policy';
 
@@ -34,9 +36,22 @@ export function sandboxDocument(
   headers: Headers,
   { status, contentType }: { readonly status: number; readonly contentType: string | null },
 ): void {
-  const fate = fateOfPolicy(status, contentType);
+  const fate = policyFateOf(status, contentType);
   if (fate === 'sandboxed') headers.append(POLICY_HEADER, SANDBOX_POLICY);
   else if (fate === 'removed') headers.delete(POLICY_HEADER);
+}
+
+// An API sends few types.
+const fates = new BoundedMap<PolicyFate>(CONTENT_TYPES_IN_MEMORY, CONTENT_TYPES_IN_MEMORY_BYTES);
+
+function policyFateOf(status: number, contentType: string | null): PolicyFate {
+  // A type decides alone, but for a 304.
+  if (status === 304 || contentType === null) return fateOfPolicy(status, contentType);
+  const known = fates.get(contentType);
+  if (known !== undefined) return known;
+  const fate = fateOfPolicy(status, contentType);
+  fates.set(contentType, fate, contentType.length);
+  return fate;
 }
 
 /** Removes the `Set-Cookie` lines that use the name of one of our cookies, and keeps all others. */
