@@ -211,13 +211,13 @@ async function deliver(
   return respond(gateway, facts, caller, ahead.allowed, sent);
 }
 
-async function respond(
+function respond(
   gateway: Gateway,
   facts: Facts,
   caller: KeyHolder,
   allowed: AllowedRequest,
   { forwarded, dropped, sentAtMs }: Sent,
-): Promise<Response> {
+): Response | Promise<Response> {
   const { config } = gateway;
   if (!forwarded.ok) {
     const rejection = { ...forwarded.rejection, cause: forwarded.error };
