@@ -17,6 +17,7 @@ import { createAssertionSigner } from './gateway/assertion.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { createOpenConnections } from './gateway/open-connections.ts';
 import { createRecorder } from './gateway/record.ts';
+import { createRefusalHeaders } from './gateway/refusal-headers.ts';
 import { createHeaderFilter } from './gateway/request-headers.ts';
 import { createKeyDirectory, type KeyDirectory } from './keys/lookup/directory.ts';
 import { createKeyStore } from './keys/stores/d1.ts';
@@ -69,6 +70,7 @@ export function buildIsolate(env: Env, config: Config): Isolate {
 
 function buildGateway(env: Env, config: Config, shared: Omit<SharedParts, 'gateway'>): Gateway {
   const { directory, restrictedTable, publicTable } = shared;
+  const exposed = exposedHeaders(config.exposeHeaders);
   return {
     config,
     directory,
@@ -83,7 +85,8 @@ function buildGateway(env: Env, config: Config, shared: Omit<SharedParts, 'gatew
       clients: limitOf(env.CLIENT_LIMITER, config.clientLimit),
     },
     hasBasePath: hasBasePath(config.upstreamUrl),
-    exposed: exposedHeaders(config.exposeHeaders),
+    exposed,
+    refusalHeaders: createRefusalHeaders(exposed),
     filterHeaders: createHeaderFilter(config.forwardRequestHeaders),
     openConnections:
       config.openConnections === 'native'

@@ -17,7 +17,7 @@ export interface Problem {
   /** One sentence each; `[detail]` if there is only one. */
   readonly errors?: readonly string[];
   /** Further members of the body. They never replace one of its own. */
-  readonly extensions?: Readonly<Record<string, unknown>>;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
@@ -46,19 +46,9 @@ export function problemResponse(
   problem: Problem,
   request: { readonly requestId: string; readonly accept: string | null },
 ): Response {
-  const { extensions } = problem;
-  const body = {
-    type: problemType(problem.code),
-    title: problem.title,
+  const response = new Response(problemText(problem, request.requestId), {
     status: problem.status,
-    detail: problem.detail,
-    code: problem.code,
-    errors: problem.errors ?? [problem.detail],
-    requestId: request.requestId,
-  };
-  // Twice: the first gives the members their order, the last has the last word.
-  const json = JSON.stringify(extensions ? { ...body, ...extensions, ...body } : body);
-  const response = new Response(hideTokens(json), { status: problem.status });
+  });
   // One by one, because the runtime reads an object of headers more slowly than it sets them.
   const { headers } = response;
   headers.set(
@@ -69,6 +59,22 @@ export function problemResponse(
   headers.set('X-Edge-Reason', problem.code);
   headers.set('X-Request-Id', request.requestId);
   return response;
+}
+
+/** Returns the body of a problem as JSON. A token of our form that the problem quotes is hidden. */
+export function problemText(problem: Problem, requestId: string): string {
+  const { extensions } = problem;
+  const body = {
+    type: problemType(problem.code),
+    title: problem.title,
+    status: problem.status,
+    detail: problem.detail,
+    code: problem.code,
+    errors: problem.errors ?? [problem.detail],
+    requestId,
+  };
+  // Twice: the first gives the members their order, the last has the last word.
+  return hideTokens(JSON.stringify(extensions ? { ...body, ...extensions, ...body } : body));
 }
 
 /**

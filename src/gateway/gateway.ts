@@ -16,6 +16,7 @@ import type { RequestScope } from '../keys/lookup/request-scope.ts';
 import type { UsageCounter } from '../usage/counter.ts';
 import type { AssertionSigner } from './assertion.ts';
 import type { OpenConnections } from './open-connections.ts';
+import type { RefusalHeaders } from './refusal-headers.ts';
 import type { HeaderFilter } from './request-headers.ts';
 
 /** The parts of the gateway. Each isolate has one. */
@@ -43,6 +44,7 @@ export interface Gateway {
   readonly hasBasePath: boolean;
   /** The value of `Access-Control-Expose-Headers`. */
   readonly exposed: string;
+  readonly refusalHeaders: RefusalHeaders;
   /** Makes the headers of the upstream's request. */
   readonly filterHeaders: HeaderFilter;
   /** Connections that end with their key; `null`: they are passed through. */

@@ -33,6 +33,9 @@ export const ORIGIN_HEADER_MAX_REMEMBERED = 128;
 /** Assertions that one isolate remembers where they are signed once per key. */
 export const ASSERTIONS_IN_MEMORY = 10_000;
 
+/** Sets of headers of refusals that are remembered, by kind and origin. */
+export const REFUSAL_HEADERS_IN_MEMORY = 256;
+
 /** Largest body of a refused request that is read away, so that the client reads the refusal. */
 export const REFUSED_BODY_MAX_BYTES = 8 * 1024 * 1024;
 

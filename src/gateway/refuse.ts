@@ -3,9 +3,10 @@
  */
 
 import { exposedHeaders } from '../core/decide/exposed-headers.ts';
-import { type Grant, grantOnRefusal, grantTo, refusalScope } from '../core/decide/grant.ts';
+import { grantOnRefusal, grantTo, refusalScope } from '../core/decide/grant.ts';
 import type { Registration } from '../core/decide/preflight.ts';
 import {
+  hasOwnHeaders,
   type Rejection,
   reject,
   rejectionHeaders,
@@ -14,12 +15,12 @@ import {
 import { isOwnTarget, readTarget } from '../core/routes/request-target.ts';
 import { RETRY_AFTER_SECONDS } from '../keys/limits.ts';
 import { countWrongKey, registrationOf } from '../keys/lookup/wrong-keys.ts';
-import { problemResponse } from '../problem.ts';
-import { setOwnCorsHeaders } from './cors-headers.ts';
+import { prefersProblemJson, problemText } from '../problem.ts';
 import { discardBody } from './discard-body.ts';
 import type { Facts, Gateway } from './gateway.ts';
 import type { KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
+import { createRefusalHeaders } from './refusal-headers.ts';
 
 /**
  * Answers a request with a rejection: records it, counts it and sends it. `caller` is the holder of
@@ -51,7 +52,7 @@ export async function respondWithRejection(
     facts.origin,
     registration,
   );
-  return refusalResponse(facts, rejection, { grant, exposed: gateway.exposed });
+  return refusalResponse(facts, rejection, gateway.refusalHeaders(rejection.code, grant));
 }
 
 /**
@@ -81,8 +82,11 @@ export function failureResponse(
   const origin = read === 'malformed' ? null : read;
   const retry = code === 'unavailable' ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {};
   const rejection = reject(code, detail, retry);
-  const exposed = exposedHeaders();
-  return refusalResponse({ request, requestId }, rejection, { grant: grantTo(origin), exposed });
+  return refusalResponse(
+    { request, requestId },
+    rejection,
+    createRefusalHeaders(exposedHeaders())(code, grantTo(origin)),
+  );
 }
 
 const failureDetails = {
@@ -104,25 +108,24 @@ function registrationFor(
   return registrationOf({ directory, failures: limits.failures }, facts, origin, 'refusal');
 }
 
+/** Returns the response to a rejection. `common` are the headers of its kind, which are copied. */
 function refusalResponse(
   { request, requestId }: Pick<Facts, 'request' | 'requestId'>,
   rejection: Rejection,
-  { grant, exposed }: { readonly grant: Grant; readonly exposed: string },
+  common: Headers,
 ): Response {
-  const kind = rejectionKinds[rejection.code];
-  const response = problemResponse(
-    {
-      code: rejection.code,
-      status: kind.status,
-      title: kind.title,
-      detail: rejection.detail,
-      ...(rejection.extensions && { extensions: rejection.extensions }),
-    },
-    { requestId, accept: request.headers.get('accept') },
-  );
+  const { code, detail, extensions } = rejection;
+  const { status, title } = rejectionKinds[code];
+  const text = problemText({ code, status, title, detail, extensions }, requestId);
+  const response = new Response(text, { status, headers: common });
   const { headers } = response;
-  const own = rejectionHeaders(rejection);
-  for (const name in own) headers.set(name, own[name] as string);
-  setOwnCorsHeaders(headers, grant, exposed);
+  headers.set('X-Request-Id', requestId);
+  if (prefersProblemJson(request.headers.get('accept'))) {
+    headers.set('Content-Type', 'application/problem+json');
+  }
+  if (hasOwnHeaders(rejection)) {
+    const own = rejectionHeaders(rejection);
+    for (const name in own) headers.set(name, own[name] as string);
+  }
   return response;
 }

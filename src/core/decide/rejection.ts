@@ -126,6 +126,11 @@ export function reject(
   return { code, detail, ...more };
 }
 
+/** Returns whether a rejection has headers that others of its kind lack. */
+export function hasOwnHeaders({ challenge, limit, retryAfterSeconds }: Rejection): boolean {
+  return challenge !== undefined || limit !== undefined || retryAfterSeconds !== undefined;
+}
+
 /** The headers that only a refusal has: its challenge, and when to try again. */
 export function rejectionHeaders(rejection: Rejection): Readonly<Record<string, string>> {
   const kind: RejectionKind = rejectionKinds[rejection.code];
