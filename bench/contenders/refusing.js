@@ -1,6 +1,7 @@
 /** A refusal of the edge without a decision: the same body, headers and log line for every caller. */
 
-const detail = 'The API key is not valid. Check that it was copied whole, or make a new one';
+const detail =
+  'Cannot authorize the request: the API key is not valid. Check that you copied the whole key, and that it is not revoked, disabled or expired';
 const exposed =
   'Location, Link, ETag, Retry-After, X-Total-Count, WWW-Authenticate, X-Edge-Reason, X-Edge-Dropped-Headers, X-Request-Id, RateLimit, RateLimit-Policy, Upload-Offset, Upload-Length, Content-Range, Accept-Ranges';
 
@@ -11,10 +12,11 @@ export default {
     const line = {
       event: 'refused',
       code: 'invalid_key',
-      cause: 'mistyped',
+      cause: 'wrong checksum',
       requestId,
       method: request.method,
       origin,
+      country: request.cf?.country,
       durationMs: 0,
       keySource: 'memory',
       keyDurationMs: 0,
