@@ -240,6 +240,26 @@ const knownSchedules: readonly (Schedule & { readonly what: string })[] = [
       { do: 'wait', ms: 5_200 },
     ],
   },
+  {
+    // It was young enough when it was asked for, so it counts, and contests what D1 told meanwhile.
+    what: "a neighbour's poll of before a restore arrives after D1's answer",
+    seed: 2065994628,
+    isPopulated: false,
+    steps: [
+      { do: 'preflight', isolate: 0, origin: 0 },
+      { do: 'health', place: 0, store: 'cache', health: 'slow' },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'create', slot: 0, copies: 'never' },
+      { do: 'preflight', isolate: 1, origin: 0 },
+      { do: 'restart', isolate: 0 },
+      { do: 'wait', ms: 3_100 },
+      { do: 'repair' },
+      { do: 'restore', back: 0 },
+      { do: 'request', isolate: 0, slot: 0, token: 0, call: 0 },
+      { do: 'wait', ms: 4_800 },
+      { do: 'requests', isolate: 0, call: 0 },
+    ],
+  },
   ...Array.from({ length: 20 }, (_, seed): Schedule & { what: string } => ({
     // The isolate has given the cache up by then, so it learnt nothing.
     what: `a neighbour's poll arrives late, and D1 hangs (seed ${seed})`,

@@ -337,6 +337,8 @@ export class World {
     const askedMs = this.time.nowMs;
     const ageMs = entry === 'short' ? SHARED_POLL_AGE_MS : LONG_SHARED_POLL_AGE_MS;
     const beginMs = askedMs - ageMs;
+    // An entry that was older than a cache may return when it was asked for is no news to the isolate.
+    const oldestMs = isolate.now() - (ageMs - FEED_CACHE_MARGIN_MS);
     const poll = await feedCache.get(entry);
     // Both entries have one time-out. Past it the isolate no longer waits, so it learnt nothing.
     if (entry === 'short') isolate.cacheAskedMs = askedMs;
@@ -344,8 +346,6 @@ export class World {
       ...[askedMs, isolate.cacheAskedMs].filter((ms) => askedMs - ms < FEED_CACHE_TIMEOUT_MS),
     );
     if (this.time.nowMs - sinceMs >= FEED_CACHE_TIMEOUT_MS) return poll;
-    // An entry that is older than a cache may return is no news to the isolate.
-    const oldestMs = isolate.now() - (ageMs - FEED_CACHE_MARGIN_MS);
     // It holds no more than a window, so after a flood the isolate may lack lines before it.
     const isNews = poll && poll.startedAtMs >= oldestMs;
     if (isNews && !this.#lacksLinesBefore(isolate, poll.feed)) {
