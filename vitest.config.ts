@@ -34,6 +34,8 @@ const grownAtNight = [
   'test/keys/lookup/client-bounds.test.ts',
   'test/keys/lookup/directory.test.ts',
   'test/keys/model-on-d1.test.ts',
+  'test/manage/agreement.test.ts',
+  'test/manage/contract-fuzz.test.ts',
   'test/usage/counter.test.ts',
   'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',
@@ -134,8 +136,8 @@ const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) =>
 });
 
 export default defineConfig({
-  // On two cores, Vitest's own choice would be one worker. Three keep both busy, as many tests wait.
-  test: { projects, maxWorkers: Math.max(3, availableParallelism()) },
+  // On two cores, Vitest's own choice would be one worker. Four keep both busy, as many tests wait.
+  test: { projects, maxWorkers: Math.max(4, availableParallelism()) },
 });
 
 function withTests(

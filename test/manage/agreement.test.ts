@@ -6,6 +6,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Deployment } from '../contract/deployment.ts';
+import { runs } from '../support/runs.ts';
 import { deploy } from '../support/workers.ts';
 import { type Client, clientOf, type Document } from './client.ts';
 
@@ -112,7 +113,7 @@ describe('the explanation, the preflight and the gateway', () => {
     };
     // The property would hold as well if nothing were ever granted. This request always is.
     await fc.assert(property, {
-      numRuns: 40,
+      numRuns: runs(80),
       endOnFailure: true,
       examples: [[own, [page]]],
     });

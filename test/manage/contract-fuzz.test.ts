@@ -7,11 +7,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { operations } from '../../src/manage/api.ts';
 import { describeApi } from '../../src/manage/openapi.ts';
 import type { Deployment } from '../contract/deployment.ts';
+import { runs } from '../support/runs.ts';
 import { deploy } from '../support/workers.ts';
 import { type ApiAnswer, type Client, clientOf, type Document } from './client.ts';
 
 const SEED = 20_260_101;
-const REQUESTS_PER_OPERATION = 200;
+const REQUESTS_PER_OPERATION = runs(200);
 
 const api: Document = describeApi(operations);
 
