@@ -14,7 +14,7 @@ const areas: Readonly<Record<string, { areas: readonly string[]; packages: reado
   config: { areas: ['core', 'leaks'], packages: [] },
   leaks: { areas: ['core'], packages: [] },
   keys: { areas: ['core', 'log'], packages: [] },
-  events: { areas: ['core', 'log', 'keys'], packages: [] },
+  events: { areas: ['core', 'log', 'keys'], packages: ['standardwebhooks'] },
   usage: { areas: ['core', 'log'], packages: ['valibot'] },
   'problem-page': { areas: ['core'], packages: [] },
   health: { areas: ['core', 'problem', 'problem-page'], packages: [] },

@@ -7,9 +7,9 @@
  * within less time than the lease lasts, and results count only for the holder of the lease.
  */
 
+import { Webhook } from 'standardwebhooks';
 import { nextAttemptMs } from '../core/events/schedule.ts';
 import type { Log } from '../log/events.ts';
-import { signEvent } from './signature.ts';
 import type { DueEvent, EventStore } from './store.ts';
 
 /** The receiver. */
@@ -89,17 +89,16 @@ async function attempt(
   { receiver, fetch, now }: SenderOptions,
 ): Promise<string | null> {
   const body = payloadOf(event);
-  const timestamp = String(Math.floor(now() / 1000));
+  const sentAt = new Date(now());
   try {
-    const signature = await signEvent(receiver.secret, { id: event.eventId, timestamp, body });
     const response = await fetch(receiver.url, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
         'User-Agent': 'edge-authorizer',
         'Webhook-Id': event.eventId,
-        'Webhook-Timestamp': timestamp,
-        'Webhook-Signature': signature,
+        'Webhook-Timestamp': String(Math.floor(sentAt.getTime() / 1000)),
+        'Webhook-Signature': new Webhook(receiver.secret).sign(event.eventId, sentAt, body),
       },
       body,
       // Followed, a redirect would carry the event to wherever it points.
