@@ -47,12 +47,12 @@ function statementsOf(script: string): string[] {
     .filter((statement) => statement !== '');
 }
 
-/** What D1 says of its tables and indexes once `schema.sql` was applied to an empty one. */
+/** The tables and indexes of D1 after `schema.sql` was applied to an empty one; `null` before. */
 let schemaOfD1: string | null = null;
 
 /**
  * Empties D1 and KV, and leaves D1 as `schema.sql` makes it. If it has that schema already, rows are
- * deleted, which takes a third of the time of making it anew.
+ * deleted, which takes a third of the time of making it again.
  */
 export async function freshStorage(): Promise<void> {
   const describe = env.DB.prepare(

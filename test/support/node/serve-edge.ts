@@ -174,7 +174,7 @@ export async function serveEdges<Name extends string>(
   return Object.fromEntries(await Promise.all(edges)) as Record<Name, Edge>;
 }
 
-/** What asks an isolate at its port. */
+/** Returns the calls to an isolate at its port. */
 function clientOf(
   port: number,
   adminToken: string,
