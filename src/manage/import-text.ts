@@ -46,6 +46,7 @@ export async function parseImport(text: string, slices: Slices): Promise<BodyRea
   const frame = parseFrame(text, scan.lists);
   if (!frame.ok) return frame;
   const rows: RowText[] = [];
+  // Those of earlier lists are parsed as well: a text with a mistake in them is no JSON.
   for (const [start, end] of scan.rows) {
     const size = end - start;
     await slices.spend(size);
@@ -54,11 +55,12 @@ export async function parseImport(text: string, slices: Slices): Promise<BodyRea
       try {
         rows.push({ size, value: JSON.parse(text.slice(start, end)) });
       } catch (error) {
-        return malformed(error, text, (position) => start + position);
+        return malformed(error, text, (position) => start + position, end);
       }
     }
   }
-  return { ok: true, text, document: { frame: frame.document, rows } };
+  const last = rows.slice(scan.firstOfLastList);
+  return { ok: true, text, document: { frame: frame.document, rows: last } };
 }
 
 /** Parses what is around the rows. */
@@ -97,8 +99,10 @@ function sizeOf(spans: readonly Span[]): number {
 class RowScan {
   /** The inside of each such list. `JSON.parse` keeps the last member of a name. */
   readonly lists: Span[] = [];
-  /** The elements of the last one. */
-  rows: Span[] = [];
+  /** The elements of all of them. */
+  readonly rows: Span[] = [];
+  /** The place in `rows` of the first element of the last list. */
+  firstOfLastList = 0;
   readonly #text: string;
   #at = 0;
   #depth = 0;
@@ -159,7 +163,7 @@ class RowScan {
 
   #open(code: number): void {
     if (code === OPEN_LIST && this.#depth === 1 && this.#isValueOfKeys) {
-      this.rows = [];
+      this.firstOfLastList = this.rows.length;
       this.#listStart = this.#at + 1;
       this.#rowStart = this.#listStart;
     }
@@ -169,7 +173,7 @@ class RowScan {
   #close(): void {
     if (this.#depth === 2 && this.#listStart >= 0) {
       const last = this.#text.slice(this.#rowStart, this.#at);
-      if (this.rows.length > 0 || !/^[ \t\r\n]*$/.test(last)) this.#endRow();
+      if (this.rows.length > this.firstOfLastList || !/^[ \t\r\n]*$/.test(last)) this.#endRow();
       this.lists.push([this.#listStart, this.#at]);
       this.#listStart = -1;
     }

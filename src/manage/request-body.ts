@@ -109,25 +109,32 @@ function parse(text: string): BodyReading {
 }
 
 /**
- * Returns the 400 for a text that `JSON.parse` did not accept. `toWhole` maps a position in the text that
- * was parsed to one in `text`, if only a part of it was.
+ * Returns the 400 for a text that `JSON.parse` did not accept. If only a part of it was parsed, `toWhole`
+ * maps a position in that part to one in `text`, in which the part ends at `end`.
  */
 export function malformed(
   error: unknown,
   text: string,
   toWhole = (position: number) => position,
+  end = text.length,
 ): Unread {
-  const place = /^[ \t\r\n]*$/.test(text) ? 'it is empty' : placeOf(error, text, toWhole);
+  const place = /^[ \t\r\n]*$/.test(text) ? 'it is empty' : placeOf(error, text, toWhole, end);
   return unread(problem('malformed_json', `Cannot parse the body as JSON: ${place}`));
 }
 
 /** The place at which parsing stopped, without the text around it that the engine's message quotes. */
-function placeOf(error: unknown, text: string, toWhole: (position: number) => number): string {
+function placeOf(
+  error: unknown,
+  text: string,
+  toWhole: (position: number) => number,
+  end: number,
+): string {
   const message = String(error);
-  if (message.includes('end of JSON')) return 'it ends too early';
+  const isCutShort = message.includes('end of JSON');
+  if (isCutShort && end === text.length) return 'it ends too early';
   const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return 'it holds something that is not JSON';
-  const at = toWhole(Number(position));
+  if (position === undefined && !isCutShort) return 'it holds something that is not JSON';
+  const at = isCutShort ? end : toWhole(Number(position));
   let line = 1;
   let lineStart = 0;
   for (let end = text.indexOf('\n'); end !== -1 && end < at; end = text.indexOf('\n', lineStart)) {

@@ -147,6 +147,10 @@ describe('parseImport()', () => {
     ['{"keys": [1, 2],\n"b": [3, 4], x}', 'line 2, column 14'],
     ['{"keys": [{"a": 1}', 'line 1, column 19'],
     ['{"keys": [{"a": x}]}', 'something that is not JSON'],
+    // JSON.parse keeps the last of these lists, and reads all of them.
+    ['{"keys": [x], "keys": []}', 'something that is not JSON'],
+    ['{"keys": [{"a" 1}], "keys": [3]}', 'line 1, column 16'],
+    ['{"keys": [1, , 2]}', 'line 1, column 14'],
     ['', 'it is empty'],
   ])('says where %j is malformed', async (text, place) => {
     const read = await parse(text);
