@@ -4,6 +4,8 @@ declare namespace Cloudflare {
     readonly DB: D1Database;
     readonly KEYS: KVNamespace;
     readonly USAGE: Queue<string>;
+    readonly SIGN_IN_LIMITER: RateLimit;
+    readonly FAILURE_LIMITER: RateLimit;
     /** The text of `schema.sql`. */
     readonly SCHEMA: string;
     readonly UPSTREAM_URL: string;

@@ -119,11 +119,15 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
   await freshStorage();
   const upstream = doubleUpstream();
   const logs = captureLogs();
+  const id = crypto.randomUUID();
   // A new object is a new isolate to the Worker's entry.
   const deployed: Env = {
     ...env,
     // Otherwise it would share polls with the last deployment, whose storage is gone.
-    CF_VERSION_METADATA: { id: crypto.randomUUID(), tag: '', timestamp: '' },
+    CF_VERSION_METADATA: { id, tag: '', timestamp: '' },
+    // And what callers of the last ones did wrong in the same minute would count against its own.
+    SIGN_IN_LIMITER: limiterOf(id, env.SIGN_IN_LIMITER),
+    FAILURE_LIMITER: limiterOf(id, env.FAILURE_LIMITER),
     UPSTREAM_URL: env.UPSTREAM_URL + upstreamPath,
     // Usage has tests of its own. Handed over at once, no request's background work waits for it.
     USAGE_FLUSH_SECONDS: '0',
@@ -189,6 +193,11 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
   };
   return deployment;
 };
+
+/** Returns a limiter that counts for this deployment alone. */
+function limiterOf(deployment: string, limiter: RateLimit): RateLimit {
+  return { limit: ({ key }) => limiter.limit({ key: `${deployment} ${key}` }) };
+}
 
 function toRequest(call: Call): Request {
   const { method = 'GET', target = '/', seen, headers = [], body } = call;
