@@ -88,8 +88,8 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
 }
 
 /**
- * Serves several deployments in one process, each on ports of its own. That takes a fifth of the time of a
- * process for each. They share D1, KV, the Queue, `logs`, and so `dispose`. Options of the process are
+ * Serves several deployments in one process, each on ports of its own. A further one takes a quarter
+ * of the time of a process for itself. They share D1, KV, the Queue, `logs`, and so `dispose`. Options of the process are
  * those of the first.
  */
 export async function serveEdges<Name extends string>(
