@@ -19,14 +19,20 @@ export function createRefusalHeaders(exposed: string): RefusalHeaders {
     const name = `${code} ${grant}`;
     const remembered = known.get(name);
     if (remembered !== undefined) return remembered;
-    const headers = new Headers({
-      'Content-Type': 'application/json',
-      'Cache-Control': 'no-store',
-      'X-Edge-Reason': code,
-      ...rejectionHeaders({ code, detail: '' }),
-    });
-    setOwnCorsHeaders(headers, grant, exposed);
+    const headers = makeRefusalHeaders(code, grant, exposed);
     known.set(name, headers);
     return headers;
   };
+}
+
+/** Makes these headers, without a memory. */
+export function makeRefusalHeaders(code: RejectionCode, grant: Grant, exposed: string): Headers {
+  const headers = new Headers({
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'X-Edge-Reason': code,
+    ...rejectionHeaders({ code, detail: '' }),
+  });
+  setOwnCorsHeaders(headers, grant, exposed);
+  return headers;
 }

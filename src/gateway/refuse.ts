@@ -20,7 +20,7 @@ import { discardBody } from './discard-body.ts';
 import type { Facts, Gateway } from './gateway.ts';
 import type { KeyHolder } from './identity.ts';
 import { readOrigin } from './origin-header.ts';
-import { createRefusalHeaders } from './refusal-headers.ts';
+import { makeRefusalHeaders } from './refusal-headers.ts';
 
 /**
  * Answers a request with a rejection: records it, counts it and sends it. `caller` is the holder of
@@ -85,7 +85,7 @@ export function failureResponse(
   return refusalResponse(
     { request, requestId },
     rejection,
-    createRefusalHeaders(exposedHeaders())(code, grantTo(origin)),
+    makeRefusalHeaders(code, grantTo(origin), exposedHeaders()),
   );
 }
 
