@@ -34,9 +34,9 @@ export function countWrongKey(
 ): Rejection | Promise<Rejection> {
   const network = failures === null ? null : networkOf(request);
   if (failures === null || network === null) return rejection;
-  const limited = tooManyWrongKeys({ cause: rejection.code, limit: failures.policy });
-  if (failures.hasRefused(network)) return limited;
-  return failures.take(network).then((isWithinLimit) => (isWithinLimit ? rejection : limited));
+  const limited = () => tooManyWrongKeys({ cause: rejection.code, limit: failures.policy });
+  if (failures.hasRefused(network)) return limited();
+  return failures.take(network).then((isWithinLimit) => (isWithinLimit ? rejection : limited()));
 }
 
 /**
