@@ -5,7 +5,6 @@
 
 import type { Config } from './config/config.ts';
 import type { Env } from './config/env.ts';
-import { exposedHeaders } from './core/decide/exposed-headers.ts';
 import type { KeyLimits } from './core/decide/key-limits.ts';
 import type { FailureLimit } from './core/decide/rate-limit.ts';
 import type { RouteTable } from './core/routes/route-table.ts';
@@ -127,7 +126,7 @@ async function buildManagement(
     publicTable: shared.publicTable,
     keyLimits: shared.keyLimits,
     failures: shared.failures,
-    exposed: exposedHeaders(config.exposeHeaders),
+    exposed: shared.gateway.exposed,
     additionalHeaders: config.forwardRequestHeaders,
     forwardToken: config.forwardToken,
     now,
