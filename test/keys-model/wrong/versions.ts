@@ -12,6 +12,7 @@ import {
 import type { FoundKey, KeyLookup } from '../../../src/keys/lookup/key-target.ts';
 import {
   type DatabaseAnswer,
+  type FeedCache,
   LOG_START,
   type LogPosition,
   type NearReplica,
@@ -101,14 +102,10 @@ const ignoresMarks: MakeDirectory = (options) => {
 const keepsSharedPolls: MakeDirectory = (options) => {
   const { feedCache } = options;
   let kept: Awaited<ReturnType<typeof feedCache.get>> = null;
-  return createKeyDirectory({
-    ...options,
-    feedCache: {
-      ...feedCache,
-      async get(entry) {
-        kept = (await feedCache.get(entry)) ?? kept;
-        return kept && { ...kept, startedAtMs: options.now() };
-      },
+  return withFeedCache(options, {
+    async get(entry) {
+      kept = (await feedCache.get(entry)) ?? kept;
+      return kept && { ...kept, startedAtMs: options.now() };
     },
   });
 };
@@ -165,17 +162,13 @@ const forgetsInFlood: MakeDirectory = (options) =>
 const outlivesLongEntry: MakeDirectory = (options) => {
   const { feedCache } = options;
   let kept: { poll: SharedPoll; ms: number } | null = null;
-  return createKeyDirectory({
-    ...options,
-    feedCache: {
-      ...feedCache,
-      async get(entry) {
-        const poll = await feedCache.get(entry);
-        if (entry === 'short') return poll;
-        if (poll) kept = { poll, ms: options.now() };
-        if (kept === null || options.now() - kept.ms > 20_000) return null;
-        return { ...kept.poll, startedAtMs: options.now() - 6_000 };
-      },
+  return withFeedCache(options, {
+    async get(entry) {
+      const poll = await feedCache.get(entry);
+      if (entry === 'short') return poll;
+      if (poll) kept = { poll, ms: options.now() };
+      if (kept === null || options.now() - kept.ms > 20_000) return null;
+      return { ...kept.poll, startedAtMs: options.now() - 6_000 };
     },
   });
 };
@@ -183,16 +176,12 @@ const outlivesLongEntry: MakeDirectory = (options) => {
 /** The entry is replaced before it expires by itself instead of by a read of D1. */
 const replacesEntryUnread: MakeDirectory = (options) => {
   const { feedCache } = options;
-  return createKeyDirectory({
-    ...options,
-    feedCache: {
-      ...feedCache,
-      async get(entry) {
-        const poll = await feedCache.get(entry);
-        const again = poll && { ...poll, startedAtMs: options.now() };
-        if (again) await feedCache.put(again);
-        return again;
-      },
+  return withFeedCache(options, {
+    async get(entry) {
+      const poll = await feedCache.get(entry);
+      const again = poll && { ...poll, startedAtMs: options.now() };
+      if (again) await feedCache.put(again);
+      return again;
     },
   });
 };
@@ -200,14 +189,10 @@ const replacesEntryUnread: MakeDirectory = (options) => {
 /** Of two entries that are read side by side, the long one is counted as the short one. */
 const countsLongEntryAsShort: MakeDirectory = (options) => {
   const { feedCache } = options;
-  return createKeyDirectory({
-    ...options,
-    feedCache: {
-      ...feedCache,
-      async get() {
-        const poll = await feedCache.get('long');
-        return poll && { ...poll, startedAtMs: options.now() };
-      },
+  return withFeedCache(options, {
+    async get() {
+      const poll = await feedCache.get('long');
+      return poll && { ...poll, startedAtMs: options.now() };
     },
   });
 };
@@ -374,6 +359,11 @@ const remembersUsedUp: MakeDirectory = (options) => {
 /** The lease is as long as it likes. */
 const neverEndsLease: MakeDirectory = (options) =>
   createKeyDirectory({ ...options, maxStalenessMs: 60_000 });
+
+/** A directory whose reads of the shared poll are these. */
+function withFeedCache(options: DirectoryOptions, reads: Pick<FeedCache, 'get'>): KeyDirectory {
+  return createKeyDirectory({ ...options, feedCache: { ...options.feedCache, ...reads } });
+}
 
 /** By what is wrong with them. */
 export const wrongVersions: Readonly<Record<string, MakeDirectory>> = {
