@@ -7,18 +7,13 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import {
-  convertV4MiniflareOptions,
-  Log,
-  LogLevel,
-  Miniflare,
-  type MiniflareOptions,
-} from 'miniflare';
+import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions } from 'miniflare';
 import {
   unstable_getMiniflareWorkerOptions as getMiniflareWorkerOptions,
   unstable_readConfig as readConfig,
 } from 'wrangler';
 import { bundleFolder, projectRoot } from './build-bundle.ts';
+import { quietMiniflare } from './quiet-miniflare.ts';
 import { copyStorage } from './storage.ts';
 
 export type EdgeOptions = {
@@ -302,11 +297,7 @@ function queueTap(queueConsumers: unknown, edge: string | undefined) {
 
 function instanceOptions(logs: string[], queued: string[] = []): Omit<MiniflareOptions, 'workers'> {
   return {
-    host: '127.0.0.1',
-    port: 0,
-    cf: false,
-    telemetry: { enabled: false },
-    log: new Log(LogLevel.NONE),
+    ...quietMiniflare,
     handleStructuredLogs: ({ message }) => {
       if (message.startsWith(TAPPED)) queued.push(message.slice(TAPPED.length));
       else logs.push(message);

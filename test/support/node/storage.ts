@@ -5,9 +5,10 @@
 
 import { cp, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare';
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_splitSqlQuery as splitSqlQuery } from 'wrangler';
 import { projectRoot, runFolder } from './build-bundle.ts';
+import { quietMiniflare } from './quiet-miniflare.ts';
 
 /** The databases of a Worker, by their bindings, as wrangler reads them from its configuration. */
 type Databases = Record<string, { id: string }>;
@@ -33,13 +34,9 @@ async function makeStorage(databases: Databases): Promise<string> {
     d1Databases: databases,
   });
   const miniflare = new Miniflare({
+    ...quietMiniflare,
     resourcePersistencePath: folder,
     workers,
-    host: '127.0.0.1',
-    port: 0,
-    cf: false,
-    telemetry: { enabled: false },
-    log: new Log(LogLevel.NONE),
   });
   try {
     const db = await miniflare.getD1Database('DB');
