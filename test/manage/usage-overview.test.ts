@@ -97,9 +97,10 @@ describe('a person', () => {
   test.each(['', '?owner=ann', '?period=24h', '?period=90d&owner=ann'])(
     'sees their own alone with %j',
     async (query) => {
-      const { body } = await ann('GET', `/usage${query}`);
-      expect(body.totals).toEqual({ allowed: 5, 'denied:origin_not_allowed': 2 });
-      expect(JSON.stringify(body)).not.toContain('70');
+      // Times may hold any digits.
+      const { from: _, to: __, ...shown } = (await ann('GET', `/usage${query}`)).body;
+      expect(shown.totals).toEqual({ allowed: 5, 'denied:origin_not_allowed': 2 });
+      expect(JSON.stringify(shown)).not.toContain('70');
     },
   );
 });
