@@ -1,10 +1,11 @@
 /** The limit per visitor of client tokens, with the runtime's own limiter behind the production bundle. */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ClientTokenOptions, mintClientToken } from '../../src/client-tokens/client-tokens.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+import { timeLeftInMinute } from '../support/time-left.ts';
 
 const origin = 'https://app.example';
 
@@ -25,6 +26,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => Promise.all([edge?.dispose(), upstream?.dispose()]));
+beforeEach(timeLeftInMinute);
 
 async function use(claims: ClientTokenOptions, address: string) {
   const token = await mintClientToken(parent.token, claims);

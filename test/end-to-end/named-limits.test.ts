@@ -1,10 +1,11 @@
 /** Limits that keys select by name, with the runtime's own limiters behind the production bundle. */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { mintClientToken } from '../../src/client-tokens/client-tokens.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+import { timeLeftInMinute } from '../support/time-left.ts';
 
 const origin = 'https://app.example';
 const limiters = [
@@ -24,6 +25,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => Promise.all([edge?.dispose(), upstream?.dispose()]));
+beforeEach(timeLeftInMinute);
 
 function send(token: string, address = '192.0.2.1', more: [string, string][] = []) {
   return request(edge.port, {

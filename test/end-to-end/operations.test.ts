@@ -4,11 +4,12 @@
  */
 
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newAssertionKeys } from '../../src/cli/assertion-keys.ts';
 import { request } from '../support/node/raw-http.ts';
 import { type CreatedKey, type Edge, serveEdge, serveEdges } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+import { timeLeftInMinute } from '../support/time-left.ts';
 
 const origin = 'https://app.example';
 const stranger = 'https://stranger.example';
@@ -248,6 +249,7 @@ describe('limits', () => {
     const access = { cors: { allowedOrigins: [origin], fullAccess: true } };
     key = await edge.createKey({ name: 'page', access });
   });
+  beforeEach(timeLeftInMinute);
 
   const from = (address: string, more: [string, string][] = []): [string, string][] => [
     ['CF-Connecting-IP', address],

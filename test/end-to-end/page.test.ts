@@ -25,6 +25,7 @@ import { fetchFromPage, openPage, type Pages, servePages } from '../support/node
 import { startProxy } from '../support/node/proxy.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
+import { timeLeftInMinute } from '../support/time-left.ts';
 
 let browser: TestBrowser;
 let pages: Pages;
@@ -222,6 +223,7 @@ describe('the life of a key', () => {
 
 describe('signing in', () => {
   test('refuses another token, and stops guessing after ten attempts a minute', async () => {
+    await timeLeftInMinute();
     const dashboard = await open();
     const { page } = dashboard;
     await dashboard.go('/_edge/keys/new');

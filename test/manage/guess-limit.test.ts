@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Answer, Deployment, HeaderLine } from '../contract/deployment.ts';
+import { timeLeftInMinute } from '../support/time-left.ts';
 import { deploy } from '../support/workers.ts';
 import { signIn, visitorOf } from './page/browser.ts';
 
@@ -9,6 +10,7 @@ let edge: Deployment;
 let addresses = 0;
 let address: string;
 beforeEach(async () => {
+  await timeLeftInMinute();
   edge = await deploy();
   // One of its own for each test, since the limiter is the real one and outlives them.
   addresses += 1;

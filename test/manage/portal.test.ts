@@ -10,6 +10,7 @@ import { hashToken } from '../../src/core/key/token.ts';
 import { makeOperatorToken } from '../../src/core/operators/operator-tokens.ts';
 import { trimPortalSessions } from '../../src/manage/portal/store.ts';
 import type { Answer, Deployment } from '../contract/deployment.ts';
+import { timeLeftInMinute } from '../support/time-left.ts';
 import { deploy } from '../support/workers.ts';
 import { clientOf, type Document, expectProblem, problemsOf } from './client.ts';
 import { cookieOf, hiddenFields, signIn, type Visitor, visitorOf } from './page/browser.ts';
@@ -287,6 +288,7 @@ describe('a link', () => {
   });
 
   test('cannot be guessed at: an address that tries eleven in a minute has to wait', async () => {
+    await timeLeftInMinute();
     const path = await makeLink();
     const headers = { 'CF-Connecting-IP': '203.0.113.18' };
     const guess = `/_edge/portal/ea_pl_${'A'.repeat(43)}`;

@@ -10,6 +10,7 @@ import {
 } from '../../../src/core/operators/operator-tokens.ts';
 import { operatorKey, operatorKeyId } from '../../../src/manage/page/access/session-key.ts';
 import type { Answer, Deployment } from '../../contract/deployment.ts';
+import { timeLeftInMinute } from '../../support/time-left.ts';
 import { deploy } from '../../support/workers.ts';
 import { snapshot } from '../client.ts';
 import { hiddenFields, signIn, type Visitor, visitorOf } from './browser.ts';
@@ -87,6 +88,7 @@ describe('a session of a named operator', () => {
   });
 
   it('is refused after too many attempts, with the right token too', async () => {
+    await timeLeftInMinute();
     const headers = { 'CF-Connecting-IP': '192.0.2.141' };
     const attempt = (token: string) =>
       visitorOf(edge).post('/_edge/sign-in', { form: { token }, headers });
