@@ -1,7 +1,7 @@
-/** The order of the rules before a key is known: which rule wins if several apply. */
+/** The order of the rules before a key is known, and the callers that may call everything. */
 
 import { describe, expect, test } from 'vitest';
-import { decideBeforeKey, type RequestFacts } from '../../../src/core/decide/pipeline.ts';
+import { decideBeforeKey, isOpen, type RequestFacts } from '../../../src/core/decide/pipeline.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { compileRoutes } from '../../../src/core/routes/route-table.ts';
 import { anOrigin } from '../fixtures.ts';
@@ -64,5 +64,26 @@ describe('decideBeforeKey()', () => {
           ? ' public'
           : '';
     expect(next.step + detail).toBe(step);
+  });
+
+  test.each([null, app])('hands on the origin %o to the search for the key', (origin) => {
+    const target = readTarget('https://edge.example/api/asset/a');
+    const request = { method: 'GET', target, origin, requestedMethod: null };
+    expect(decideBeforeKey(request, { publicTable, restrictedTable })).toEqual({
+      step: 'find-key',
+      origin,
+    });
+  });
+});
+
+describe('isOpen()', () => {
+  test.each([
+    [null, false],
+    [{ access: 'restricted' }, false],
+    [{ access: 'rules' }, false],
+    [{ access: 'backend' }, true],
+    [{ access: 'full' }, true],
+  ] as const)('of %o is %s', (key, expected) => {
+    expect(isOpen(key)).toBe(expected);
   });
 });
