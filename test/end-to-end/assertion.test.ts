@@ -335,9 +335,12 @@ describe('when the signing key is rotated', () => {
     expect(await goPast(before.example, await assertionOf(before))).toBe('200');
     expect(await goPast(before.example, await assertionOf(during))).toMatch(/^401 /);
     before.relay.target = during.edge.port;
-    const answer = async () => goPast(before.example, await assertionOf(during));
-    await expect.poll(answer, { timeout: 20_000, interval: 500 }).toBe('200');
-    expect(await goPast(before.example, await assertionOf(before))).toBe('200');
+    // Both each time: the example closes a connection that is idle for five seconds, and a request may meet that.
+    const answers = async () => [
+      await goPast(before.example, await assertionOf(during)),
+      await goPast(before.example, await assertionOf(before)),
+    ];
+    await expect.poll(answers, { timeout: 20_000, interval: 500 }).toEqual(['200', '200']);
   });
 });
 
