@@ -1,8 +1,9 @@
 /** Small builders, so that a test shows only what matters to it. */
 
-import { compileKey, type Key, type StoredKey } from '../../src/core/key/key.ts';
+import { type ClientPart, compileKey, type Key, type StoredKey } from '../../src/core/key/key.ts';
 import { parseOrigin, type WebOrigin } from '../../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../../src/core/routes/restricted-routes.ts';
+import { compileRoutes } from '../../src/core/routes/route-table.ts';
 
 /** A stored CORS key without full access, for `https://app.example`. */
 export function aStoredKey(differences: Partial<StoredKey> = {}): StoredKey {
@@ -32,6 +33,21 @@ export function aKey(differences: Partial<StoredKey> = {}): Key {
 /** A backend key as the gateway uses it. */
 export function aBackendKey(differences: Partial<StoredKey> = {}): Key {
   return compileKey(aStoredBackendKey(differences), restrictedRoutes);
+}
+
+/** A key as the gateway uses it for a visitor's client token, which reaches what the key does and has not ended. */
+export function aClientKey(part: Partial<ClientPart> = {}, key: Key = aKey()): Key {
+  const client: ClientPart = {
+    subject: 'visitor',
+    tokenId: null,
+    meta: null,
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    bounds: key.routes ?? compileRoutes(restrictedRoutes),
+    isOriginOptional: false,
+    endsConnections: true,
+    ...part,
+  };
+  return { ...key, access: 'client', client };
 }
 
 /** The origin that a row of a table needs. A row that holds none is a mistake in the row. */

@@ -8,7 +8,7 @@ import { holdToKey, isLongLived } from '../../src/gateway/hold-to-key.ts';
 import type { StillAllowed } from '../../src/gateway/open-connections.ts';
 import type { KeyLookup } from '../../src/keys/lookup/key-target.ts';
 import { RequestScope } from '../../src/keys/lookup/request-scope.ts';
-import { aKey, anOrigin } from '../core/fixtures.ts';
+import { aClientKey, aKey, anOrigin } from '../core/fixtures.ts';
 
 const nowMs = 1_000_000;
 const anyRoute = compileRoutes({
@@ -19,18 +19,8 @@ const rules = [{ methods: ['GET'], resources: ['/events'] }];
 const page = aKey({ rules });
 
 /** A client token of the key, which has expired. */
-const visitor = (endsConnections: boolean) => ({
-  ...page,
-  client: {
-    subject: 'visitor',
-    tokenId: null,
-    meta: null,
-    expiresAtMs: nowMs - 1,
-    bounds: anyRoute,
-    isOriginOptional: false,
-    endsConnections,
-  },
-});
+const visitor = (endsConnections: boolean) =>
+  aClientKey({ expiresAtMs: nowMs - 1, bounds: anyRoute, endsConnections }, page);
 const found = (key: typeof page): KeyLookup => ({ outcome: 'found', key, isStale: false });
 
 /** Opens an event stream with `page`, and returns its question. */

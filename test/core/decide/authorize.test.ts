@@ -14,7 +14,7 @@ import type { Key } from '../../../src/core/key/key.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 import { compileRoutes } from '../../../src/core/routes/route-table.ts';
-import { aBackendKey, aKey, anOrigin } from '../fixtures.ts';
+import { aBackendKey, aClientKey, aKey, anOrigin } from '../fixtures.ts';
 import { allowedRows, isAllowedByTable, reservedWords } from '../routes/route-rows.ts';
 
 const table = compileRoutes(restrictedRoutes);
@@ -64,6 +64,7 @@ const ended = { expiresAtMs: nowMs };
 const full = { fullAccess: true };
 const any = { allowedOrigins: ['*'] };
 
+const optional = { isOriginOptional: true };
 const office = { addresses: ['203.0.113.0/24', '2001:db8::/32'] };
 const usedUp = {
   quota: { requests: 5, period: 'day' },
@@ -95,6 +96,34 @@ describe('authorize() refuses', () => {
       'invalid_key',
     ],
     ['an expired key by TRACE', { key: aKey(ended), method: 'TRACE' }, 'invalid_key'],
+
+    // A client token, before its origin; and its origin, which only reading may lack
+    [
+      'a client token that ends now',
+      { key: aClientKey({ expiresAtMs: nowMs }) },
+      'client_token_expired',
+    ],
+    [
+      'a client token that has ended, elsewhere',
+      { key: aClientKey({ expiresAtMs: 1 }), origin: evil },
+      'client_token_expired',
+    ],
+    ['a client token without Origin', { key: aClientKey(), origin: null }, 'origin_required'],
+    [
+      'a client token that writes without an optional Origin',
+      { key: aClientKey(optional), method: 'POST', target: '/api/stream', origin: null },
+      'origin_required',
+    ],
+    [
+      'a client token without an optional Origin, by a method that looks like one that reads',
+      { key: aClientKey(optional), method: 'get', origin: null },
+      'origin_required',
+    ],
+    [
+      'a client token on another page, where the Origin is optional',
+      { key: aClientKey(optional), origin: evil },
+      'origin_not_allowed',
+    ],
 
     // The quota, after everything that waiting does not change
     ['a quota that is used up', { key: aKey(usedUp) }, 'quota_exceeded'],
@@ -382,6 +411,26 @@ describe('authorize() refuses', () => {
     });
   });
 
+  test('a quota that is used up with the time of its renewal, in whole seconds', () => {
+    const renewsAtMs = nowMs + 1_500;
+    expect(decide({ key: aKey({ ...usedUp, quotaRenewsAtMs: renewsAtMs }) })).toMatchObject({
+      rejection: {
+        code: 'quota_exceeded',
+        retryAfterSeconds: 2,
+        extensions: { renewsAt: new Date(renewsAtMs).toISOString() },
+      },
+    });
+  });
+
+  test.each([
+    [elsewhere, `from the address "${elsewhere}"`],
+    ['no address', 'from an address that the edge cannot read'],
+  ])('the address %j by its name', (address, named) => {
+    expect(decide({ key: aKey(office), address })).toMatchObject({
+      rejection: { code: 'address_not_allowed', detail: expect.stringContaining(named) },
+    });
+  });
+
   test('an endless or a hostile path with a short and plain detail', () => {
     for (const target of [
       `/${'a'.repeat(100_000)}`,
@@ -413,6 +462,27 @@ describe('authorize() allows', () => {
       '/api/stream/1',
       '',
       '/api/stream/{stream}',
+    ],
+    ...(['GET', 'HEAD'] as const).map(
+      (method): Allowed => [
+        `a client token without an optional Origin, by ${method}`,
+        {
+          key: aClientKey(optional, aKey({ rules })),
+          method,
+          target: '/api/webhook/1',
+          origin: null,
+        },
+        '/api/webhook/1',
+        '',
+        '/api/webhook/{:id}',
+      ],
+    ),
+    [
+      'a client token that writes on its page',
+      { key: aClientKey(), method: 'POST', target: '/api/stream' },
+      '/api/stream',
+      '',
+      '/api/stream',
     ],
     [
       'a restricted key without Origin',

@@ -81,6 +81,7 @@ describe('isOpen()', () => {
     [null, false],
     [{ access: 'restricted' }, false],
     [{ access: 'rules' }, false],
+    [{ access: 'client' }, false],
     [{ access: 'backend' }, true],
     [{ access: 'full' }, true],
   ] as const)('of %o is %s', (key, expected) => {
