@@ -3,7 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import {
   fateOfHeader,
+  type HeaderFate,
   isForwarded,
+  isReported,
   noAdditionalHeaders,
 } from '../../../src/core/decide/request-headers.ts';
 
@@ -86,6 +88,66 @@ const identifying = {
   ],
 };
 
+/** What browsers and clients send that an API needs to answer them, by what it is for. */
+const forwarded = {
+  'content negotiation': ['accept', 'accept-charset', 'accept-encoding', 'accept-language'],
+  'the content': [
+    'content-digest',
+    'content-disposition',
+    'content-encoding',
+    'content-language',
+    'content-length',
+    'content-md5',
+    'content-range',
+    'content-type',
+    'digest',
+    'repr-digest',
+    'want-content-digest',
+    'want-digest',
+    'want-repr-digest',
+    'host',
+  ],
+  'conditions and ranges': [
+    'if-match',
+    'if-modified-since',
+    'if-none-match',
+    'if-range',
+    'if-unmodified-since',
+    'range',
+  ],
+  preferences: ['cache-control', 'dnt', 'pragma', 'prefer', 'priority', 'sec-gpc', 'user-agent'],
+  'client hints': [
+    'device-memory',
+    'downlink',
+    'dpr',
+    'ect',
+    'rtt',
+    'save-data',
+    'viewport-width',
+    'width',
+    'sec-ch-ua-mobile',
+  ],
+  tracing: ['b3', 'x-b3-traceid', 'baggage', 'sentry-trace', 'traceparent', 'tracestate'],
+  clients: [
+    'apollo-require-preflight',
+    'connect-protocol-version',
+    'connect-timeout-ms',
+    'grpc-timeout',
+    'idempotency-key',
+    'last-event-id',
+    'tus-resumable',
+    'upload-length',
+    'x-apollo-operation-name',
+    'x-core-sdk-version',
+    'x-grpc-web',
+    'x-react-native-sdk-version',
+    'x-react-sdk-version',
+    'x-requested-with',
+    'x-user-agent',
+    'sec-websocket-key',
+  ],
+};
+
 describe('fateOfHeader()', () => {
   const rows = Object.entries(identifying).flatMap(([program, names]) =>
     names.map((name) => [program, name] as const),
@@ -135,13 +197,97 @@ describe('fateOfHeader()', () => {
     expect(fates).toEqual(['listed', 'unlisted', 'listed', 'unlisted']);
   });
 
-  test('never forwards what is dropped or replaced, whatever the key and the settings', () => {
-    for (const isOpen of [true, false]) {
-      for (const forwardToken of [true, false]) {
-        for (const fate of ['dropped', 'replaced'] as const) {
-          expect(isForwarded(fate, { isOpen, forwardToken })).toBe(false);
-        }
-      }
+  test.each(
+    Object.entries(forwarded).flatMap(([reason, names]) =>
+      names.map((name) => [name, reason] as const),
+    ),
+  )('of %s is listed: %s', (name) => {
+    expect(fateOfHeader(name, noAdditionalHeaders)).toBe('listed');
+    // Only the name itself is known, not each name that holds it.
+    expect(fateOfHeader(`x${name}`, noAdditionalHeaders)).not.toBe('listed');
+  });
+
+  test.each([
+    'connection',
+    'keep-alive',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+    'http2-settings',
+    'expect',
+    'x-request-id',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-real-ip',
+    'cf-connecting-ipv6',
+    'cf-pseudo-ipv4',
+    'cf-visitor',
+    'true-client-ip',
+  ])('of %s is replaced, whatever the settings add', (name) => {
+    const everything = { names: new Set([name]), prefixes: [name.slice(0, 2)] };
+    expect(fateOfHeader(name, everything)).toBe('replaced');
+    if (name.includes('-')) {
+      expect(fateOfHeader(name.replace('-', '.'), everything)).toBe('dropped');
+      expect(fateOfHeader(name.replace('-', '_'), everything)).toBe('dropped');
     }
   });
+
+  test.each([
+    'authorization',
+    'cookie',
+    'origin',
+    'referer',
+    'sec-fetch-mode',
+    'sec-fetch-storage-access',
+  ])('of %s is that of a credential, whatever the settings add', (name) => {
+    const everything = { names: new Set([name]), prefixes: [name.slice(0, 2)] };
+    expect(fateOfHeader(name, everything)).toBe('credential');
+  });
+
+  test.each([
+    ['via', 'network'],
+    ['cdn-loop', 'network'],
+    ['early-data', 'network'],
+    ['upgrade-insecure-requests', 'network'],
+    ['purpose', 'network'],
+    ['sec-purpose', 'network'],
+    ['cf-ipcountry', 'network'],
+    ['cf', 'unlisted'],
+    ['sec', 'unlisted'],
+    ['x-via', 'unlisted'],
+    // Another spelling of a name that the runtime or Cloudflare vouches for.
+    ['content.length', 'dropped'],
+    ['cf!ray', 'dropped'],
+    ['sec.fetch.site', 'dropped'],
+    ['sec.purpose', 'unlisted'],
+    ['if.match', 'unlisted'],
+  ])('of %s is %s', (name, fate) => {
+    expect(fateOfHeader(name, noAdditionalHeaders)).toBe(fate);
+  });
+});
+
+describe('by its fate, a header', () => {
+  // Forwarded to a key of some routes, to a key that may call everything, and to both if tokens are; reported.
+  test.each<[HeaderFate, boolean, boolean, boolean, boolean, boolean]>([
+    ['dropped', false, false, false, false, true],
+    ['replaced', false, false, false, false, false],
+    ['unlisted', false, true, false, true, true],
+    ['network', false, true, false, true, false],
+    ['credential', false, false, true, true, false],
+    ['listed', true, true, true, true, false],
+  ])(
+    '%s is forwarded and reported as told',
+    (fate, closed, open, closedToken, openToken, reported) => {
+      const to = (isOpen: boolean, forwardToken: boolean) =>
+        isForwarded(fate, { isOpen, forwardToken });
+      expect([to(false, false), to(true, false)]).toEqual([closed, open]);
+      expect([to(false, true), to(true, true)]).toEqual([closedToken, openToken]);
+      expect(isReported(fate)).toBe(reported);
+    },
+  );
 });
