@@ -66,7 +66,7 @@ const reaches = (routes: RouteTable | null, method: string, path: string) =>
 describe('compileParent()', () => {
   test.each<[string, StoredKey]>([
     ['a key without the opt-in', aStoredBackendKey()],
-    ['a key whose opt-in was taken back', aStoredBackendKey({ clientTokens: null })],
+    ['a key whose opt-in was withdrawn', aStoredBackendKey({ clientTokens: null })],
     ['a key with CORS access', aStoredKey({ clientTokens: optIn })],
     ['one with full access', aStoredKey({ clientTokens: optIn, fullAccess: true })],
   ])('gives %s no client tokens', (_, stored) => {
@@ -145,8 +145,8 @@ describe('rules', () => {
     ['everything', rule('get', '/*')],
     ['a rule of the key and one beyond it', rule('get', '/items/:id'), rule('get', '/other')],
     ['a rule beyond the key and one of it', rule('get', '/other'), rule('get', '/items/:id')],
-    ['a method that is none', rule('fetch', '/items/:id')],
-    ['a path that is none', rule('get', 'items')],
+    ['a method that no rule can name', rule('fetch', '/items/:id')],
+    ['a path without a slash', rule('get', 'items')],
     ['a path of ours', rule('get', '/_edge/v1/keys')],
   ])('for %s are refused', (_, ...rules) => {
     expect(causeOf(parent, { rules })).toBe(refusal);

@@ -88,7 +88,7 @@ const identifying = {
   ],
 };
 
-/** What browsers and clients send that an API needs to answer them, by what it is for. */
+/** Headers that an API needs to answer browsers and clients, by what they are for. */
 const forwarded = {
   'content negotiation': ['accept', 'accept-charset', 'accept-encoding', 'accept-language'],
   'the content': [

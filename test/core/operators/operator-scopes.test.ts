@@ -1,4 +1,4 @@
-/** What each scope of an operator opens, and what people may call for their own keys: refusals first. */
+/** The endpoints that each scope of an operator opens, and those for people: refusals first. */
 
 import { describe, expect, test } from 'vitest';
 import {
