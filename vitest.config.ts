@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { matchesGlob } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { LongestFirst } from './test/support/node/file-order.ts';
 import { textModules } from './test/support/node/text-modules.ts';
 
 /*
@@ -23,12 +24,16 @@ import { textModules } from './test/support/node/text-modules.ts';
 const grownAtNight = [
   'test/config/env.test.ts',
   'test/core/key/key-access.test.ts',
+  'test/core/decide/authorize.test.ts',
   'test/core/decide/bearer.test.ts',
   'test/core/origins/web-origin.test.ts',
   'test/core/origins/pattern.test.ts',
   'test/core/origins/public-suffixes.test.ts',
   'test/core/routes/request-target.test.ts',
   'test/core/routes/route-table.test.ts',
+  'test/core/routes/rule-sets.test.ts',
+  'test/core/portal/look.test.ts',
+  'test/core/portal/return-url.test.ts',
   'test/keys/admin/list-cost.test.ts',
   'test/keys/growth.test.ts',
   'test/keys/lookup/client-bounds.test.ts',
@@ -145,7 +150,11 @@ const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) =>
 
 export default defineConfig({
   // On two cores, Vitest's own choice would be one worker. Four keep both busy, as many tests wait.
-  test: { projects, maxWorkers: Math.max(4, availableParallelism()) },
+  test: {
+    projects,
+    maxWorkers: Math.max(4, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
+  },
 });
 
 function withTests(
