@@ -2,7 +2,7 @@
 
 import { inject } from 'vitest';
 
-/** Returns this many at night, and a quarter of it by day. */
+/** Returns this many at night, and a tenth of it by day. */
 export function runs(atNight: number): number {
-  return inject('isNightly') ? atNight : Math.ceil(atNight / 4);
+  return inject('isNightly') ? atNight : Math.ceil(atNight / 10);
 }

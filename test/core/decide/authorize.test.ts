@@ -14,6 +14,7 @@ import type { Key } from '../../../src/core/key/key.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 import { compileRoutes } from '../../../src/core/routes/route-table.ts';
+import { runs } from '../../support/runs.ts';
 import { aBackendKey, aClientKey, aKey, anOrigin } from '../fixtures.ts';
 import { allowedRows, isAllowedByTable, reservedWords } from '../routes/route-rows.ts';
 
@@ -813,14 +814,14 @@ describe('properties', () => {
   const anyPath = fc
     .array(segment, { minLength: 1, maxLength: 6 })
     .map((parts) => `/${parts.join('/').replaceAll('?', '')}`);
-  // A row with one of its characters changed, or something put in.
+  // A row, often with one of its characters changed, or something put in.
   const nearRow = fc
     .tuple(
       fc.constantFrom(...allowedRows.map(({ template }) => template)),
       fc.oneof(id, word),
       fc.nat(60),
-      fc.constantFrom(0, 1),
-      fc.oneof(fc.constantFrom('', '/', 'a'), fc.constantFrom(...hostile)),
+      fc.constantFrom(0, 0, 0, 1),
+      fc.oneof(fc.constant(''), fc.constantFrom('/', 'a', ...hostile)),
     )
     .map(([template, text, place, dropped, insert]) => {
       const path = template.replace(/\{\w+\}/, text);
@@ -859,10 +860,10 @@ describe('properties', () => {
         const sent = new URL(`https://api.example/v1${decision.path}${decision.query}`);
         expect(sent.pathname + sent.search).toBe(`/v1${path}${search === '?' ? '' : search}`);
       }),
-      { numRuns: 20_000 },
+      { numRuns: runs(20_000) },
     );
     // The property would hold as well if nothing were ever allowed.
-    expect(allowed).toBeGreaterThan(100);
+    expect(allowed).toBeGreaterThan(5);
   });
 
   test('a key with rules reaches only what they name', () => {
@@ -887,7 +888,7 @@ describe('properties', () => {
         expect(decision.allowed, `${verb} ${text}`).toBe(isNamed);
         if (decision.allowed) expect(decision.path).toBe(text);
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 
@@ -921,9 +922,9 @@ describe('properties', () => {
         expect(decoded).not.toMatch(/\/\.+(?:\/|$)/);
         expect(new URL(`https://api.example${match.path}`).pathname).toBe(text);
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
-    expect(matches).toBeGreaterThan(100);
+    expect(matches).toBeGreaterThan(5);
   });
 
   test('a key that may call everything stays below the root of the upstream', () => {
@@ -935,7 +936,7 @@ describe('properties', () => {
         expect(sent.pathname).toBe(`/v1${decision.path}`);
         expect(sent.hash).toBe('');
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 

@@ -28,22 +28,23 @@ describe.each(allowedRows)('$method $template', (row) => {
 
   test('is refused in another case, whichever letter is changed', () => {
     const literals = template.replace(/\{\w+\}/g, (text) => '*'.repeat(text.length));
-    for (const { index } of literals.matchAll(/[a-z]/g)) {
+    const others = [...literals.matchAll(/[a-z]/g)].map(({ index }) => {
       const letter = template.charAt(index).toUpperCase();
-      const other = template.slice(0, index) + letter + template.slice(index + 1);
-      expect(match(method, fill(other, id)), other).toBeNull();
-    }
+      return fill(template.slice(0, index) + letter + template.slice(index + 1), id);
+    });
+    expect(allowedOf(method, others)).toEqual([]);
     expect(match(method, fill(template.toUpperCase().replace(/\{\w+\}/g, id), id))).toBeNull();
   });
 
   test('is refused with a letter encoded, once or twice, whichever it is', () => {
+    const others: string[] = [];
     for (let place = 1; place < path.length; place++) {
       const hex = path.charCodeAt(place).toString(16);
       for (const escaped of [`%${hex}`, `%${hex.toUpperCase()}`, `%25${hex}`, `%u00${hex}`]) {
-        const other = path.slice(0, place) + escaped + path.slice(place + 1);
-        expect(match(method, other), other).toBeNull();
+        others.push(path.slice(0, place) + escaped + path.slice(place + 1));
       }
     }
+    expect(allowedOf(method, others)).toEqual([]);
   });
 
   test('is refused with anything put in, in whichever place', () => {
@@ -90,14 +91,15 @@ describe.each(allowedRows)('$method $template', (row) => {
       ],
       ...['\n', '\x7f', 'é', '\u200B', '\u2024', '\uFF0E', '\uFF0F', '\uD800'],
     ];
+    const others: string[] = [];
     for (const insert of inserts) {
       for (let place = 1; place <= path.length; place++) {
-        const other = path.slice(0, place) + insert + path.slice(place);
-        // Another number of segments can be another row.
-        const known = isAllowedByTable(method, other);
-        expect(match(method, other) !== null, other).toBe(known);
+        others.push(path.slice(0, place) + insert + path.slice(place));
       }
     }
+    // Another number of segments can be another row.
+    const known = others.filter((other) => isAllowedByTable(method, other));
+    expect(allowedOf(method, others)).toEqual(known);
   });
 
   test('is refused with a segment lost', () => {
@@ -317,6 +319,11 @@ describe('the restricted routes', () => {
 
 function match(method: string, path: string) {
   return matchRoute(table, method, readTarget(`https://edge.example${path}`));
+}
+
+/** The paths among these that are allowed. One comparison of them all takes a fifth of the time of one for each. */
+function allowedOf(method: string, paths: readonly string[]): string[] {
+  return paths.filter((path) => match(method, path) !== null);
 }
 
 function fill(template: string, text: string): string {
