@@ -78,6 +78,14 @@ describe('claimsOf() refuses', () => {
     ]);
   });
 
+  test.each<[string, MintRequest, value: string]>([
+    ['no origins', { origins: [] }, '0 origins'],
+    ['six origins', { origins: many }, '6 origins'],
+    ['long meta', { meta: { a: 'x'.repeat(300), b: '' } }, '2 members'],
+  ])('%s with how many there are', (_, requested, value) => {
+    expect(mint(requested).problems[0]?.value).toBe(value);
+  });
+
   test('long values without quoting all of them', () => {
     const { problems } = mint({
       origins: [`https://${'a'.repeat(500)}.example`],

@@ -147,6 +147,7 @@ describe('rules', () => {
     ['a rule beyond the key and one of it', rule('get', '/other'), rule('get', '/items/:id')],
     ['a method that no rule can name', rule('fetch', '/items/:id')],
     ['a path without a slash', rule('get', 'items')],
+    ['an id without a name that can be read', rule('get', '/files/:bad name')],
     ['a path of ours', rule('get', '/_edge/v1/keys')],
   ])('for %s are refused', (_, ...rules) => {
     expect(causeOf(parent, { rules })).toBe(refusal);

@@ -35,6 +35,11 @@ describe('readOperatorTokens() refuses', () => {
     ['a name with a blank at its end', entry({ name: 'ci ' }), /entry 1: "name"/],
     ['a token in the place of its hash', entry({ sha256: 'ea_op_x' }), /entry 1: "sha256" is not/],
     ['63 digits', entry({ sha256: 'a'.repeat(63) }), /entry 1: "sha256" is not/],
+    ['65 digits', entry({ sha256: 'a'.repeat(65) }), /entry 1: "sha256" is not/],
+    ['a sign before 64 digits', entry({ sha256: `x${hash('a')}` }), /entry 1: "sha256" is not/],
+    ['a sign after them', entry({ sha256: `${hash('a')}x` }), /entry 1: "sha256" is not/],
+    ['a line break after them', entry({ sha256: `${hash('a')}\n` }), /entry 1: "sha256" is not/],
+    ['a hash in a list', entry({ sha256: [hash('a')] }), /entry 1: "sha256" is not/],
     ['a hash in base64', entry({ sha256: `${'A'.repeat(43)}=` }), /entry 1: "sha256" is not/],
     [
       'the hash of nothing',
@@ -75,6 +80,37 @@ describe('readOperatorTokens() refuses', () => {
     );
   });
 
+  test('entries without a name or a hash for that alone, however many', () => {
+    const reasons = reasonsOf([{}, {}, {}, 'ci', 'ci', 'ci']);
+    expect(reasons.filter((reason) => /more than|that of entry/.test(reason))).toEqual([]);
+  });
+
+  test('each with the way to mend it', () => {
+    const { faults } = readOperatorTokens([
+      entry({ scope: 'read', scopes: [] }),
+      entry(),
+      entry({ sha256: hash('b') }),
+    ]);
+    expect(faults).toEqual([
+      {
+        reason: 'entry 1: "scopes" is not a list of "read", "keys", "everything"',
+        fix: 'Give it at least one of them, for example ["read"]',
+      },
+      {
+        reason: 'entry 1: it has a member that is not known',
+        fix: 'Use "name", "sha256", "scopes" alone',
+      },
+      {
+        reason: 'entry 2: its "sha256" is that of entry 1, so the audit could not tell them apart',
+        fix: 'Make a token of its own for each operator',
+      },
+      {
+        reason: 'entry 3: more than 2 entries have its name',
+        fix: 'Keep the present entry and the one that replaces it',
+      },
+    ]);
+  });
+
   test('a third entry of one name, and too many entries', () => {
     const many = (count: number, name: (index: number) => string) =>
       Array.from({ length: count }, (_, index) =>
@@ -83,7 +119,13 @@ describe('readOperatorTokens() refuses', () => {
     expect(reasonsOf(many(2, () => 'ci'))).toEqual([]);
     expect(reasonsOf(many(4, () => 'ci'))).toEqual(['entry 3: more than 2 entries have its name']);
     expect(reasonsOf(many(OPERATOR_TOKENS_MAX, String))).toEqual([]);
-    expect(reasonsOf(many(OPERATOR_TOKENS_MAX + 1, String))).toHaveLength(1);
+    const tooMany = readOperatorTokens(many(OPERATOR_TOKENS_MAX + 1, String));
+    expect(tooMany.faults).toEqual([
+      {
+        reason: `it has ${OPERATOR_TOKENS_MAX + 1} entries, and at most ${OPERATOR_TOKENS_MAX} are read`,
+        fix: 'Remove those that are no longer used',
+      },
+    ]);
   });
 });
 
