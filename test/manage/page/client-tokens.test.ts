@@ -51,6 +51,27 @@ describe('the page of a key', () => {
     },
   );
 
+  it('names the rule set of client tokens, and saving another field leaves it', async () => {
+    await edge.dispose();
+    const acme = { routes: [{ methods: ['GET'], path: '/items/{item}' }], reservedWords: {} };
+    edge = await deploy({ vars: { RULE_SETS: JSON.stringify({ 'acme@1': acme }) } });
+    operator = await signIn(edge);
+    const clientTokens = { allowedOrigins: ['https://a.example'], ruleSet: 'acme@1' };
+    key = await edge.createKey({ name: 'Web backend', access: { clientTokens } });
+    page = `/_edge/keys/${key.id}`;
+    const { body } = await operator.get(page);
+    const [, panel = ''] = body.split('id="client-tokens-panel"');
+    expect(panel).toContain('Rule set acme@1</label>');
+    expect(panel).not.toContain('Restricted endpoints');
+
+    await send('https://b.example', { client_reach: 'standard', client_ttl: '60' });
+    await expect(stored()).resolves.toMatchObject({
+      allowedOrigins: ['https://b.example'],
+      maxTtlSeconds: 60,
+      rules: [{ methods: [], resources: [], ruleSet: 'acme@1' }],
+    });
+  });
+
   it('refuses a form that was shown before another change', async () => {
     const stale = await operator.submit(page, `${page}/client-tokens`, {
       client_origins: 'https://a.example',

@@ -50,7 +50,7 @@ export function ClientTokenFields(props: ClientTokenFieldsProps) {
 }
 
 function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
-  const { hasRules } = values;
+  const { hasRules, ruleSet } = values;
   return (
     <fieldset class="choices">
       <legend class="label">Endpoints of client tokens</legend>
@@ -62,7 +62,9 @@ function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
           value="standard"
           checked={!hasRules}
         />
-        <label for={`${id}-standard`}>Restricted endpoints</label>
+        <label for={`${id}-standard`}>
+          {ruleSet === null ? 'Restricted endpoints' : `Rule set ${ruleSet}`}
+        </label>
       </div>
       <div class="reveals">
         <div class="check">

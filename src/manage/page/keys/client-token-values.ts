@@ -14,8 +14,10 @@ import { readRulesText, toRulesText } from './rules-text.ts';
 export interface ClientTokenValues {
   /** With commas, blanks or new lines between them. */
   readonly origins: string;
-  /** `false`: client tokens may call the restricted endpoints. */
+  /** `false`: client tokens may call the endpoints of `ruleSet`. */
   readonly hasRules: boolean;
+  /** The rule set of the key as it is; `null`: the restricted endpoints. Not a field. */
+  readonly ruleSet: string | null;
   /** One on each line. They count if `hasRules` is true. */
   readonly rules: string;
   /** In seconds. Empty: the default. */
@@ -38,6 +40,7 @@ export interface ClientTokensPatch {
 export const emptyClientTokens: ClientTokenValues = {
   origins: '',
   hasRules: false,
+  ruleSet: null,
   rules: '',
   maxTtl: String(CLIENT_TTL_DEFAULT_SECONDS),
   originOptional: false,
@@ -54,6 +57,7 @@ export function readClientTokens(
   return {
     origins,
     hasRules: textOf(form, 'client_reach') === 'rules',
+    ruleSet: shown.ruleSet,
     // The script leaves the rules out unless they are chosen.
     rules: form.has('client_rules') ? textOf(form, 'client_rules') : shown.rules,
     maxTtl: textOf(form, 'client_ttl').trim(),
@@ -69,6 +73,7 @@ export function toClientTokenValues(access: AccessDocument): ClientTokenValues {
   return {
     origins: tokens.allowedOrigins.join('\n'),
     hasRules: tokens.rules !== null,
+    ruleSet: tokens.ruleSet ?? null,
     rules: toRulesText(tokens.rules ?? []),
     maxTtl: String(tokens.maxTtlSeconds),
     originOptional: tokens.originOptional,
