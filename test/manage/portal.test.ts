@@ -565,6 +565,17 @@ describe('the portal', () => {
     expect(answer.headers['location']).toBe('/_edge/sign-in?to=%2F_edge%2F');
   });
 
+  test('tells customers who come by a bookmark where they open it, on the page to sign in', async () => {
+    const signInPage = async () => (await visitorOf(edge).get('/_edge/sign-in')).body;
+    expect(await signInPage()).toContain('Does another site lead you to your API keys?');
+    edge = await redeploy({ ...portalVars, PORTAL_NAME: 'Acme <Video>' }, []);
+    expect(await signInPage()).toContain(
+      'Are you a customer of Acme &lt;Video&gt;? Open this page',
+    );
+    edge = await redeploy({}, []);
+    expect(await signInPage()).not.toContain('from there again');
+  });
+
   test('is on the management host alone', async () => {
     edge = await deploy({ vars: { ...portalVars, MANAGE_HOST: 'manage.test' } });
     const elsewhere = await edge.call({ target: `/_edge/portal/ea_pl_${'A'.repeat(43)}` });

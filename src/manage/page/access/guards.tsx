@@ -13,6 +13,7 @@ import type { Dashboard, PageContext } from '../dashboard.ts';
 import { textOf } from '../parts/form-data.ts';
 import { NoticePage } from '../parts/notice-page.tsx';
 import { pageResponse } from '../parts/respond.ts';
+import { customerHint } from '../portal/customer-hint.ts';
 import { lookOf } from '../portal/look.ts';
 import { PortalNotice, portalResponse } from '../portal/portal-page.tsx';
 import { readPortalSession } from '../portal/session.ts';
@@ -168,6 +169,7 @@ function askToSignInAgain(context: PageContext, form: FormData | null): Response
   return pageResponse(
     <SignInPage
       to="/_edge/"
+      portal={context.env.management.portal}
       notice="Your session has ended. Nothing was carried out yet: sign in again, and then send what you typed, which is kept."
       resumed={resumed}
     />,
@@ -217,7 +219,7 @@ async function refuseView(context: PageContext, outcome: NoVisit): Promise<Respo
     return pageResponse(
       <NoticePage title="Not signed in">
         This page is for people whom Cloudflare Access has signed in, to an account that may have
-        keys. Your request came without that.
+        keys. Your request came without that. {customerHint(management.portal)}
       </NoticePage>,
       403,
     );

@@ -2,12 +2,16 @@
  * The page that asks for the token of an operator.
  */
 
+import type { Portal } from '../../portal/portal.ts';
 import { BareLayout, Brand } from '../parts/layout.tsx';
+import { customerHint } from '../portal/customer-hint.ts';
 import { RESUME_FIELD, type Resumed, writeResumed } from './resume.ts';
 
 /** Asks for the token. `to` is the destination afterwards: a path below `/_edge/`. */
 export function SignInPage(props: {
   readonly to: string;
+  /** The portal, where customers belong; `null`: there is no portal. */
+  readonly portal: Portal | null;
   /** The reason why the visitor is here again. */
   readonly notice?: string | null;
   /** The reason why an attempt failed. */
@@ -16,6 +20,7 @@ export function SignInPage(props: {
   readonly resumed?: Resumed | null;
 }) {
   const { failure, notice = null, resumed = null } = props;
+  const hint = customerHint(props.portal);
   return (
     <BareLayout title="Sign in">
       <Brand />
@@ -66,6 +71,7 @@ export function SignInPage(props: {
         <button type="submit" class="primary">
           Sign in
         </button>
+        {hint !== null && <p class="help">{hint}</p>}
       </form>
     </BareLayout>
   );

@@ -22,6 +22,7 @@ export function showSignIn(context: PageContext): Response {
   return pageResponse(
     <SignInPage
       to={safeDestination(query.get('to'))}
+      portal={context.env.management.portal}
       notice={
         query.has('ended')
           ? 'Your session has ended. Sign in again; what you sent last was not carried out.'
@@ -36,7 +37,7 @@ export function showSignIn(context: PageContext): Response {
 /** Opens a session for an operator. */
 export async function signIn(context: PageContext): Promise<Response> {
   const { management, signInLimiter, requestId } = context.env;
-  const { log } = management;
+  const { log, portal } = management;
   const sessions = sessionsOf(context);
   const request = context.req.raw;
   if (!isFromOwnPage(request)) return refuseForgery(context);
@@ -48,7 +49,7 @@ export async function signIn(context: PageContext): Promise<Response> {
     log({ event: 'sign_in_limited', requestId, address });
     const failure = 'Too many attempts to sign in. Wait a minute and try again.';
     return pageResponse(
-      <SignInPage to={safeDestination(null)} failure={failure} resumed={resumed} />,
+      <SignInPage to={safeDestination(null)} portal={portal} failure={failure} resumed={resumed} />,
       429,
       { 'Retry-After': String(SIGN_IN_RETRY_SECONDS) },
     );
@@ -60,6 +61,7 @@ export async function signIn(context: PageContext): Promise<Response> {
     return pageResponse(
       <SignInPage
         to={safeDestination(form && textOf(form, 'to'))}
+        portal={portal}
         failure="This is not an admin token. Check that it was copied whole."
         resumed={resumed}
       />,
