@@ -13,6 +13,7 @@ import { ACTOR_MAX_LENGTH, PAGE_LIMIT_DEFAULT } from './limits.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { cursorSchema, keyIdSchema, limitSchema, readQuery } from './query.ts';
 import { oneOf, ruleMessage, wanted } from './read-document.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 const auditQuerySchema = v.strictObject({
   keyId: v.optional(v.pipe(keyIdSchema, v.description('Only the changes of this key.'))),
@@ -53,11 +54,7 @@ const auditedKeySchema = v.object({
 
 const auditLineSchema = v.object({
   id: v.pipe(v.string(), v.description('The number of the line, as a cursor.')),
-  at: v.pipe(
-    v.string(),
-    v.description('When it was changed.'),
-    v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-  ),
+  at: v.pipe(shownTimeSchema, v.description('When it was changed.')),
   actor: v.pipe(
     v.string(),
     v.description(

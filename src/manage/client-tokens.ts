@@ -30,6 +30,7 @@ import {
 } from './operation.ts';
 import { problem } from './problems.ts';
 import { readBody } from './request-body.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 /** The endpoint. */
 export const clientTokenOperations: readonly Operation[] = [
@@ -56,11 +57,7 @@ export const clientTokenOperations: readonly Operation[] = [
           v.description('The client token.'),
           v.examples(['ea_ct_eyJhbGciOiJFZDI1NTE5Ii...']),
         ),
-        expiresAt: v.pipe(
-          v.string(),
-          v.description('When it expires.'),
-          v.metadata({ jsonSchema: { format: 'date-time' } }),
-        ),
+        expiresAt: v.pipe(shownTimeSchema, v.description('When it expires.')),
       }),
     },
     problems: [

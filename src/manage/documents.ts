@@ -7,11 +7,7 @@ import { originWarnings } from '../core/origins/warnings.ts';
 import type { ManagedKey, ShownKey } from '../keys/admin/types.ts';
 import { shownAccessSchema, toAccessDocument } from './access-document.ts';
 import { quotaUseSchema, shownPlanEntries, toPlanDocument } from './plan-document.ts';
-
-const outgoingTime = v.pipe(
-  v.string(),
-  v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-);
+import { shownTimeSchema } from './shown-time.ts';
 
 /** A key as the API shows it. */
 export const keySchema = v.object({
@@ -36,15 +32,18 @@ export const keySchema = v.object({
     v.description('The beginning of the token, to recognise it by.'),
     v.examples(['ea_pk_Ab3d']),
   ),
-  createdAt: v.pipe(outgoingTime, v.description('When the key was made.')),
-  expiresAt: v.pipe(v.nullable(outgoingTime), v.description('When the key expires; null: never.')),
+  createdAt: v.pipe(shownTimeSchema, v.description('When the key was made.')),
+  expiresAt: v.pipe(
+    v.nullable(shownTimeSchema),
+    v.description('When the key expires; null: never.'),
+  ),
   enabled: v.pipe(
     v.boolean(),
     v.description('false: the key does not work until it is enabled again.'),
     v.examples([true]),
   ),
   clientTokensValidFrom: v.pipe(
-    v.optional(v.nullable(outgoingTime)),
+    v.optional(v.nullable(shownTimeSchema)),
     v.description('On keys with client tokens: those that were issued earlier are void.'),
   ),
   suspended: v.pipe(
@@ -52,23 +51,23 @@ export const keySchema = v.object({
     v.description('true: the operator has suspended the key, so that it does not work.'),
   ),
   updatedAt: v.pipe(
-    outgoingTime,
+    shownTimeSchema,
     v.description('The last edit, roll or revocation. Use of the key does not count.'),
   ),
   revokedAt: v.pipe(
-    v.nullable(outgoingTime),
+    v.nullable(shownTimeSchema),
     v.description(
       'When the key was revoked, for good; null: it was not. Revoked keys can be read until they are deleted.',
     ),
   ),
   lastUsedAt: v.pipe(
-    v.nullable(outgoingTime),
+    v.nullable(shownTimeSchema),
     v.description('The last allowed request. Later ones within a minute of it may be left out.'),
   ),
   ...shownPlanEntries,
   quotaUse: quotaUseSchema,
   retiringTokens: v.pipe(
-    v.array(v.object({ endsAt: v.pipe(outgoingTime, v.description('When the token ends.')) })),
+    v.array(v.object({ endsAt: v.pipe(shownTimeSchema, v.description('When the token ends.')) })),
     v.description(
       'The tokens from before a roll that remain valid, the one that expires last first. They end with the key, if that is earlier.',
     ),

@@ -10,6 +10,7 @@ import { answer, type Call, type Operation, type OperationResult, refusal } from
 import { problem } from './problems.ts';
 import { cursorSchema, keyIdSchema, limitSchema, readQuery } from './query.ts';
 import { ruleMessage } from './read-document.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 const states = ['waiting', 'delivered', 'failed'] as const satisfies readonly EventState[];
 
@@ -29,8 +30,6 @@ const eventsQuerySchema = v.strictObject({
   limit: limitSchema,
 });
 
-const time = v.pipe(v.string(), v.metadata({ jsonSchema: { format: 'date-time' } }));
-
 const eventSchema = v.object({
   id: v.pipe(
     v.string(),
@@ -46,15 +45,15 @@ const eventSchema = v.object({
     ),
     v.examples(['key.created']),
   ),
-  at: v.pipe(time, v.description('When it happened.')),
+  at: v.pipe(shownTimeSchema, v.description('When it happened.')),
   state: v.pipe(v.picklist(states), v.description('waiting, delivered, or failed (given up).')),
   attempts: v.pipe(v.number(), v.integer(), v.description('The deliveries that were tried.')),
   nextAttemptAt: v.pipe(
-    v.nullable(time),
+    v.nullable(shownTimeSchema),
     v.description('When it is sent next; null: it has ended, or waits for an earlier event.'),
   ),
   failure: v.pipe(v.nullable(v.string()), v.description('Why the last delivery failed.')),
-  endedAt: v.pipe(v.nullable(time), v.description('When it was delivered or given up.')),
+  endedAt: v.pipe(v.nullable(shownTimeSchema), v.description('When it was delivered or given up.')),
   data: v.pipe(
     v.record(v.string(), v.unknown()),
     v.description('The data of the payload, without tokens.'),

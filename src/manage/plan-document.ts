@@ -21,6 +21,7 @@ import { periodAt } from '../core/quota.ts';
 import type { ManagedKey } from '../keys/admin/types.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { itemsBoundedByRule, ruleMessage, wanted } from './read-document.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 const limitWays = ['key', 'owner', 'address', 'client'] as const satisfies readonly LimitBy[];
 const periods = ['day', 'month'] as const;
@@ -143,11 +144,7 @@ export const quotaUseSchema = v.pipe(
         v.description('The use in this period, a few seconds late.'),
       ),
       left: v.pipe(v.number(), v.integer(), v.description('The rest of it, at least 0.')),
-      renewsAt: v.pipe(
-        v.string(),
-        v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-        v.description('When the next period begins.'),
-      ),
+      renewsAt: v.pipe(shownTimeSchema, v.description('When the next period begins.')),
     }),
   ),
   v.description('The rest of the quota. Absent in lists, and on keys without a quota.'),

@@ -23,11 +23,10 @@ import { changeKey, committed, noteOf } from './key-changes.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { problem } from './problems.ts';
 import { noQuerySchema, readQuery } from './query.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 /** The caller of a revocation, who may do this to any key: the token has shown which one is theirs. */
 const revokingHolder: Manager = { actor: 'holder', owner: null };
-
-const time = v.pipe(v.string(), v.metadata({ jsonSchema: { format: 'date-time' } }));
 
 const selfSchema = v.object({
   id: v.pipe(
@@ -68,7 +67,7 @@ const selfSchema = v.object({
     v.description('The routes that may be called; null: all of the API.'),
   ),
   expiresAt: v.pipe(
-    v.nullable(time),
+    v.nullable(shownTimeSchema),
     v.description('When the token expires, with its key or before it; null: never.'),
   ),
   subject: v.pipe(

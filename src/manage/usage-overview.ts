@@ -23,6 +23,7 @@ import {
 } from './operation.ts';
 import { keyIdSchema, readQuery } from './query.ts';
 import { oneOf } from './read-document.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 /** The period of an overview that names none. */
 export const USAGE_PERIOD_DEFAULT: UsagePeriod = '7d';
@@ -43,10 +44,6 @@ const overviewQuerySchema = v.strictObject({
   keyId: v.optional(v.pipe(keyIdSchema, v.description('Only this key.'))),
 });
 
-const dateTimeSchema = v.pipe(
-  v.string(),
-  v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-);
 const daySchema = v.pipe(
   v.string(),
   v.metadata({ jsonSchema: { type: 'string', format: 'date' } }),
@@ -60,12 +57,12 @@ const outcomeDescription =
 const overviewSchema = v.object({
   period: v.pipe(v.picklist(usagePeriods), v.description('The period that was asked for.')),
   unit: v.pipe(v.picklist(['hour', 'day']), v.description('The length of a point of "usage".')),
-  from: v.pipe(dateTimeSchema, v.description('The start of the first hour or day.')),
-  to: v.pipe(dateTimeSchema, v.description('The time of this answer.')),
+  from: v.pipe(shownTimeSchema, v.description('The start of the first hour or day.')),
+  to: v.pipe(shownTimeSchema, v.description('The time of this answer.')),
   usage: v.pipe(
     v.array(
       v.object({
-        start: v.pipe(dateTimeSchema, v.description('The start of the hour or day, in UTC.')),
+        start: v.pipe(shownTimeSchema, v.description('The start of the hour or day, in UTC.')),
         outcome: v.pipe(v.string(), v.description(outcomeDescription)),
         requests: requestsSchema,
       }),

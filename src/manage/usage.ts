@@ -11,6 +11,7 @@ import { invalidFields } from './field-problems.ts';
 import { findReadableKey, noSuchKey } from './key-changes.ts';
 import { answer, type Call, type Operation, type OperationResult, refusal } from './operation.ts';
 import { readQuery, wholeNumber } from './query.ts';
+import { shownTimeSchema } from './shown-time.ts';
 
 const usageQuerySchema = v.strictObject({
   days: wholeNumber({
@@ -72,11 +73,7 @@ const refusedOriginsSchema = v.object({
           v.examples(['https://preview-7.example.com']),
         ),
         code: v.pipe(v.string(), v.description('Why: "origin_not_allowed" or "cors_not_enabled".')),
-        lastAt: v.pipe(
-          v.string(),
-          v.description('The last refusal.'),
-          v.metadata({ jsonSchema: { type: 'string', format: 'date-time' } }),
-        ),
+        lastAt: v.pipe(shownTimeSchema, v.description('The last refusal.')),
         count: v.pipe(v.number(), v.integer(), v.description('How many refusals there were.')),
       }),
     ),

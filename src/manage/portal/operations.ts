@@ -14,6 +14,7 @@ import { answer, type Call, type Operation, type OperationResult, refusal } from
 import { problem } from '../problems.ts';
 import { readDocument, ruleMessage, wanted } from '../read-document.ts';
 import { readBody } from '../request-body.ts';
+import { shownTimeSchema } from '../shown-time.ts';
 import { LINK_SECONDS, PORTAL_SESSION_SECONDS, type Portal } from './portal.ts';
 import { CREATE_PORTAL_SESSION, credentialOf, hashSecret, makeSecret } from './secrets.ts';
 
@@ -54,8 +55,6 @@ const portalSessionSchema = v.pipe(
   wanted('an object, such as {"owner": "acct_1", "returnUrl": "https://app.example.com/account"}'),
 );
 
-const time = v.pipe(v.string(), v.metadata({ jsonSchema: { format: 'date-time' } }));
-
 /** The endpoint. */
 export const portalOperations: readonly Operation[] = [
   {
@@ -82,7 +81,10 @@ export const portalOperations: readonly Operation[] = [
           v.description('The address for the browser of the customer. Shown this once.'),
           v.examples(['https://manage.example.com/_edge/portal/ea_pl_...']),
         ),
-        urlExpiresAt: v.pipe(time, v.description('When the URL expires if it is not used.')),
+        urlExpiresAt: v.pipe(
+          shownTimeSchema,
+          v.description('When the URL expires if it is not used.'),
+        ),
         owner: v.pipe(v.string(), v.description('The owner.')),
         returnUrl: v.pipe(v.string(), v.description('The way back, as the page links to it.')),
         expiresInSeconds: v.pipe(
