@@ -14,7 +14,7 @@ import {
 } from 'wrangler';
 import { bundleFolder, projectRoot } from './build-bundle.ts';
 import { quietMiniflare } from './quiet-miniflare.ts';
-import { copyStorage } from './storage.ts';
+import { makeStorage, storesOf } from './storage.ts';
 
 export type EdgeOptions = {
   /** Absent: as wrangler.toml says, or the Worker has an upstream of its own. */
@@ -83,9 +83,9 @@ export async function serveEdge(options: EdgeOptions): Promise<Edge> {
 }
 
 /**
- * Serves several deployments in one process, each on ports of its own. A further one takes a quarter
- * of the time of a process for itself. They share D1, KV, the Queue, `logs`, and so `dispose`. Options of the process are
- * those of the first.
+ * Serves several deployments in one process, each with its own ports, D1, KV, Queue and limiters. A further
+ * one takes a quarter of the time of a process for itself. They share the Cache API, `logs`, `queued`,
+ * `storageFolder` and so `dispose`. The Worker and its services are those of the first.
  */
 export async function serveEdges<Name extends string>(
   deployments: Record<Name, EdgeOptions>,
@@ -109,16 +109,17 @@ export async function serveEdges<Name extends string>(
     options,
     adminToken: options.adminToken ?? 'end-to-end-admin-token-of-at-least-32-characters',
     names: Array.from({ length: options.isolates ?? 1 }, (_, index) => `${deployment}-${index}`),
+    stores: storesOf(deployment, workerOptions),
   }));
-  const consumer = served[0]?.names[0];
   const { workers } = convertV4MiniflareOptions({
     workers: [
-      ...served.flatMap(({ deployment, options, adminToken, names }) =>
+      ...served.flatMap(({ deployment, options, adminToken, names, stores }) =>
         names.map((name) => ({
           ...workerOptions,
+          ...stores,
           ...bareSocket,
-          // A queue has one consumer; all isolates send to it.
-          ...(name === consumer && first?.tapQueue !== true ? {} : { queueConsumers: [] }),
+          // A queue has one consumer; all isolates of the deployment send to it.
+          ...(name === names[0] && options.tapQueue !== true ? {} : { queueConsumers: {} }),
           // Deployments count for themselves.
           ratelimits: prefixNamespaces(`${deployment}-`, {
             ...(workerOptions['ratelimits'] as Limiters),
@@ -137,11 +138,15 @@ export async function serveEdges<Name extends string>(
         })),
       ),
       ...(await Promise.all(services)),
-      ...(first?.tapQueue === true ? [queueTap(workerOptions['queueConsumers'], consumer)] : []),
+      ...served
+        .filter(({ options }) => options.tapQueue === true)
+        .map(({ deployment, names, stores }) =>
+          queueTap(deployment, stores.queueConsumers, names[0]),
+        ),
     ],
   });
-  const storageFolder = await copyStorage(
-    workerOptions['d1Databases'] as Parameters<typeof copyStorage>[0],
+  const storageFolder = await makeStorage(
+    served.flatMap(({ stores }) => Object.values(stores.d1Databases).map(({ id }) => id)),
   );
   const miniflare = new Miniflare({
     ...instanceOptions(logs, queued),
@@ -153,8 +158,6 @@ export async function serveEdges<Name extends string>(
     normalizingPort,
     logs,
     queued,
-    db: once(() => miniflare.getD1Database('DB', consumer)),
-    kv: once(() => miniflare.getKVNamespace('KEYS', consumer)),
     caches: once(() => miniflare.getCaches()),
     storageFolder,
     dispose: once(async () => {
@@ -164,7 +167,12 @@ export async function serveEdges<Name extends string>(
   };
   const edges = served.map(async ({ deployment, adminToken, names }) => {
     const ports = await Promise.all(names.map((name) => directPort(miniflare, name)));
-    return [deployment, { ...shared, adminToken, ports, ...clientOf(ports[0] ?? 0, adminToken) }];
+    const stores = {
+      db: once(() => miniflare.getD1Database('DB', names[0])),
+      kv: once(() => miniflare.getKVNamespace('KEYS', names[0])),
+    };
+    const client = clientOf(ports[0] ?? 0, adminToken);
+    return [deployment, { ...shared, ...stores, adminToken, ports, ...client }];
   });
   return Object.fromEntries(await Promise.all(edges)) as Record<Name, Edge>;
 }
@@ -276,9 +284,9 @@ const bareSocket = {
 const TAPPED = 'message of the Queue: ';
 
 /** A Worker that consumes the Queue, reports each message, and hands the batch on to the edge. */
-function queueTap(queueConsumers: unknown, edge: string | undefined) {
+function queueTap(deployment: string, queueConsumers: unknown, edge: string | undefined) {
   return {
-    name: 'queue-tap',
+    name: `${deployment}-queue-tap`,
     compatibilityDate: compatibilityDate(),
     compatibilityFlags: ['service_binding_extra_handlers'],
     modules: true as const,

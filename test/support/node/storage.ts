@@ -1,37 +1,84 @@
 /**
- * The stores of an edge as files, with schema.sql in its D1. They are made once for a process and then
- * copied: applying the schema takes as long as all the rest of starting an edge.
+ * The stores of edges as files, with schema.sql in each D1. One D1 is made for a process and then copied:
+ * applying the schema takes as long as all the rest of starting an edge.
  */
 
-import { cp, mkdtemp, readFile } from 'node:fs/promises';
+import { createHash, createHmac } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_splitSqlQuery as splitSqlQuery } from 'wrangler';
 import { projectRoot, runFolder } from './build-bundle.ts';
 import { quietMiniflare } from './quiet-miniflare.ts';
 
-/** The databases of a Worker, by their bindings, as wrangler reads them from its configuration. */
-type Databases = Record<string, { id: string }>;
+/** The stores that wrangler.toml binds, under names of this deployment's own. */
+export function storesOf(deployment: string, workerOptions: Record<string, unknown>) {
+  const {
+    d1Databases = {},
+    kvNamespaces = {},
+    queueProducers = {},
+    queueConsumers = {},
+  } = workerOptions as Stores;
+  const own = (name: string) => `${deployment}-${name}`;
+  return {
+    d1Databases: mapValues(d1Databases, (d1) => ({ ...d1, id: own(d1.id) })),
+    kvNamespaces: mapValues(kvNamespaces, (kv) => ({ ...kv, id: own(kv.id) })),
+    queueProducers: mapValues(queueProducers, (producer) => ({
+      ...producer,
+      queueName: own(producer.queueName),
+    })),
+    queueConsumers: Object.fromEntries(
+      Object.entries(queueConsumers).map(([queue, consumer]) => [own(queue), consumer]),
+    ),
+  };
+}
 
-const made = new Map<string, Promise<string>>();
+type Stores = {
+  d1Databases?: Record<string, { id: string }>;
+  kvNamespaces?: Record<string, { id: string }>;
+  queueProducers?: Record<string, { queueName: string }>;
+  queueConsumers?: Record<string, object>;
+};
 
-/** Copies the stores of a Worker with an empty `DB` that has the schema into a folder of their own. */
-export async function copyStorage(databases: Databases): Promise<string> {
-  const name = JSON.stringify(databases);
-  const original = made.get(name) ?? makeStorage(databases);
-  made.set(name, original);
+function mapValues<Value, Mapped>(
+  record: Record<string, Value>,
+  map: (value: Value) => Mapped,
+): Record<string, Mapped> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+}
+
+/** The id of the D1 that is copied. */
+const ORIGINAL = 'original';
+
+let made: Promise<string> | null = null;
+
+/** Makes a folder of stores with an empty D1 that has the schema, for each of these ids. */
+export async function makeStorage(d1Ids: readonly string[]): Promise<string> {
+  made ??= makeOriginal();
+  const from = d1Folder(await made);
   const folder = await storageFolder();
-  await cp(await original, folder, { recursive: true });
+  const to = d1Folder(folder);
+  await mkdir(to, { recursive: true });
+  const original = fileNameOf(ORIGINAL);
+  // The file itself, and what SQLite keeps beside it.
+  const files = (await readdir(from)).filter((name) => name.startsWith(original));
+  if (files.length === 0) throw new Error(`Cannot copy D1: ${from}/${original}* is missing`);
+  const copies = d1Ids.flatMap((id) =>
+    files.map((name) =>
+      copyFile(join(from, name), join(to, name.replace(original, fileNameOf(id)))),
+    ),
+  );
+  await Promise.all(copies);
   return folder;
 }
 
-async function makeStorage(databases: Databases): Promise<string> {
+async function makeOriginal(): Promise<string> {
   const folder = await storageFolder();
   const { workers } = convertV4MiniflareOptions({
     name: 'schema',
     modules: true,
     script: 'export default {};',
-    d1Databases: databases,
+    d1Databases: { DB: { id: ORIGINAL } },
   });
   const miniflare = new Miniflare({
     ...quietMiniflare,
@@ -50,4 +97,20 @@ async function makeStorage(databases: Databases): Promise<string> {
 
 function storageFolder(): Promise<string> {
   return mkdtemp(join(runFolder(), 'storage-'));
+}
+
+/** The class of the Durable Objects in which Miniflare keeps D1. */
+const D1_OBJECT = 'miniflare-D1DatabaseObject';
+
+function d1Folder(folder: string): string {
+  return join(folder, 'd1', D1_OBJECT);
+}
+
+/** The start of the names of a D1's files: the id that workerd derives from the name of the Durable Object. */
+function fileNameOf(d1Id: string): string {
+  const key = createHash('sha256').update(D1_OBJECT).digest();
+  const hmac = (text: string | Buffer) =>
+    createHmac('sha256', key).update(text).digest().subarray(0, 16);
+  const name = hmac(d1Id);
+  return Buffer.concat([name, hmac(name)]).toString('hex');
 }
