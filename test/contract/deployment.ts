@@ -91,6 +91,12 @@ export type Deploy = (options?: {
   readonly upstreamPath?: string;
 }) => Promise<Deployment>;
 
+/**
+ * Takes the options of a deployment while tests are collected, and returns the call that sets it up. So the
+ * deployments of a file are all known before the first one starts.
+ */
+export type Prepare = (...options: Parameters<Deploy>) => () => ReturnType<Deploy>;
+
 /** Headers that frame a message, or belong to its connection: the runtime's, and none of our rules. */
 const framingHeaders = new Set([
   'connection',

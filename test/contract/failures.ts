@@ -8,9 +8,9 @@ import { type ExpectedRefusal, expectNoSecrets, expectRefusal, soon } from './an
 import type {
   Answer,
   CreatedKey,
-  Deploy,
   Deployment,
   HeaderLine,
+  Prepare,
   Row,
   Vars,
 } from './deployment.ts';
@@ -83,18 +83,19 @@ const brokenConfigurations: readonly (readonly [
 ];
 
 /** Runs everything against deployments of its own. */
-export function describeFailures(deploy: Deploy): void {
-  describeBrokenConfigurations(deploy);
-  describe('storage', () => describeStorage(deploy));
+export function describeFailures(prepare: Prepare): void {
+  describeBrokenConfigurations(prepare);
+  describe('storage', () => describeStorage(prepare));
 }
 
-function describeBrokenConfigurations(deploy: Deploy): void {
+function describeBrokenConfigurations(prepare: Prepare): void {
   describe.each(brokenConfigurations)(
     'a broken configuration: %s',
     (_, vars, problems, refusal) => {
+      const deploy = prepare({ vars });
       let deployment: Deployment;
       beforeAll(async () => {
-        deployment = await deploy({ vars });
+        deployment = await deploy();
       });
       afterAll(() => deployment.dispose());
 
@@ -155,7 +156,8 @@ function describeBrokenConfigurations(deploy: Deploy): void {
   );
 }
 
-function describeStorage(deploy: Deploy): void {
+function describeStorage(prepare: Prepare): void {
+  const deploy = prepare();
   let world: World;
   beforeAll(async () => {
     world = await createWorld(await deploy());

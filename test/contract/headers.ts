@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { corsHeaders, expectNoSecrets, sandboxHeaders, shieldHeaders, soon } from './answers.ts';
-import type { Deploy, Deployment, HeaderLine, HeaderMap, Received } from './deployment.ts';
+import type { Deployment, HeaderLine, HeaderMap, Prepare, Received } from './deployment.ts';
 import { secretsOf } from './refusals.ts';
 import { bearer, createWorld, origins, type World } from './world.ts';
 
@@ -148,7 +148,7 @@ const statuses = [
 ];
 
 /** Runs the tables against a deployment. `scheme` is that of the requests which it gets. */
-export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void {
+export function describeHeaders(prepare: Prepare, scheme: 'http' | 'https'): void {
   /** The headers that the upstream receives from the edge for every caller. */
   function identity(request: Received | undefined): HeaderMap {
     return {
@@ -182,6 +182,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
   }
 
   describe('headers on the way in', () => {
+    const deploy = prepare();
     let world: World;
     beforeAll(async () => {
       world = await createWorld(await deploy());
@@ -403,13 +404,14 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
   });
 
   describe('headers on the way in, for those who may call some routes only', () => {
+    const vars = {
+      FORWARD_REQUEST_HEADERS: 'X-Acme-Id, acme-*, Script-Name, X_Acme, x-edge-*',
+      PUBLIC_ROUTES: JSON.stringify({ routes: [{ methods: ['GET'], path: '/media/*' }] }),
+    };
+    const deploy = prepare({ vars });
     let world: World;
     beforeAll(async () => {
-      const vars = {
-        FORWARD_REQUEST_HEADERS: 'X-Acme-Id, acme-*, Script-Name, X_Acme, x-edge-*',
-        PUBLIC_ROUTES: JSON.stringify({ routes: [{ methods: ['GET'], path: '/media/*' }] }),
-      };
-      world = await createWorld(await deploy({ vars }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 
@@ -504,10 +506,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
   });
 
   describe('headers on the way in, where the token is forwarded', () => {
+    const deploy = prepare({ vars: { FORWARD_TOKEN: 'true' } });
     let deployment: Deployment;
     let key: { readonly id: string; readonly token: string };
     beforeAll(async () => {
-      deployment = await deploy({ vars: { FORWARD_TOKEN: 'true' } });
+      deployment = await deploy();
       key = await deployment.createKey({
         name: 'full',
         access: { cors: { allowedOrigins: [origins.app], fullAccess: true } },
@@ -557,10 +560,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
 
   describe('headers on the way in, where the upstream has a secret of its own', () => {
     const upstreamAuthorization = 'Bearer secret-of-the-upstream';
+    const deploy = prepare({ vars: { UPSTREAM_AUTHORIZATION: upstreamAuthorization } });
     let deployment: Deployment;
     let key: { readonly id: string; readonly token: string };
     beforeAll(async () => {
-      deployment = await deploy({ vars: { UPSTREAM_AUTHORIZATION: upstreamAuthorization } });
+      deployment = await deploy();
       key = await deployment.createKey({ name: 'backend' });
     });
     afterAll(() => deployment.dispose());
@@ -592,10 +596,11 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
   });
 
   describe('headers on the way out, where the upstream has a path', () => {
+    const vars = { EXPOSE_HEADERS: 'X-Acme-Id, etag', SERVER_TIMING: 'true' };
+    const deploy = prepare({ vars, upstreamPath: '/base/v1' });
     let world: World;
     beforeAll(async () => {
-      const vars = { EXPOSE_HEADERS: 'X-Acme-Id, etag', SERVER_TIMING: 'true' };
-      world = await createWorld(await deploy({ vars, upstreamPath: '/base/v1' }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 
@@ -642,6 +647,7 @@ export function describeHeaders(deploy: Deploy, scheme: 'http' | 'https'): void 
   });
 
   describe('headers on the way out', () => {
+    const deploy = prepare();
     let world: World;
     beforeAll(async () => {
       world = await createWorld(await deploy());

@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectNoCors } from './answers.ts';
-import type { Answer, Deploy, Deployment, HeaderLine, Vars } from './deployment.ts';
+import type { Answer, Deployment, HeaderLine, Prepare, Vars } from './deployment.ts';
 import { bearer, createWorld, origins, type World } from './world.ts';
 
 const SANDBOX = 'sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads';
@@ -42,11 +42,12 @@ const publicRoutes = JSON.stringify({
 });
 
 /** Runs the tables against a deployment. */
-export function describeIsolation(deploy: Deploy): void {
+export function describeIsolation(prepare: Prepare): void {
   describe('on a host that also serves the page, a forwarded response', () => {
+    const deploy = prepare({ vars: { PUBLIC_ROUTES: publicRoutes } });
     let world: World;
     beforeAll(async () => {
-      world = await createWorld(await deploy({ vars: { PUBLIC_ROUTES: publicRoutes } }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 
@@ -183,9 +184,10 @@ export function describeIsolation(deploy: Deploy): void {
   });
 
   describe('a cookie that opens the page', () => {
+    const deploy = prepare({ vars: { FORWARD_TOKEN: 'true' } });
     let world: World;
     beforeAll(async () => {
-      world = await createWorld(await deploy({ vars: { FORWARD_TOKEN: 'true' } }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 
@@ -209,13 +211,12 @@ export function describeIsolation(deploy: Deploy): void {
   });
 
   describe('with MANAGE_HOST', () => {
+    const deploy = prepare({ vars: manageHost('Manage.Example:443') });
     let world: World;
     let operator: HeaderLine;
     beforeAll(async () => {
       // Keys are made on the host that everything else of the tests asks.
-      world = await createWorld(
-        onHost(await deploy({ vars: manageHost('Manage.Example:443') }), 'manage.example'),
-      );
+      world = await createWorld(onHost(await deploy(), 'manage.example'));
       operator = ['Authorization', `Bearer ${world.deployment.adminToken}`];
     });
     afterAll(() => world.deployment.dispose());
@@ -349,8 +350,11 @@ export function describeIsolation(deploy: Deploy): void {
       ['127.0.0.1:8787', '127.0.0.1:8787', '127.0.0.1'],
       ['bücher.example', 'xn--bcher-kva.example', 'bucher.example'],
     ] as const;
+    const deployments = new Map(
+      rows.map(([setting]) => [setting, prepare({ vars: manageHost(setting) })]),
+    );
     test.each(rows)('%s is %s and not %s', async (setting, same, another) => {
-      const deployment = await deploy({ vars: manageHost(setting) });
+      const deployment = await deployments.get(setting)!();
       expect((await deployment.call({ host: same, target: '/_edge/sign-in' })).status).toBe(200);
       expect((await deployment.call({ host: another, target: '/_edge/sign-in' })).status).toBe(404);
       await deployment.dispose();
@@ -358,9 +362,10 @@ export function describeIsolation(deploy: Deploy): void {
   });
 
   describe('plain http, as Cloudflare reports it,', () => {
+    const deploy = prepare({ vars: { PUBLIC_ROUTES: publicRoutes } });
     let world: World;
     beforeAll(async () => {
-      world = await createWorld(await deploy({ vars: { PUBLIC_ROUTES: publicRoutes } }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 
@@ -440,8 +445,9 @@ export function describeIsolation(deploy: Deploy): void {
       }
     });
 
+    const deployAllowing = prepare({ vars: { ALLOW_HTTP: 'true' } });
     test('is accepted with ALLOW_HTTP', async () => {
-      const deployment = await deploy({ vars: { ALLOW_HTTP: 'true' } });
+      const deployment = await deployAllowing();
       const key = await deployment.createKey({ name: 'a key' });
       const headers = [bearer(key), visitor('http')];
       const answer = await deployment.call({ scheme: 'http', target: '/x', headers });

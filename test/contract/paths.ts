@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectNoCors, expectNoSecrets, soon } from './answers.ts';
-import type { Answer, Deploy, Received } from './deployment.ts';
+import type { Answer, Prepare, Received } from './deployment.ts';
 import { secretsOf } from './refusals.ts';
 import {
   badIds,
@@ -29,8 +29,9 @@ interface Sent {
 }
 
 /** Runs the tables and properties against a deployment. */
-export function describePaths(deploy: Deploy, { runs }: { readonly runs: number }): void {
+export function describePaths(prepare: Prepare, { runs }: { readonly runs: number }): void {
   describe('paths', () => {
+    const deploy = prepare();
     let world: World;
     beforeAll(async () => {
       world = await createWorld(await deploy());
@@ -219,9 +220,10 @@ export function describePaths(deploy: Deploy, { runs }: { readonly runs: number 
 
   describe('paths below a path of the upstream', () => {
     const base = '/base/v1';
+    const deploy = prepare({ upstreamPath: base });
     let world: World;
     beforeAll(async () => {
-      world = await createWorld(await deploy({ upstreamPath: base }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 

@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { corsHeaders, expectNoCors, expectRefusal } from './answers.ts';
-import type { Answer, CreatedKey, Deploy, Deployment, HeaderLine } from './deployment.ts';
+import type { Answer, CreatedKey, Deployment, HeaderLine, Prepare } from './deployment.ts';
 import { bearer, origins } from './world.ts';
 
 const allowedTarget = '/api/stream/abc';
@@ -38,13 +38,14 @@ const residents: readonly (readonly [name: string, header: string])[] = [
 ];
 
 /** Runs the tables of plans. */
-export function describePlans(deploy: Deploy): void {
-  describeAddresses(deploy);
-  describeDetails(deploy);
+export function describePlans(prepare: Prepare): void {
+  describeAddresses(prepare);
+  describeDetails(prepare);
 }
 
-function describeDetails(deploy: Deploy): void {
+function describeDetails(prepare: Prepare): void {
   describe('metadata and tags of a key', () => {
+    const deploy = prepare();
     let edge: Deployment;
     beforeAll(async () => {
       edge = await deploy();
@@ -94,8 +95,9 @@ function describeDetails(deploy: Deploy): void {
   });
 }
 
-function describeAddresses(deploy: Deploy): void {
+function describeAddresses(prepare: Prepare): void {
   describe('a key that may be used from some addresses', () => {
+    const deploy = prepare();
     let edge: Deployment;
     let page: CreatedKey;
     let backend: CreatedKey;

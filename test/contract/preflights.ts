@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { corsHeaders, type ExpectedRefusal, expectNoCors, expectRefusal } from './answers.ts';
-import type { Answer, Deploy, Deployment, HeaderLine } from './deployment.ts';
+import type { Answer, Deployment, HeaderLine, Prepare } from './deployment.ts';
 import { allowAdvice, corsHeadersOf, fillIn } from './refusals.ts';
 import {
   bearer,
@@ -145,8 +145,9 @@ function notRegistered(origin: string): ExpectedRefusal {
 }
 
 /** Runs the tables against a deployment. */
-export function describePreflights(deploy: Deploy): void {
+export function describePreflights(prepare: Prepare): void {
   describe('preflights', () => {
+    const deploy = prepare();
     let world: World;
     beforeAll(async () => {
       world = await createWorld(await deploy());
@@ -311,8 +312,9 @@ export function describePreflights(deploy: Deploy): void {
 }
 
 /** Runs what changes when some key lists `*`. */
-export function describeAnyOrigin(deploy: Deploy): void {
+export function describeAnyOrigin(prepare: Prepare): void {
   describe('a key that lists "*"', () => {
+    const deploy = prepare();
     let deployment: Deployment;
     let any: { readonly token: string };
     let listing: { readonly token: string };

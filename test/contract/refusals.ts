@@ -11,7 +11,7 @@ import {
   expectRefusal,
   soon,
 } from './answers.ts';
-import type { Behaviour, Deploy, HeaderLine } from './deployment.ts';
+import type { Behaviour, HeaderLine, Prepare } from './deployment.ts';
 import {
   createWorld,
   furtherOrigins,
@@ -371,11 +371,12 @@ const accepts = [
 ] as const;
 
 /** Runs the table, and what belongs to it, against a deployment. */
-export function describeRefusals(deploy: Deploy): void {
+export function describeRefusals(prepare: Prepare): void {
   describe('refusals', () => {
+    const deploy = prepare({ vars: { UPSTREAM_TIMEOUT_MS: '1000' } });
     let world: World;
     beforeAll(async () => {
-      world = await createWorld(await deploy({ vars: { UPSTREAM_TIMEOUT_MS: '1000' } }));
+      world = await createWorld(await deploy());
     });
     afterAll(() => world.deployment.dispose());
 

@@ -4,10 +4,12 @@ import { describeHeaders } from '../contract/headers.ts';
 import { describePlans } from '../contract/plans.ts';
 import { describeAnyOrigin, describePreflights } from '../contract/preflights.ts';
 import { describeRefusals } from '../contract/refusals.ts';
-import { deploy } from './deployment.ts';
+import { inOneProcess } from './deployment.ts';
 
-describeRefusals(deploy);
-describePreflights(deploy);
-describeAnyOrigin(deploy);
-describePlans(deploy);
-describeHeaders(deploy, 'http');
+const prepare = inOneProcess();
+
+describeRefusals(prepare);
+describePreflights(prepare);
+describeAnyOrigin(prepare);
+describePlans(prepare);
+describeHeaders(prepare, 'http');

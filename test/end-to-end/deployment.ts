@@ -3,24 +3,65 @@
  * one side, a real server that records what arrives on the other.
  */
 
+import { afterAll } from 'vitest';
 import {
   type Behaviour,
   cookiesOf,
   type Deploy,
   type Deployment,
+  type Prepare,
   type Received,
   type Row,
   toHeaderMap,
 } from '../contract/deployment.ts';
 import { request } from '../support/node/raw-http.ts';
-import { serveEdge } from '../support/node/serve-edge.ts';
+import { type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { hang, reply, reset } from '../support/node/upstream-answers.ts';
-import { startUpstream, type Answer as UpstreamAnswer } from '../support/node/upstream-server.ts';
+import {
+  startUpstream,
+  type Upstream,
+  type Answer as UpstreamAnswer,
+} from '../support/node/upstream-server.ts';
 
-/** Serves the bundle on storage of its own. */
-export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
-  const upstream = await startUpstream(toAnswer({ kind: 'reply' }));
-  const edge = await serveEdge({ upstreamUrl: upstream.url + upstreamPath, vars: { ...vars } });
+type Options = NonNullable<Parameters<Deploy>[0]>;
+
+/** An edge, and the upstream that it alone has. */
+type Served = { edge: Edge; upstream: Upstream };
+
+/**
+ * Serves all deployments that a file prepares in one process, each on storage of its own. The process starts
+ * with the first that a test sets up, and ends with the file.
+ */
+export function inOneProcess(): Prepare {
+  const prepared: Options[] = [];
+  let served: Promise<Served[]> | null = null;
+  afterAll(async () => {
+    const ended = (await served)?.map(({ edge, upstream }) => [edge.dispose(), upstream.dispose()]);
+    await Promise.all(ended?.flat() ?? []);
+  });
+  return (options = {}) => {
+    const index = prepared.push(options) - 1;
+    return async () => {
+      served ??= serveAll(prepared);
+      return toDeployment((await served)[index]!);
+    };
+  };
+}
+
+async function serveAll(prepared: readonly Options[]): Promise<Served[]> {
+  const start = () => startUpstream(toAnswer({ kind: 'reply' }));
+  const upstreams = await Promise.all(prepared.map(start));
+  const deployments = prepared.map(({ vars = {}, upstreamPath = '' }, index) => {
+    const upstreamUrl = upstreams[index]!.url + upstreamPath;
+    return [`deployment-${index}`, { upstreamUrl, vars: { ...vars } }] as const;
+  });
+  const edges = await serveEdges(Object.fromEntries(deployments));
+  return upstreams.map((upstream, index) => ({ edge: edges[`deployment-${index}`]!, upstream }));
+}
+
+function toDeployment({ edge, upstream }: Served): Deployment {
+  // The process has one log. Tests run in order, so what is there belongs to deployments that are done.
+  edge.logs.length = 0;
   const received: Received[] = [];
   let behaviour: Behaviour = { kind: 'reply' };
 
@@ -80,13 +121,11 @@ export const deploy: Deploy = async ({ vars = {}, upstreamPath = '' } = {}) => {
       const { keys } = await kv.list();
       await Promise.all(keys.map(({ name }) => kv.delete(name)));
     },
-    async dispose() {
-      await edge.dispose();
-      await upstream.dispose();
-    },
+    // The file ends all of its deployments together.
+    dispose: async () => {},
   };
   return deployment;
-};
+}
 
 function toAnswer(behaviour: Behaviour): UpstreamAnswer {
   switch (behaviour.kind) {

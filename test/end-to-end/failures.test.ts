@@ -5,9 +5,11 @@ import { describeFailures } from '../contract/failures.ts';
 import { chunk, request, sendRaw } from '../support/node/raw-http.ts';
 import { type Edge, serveEdge } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
-import { deploy } from './deployment.ts';
+import { inOneProcess } from './deployment.ts';
 
-describeFailures(deploy);
+const prepare = inOneProcess();
+
+describeFailures(prepare);
 
 describe('a refusal of a request with a body', () => {
   const mebibyte = 1024 * 1024;

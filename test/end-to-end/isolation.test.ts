@@ -1,6 +1,8 @@
 /** The API's content apart from the page, on raw sockets with the production bundle. */
 
 import { describeIsolation } from '../contract/isolation.ts';
-import { deploy } from './deployment.ts';
+import { inOneProcess } from './deployment.ts';
 
-describeIsolation(deploy);
+const prepare = inOneProcess();
+
+describeIsolation(prepare);

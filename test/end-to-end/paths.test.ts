@@ -3,11 +3,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describePaths } from '../contract/paths.ts';
 import { bearer, createWorld, type World } from '../contract/world.ts';
-import { deploy } from './deployment.ts';
+import { inOneProcess } from './deployment.ts';
 
-describePaths(deploy, { runs: 600 });
+const prepare = inOneProcess();
+
+describePaths(prepare, { runs: 600 });
 
 describe('targets that only a socket can carry', () => {
+  const deploy = prepare();
   let world: World;
   beforeAll(async () => {
     world = await createWorld(await deploy());

@@ -3,6 +3,7 @@
  * with a double of the upstream, and with targets that a URL parser has read.
  */
 
+import type { Prepare } from '../contract/deployment.ts';
 import { describeFailures } from '../contract/failures.ts';
 import { describeHeaders } from '../contract/headers.ts';
 import { describeIsolation } from '../contract/isolation.ts';
@@ -12,11 +13,13 @@ import { describeAnyOrigin, describePreflights } from '../contract/preflights.ts
 import { describeRefusals } from '../contract/refusals.ts';
 import { deploy } from '../support/workers.ts';
 
-describeRefusals(deploy);
-describePreflights(deploy);
-describeAnyOrigin(deploy);
-describePlans(deploy);
-describeHeaders(deploy, 'https');
-describeIsolation(deploy);
-describePaths(deploy, { runs: 6_000 });
-describeFailures(deploy);
+const prepare: Prepare = (options) => () => deploy(options);
+
+describeRefusals(prepare);
+describePreflights(prepare);
+describeAnyOrigin(prepare);
+describePlans(prepare);
+describeHeaders(prepare, 'https');
+describeIsolation(prepare);
+describePaths(prepare, { runs: 6_000 });
+describeFailures(prepare);
