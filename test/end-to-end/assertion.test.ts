@@ -8,19 +8,45 @@ import { createServer, type Server, connect as tcpConnect } from 'node:net';
 import { importJWK, type JWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newAssertionKeys } from '../../src/cli/assertion-keys.ts';
-import { type ExampleUpstream, serveExampleUpstream } from '../support/node/example-upstream.ts';
+import { type ExampleUpstream, serveExampleUpstreams } from '../support/node/example-upstream.ts';
 import { request } from '../support/node/raw-http.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import {
+  type CreatedKey,
+  type Edge,
+  type EdgeOptions,
+  serveEdges,
+} from '../support/node/serve-edge.ts';
 
 type KeySet = { keys: JWK[] };
 type Settings = Record<string, string>;
 
 let keySets: { first: KeySet; overlap: KeySet; second: KeySet };
+let worlds: Record<keyof ReturnType<typeof plannedWorlds>, World>;
 beforeAll(async () => {
   const first = (await newAssertionKeys(undefined)) as KeySet;
   const overlap = (await newAssertionKeys(JSON.stringify(first))) as KeySet;
   keySets = { first, overlap, second: { keys: overlap.keys.slice(0, 1) } };
+  worlds = await serveWorlds(plannedWorlds());
 });
+afterAll(() => Promise.all(Object.values(worlds ?? {}).map((world) => world.dispose())));
+
+function plannedWorlds() {
+  const routes = [{ methods: ['GET'], path: '/echo/public/{playback}' }];
+  const perKey = { ASSERTION: 'key' };
+  // One audience, as for one upstream over time.
+  const audience = 'https://api.example';
+  return {
+    plain: { keys: keySets.first },
+    open: { keys: keySets.first, vars: { PUBLIC_ROUTES: JSON.stringify({ routes }) } },
+    /** The upstream expects bound assertions, which the edge does not send. */
+    mismatched: { keys: keySets.first, vars: perKey },
+    perKey: { keys: keySets.first, vars: perKey, bindings: { EDGE_ASSERTION: 'key' } },
+    otherPerKey: { keys: keySets.second, vars: perKey },
+    beforeRotation: { keys: keySets.first, audience },
+    duringRotation: { keys: keySets.overlap, audience },
+    afterRotation: { keys: keySets.second, audience },
+  } satisfies Record<string, WorldOptions>;
+}
 
 /** An edge with the example behind it, which reads the key set of that edge or of another address. */
 interface World {
@@ -30,33 +56,53 @@ interface World {
   audience: string;
   /** The address at which the example reads the key set. It may later point to another edge. */
   relay: Relay;
-  dispose(): Promise<void>;
+  dispose(): Promise<unknown>;
 }
 
-async function serveWorld(
-  keys: KeySet,
-  { vars = {}, bindings = {} }: { vars?: Settings; bindings?: Settings } = {},
-): Promise<World> {
-  const relay = await startRelay();
-  const jwksUrl = `http://127.0.0.1:${relay.port}/_edge/jwks.json`;
-  const audience = `https://${randomUUID()}.example`;
-  const example = await serveExampleUpstream({
-    EDGE_JWKS_URL: jwksUrl,
-    EDGE_AUDIENCE: audience,
-    ...bindings,
+interface WorldOptions {
+  keys: KeySet;
+  /** Default: one that no other world has. */
+  audience?: string;
+  vars?: Settings;
+  bindings?: Settings;
+}
+
+/** Serves the edges of all worlds in one process, and their examples in another. */
+async function serveWorlds<Name extends string>(
+  options: Record<Name, WorldOptions>,
+): Promise<Record<Name, World>> {
+  const planned = await Promise.all(
+    Object.entries<WorldOptions>(options).map(async ([name, ofWorld]) => {
+      const { audience = `https://${randomUUID()}.example` } = ofWorld;
+      return { ...ofWorld, name, audience, relay: await startRelay() };
+    }),
+  );
+  const examples = await serveExampleUpstreams(
+    planned.map(({ audience, relay, bindings }) => ({
+      EDGE_JWKS_URL: `http://127.0.0.1:${relay.port}/_edge/jwks.json`,
+      EDGE_AUDIENCE: audience,
+      ...bindings,
+    })),
+  );
+  const deployments = planned.map(
+    ({ name, keys, audience, vars }, index): [string, EdgeOptions] => [
+      name,
+      {
+        upstreamUrl: examples[index]!.url,
+        vars: { ASSERTION_KEYS: JSON.stringify(keys), ASSERTION_AUDIENCE: audience, ...vars },
+      },
+    ],
+  );
+  const edges = await serveEdges(Object.fromEntries(deployments));
+  const served = planned.map(async ({ name, audience, relay }, index): Promise<[string, World]> => {
+    const example = examples[index]!;
+    const edge = edges[name]!;
+    relay.target = edge.port;
+    const key = await edge.createKey({ name: 'backend', owner: 'acct_1' });
+    const dispose = () => Promise.all([edge.dispose(), example.dispose(), relay.dispose()]);
+    return [name, { edge, key, example, audience, relay, dispose }];
   });
-  const edge = await serveEdge({
-    upstreamUrl: example.url,
-    vars: { ASSERTION_KEYS: JSON.stringify(keys), ASSERTION_AUDIENCE: audience, ...vars },
-  });
-  relay.target = edge.port;
-  const key = await edge.createKey({ name: 'backend', owner: 'acct_1' });
-  const dispose = async () => {
-    await edge.dispose();
-    await example.dispose();
-    await relay.dispose();
-  };
-  return { edge, key, example, audience, relay, dispose };
+  return Object.fromEntries(await Promise.all(served)) as Record<Name, World>;
 }
 
 /** Returns the assertion that the edge sends for a request, as the example echoes it. */
@@ -86,13 +132,9 @@ async function goPast(
 
 describe('the example upstream', () => {
   let world: World;
-  beforeAll(async () => {
-    const routes = [{ methods: ['GET'], path: '/echo/public/{playback}' }];
-    world = await serveWorld(keySets.first, {
-      vars: { PUBLIC_ROUTES: JSON.stringify({ routes }) },
-    });
+  beforeAll(() => {
+    world = worlds.open;
   });
-  afterAll(() => world?.dispose());
 
   test('refuses what did not come through the edge', async () => {
     expect(await goPast(world.example, null)).toBe(
@@ -171,10 +213,9 @@ describe('the example upstream', () => {
 
 describe('a forged assertion', () => {
   let world: World;
-  beforeAll(async () => {
-    world = await serveWorld(keySets.first);
+  beforeAll(() => {
+    world = worlds.plain;
   });
-  afterAll(() => world?.dispose());
 
   const nowSeconds = () => Math.floor(Date.now() / 1000);
 
@@ -257,39 +298,42 @@ describe('a forged assertion', () => {
   });
 });
 
-test.each([
-  ['EDGE_JWKS_URL', { EDGE_AUDIENCE: 'https://api.example' }],
-  ['EDGE_AUDIENCE', { EDGE_JWKS_URL: 'https://edge.example/_edge/jwks.json' }],
-  ['EDGE_JWKS_URL', {}],
-  ['EDGE_AUDIENCE', { EDGE_JWKS_URL: 'https://edge.example/_edge/jwks.json', EDGE_AUDIENCE: '' }],
-])('an upstream without %s is closed to everybody', async (name, bindings) => {
-  const example = await serveExampleUpstream(bindings);
-  for (const assertion of [null, 'x.y.z']) {
-    expect(await goPast(example, assertion)).toBe(
-      `503 cannot verify assertions: ${name} is not set`,
-    );
-  }
-  await example.dispose();
+describe('without a complete configuration', () => {
+  const unfinished: [missing: string, bindings: Settings][] = [
+    ['EDGE_JWKS_URL', { EDGE_AUDIENCE: 'https://api.example' }],
+    ['EDGE_AUDIENCE', { EDGE_JWKS_URL: 'https://edge.example/_edge/jwks.json' }],
+    ['EDGE_JWKS_URL', {}],
+    ['EDGE_AUDIENCE', { EDGE_JWKS_URL: 'https://edge.example/_edge/jwks.json', EDGE_AUDIENCE: '' }],
+  ];
+  let examples: ExampleUpstream[];
+  beforeAll(async () => {
+    examples = await serveExampleUpstreams(unfinished.map(([, bindings]) => bindings));
+  });
+  afterAll(() => examples?.[0]?.dispose());
+
+  test.each(unfinished.map(([missing], index) => [missing, index] as const))(
+    'an upstream without %s is closed to everybody',
+    async (missing, index) => {
+      for (const assertion of [null, 'x.y.z']) {
+        expect(await goPast(examples[index]!, assertion)).toBe(
+          `503 cannot verify assertions: ${missing} is not set`,
+        );
+      }
+    },
+  );
 });
 
 describe('with ASSERTION=key', () => {
   test('an upstream that expects bound assertions refuses all that the edge sends', async () => {
-    const world = await serveWorld(keySets.first, { vars: { ASSERTION: 'key' } });
-    const { edge, key } = world;
+    const { edge, key } = worlds.mismatched;
     const headers: [string, string][] = [['Authorization', `Bearer ${key.token}`]];
     const response = await request(edge.port, { target: '/echo/a', headers });
     expect(response.status).toBe(401);
     expect(response.body.toString()).toContain('for another request');
-    await world.dispose();
   });
 
   test('an upstream that is configured so accepts one assertion for many requests, and no others', async () => {
-    const world = await serveWorld(keySets.first, {
-      vars: { ASSERTION: 'key' },
-      bindings: { EDGE_ASSERTION: 'key' },
-    });
-    const other = await serveWorld(keySets.second, { vars: { ASSERTION: 'key' } });
-    const bound = await serveWorld(keySets.first);
+    const { perKey: world, otherPerKey: other, plain: bound } = worlds;
     expect(await goPast(world.example, null)).toMatch(/^401 /);
     const assertion = await assertionOf(world);
     expect(await assertionOf(world, '/echo/b')).toBe(assertion);
@@ -299,7 +343,6 @@ describe('with ASSERTION=key', () => {
     // One of another deployment has another audience, and one that is bound stays so.
     expect(await goPast(world.example, await assertionOf(bound))).toMatch(/^401 /);
     expect(await goPast(other.example, assertion)).toMatch(/^401 /);
-    await Promise.all([world.dispose(), other.dispose(), bound.dispose()]);
   });
 });
 
@@ -307,17 +350,9 @@ describe('when the signing key is rotated', () => {
   let before: World;
   let during: World;
   let after: World;
-  beforeAll(async () => {
-    // One audience, as for one upstream over time.
-    const shared = {
-      vars: { ASSERTION_AUDIENCE: 'https://api.example' },
-      bindings: { EDGE_AUDIENCE: 'https://api.example' },
-    };
-    before = await serveWorld(keySets.first, shared);
-    during = await serveWorld(keySets.overlap, shared);
-    after = await serveWorld(keySets.second, shared);
+  beforeAll(() => {
+    ({ beforeRotation: before, duringRotation: during, afterRotation: after } = worlds);
   });
-  afterAll(() => Promise.all([before, during, after].map((world) => world?.dispose())));
 
   test('what the old key signed verifies while both are published, and so does the new', async () => {
     expect(await goPast(during.example, await assertionOf(before))).toBe('200');

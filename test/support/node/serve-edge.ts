@@ -226,22 +226,36 @@ export type ServedModule = {
  */
 export async function serveModule(
   source: string,
-  options: { bindings?: Record<string, string> } = {},
+  { bindings = {} }: { bindings?: Record<string, string> } = {},
 ): Promise<ServedModule> {
+  const [served] = await serveModules(source, [bindings]);
+  return served!;
+}
+
+/** Serves it once for each of these bindings, all in one process. They share `logs` and `dispose`. */
+export async function serveModules(
+  source: string,
+  bindings: readonly Record<string, string>[],
+): Promise<ServedModule[]> {
   const logs: string[] = [];
   const { workers } = convertV4MiniflareOptions({
-    ...bareSocket,
-    name: 'module',
-    compatibilityDate: compatibilityDate(),
-    modules: true,
-    script: source,
-    bindings: options.bindings ?? {},
+    workers: bindings.map((ofOne, index) => ({
+      ...bareSocket,
+      name: `module-${index}`,
+      compatibilityDate: compatibilityDate(),
+      modules: true,
+      script: source,
+      bindings: ofOne,
+    })),
   });
   const miniflare = new Miniflare({ ...instanceOptions(logs), workers });
   await miniflare.ready;
-  const port = await directPort(miniflare, 'module');
-  const url = `http://127.0.0.1:${port}`;
-  return { url, port, logs, dispose: () => miniflare.dispose() };
+  const dispose = once(() => miniflare.dispose());
+  const served = bindings.map(async (_, index) => {
+    const port = await directPort(miniflare, `module-${index}`);
+    return { url: `http://127.0.0.1:${port}`, port, logs, dispose };
+  });
+  return Promise.all(served);
 }
 
 /** The compatibility date in wrangler.toml. */
