@@ -5,32 +5,57 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { request } from '../support/node/raw-http.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import {
+  type CreatedKey,
+  type Edge,
+  type EdgeOptions,
+  serveEdges,
+} from '../support/node/serve-edge.ts';
 import { reply } from '../support/node/upstream-answers.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 const settings = [
-  { kind: 'short bounds', refreshSeconds: 1, maxStalenessSeconds: 2 },
-  { kind: 'bounds long enough to share polls', refreshSeconds: 2, maxStalenessSeconds: 5 },
-  { kind: 'a poll before every answer', refreshSeconds: 0, maxStalenessSeconds: 1 },
+  { name: 'short', kind: 'short bounds', refreshSeconds: 1, maxStalenessSeconds: 2 },
+  {
+    name: 'shared',
+    kind: 'bounds long enough to share polls',
+    refreshSeconds: 2,
+    maxStalenessSeconds: 5,
+  },
+  { name: 'always', kind: 'a poll before every answer', refreshSeconds: 0, maxStalenessSeconds: 1 },
 ];
 
-describe.each(settings)('with $kind', ({ refreshSeconds, maxStalenessSeconds }) => {
-  const boundMs = maxStalenessSeconds * 1000;
-  let upstream: Upstream;
-  let edge: Edge;
-  beforeAll(async () => {
-    upstream = await startUpstream(reply({ body: 'let in' }));
-    edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      isolates: 3,
-      vars: {
-        FEED_REFRESH_SECONDS: String(refreshSeconds),
-        MAX_STALENESS_SECONDS: String(maxStalenessSeconds),
+let upstream: Upstream;
+/** A deployment for each of the settings, all in one process. */
+let edges: Record<string, Edge>;
+beforeAll(async () => {
+  upstream = await startUpstream(reply({ body: 'let in' }));
+  const deployments = settings.map(
+    ({ name, refreshSeconds, maxStalenessSeconds }): [string, EdgeOptions] => [
+      name,
+      {
+        upstreamUrl: upstream.url,
+        isolates: 3,
+        vars: {
+          FEED_REFRESH_SECONDS: String(refreshSeconds),
+          MAX_STALENESS_SECONDS: String(maxStalenessSeconds),
+        },
       },
-    });
+    ],
+  );
+  edges = await serveEdges(Object.fromEntries(deployments));
+});
+afterAll(async () => {
+  for (const edge of Object.values(edges ?? {})) await edge.dispose();
+  await upstream?.dispose();
+});
+
+describe.each(settings)('with $kind', ({ name, maxStalenessSeconds }) => {
+  const boundMs = maxStalenessSeconds * 1000;
+  let edge: Edge;
+  beforeAll(() => {
+    edge = edges[name]!;
   });
-  afterAll(() => Promise.all([edge.dispose(), upstream.dispose()]));
 
   test('a key made in one isolate works in all at once, in the first and in warm ones', async () => {
     const access = { cors: { allowedOrigins: ['https://app.example'] } };

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createGzip } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 /** The bound with these settings is 3 + 5 seconds; the rest is for a machine that is busy. */
@@ -24,9 +24,20 @@ const addresses = ['203.0.113.0/24'];
 
 let upstream: Upstream;
 let edge: Edge;
+let edges: Record<'edge' | 'lonely' | 'bounded' | 'native', Edge>;
 beforeAll(async () => {
   upstream = await startUpstream();
-  edge = await serveEdge({ upstreamUrl: upstream.url, vars });
+  const serveWith = (more: Record<string, string> = {}) => ({
+    upstreamUrl: upstream.url,
+    vars: { ...vars, ...more },
+  });
+  edges = await serveEdges({
+    edge: serveWith(),
+    lonely: serveWith(),
+    bounded: serveWith({ OPEN_CONNECTIONS_PER_KEY: '2', RELAYED_MIB_PER_MINUTE: '40' }),
+    native: serveWith({ OPEN_CONNECTIONS: 'native', OPEN_CONNECTIONS_PER_KEY: '1' }),
+  });
+  edge = edges.edge;
 });
 afterAll(() => Promise.all([edge?.dispose(), upstream?.dispose()]));
 
@@ -207,7 +218,7 @@ describe('an open connection', () => {
 
   test('ends when the outage grace does, while D1 is out of reach', async () => {
     sendEvents();
-    const lonely = await serveEdge({ upstreamUrl: upstream.url, vars });
+    const { lonely } = edges;
     const key = await newKey(lonely);
     const [{ socket, closed }, { heard }] = await Promise.all([
       open(lonely, key),
@@ -221,17 +232,14 @@ describe('an open connection', () => {
     await expect.poll(() => heard.hasEnded, soon).toBe(true);
     // Within its grace it continues: the lease and the grace are 3 + 4 seconds.
     expect(Date.now() - startedMs).toBeGreaterThan(3_000);
-    await lonely.dispose();
   }, 60_000);
 });
 
 describe('the bounds', () => {
   let bounded: Edge;
-  beforeAll(async () => {
-    const more = { OPEN_CONNECTIONS_PER_KEY: '2', RELAYED_MIB_PER_MINUTE: '40' };
-    bounded = await serveEdge({ upstreamUrl: upstream.url, vars: { ...vars, ...more } });
+  beforeAll(() => {
+    bounded = edges.bounded;
   });
-  afterAll(() => bounded?.dispose());
 
   test('close a WebSocket too many with 1013, and refuse an event stream with 429', async () => {
     sendEvents();
@@ -278,8 +286,7 @@ describe('the bounds', () => {
 
 test('OPEN_CONNECTIONS=native lets them go on after their key', async () => {
   sendEvents();
-  const more = { OPEN_CONNECTIONS: 'native', OPEN_CONNECTIONS_PER_KEY: '1' };
-  const native = await serveEdge({ upstreamUrl: upstream.url, vars: { ...vars, ...more } });
+  const { native } = edges;
   const key = await newKey(native);
   const { socket } = await open(native, key);
   const { heard } = await listen(native, key);
@@ -288,5 +295,4 @@ test('OPEN_CONNECTIONS=native lets them go on after their key', async () => {
   expect(await isAlive(socket)).toBe(true);
   expect(heard.hasEnded).toBe(false);
   socket.terminate();
-  await native.dispose();
 }, 60_000);

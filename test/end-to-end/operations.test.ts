@@ -7,7 +7,7 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newAssertionKeys } from '../../src/cli/assertion-keys.ts';
 import { request } from '../support/node/raw-http.ts';
-import { type CreatedKey, type Edge, serveEdge, serveEdges } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 import { timeLeftInMinute } from '../support/time-left.ts';
 
@@ -15,6 +15,15 @@ const origin = 'https://app.example';
 const stranger = 'https://stranger.example';
 
 const keysBefore = newAssertionKeys(undefined);
+
+/** A table with a mistake in each of its 120 routes. */
+const wrongRoutes = [
+  { methods: ['get'], path: 'x' },
+  ...Array.from({ length: 119 }, (_, index) => ({
+    methods: ['GET'],
+    path: `wrong-${index}-${'x'.repeat(200)}`,
+  })),
+];
 
 let upstream: Upstream;
 /** Deployments with other options, in one process. */
@@ -50,6 +59,7 @@ async function serveDeployments(upstreamUrl: string) {
       vars: { FAILURE_LIMIT: '3/60', KEY_LIMIT: '5/60' },
     },
     logging: { upstreamUrl, vars: { LOG_ALLOWED_PERCENT: '100', SERVER_TIMING: 'true' } },
+    broken: { upstreamUrl, vars: { RESTRICTED_ROUTES: JSON.stringify({ routes: wrongRoutes }) } },
   });
 }
 
@@ -153,28 +163,16 @@ describe('a restricted table of the operator', () => {
   });
 
   it('stops the Worker when it is wrong, with every problem in the log, in lines of at most 4 KiB', async () => {
-    const mistakes = 120;
-    const routes = [
-      { methods: ['get'], path: 'x' },
-      ...Array.from({ length: mistakes - 1 }, (_, index) => ({
-        methods: ['GET'],
-        path: `wrong-${index}-${'x'.repeat(200)}`,
-      })),
-    ];
-    const edge = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { RESTRICTED_ROUTES: JSON.stringify({ routes }) },
-    });
+    const edge = edges.broken;
     const response = await request(edge.port, { target: '/api/task/1' });
     expect(response.status).toBe(503);
     expect(response.body.toString()).not.toContain('RESTRICTED_ROUTES');
     const told = () => edge.logs.filter((line) => line.includes('configuration_broken')).join('\n');
     await expect.poll(told).toContain('routes[0].methods');
-    for (const index of [0, 60, mistakes - 1]) {
+    for (const index of [0, 60, wrongRoutes.length - 1]) {
       await expect.poll(told).toContain(`routes[${index}].path`);
     }
     for (const line of edge.logs) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(4096);
-    await edge.dispose();
   });
 });
 

@@ -7,8 +7,9 @@
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { freePorts } from '../support/node/ports.ts';
 import { chunk, type RawRequest, type RawResponse, request } from '../support/node/raw-http.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import {
   after,
   afterEarlyHints,
@@ -21,7 +22,6 @@ import {
 } from '../support/node/upstream-answers.ts';
 import {
   type Answer,
-  listen,
   startRawUpstream,
   startUpstream,
   type Upstream,
@@ -33,15 +33,69 @@ const upstreamTimeoutMs = 1000;
 /** A `request` to the edge with a restricted key, from a page that the key lists. */
 type Call = (rawRequest?: RawRequest) => Promise<RawResponse>;
 
-describe('an upstream that fails', () => {
-  let upstream: Upstream;
-  let edge: Edge;
+/** Fails as each test says. */
+let failing: Upstream;
+/** Answers with these bytes, whatever it is asked. */
+let raw: Awaited<ReturnType<typeof startRawUpstream>>;
+let rawAnswer = '';
+/** Sends half a head, and no more. */
+let half: Awaited<ReturnType<typeof startRawUpstream>>;
+/** Nothing listens there yet. */
+let absentPort: number;
+/** An edge before each of them, all in one process. */
+let edges: Record<'failing' | 'raw' | 'half' | 'absent', Edge>;
+beforeAll(async () => {
+  failing = await startUpstream();
+  raw = await startRawUpstream((socket: Socket) => void socket.end(rawAnswer, 'latin1'));
+  half = await startRawUpstream((socket) => void socket.write('HTTP/1.1 200 OK\r\nX-A'));
+  [absentPort = 0] = await freePorts(1);
+  const before = (upstreamUrl: string) => ({
+    upstreamUrl,
+    vars: { UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs) },
+  });
+  edges = await serveEdges({
+    failing: before(failing.url),
+    raw: before(raw.url),
+    half: before(half.url),
+    absent: before(`http://127.0.0.1:${absentPort}`),
+  });
+});
+afterAll(() =>
+  Promise.all([edges.failing.dispose(), failing.dispose(), raw.dispose(), half.dispose()]),
+);
+
+// First, before another process may take the port.
+describe('an upstream that is not there', () => {
   let call: Call;
   beforeAll(async () => {
-    upstream = await startUpstream();
-    [edge, call] = await serveRestricted(upstream.url);
+    call = await restrictedCall(edges.absent);
   });
-  afterAll(() => Promise.all([edge.dispose(), upstream.dispose()]));
+
+  test('is answered for, and used as soon as it is there', async () => {
+    expectRefusal(await call(), { status: 502, code: 'upstream_unreachable' });
+    const server = createServer((_request, response) => response.end('here'));
+    await new Promise<void>((ready) => server.listen(absentPort, '127.0.0.1', ready));
+    const response = await call();
+    expect(response.status).toBe(200);
+    expect(response.body.toString()).toBe('here');
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('does not hide a mistake of the caller, which is refused first', async () => {
+    const response = await request(edges.absent.port, { target: '/api/stream/1' });
+    expect(response.status).toBe(401);
+    expect(response.header('x-edge-reason')).toBe('missing_credentials');
+  });
+});
+
+describe('an upstream that fails', () => {
+  let upstream: Upstream;
+  let call: Call;
+  beforeAll(async () => {
+    upstream = failing;
+    call = await restrictedCall(edges.failing);
+  });
   beforeEach(() => {
     upstream.requests.length = 0;
   });
@@ -79,13 +133,13 @@ describe('an upstream that fails', () => {
     expect(response.body.toString()).toBe('late');
   });
 
-  const failing: [string, Answer][] = [
+  const failures: [string, Answer][] = [
     ['resetting the connection', reset],
     ['closing the connection', (_request, response) => void response.socket?.end()],
     ['answering garbage', garbage],
     ['answering 103 first', afterEarlyHints(echo)],
   ];
-  test.each(failing)('by %s is answered for', async (_kind, answer) => {
+  test.each(failures)('by %s is answered for', async (_kind, answer) => {
     upstream.answer = answer;
     for (const rawRequest of [{}, { method: 'POST', target: '/api/stream', body: '{}' }]) {
       const response = await call(rawRequest);
@@ -94,7 +148,7 @@ describe('an upstream that fails', () => {
   });
 
   test('does not fail the next request', async () => {
-    for (const [, answer] of failing) {
+    for (const [, answer] of failures) {
       upstream.answer = answer;
       expect((await call()).status).toBe(502);
       upstream.answer = echo;
@@ -124,7 +178,7 @@ describe('an upstream that fails', () => {
     upstream.answer = reset;
     const response = await call();
     const requestId = response.header('x-request-id') ?? '';
-    const linesAboutIt = () => edge.logs.filter((logged) => logged.includes(requestId));
+    const linesAboutIt = () => edges.failing.logs.filter((logged) => logged.includes(requestId));
     await expect.poll(linesAboutIt, { timeout: 10_000 }).toHaveLength(1);
     expect(JSON.parse(linesAboutIt()[0] ?? '')).toMatchObject({
       code: 'upstream_unreachable',
@@ -164,71 +218,29 @@ describe('an upstream that speaks no proper HTTP', () => {
     ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
     ['256 KiB of headers', `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(2 ** 18)}\r\n\r\n`],
   ];
-  let answer = '';
-  let edge: Edge;
   let call: Call;
-  let disposeUpstream: () => Promise<void>;
   beforeAll(async () => {
-    const raw = await startRawUpstream((socket: Socket) => void socket.end(answer, 'latin1'));
-    disposeUpstream = raw.dispose;
-    [edge, call] = await serveRestricted(raw.url);
+    call = await restrictedCall(edges.raw);
   });
-  afterAll(() => Promise.all([edge.dispose(), disposeUpstream()]));
 
   test.each(answers)('but %s is answered for', async (_kind, bytes) => {
-    answer = bytes;
+    rawAnswer = bytes;
     const response = await call();
     expectRefusal(response, { status: 502, code: 'upstream_unreachable' });
     expect(response.interim).toEqual([]);
   });
 
   test('by sending half a head is answered for in time', async () => {
-    const half = await startRawUpstream((socket) => void socket.write('HTTP/1.1 200 OK\r\nX-A'));
-    const [edgeOfHalf, callHalf] = await serveRestricted(half.url);
+    const callHalf = await restrictedCall(edges.half);
     expectRefusal(await callHalf(), { status: 504, code: 'upstream_timeout' });
-    await Promise.all([edgeOfHalf.dispose(), half.dispose()]);
   });
 });
 
-describe('an upstream that is not there', () => {
-  let port: number;
-  let edge: Edge;
-  let call: Call;
-  beforeAll(async () => {
-    // A port that was free a moment ago.
-    const server = createServer();
-    port = await listen(server);
-    server.close();
-    [edge, call] = await serveRestricted(`http://127.0.0.1:${port}`);
-  });
-  afterAll(() => edge.dispose());
-
-  test('is answered for, and used as soon as it is there', async () => {
-    expectRefusal(await call(), { status: 502, code: 'upstream_unreachable' });
-    const server = createServer((_request, response) => response.end('here'));
-    await new Promise<void>((ready) => server.listen(port, '127.0.0.1', ready));
-    const response = await call();
-    expect(response.status).toBe(200);
-    expect(response.body.toString()).toBe('here');
-    server.closeAllConnections();
-    server.close();
-  });
-
-  test('does not hide a mistake of the caller, which is refused first', async () => {
-    const response = await request(edge.port, { target: '/api/stream/1' });
-    expect(response.status).toBe(401);
-    expect(response.header('x-edge-reason')).toBe('missing_credentials');
-  });
-});
-
-async function serveRestricted(upstreamUrl: string): Promise<[Edge, Call]> {
-  const edge = await serveEdge({
-    upstreamUrl,
-    vars: { UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs) },
-  });
+/** Makes a restricted key on the edge, and returns the calls with it. */
+async function restrictedCall(edge: Edge): Promise<Call> {
   const access = { cors: { allowedOrigins: [pageOrigin] } };
   const key: CreatedKey = await edge.createKey({ name: 'restricted', access });
-  const call: Call = (rawRequest = {}) =>
+  return (rawRequest = {}) =>
     request(
       edge.port,
       {
@@ -242,7 +254,6 @@ async function serveRestricted(upstreamUrl: string): Promise<[Edge, Call]> {
       },
       { timeoutMs: 20_000 },
     );
-  return [edge, call];
 }
 
 /** Checks everything that a page sees of a refusal that its key has a right to read. */

@@ -8,23 +8,36 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { request } from '../support/node/raw-http.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { echo } from '../support/node/upstream-answers.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 let upstream: Upstream;
+/** Closes each WebSocket with a code and a reason. */
+let closing: WebSocketServer;
 let edge: Edge;
+let edgeOfClosing: Edge;
 let backend: CreatedKey;
 let restricted: CreatedKey;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  edge = await serveEdge({ upstreamUrl: upstream.url });
+  closing = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  closing.on('connection', (socket) => socket.close(4002, 'enough'));
+  await once(closing, 'listening');
+  const { port } = closing.address() as AddressInfo;
+  ({ edge, edgeOfClosing } = await serveEdges({
+    edge: { upstreamUrl: upstream.url },
+    edgeOfClosing: { upstreamUrl: `http://127.0.0.1:${port}` },
+  }));
   backend = await edge.createKey({ name: 'backend' });
   const access = { cors: { allowedOrigins: ['https://app.example'] } };
   restricted = await edge.createKey({ name: 'restricted', access });
 });
-afterAll(() => Promise.all([edge.dispose(), upstream.dispose()]));
+afterAll(() => {
+  closing.close();
+  return Promise.all([edge.dispose(), upstream.dispose()]);
+});
 
 beforeEach(() => {
   upstream.answer = echo;
@@ -68,17 +81,11 @@ describe('a WebSocket', () => {
   });
 
   test('closes with the code and reason of the upstream', async () => {
-    const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-    await once(server, 'listening');
-    server.on('connection', (socket) => socket.close(4002, 'enough'));
-    const { port } = server.address() as AddressInfo;
-    const edgeOfIt = await serveEdge({ upstreamUrl: `http://127.0.0.1:${port}` });
-    const key = await edgeOfIt.createKey({ name: 'backend' });
-    const socket = new WebSocket(`ws://${edgeOfIt.host}/live`, { headers: authorization(key) });
+    const key = await edgeOfClosing.createKey({ name: 'backend' });
+    const headers = authorization(key);
+    const socket = new WebSocket(`ws://${edgeOfClosing.host}/live`, { headers });
     const [code, reason] = await once(socket, 'close');
     expect({ code, reason: String(reason) }).toEqual({ code: 4002, reason: 'enough' });
-    server.close();
-    await edgeOfIt.dispose();
   });
 
   test('ends at the upstream when the client goes away', async () => {
