@@ -18,14 +18,19 @@ import {
   type Pages,
   servePages,
 } from '../support/node/pages.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { echo, hang, redirect, reply, reset } from '../support/node/upstream-answers.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 let browser: TestBrowser;
 let pages: Pages;
 let upstream: Upstream;
+let example: ExampleUpstream;
+/** One deployment before `upstream`, and one before `example`. */
 let edge: Edge;
+let edgeOfExample: Edge;
+/** Has storage of its own, because its key for "*" registers every origin. */
+let edgeWithAny: Edge;
 /** Lists the origin `app`. */
 let restricted: CreatedKey;
 /** Lists the origin `app`, and may call everything. */
@@ -35,15 +40,32 @@ let ofAdmin: CreatedKey;
 let backend: CreatedKey;
 
 beforeAll(async () => {
-  [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
-  edge = await serveEdge({ upstreamUrl: upstream.url, vars: { UPSTREAM_TIMEOUT_MS: '1000' } });
+  [browser, pages, upstream, example] = await Promise.all([
+    launchChromium(),
+    servePages(),
+    startUpstream(),
+    serveExampleUpstream(),
+  ]);
+  ({ edge, edgeOfExample, edgeWithAny } = await serveEdges({
+    edge: { upstreamUrl: upstream.url, vars: { UPSTREAM_TIMEOUT_MS: '1000' } },
+    edgeOfExample: { upstreamUrl: example.url },
+    edgeWithAny: { upstreamUrl: upstream.url },
+  }));
   const { app, admin } = pages.origins;
   restricted = await edge.createKey(aCorsKey([app]));
   full = await edge.createKey(aCorsKey([app], { fullAccess: true }));
   ofAdmin = await edge.createKey(aCorsKey([admin]));
   backend = await edge.createKey({ name: 'backend' });
 });
-afterAll(() => Promise.all([browser.close(), pages.dispose(), edge.dispose(), upstream.dispose()]));
+afterAll(() =>
+  Promise.all([
+    browser.close(),
+    pages.dispose(),
+    edge.dispose(),
+    upstream.dispose(),
+    example.dispose(),
+  ]),
+);
 
 beforeEach(() => {
   upstream.answer = echo;
@@ -76,14 +98,6 @@ describe('the browser', () => {
 });
 
 describe('a page with a restricted key of its origin', () => {
-  let example: ExampleUpstream;
-  let edgeOfExample: Edge;
-  beforeAll(async () => {
-    example = await serveExampleUpstream();
-    edgeOfExample = await serveEdge({ upstreamUrl: example.url });
-  });
-  afterAll(() => Promise.all([edgeOfExample.dispose(), example.dispose()]));
-
   test('creates a stream, reads it, renames it, lists its sessions, and is refused the rest', async () => {
     const key = await edgeOfExample.createKey(aCorsKey([pages.origins.app], { owner: 'acct_1' }));
     await onPage(pages.origins.app, [failedToLoad(403)], async (page) => {
@@ -417,16 +431,12 @@ describe('CORS headers of the upstream', () => {
 });
 
 describe('a sandboxed frame, whose origin is opaque', () => {
-  let edgeWithAny: Edge;
   let any: CreatedKey;
   let listed: CreatedKey;
   beforeAll(async () => {
-    // On storage of its own: a key for "*" registers every origin.
-    edgeWithAny = await serveEdge({ upstreamUrl: upstream.url });
     any = await edgeWithAny.createKey(aCorsKey(['*']));
     listed = await edgeWithAny.createKey(aCorsKey([pages.origins.app]));
   });
-  afterAll(() => edgeWithAny.dispose());
 
   test('sees a network error where no key is for "*"', async () => {
     await onPage(pages.origins.app, [blockedByCors, netFailed], async (page) => {

@@ -23,7 +23,7 @@ import {
 import { fillWorld } from '../support/node/fill-world.ts';
 import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
 import { startProxy } from '../support/node/proxy.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 import { timeLeftInMinute } from '../support/time-left.ts';
 
@@ -31,6 +31,8 @@ let browser: TestBrowser;
 let pages: Pages;
 let upstream: Upstream;
 let edge: Edge;
+/** A second deployment, which gets something of everything. */
+let world: Edge;
 const dashboards = closedAfterEach();
 const openList = sharedByTests(() => openDashboard(browser, edge));
 const openListWithoutScript = sharedByTests(() =>
@@ -39,7 +41,10 @@ const openListWithoutScript = sharedByTests(() =>
 
 beforeAll(async () => {
   [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
-  edge = await serveEdge({ upstreamUrl: upstream.url, vars: { USAGE_FLUSH_SECONDS: '1' } });
+  ({ edge, world } = await serveEdges({
+    edge: { upstreamUrl: upstream.url, vars: { USAGE_FLUSH_SECONDS: '1' } },
+    world: { upstreamUrl: upstream.url },
+  }));
 });
 afterAll(() => Promise.all([browser.close(), pages.dispose(), edge.dispose(), upstream.dispose()]));
 
@@ -820,18 +825,15 @@ async function addSession(
   ]);
 }
 
-/** Looks at the views in a second deployment, which has something of everything. */
+/** Looks at the views of the second deployment. */
 describe('every view', () => {
-  let world: Edge;
   let player: CreatedKey;
   let webBackend: CreatedKey;
   beforeAll(async () => {
-    world = await serveEdge({ upstreamUrl: upstream.url });
     player = await fillWorld(world);
     const clientTokens = { allowedOrigins: ['https://app.example.com'] };
     webBackend = await world.createKey({ name: 'Web backend', access: { clientTokens } });
   });
-  afterAll(() => world.dispose());
 
   test.each(walks())('pleases axe and fits the window: $colorScheme, $size', async (walk) => {
     const dashboard = await openDashboard(browser, world, walk);

@@ -19,7 +19,7 @@ import {
   type ProxyOptions,
   startProxy,
 } from '../../support/node/proxy.ts';
-import { type CreatedKey, type Edge, serveEdge } from '../../support/node/serve-edge.ts';
+import { type CreatedKey, type Edge, serveEdges } from '../../support/node/serve-edge.ts';
 import { startUpstream, type Upstream } from '../../support/node/upstream-server.ts';
 import { attackScript, documents, type Knowledge, type Loot } from './attack.ts';
 
@@ -30,6 +30,8 @@ const OWNER = 'acct_ann';
 let browser: TestBrowser;
 let upstream: Upstream;
 let edge: Edge;
+/** A deployment whose page has a host of its own. */
+let apart: Edge;
 let keyPair: Awaited<ReturnType<typeof generateKeyPair>>;
 /** Documents of the API that a browser stores, and asks about each time. */
 const storedDocuments: Readonly<Record<string, { contentType: string; body: string | Buffer }>> = {
@@ -80,16 +82,22 @@ beforeAll(async () => {
     // Not `response.setHeader`: Node would add none by itself either.
     response.end(hostile.body);
   });
-  [browser, edge] = await Promise.all([
+  [browser, { edge, apart }] = await Promise.all([
     launchChromium(),
-    serveEdge({
-      upstreamUrl: upstream.url,
-      vars: {
-        PUBLIC_ROUTES: publicRoutes,
-        MANAGE_JWT_ISSUER: ISSUER,
-        MANAGE_JWT_AUDIENCE: 'edge',
-        MANAGE_JWT_JWKS_URL: `${upstream.url}/certs`,
-        MANAGE_JWT_OWNER_CLAIM: 'account',
+    serveEdges({
+      edge: {
+        upstreamUrl: upstream.url,
+        vars: {
+          PUBLIC_ROUTES: publicRoutes,
+          MANAGE_JWT_ISSUER: ISSUER,
+          MANAGE_JWT_AUDIENCE: 'edge',
+          MANAGE_JWT_JWKS_URL: `${upstream.url}/certs`,
+          MANAGE_JWT_OWNER_CLAIM: 'account',
+        },
+      },
+      apart: {
+        upstreamUrl: upstream.url,
+        vars: { PUBLIC_ROUTES: publicRoutes, MANAGE_HOST: 'manage.localhost' },
       },
     }),
   ]);
@@ -310,10 +318,6 @@ describe('a stored document of the API that is revalidated', () => {
 
 describe('content of the API, with the page on a host of its own,', () => {
   test('keeps its origin, storage and service workers, and gets nothing of the page', async () => {
-    const apart = await serveEdge({
-      upstreamUrl: upstream.url,
-      vars: { PUBLIC_ROUTES: publicRoutes, MANAGE_HOST: 'manage.localhost' },
-    });
     // Ports do not keep cookies apart, so the port is the same one, and the hosts are two.
     const proxy = await startProxy(apart.port, {
       request(headers) {
@@ -347,7 +351,6 @@ describe('content of the API, with the page on a host of its own,', () => {
     expect(await statusOf(`${base}/public/x`)).toBe(404);
     await dashboard.close();
     await proxy.dispose();
-    await apart.dispose();
   });
 });
 
