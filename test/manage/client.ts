@@ -118,5 +118,7 @@ export function problemsOf(answer: ApiAnswer): Readonly<Record<string, Document>
 
 /** The API speaks bytes to the wire: UTF-8, one character a byte. */
 function toByteString(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is its own UTF-8.
+  if (/^[\x00-\x7f]*$/.test(text)) return text;
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
 }

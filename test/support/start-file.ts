@@ -1,9 +1,9 @@
 /**
  * Runs before each test file in workerd (a Vitest `setupFiles`). Files share a runtime, because starting
- * one takes longer than most files do. So each begins with empty storage.
+ * one takes longer than most files do. So each begins with empty storage, under the schema of `schema.sql`.
  */
 
 import { beforeAll } from 'vitest';
-import { emptyStorage } from './empty-storage.ts';
+import { freshStorage } from './workers.ts';
 
-beforeAll(emptyStorage);
+beforeAll(freshStorage);

@@ -47,31 +47,58 @@ function statementsOf(script: string): string[] {
     .filter((statement) => statement !== '');
 }
 
-/** The tables and indexes of D1 after `schema.sql` was applied to an empty one; `null` before. */
-let schemaOfD1: string | null = null;
+/** D1 after `schema.sql` was applied to an empty one; `null` before. */
+let madeD1: MadeD1 | null = null;
+
+interface MadeD1 {
+  /** A number for all definitions of tables and indexes, as `examine` finds it. */
+  readonly size: number;
+  /** Finds that number and the tables that have rows, newest first. Fails if a table is missing. */
+  readonly examine: string;
+  /** The statements of `schema.sql` that insert rows. */
+  readonly insertions: readonly string[];
+}
+
+/** The definitions in D1. Of its 30 kB, the total length is enough to find that a test changed it. */
+const definitions = `SELECT name, type, length(sql) AS length FROM sqlite_master
+  WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'`;
+const sizeOfD1 = `SELECT count(*) * 1000000 + total(length) AS size FROM (${definitions})`;
 
 /**
- * Empties D1 and KV, and leaves D1 as `schema.sql` makes it. If it has that schema already, rows are
- * deleted, which takes a third of the time of making it again.
+ * Empties D1 and KV, and leaves D1 as `schema.sql` makes it. If it has that schema already, the tables
+ * that have rows are emptied, which takes a fraction of the time of making them again.
  */
 export async function freshStorage(): Promise<void> {
-  const describe = env.DB.prepare(
-    `SELECT group_concat(sql, ';') AS schema, group_concat(name) FILTER (WHERE type = 'table') AS names
-       FROM (SELECT type, name, sql FROM sqlite_master
-              WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*' ORDER BY rowid DESC)`,
-  );
-  const found = await describe.first<{ schema: string | null; names: string | null }>();
-  if (found?.schema && found.schema === schemaOfD1) {
-    const deletions = (found.names ?? '').split(',').map((name) => `DELETE FROM ${name}`);
-    const insertions = statementsOf(env.SCHEMA).filter((statement) => /^INSERT/.test(statement));
-    const statements = [...deletions, 'DELETE FROM sqlite_sequence', ...insertions];
-    await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
-    await emptyReplica();
-    return;
-  }
+  const [isFresh] = await Promise.all([emptyD1(), emptyReplica()]);
+  if (isFresh) return;
   await emptyStorage();
   await applySchema();
-  schemaOfD1 = (await describe.first<string>('schema')) ?? null;
+  // Newest first: a table comes after those that refer to it.
+  const { results } = await env.DB.prepare(
+    `SELECT name FROM (${definitions} ORDER BY rowid DESC) WHERE type = 'table'`,
+  ).all<{ name: string }>();
+  const filled = results.map(({ name }) => `iif(EXISTS (SELECT 1 FROM ${name}), '${name} ', '')`);
+  madeD1 = {
+    size: (await env.DB.prepare(sizeOfD1).first<number>('size')) ?? 0,
+    examine: `${sizeOfD1.replace('AS size', `AS size, ${filled.join(' || ')} AS filled`)}`,
+    insertions: statementsOf(env.SCHEMA).filter((statement) => /^INSERT/.test(statement)),
+  };
+}
+
+/** Empties D1 and returns `true`, or returns `false` if it has another schema. */
+async function emptyD1(): Promise<boolean> {
+  if (madeD1 === null) return false;
+  const found = await env.DB.prepare(madeD1.examine)
+    .first<{ size: number; filled: string }>()
+    .catch(() => null);
+  if (found?.size !== madeD1.size) return false;
+  const deletions = found.filled
+    .split(' ')
+    .filter((table) => table !== '')
+    .map((table) => `DELETE FROM ${table}`);
+  const statements = [...deletions, 'DELETE FROM sqlite_sequence', ...madeD1.insertions];
+  await env.DB.batch(statements.map((statement) => env.DB.prepare(statement)));
+  return true;
 }
 
 /** A key that works: a backend key without an owner, unless told otherwise. */
@@ -215,7 +242,10 @@ function toRequest(call: Call): Request {
 
 /** One byte a character. A string as a body would bring a Content-Type along. */
 function toBytes(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  // Some bodies have a megabyte, for which Uint8Array.from() takes twenty times as long.
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
 }
 
 function fromBytes(bytes: Uint8Array): string {

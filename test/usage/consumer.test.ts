@@ -1,13 +1,13 @@
 /** The Queue's consumer: what becomes of each message, and of D1. */
 
-import { createExecutionContext, createMessageBatch, getQueueResult, reset } from 'cloudflare:test';
+import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import worker from '../../src/index.ts';
 import { DAY_MS } from '../../src/usage/batch.ts';
 import { trimUsage } from '../../src/usage/d1.ts';
 import { USAGE_MERGE_MAX_BYTES, USAGE_MERGE_TIMEOUT_MS } from '../../src/usage/limits.ts';
-import { applySchema } from '../support/workers.ts';
+import { freshStorage } from '../support/workers.ts';
 import { aBatch, aMessage, Clock, consume, countedInD1, NOON_MS } from './fixtures.ts';
 
 const day = '2026-11-22';
@@ -15,8 +15,7 @@ const ofKeyA = (requests = 1, closedAtMs = NOON_MS) =>
   aBatch({ counts: [['key_a', day, 'allowed', requests]] }, closedAtMs);
 
 beforeEach(async () => {
-  await reset();
-  await applySchema();
+  await freshStorage();
 });
 
 describe('a message that is no batch', () => {

@@ -1,6 +1,5 @@
 /** Merging, reading and trimming usage in the real D1. */
 
-import { reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { DAY_MS, type UsageRow, writeBatches } from '../../src/usage/batch.ts';
@@ -17,15 +16,14 @@ import {
   USAGE_BATCH_MAX_BYTES,
   USAGE_MERGE_MAX_BYTES,
 } from '../../src/usage/limits.ts';
-import { applySchema } from '../support/workers.ts';
+import { applySchema, freshStorage } from '../support/workers.ts';
 import { aBatch, countedInD1, NOON_MS } from './fixtures.ts';
 
 const day = '2026-11-22';
 const merge = (...batches: ReturnType<typeof aBatch>[]) => mergeUsage(env.DB, batches, NOON_MS);
 
 beforeEach(async () => {
-  await reset();
-  await applySchema();
+  await freshStorage();
 });
 
 describe('a merge that fails', () => {
@@ -106,8 +104,7 @@ describe('batches', () => {
       [1, 0, 2],
       [2, 1, 0],
     ]) {
-      await reset();
-      await applySchema();
+      await freshStorage();
       await addKey('key_a');
       for (const index of order) await merge(batches[index]!);
       expect(await readUsage(env.DB, 'key_a', '2026-01-01')).toEqual([

@@ -1,13 +1,12 @@
 /** The days of the overview in the real D1: what a merge adds to them, and what bounds them. */
 
-import { reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { DAY_MS } from '../../src/usage/batch.ts';
 import { mergeUsage, trimUsage } from '../../src/usage/d1.ts';
 import { readUsageDays, type UsageScope } from '../../src/usage/days.ts';
 import { ENDPOINTS_PER_DAY, REFUSED_ORIGINS_PER_DAY } from '../../src/usage/limits.ts';
-import { applySchema } from '../support/workers.ts';
+import { freshStorage } from '../support/workers.ts';
 import { aBatch, NOON_MS } from './fixtures.ts';
 
 const day = '2026-11-22';
@@ -18,8 +17,7 @@ const merge = (...batches: ReturnType<typeof aBatch>[]) => mergeUsage(env.DB, ba
 const read = (scope: UsageScope) => readUsageDays(env.DB, scope, '2026-01-01');
 
 beforeEach(async () => {
-  await reset();
-  await applySchema();
+  await freshStorage();
   await addKey('key_a', 'acct_1');
   await addKey('key_b', 'acct_1');
   await addKey('key_c', null);

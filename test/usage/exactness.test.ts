@@ -3,13 +3,13 @@
  * fails and also when everything does for a while. Only an isolate's death loses anything.
  */
 
-import { createMessageBatch, reset } from 'cloudflare:test';
+import { createMessageBatch } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { beforeEach, expect, inject, it } from 'vitest';
 import type { RejectionCode } from '../../src/core/decide/rejection.ts';
 import worker from '../../src/index.ts';
-import { applySchema } from '../support/workers.ts';
+import { freshStorage } from '../support/workers.ts';
 import {
   aMessage,
   anIsolate,
@@ -25,8 +25,7 @@ const isNightly = inject('isNightly');
 const REQUESTS = isNightly ? 100_000 : 20_000;
 
 beforeEach(async () => {
-  await reset();
-  await applySchema();
+  await freshStorage();
 });
 
 it(`${REQUESTS} requests over 8 isolates are counted exactly`, { timeout: 600_000 }, async () => {

@@ -1,6 +1,6 @@
 /** How the Worker's entry is set up for usage: its settings, and its house-keeping. */
 
-import { createScheduledController, reset } from 'cloudflare:test';
+import { createScheduledController } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigProblem } from '../../src/config/config.ts';
@@ -9,7 +9,7 @@ import { readConfig } from '../../src/config/read-config.ts';
 import worker from '../../src/index.ts';
 import { DAY_MS, dayOf } from '../../src/usage/batch.ts';
 import { mergeUsage } from '../../src/usage/d1.ts';
-import { applySchema } from '../support/workers.ts';
+import { freshStorage } from '../support/workers.ts';
 import { aBatch, countedInD1 } from './fixtures.ts';
 
 describe('settings', () => {
@@ -43,8 +43,7 @@ describe('the scheduled run', () => {
   const recent = dayOf(nowMs - 30 * DAY_MS);
 
   beforeEach(async () => {
-    await reset();
-    await applySchema();
+    await freshStorage();
     const batch = aBatch(
       {
         counts: [
