@@ -114,7 +114,7 @@ export function aStoredKey(overrides: Partial<StoredKey> = {}): StoredKey {
 
 /** See the file's head. */
 export class Edge {
-  readonly time = new VirtualTime(() => new Promise((resolve) => setTimeout(resolve, 0)));
+  readonly time = new VirtualTime();
   readonly truth = new Truth(() => this.time.nowMs, createRandom(1));
   /** The patterns that KV was asked for, call by call. */
   readonly patternReads: (readonly string[])[] = [];
