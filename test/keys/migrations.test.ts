@@ -5,7 +5,7 @@
  */
 
 import { env } from 'cloudflare:workers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { hashToken, importTagKey, type KeyKind, makeToken } from '../../src/core/key/token.ts';
 import type { Deployment } from '../contract/deployment.ts';
 import { applySchema, applySql, deploy, emptyStorage } from '../support/workers.ts';
@@ -53,9 +53,9 @@ async function makeAged(upTo: number): Promise<void> {
   await applySql('DROP TABLE d1_migrations');
 }
 
-beforeEach(emptyStorage);
-
 describe('the migrations', () => {
+  beforeEach(emptyStorage);
+
   test('are numbered one by one, so that wrangler applies them in order', () => {
     expect(migrations.length).toBeGreaterThan(0);
     for (const [index, { name }] of migrations.entries()) {
@@ -178,20 +178,23 @@ const ages: readonly {
   },
 ];
 
+// One database for each age: the tests read it, and the last one also edits it.
 describe.each(ages)('a database made by $age', ({ make, holds }) => {
   let deployment: Deployment;
   let tokens: Tokens;
   let before: Rows;
+  let after: Rows;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     deployment = await deploy();
     await emptyStorage();
     await make();
     tokens = await fill(holds);
     before = await everyRow();
     await migrate();
+    after = await everyRow();
   });
-  afterEach(() => deployment.dispose());
+  afterAll(() => deployment.dispose());
 
   test('refuses afterwards what it refused, and lets in what it let in', async () => {
     const answers: Record<string, number> = {};
@@ -217,8 +220,7 @@ describe.each(ages)('a database made by $age', ({ make, holds }) => {
     expect(unknown.status).toBe(401);
   });
 
-  test('keeps every row', async () => {
-    const after = await everyRow();
+  test('keeps every row', () => {
     for (const [table, rows] of Object.entries(before)) {
       // With the columns that have come since.
       expect(after[table], table).toEqual(rows.map((row) => expect.objectContaining(row)));
@@ -228,6 +230,12 @@ describe.each(ages)('a database made by $age', ({ make, holds }) => {
   test('grants the preflights of the origins that live keys list', async () => {
     expect((await preflight('https://app.example')).status).toBe(204);
     expect((await preflight('https://nowhere.example')).status).toBe(403);
+  });
+
+  test('still shows the usage that it had counted, where it counted', async () => {
+    const answer = await manage('GET', `/keys/${idOf('backend')}/usage?days=30`);
+    expect(answer.status).toBe(200);
+    expect(answer.body.includes('"requests":7')).toBe(holds.usage);
   });
 
   test('is managed by the Worker of today: keys change, and the change counts', async () => {
@@ -250,12 +258,6 @@ describe.each(ages)('a database made by $age', ({ make, holds }) => {
       'revoke',
       ...(holds.audit ? ['create'] : []),
     ]);
-  });
-
-  test('still shows the usage that it had counted, where it counted', async () => {
-    const answer = await manage('GET', `/keys/${idOf('backend')}/usage?days=30`);
-    expect(answer.status).toBe(200);
-    expect(answer.body.includes('"requests":7')).toBe(holds.usage);
   });
 
   function call(token: string | undefined, origin: string | undefined) {
