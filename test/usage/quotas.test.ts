@@ -18,11 +18,13 @@ const routes = [
 ];
 
 let edge: Deployment;
-/** Without the Queue, an isolate merges its usage into D1 itself, at once. */
+/**
+ * Without the Queue, an isolate merges its usage into D1 itself, at once. It reads the log behind each
+ * request, so that it learns at the next one that a quota is used up.
+ */
 const open = async (vars: object = {}) => {
-  edge = await deploy({
-    vars: { USAGE: undefined, RESTRICTED_ROUTES: JSON.stringify({ routes }), ...vars } as never,
-  });
+  const settings = { FEED_REFRESH_SECONDS: '0', RESTRICTED_ROUTES: JSON.stringify({ routes }) };
+  edge = await deploy({ vars: { USAGE: undefined, ...settings, ...vars } as never });
 };
 beforeEach(() => open());
 afterEach(() => edge.dispose());
