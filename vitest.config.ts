@@ -41,6 +41,7 @@ const grownAtNight = [
   'test/keys/model-on-d1.test.ts',
   'test/manage/agreement.test.ts',
   'test/manage/contract-fuzz.test.ts',
+  'test/manage/explain.test.ts',
   'test/usage/counter.test.ts',
   'test/usage/exactness.test.ts',
   'test/end-to-end/differential.test.ts',

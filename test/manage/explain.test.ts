@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import { type Client, clientOf, type Document, expectProblem, problemsOf } from './client.ts';
@@ -121,6 +121,12 @@ describe('POST /explain says what the gateway does', () => {
       .filter((_, index) => origin === null || origin === ORIGIN || index % 4 === 0)
       .map(([method, path]) => [origin, method, path] as const),
   );
+  // A key that does not work is refused whatever its rules. By day, one good origin stands for both.
+  const dead = ['expired', 'disabled', 'revoked', 'rolled'];
+  const requestsFor = (name: string) =>
+    inject('isNightly') || !dead.includes(name)
+      ? requests
+      : requests.filter((request, index) => request[0] !== ORIGIN && index % 2 === 0);
   const names = [
     'backend',
     'backend with rules',
@@ -137,7 +143,7 @@ describe('POST /explain says what the gateway does', () => {
   // What is explained, and what a request is really answered, side by side.
   it.each(names)('with every kind of request for a key that is %s', async (name) => {
     const { token } = keys[name];
-    for (const [origin, method, path] of requests) {
+    for (const [origin, method, path] of requestsFor(name)) {
       const explained = await operator('POST', '/explain', {
         body: { method, path, origin, token },
       });

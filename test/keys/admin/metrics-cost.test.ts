@@ -1,4 +1,4 @@
-/** The rows that one answer of the metrics reads among 200,000 keys, as D1 counts and bills them. */
+/** The rows that one answer of the metrics reads among 60,000 keys, as D1 counts and bills them. */
 
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { readTotals } from '../../../src/usage/d1.ts';
 import { countRowsRead } from '../../support/rows-read.ts';
 import { applySchema } from '../../support/workers.ts';
 
-const KEYS = 200_000;
+const KEYS = 60_000;
 const NOW = Date.UTC(2030, 0, 1);
 const counted = countRowsRead(env.DB);
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
     WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${KEYS})`;
   await env.DB.batch(
     [
-      // 40,000 of each state.
+      // 12,000 of each state.
       `INSERT INTO keys (id, name, kind, hint, created_at_ms, expires_at_ms, enabled, suspended,
                          revoked_at_ms)
        ${numbers}
@@ -36,7 +36,7 @@ beforeAll(async () => {
   );
 }, 120_000);
 
-describe('the metrics among 200,000 keys', () => {
+describe('the metrics among 60,000 keys', () => {
   test('read at most 10,000 rows for each count of keys and copies', async () => {
     counted.reset();
     const counts = await createKeyCounts(counted.db).count(NOW);
