@@ -1,6 +1,6 @@
 /**
- * The stores of edges as files, with schema.sql in each D1. One D1 is made for a process and then copied:
- * applying the schema takes as long as all the rest of starting an edge.
+ * The stores of edges as files, with schema.sql in each D1. One D1 is made before all end-to-end tests (a Vitest
+ * `globalSetup`) and then copied: applying the schema takes longer than all the rest of starting an edge.
  */
 
 import { createHash, createHmac } from 'node:crypto';
@@ -50,11 +50,20 @@ function mapValues<Value, Mapped>(
 /** The id of the D1 that is copied. */
 const ORIGINAL = 'original';
 
+/** How test files, which run in other processes, learn where the D1 of this run is. */
+const folderVariable = 'EDGE_STORAGE_FOLDER';
+
+/** Makes the D1 in the folder of the run, which is removed after it. */
+export default async function makeOriginalOfRun(): Promise<void> {
+  process.env[folderVariable] = await makeOriginal();
+}
+
 let made: Promise<string> | null = null;
 
 /** Makes a folder of stores with an empty D1 that has the schema, for each of these ids. */
 export async function makeStorage(d1Ids: readonly string[]): Promise<string> {
-  made ??= makeOriginal();
+  // A benchmark has no set-up, and so makes its own.
+  made ??= Promise.resolve(process.env[folderVariable] ?? makeOriginal());
   const from = d1Folder(await made);
   const folder = await storageFolder();
   const to = d1Folder(folder);
