@@ -4,7 +4,7 @@
  */
 
 import { env } from 'cloudflare:workers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Answer, CreatedKey, Deployment } from '../../contract/deployment.ts';
 import { deploy } from '../../support/workers.ts';
 import { snapshot } from '../client.ts';
@@ -12,16 +12,29 @@ import { cookieOf, hiddenFields, signIn, type Visitor, visitorOf } from './brows
 
 let edge: Deployment;
 let operator: Visitor;
-beforeEach(async () => {
+const open = async () => {
   edge = await deploy();
   operator = await signIn(edge);
-});
-afterEach(() => edge.dispose());
+};
+
+/** Gives each test of a group an edge of its own. */
+function onEdgesOfTheirOwn(): void {
+  beforeEach(open);
+  afterEach(() => edge.dispose());
+}
+
+/** Gives all tests of a group one edge, which none of them changes for the others. */
+function onOneEdge(): void {
+  beforeAll(open);
+  afterAll(() => edge.dispose());
+}
 
 const corsKey = (name: string, allowedOrigins: string[], more: object = {}) =>
   edge.createKey({ name, access: { cors: { allowedOrigins, ...more } } });
 
 describe('every answer', () => {
+  onOneEdge();
+
   const answers: readonly (readonly [name: string, status: number, ask: () => Promise<Answer>])[] =
     [
       ['a list', 200, () => operator.get('/_edge/')],
@@ -92,6 +105,8 @@ describe('every answer', () => {
 });
 
 describe('an asset', () => {
+  onOneEdge();
+
   const urls = async () => {
     const { body } = await visitorOf(edge).get('/_edge/sign-in');
     return [...new Set(body.match(/\/_edge\/assets\/[^"]+/g))].sort();
@@ -132,6 +147,8 @@ describe('an asset', () => {
 });
 
 describe('text of others', () => {
+  onEdgesOfTheirOwn();
+
   const markup = `"><script>alert(1)</script>'&lt;<img src=x onerror=alert(1)>`;
 
   it('is text on every view', async () => {
@@ -174,6 +191,8 @@ describe('text of others', () => {
 });
 
 describe('checking an origin', () => {
+  onOneEdge();
+
   it('needs a person who is signed in, and a form that we showed', async () => {
     const stranger = await visitorOf(edge).post('/_edge/origins', { form: { origin: 'a' } });
     expect(stranger.status).toBe(303);
@@ -222,6 +241,8 @@ describe('checking an origin', () => {
 });
 
 describe('an action on a key', () => {
+  onEdgesOfTheirOwn();
+
   let key: CreatedKey;
   beforeEach(async () => {
     key = await corsKey('Player', ['https://a.example']);
@@ -475,6 +496,8 @@ describe('an action on a key', () => {
 });
 
 describe('the choice of full access', () => {
+  onEdgesOfTheirOwn();
+
   it('lists what a key may call without it, for a new key and for one that has the choice', async () => {
     const line = 'GET, PATCH /api/stream/{id}</code>';
     const page = await corsKey('Page', ['https://a.example']);
@@ -487,6 +510,8 @@ describe('the choice of full access', () => {
 });
 
 describe('a form for a new key', () => {
+  onEdgesOfTheirOwn();
+
   it('is not larger than a form can be', async () => {
     const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
       name: 'a',
@@ -612,6 +637,8 @@ describe('a form for a new key', () => {
 });
 
 describe('rules on the page', () => {
+  onEdgesOfTheirOwn();
+
   const access = { cors: { allowedOrigins: ['https://a.example'], fullAccess: false } };
   const rules = [{ methods: ['get', 'patch'], resources: ['/api/asset/:id', '/api/task/:id'] }];
   const text = 'GET, patch /api/asset/:id, /api/task/:id';
@@ -708,6 +735,8 @@ describe('rules on the page', () => {
 });
 
 describe('a form that is sent after the session has ended', () => {
+  onEdgesOfTheirOwn();
+
   it('comes back after signing in, and is carried out then', async () => {
     const late = visitorOf(edge);
     const { body } = await operator.get('/_edge/keys/new');
@@ -760,6 +789,8 @@ describe('a form that is sent after the session has ended', () => {
 });
 
 describe('the overview', () => {
+  onEdgesOfTheirOwn();
+
   it('names live keys that expire soon, and those that are not used', async () => {
     const dayMs = 86_400_000;
     const now = Date.now();
@@ -840,6 +871,8 @@ describe('the overview', () => {
 });
 
 describe('the usage of a key', () => {
+  onEdgesOfTheirOwn();
+
   it('is shown for the days that the address names, with the reasons of refusals', async () => {
     const { id } = await corsKey('Player', ['https://a.example']);
     const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
@@ -873,6 +906,8 @@ describe('the usage of a key', () => {
 });
 
 describe('the last 24 hours of a key', () => {
+  onEdgesOfTheirOwn();
+
   it('are shown by hour, with the endpoints and the origins that it refused', async () => {
     const { id } = await corsKey('Player', ['https://a.example']);
     const now = new Date().toISOString();
@@ -899,6 +934,8 @@ describe('the last 24 hours of a key', () => {
 });
 
 describe('the first request of a key', () => {
+  onEdgesOfTheirOwn();
+
   const ask = async (id: string, headers: Record<string, string> = {}) => {
     const answer = await operator.get(`/_edge/keys/${id}/first-request`, { headers });
     return { status: answer.status, body: answer.body };
@@ -931,6 +968,8 @@ describe('the first request of a key', () => {
 });
 
 describe('the list', () => {
+  onEdgesOfTheirOwn();
+
   it('shows what a key is, and what happened to it in seven days', async () => {
     const key = await corsKey('Player', ['https://a.example', 'https://b.example', '*'], {
       fullAccess: true,
@@ -955,21 +994,24 @@ describe('the list', () => {
     expect(body.match(/<rect class="allowed"/g)).toHaveLength(2);
   });
 
-  const filters = [
-    ['q=backe', ['Backend']],
-    ['q=acct_2', ['Full']],
-    ['q=https%3A%2F%2Ffull.example', ['Full']],
-    ['state=disabled', ['Off']],
-    ['state=revoked', ['Gone']],
-    ['access=full', ['Full']],
-    ['access=backend&state=live', ['Backend']],
-    ['age=unused-30', ['Backend']],
-    ['age=expires-7', ['Full']],
-    ['sort=name', ['Backend', 'Full', 'Off']],
-    ['', ['Off', 'Full', 'Backend']],
-    ['q=nothing', []],
-  ] as const;
-  it.each(filters)('shows for %j what was asked for', async (query, names) => {
+  it('refuses a filter that there is not', async () => {
+    for (const query of ['state=bogus', 'access=bogus', 'sort=bogus']) {
+      const { status, body } = await operator.get(`/_edge/?${query}`);
+      expect(status, query).toBe(422);
+      expect(body).toContain('role="alert"');
+    }
+  });
+
+  it('says what is wrong with an invalid place in it', async () => {
+    const answer = await operator.get('/_edge/?cursor=nonsense');
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('it is not a cursor of this list');
+  });
+});
+
+describe('the list of four keys', () => {
+  onOneEdge();
+  beforeAll(async () => {
     const dayMs = 86_400_000;
     const backend = await edge.createKey({ name: 'Backend' });
     await edge.createKey({
@@ -989,6 +1031,23 @@ describe('the list', () => {
     ] as const) {
       await edge.query('UPDATE keys SET created_at_ms = ? WHERE id = ?', Date.now() - agoMs, id);
     }
+  });
+
+  const filters = [
+    ['q=backe', ['Backend']],
+    ['q=acct_2', ['Full']],
+    ['q=https%3A%2F%2Ffull.example', ['Full']],
+    ['state=disabled', ['Off']],
+    ['state=revoked', ['Gone']],
+    ['access=full', ['Full']],
+    ['access=backend&state=live', ['Backend']],
+    ['age=unused-30', ['Backend']],
+    ['age=expires-7', ['Full']],
+    ['sort=name', ['Backend', 'Full', 'Off']],
+    ['', ['Off', 'Full', 'Backend']],
+    ['q=nothing', []],
+  ] as const;
+  it.each(filters)('shows for %j what was asked for', async (query, names) => {
     const { status, body } = await operator.get(`/_edge/?${query}`);
     expect(status, body).toBe(200);
     const shown = [...body.matchAll(/class="key-name"[^>]*>([^<]*)</g)].map(([, name]) => name);
@@ -999,23 +1058,11 @@ describe('the list', () => {
       expect(body).toContain(field);
     }
   });
-
-  it('refuses a filter that there is not', async () => {
-    for (const query of ['state=bogus', 'access=bogus', 'sort=bogus']) {
-      const { status, body } = await operator.get(`/_edge/?${query}`);
-      expect(status, query).toBe(422);
-      expect(body).toContain('role="alert"');
-    }
-  });
-
-  it('says what is wrong with an invalid place in it', async () => {
-    const answer = await operator.get('/_edge/?cursor=nonsense');
-    expect(answer.status).toBe(422);
-    expect(answer.body).toContain('it is not a cursor of this list');
-  });
 });
 
 describe('a page that cannot be shown', () => {
+  onEdgesOfTheirOwn();
+
   it('says so in words, with the request id, and logs the reason', async () => {
     await env.DB.exec('DROP TABLE usage_daily');
     const answer = await operator.get('/_edge/');
