@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { matchRoute } from '../../../src/core/decide/authorize.ts';
 import type { FieldProblem } from '../../../src/core/field-problem.ts';
 import { compileRules } from '../../../src/core/key/key.ts';
-import { checkAccess, type RequestedAccess } from '../../../src/core/key/key-access.ts';
+import {
+  checkAccess,
+  operatorBounds,
+  type RequestedAccess,
+} from '../../../src/core/key/key-access.ts';
 import {
   ADDRESS_BLOCKS_PER_KEY,
   ENTRIES_PER_RULE,
@@ -479,6 +483,143 @@ describe('checkAccess() accepts', () => {
     expect(checkAccess(requested).ok).toBe(true);
     expect([ORIGINS_PER_KEY, RULES_PER_KEY, ENTRIES_PER_RULE]).toEqual([500, 100, 100]);
     expect(RULE_SEGMENTS_PER_KEY).toBe(500);
+  });
+});
+
+describe('client tokens', () => {
+  const allowedOrigins = ['https://app.example'];
+  const accessOf = (clientTokens: RequestedAccess['clientTokens'], bounds = operatorBounds) => {
+    const result = checkAccess({ clientTokens }, bounds);
+    return result.ok ? result.access.clientTokens : result.problems;
+  };
+
+  test.each<[string, RequestedAccess, path: string, fix: RegExp]>([
+    [
+      'beside CORS access',
+      { cors: { allowedOrigins }, clientTokens: { allowedOrigins } },
+      'access.clientTokens',
+      /^Remove access\.clientTokens, or create a backend key/,
+    ],
+    [
+      'without an origin',
+      { clientTokens: { allowedOrigins: [] } },
+      'access.clientTokens.allowedOrigins',
+      /or allow no client tokens$/,
+    ],
+    [
+      'with an origin that a browser never sends',
+      { clientTokens: { allowedOrigins: ['nonsense'] } },
+      'access.clientTokens.allowedOrigins[0]',
+      /./,
+    ],
+    [
+      'with a path without a slash',
+      { clientTokens: { allowedOrigins, rules: [aRule({ resources: ['a'] })] } },
+      'access.clientTokens.rules[0].resources[0]',
+      /./,
+    ],
+    [
+      'with a rule set that is not there',
+      { clientTokens: { allowedOrigins, ruleSet: 'acme@1' } },
+      'access.clientTokens.ruleSet',
+      /^Use one of /,
+    ],
+  ])('are refused %s', (_, requested, path, fix) => {
+    const problems = problemsOf(requested);
+    expect(problems.map((problem) => problem.path)).toEqual([path]);
+    expect(problems[0]?.fix).toMatch(fix);
+  });
+
+  test('have the defaults of the contract', () => {
+    expect(accessOf({ allowedOrigins })).toEqual({
+      allowedOrigins,
+      rules: null,
+      maxTtlSeconds: 600,
+      originOptional: false,
+      endConnectionsAtExpiry: true,
+    });
+    expect(checkAccess({}).ok && checkAccess({})).toMatchObject({ access: { clientTokens: null } });
+  });
+
+  test.each<[Partial<NonNullable<RequestedAccess['clientTokens']>>, object]>([
+    [{ originOptional: true }, { originOptional: true, endConnectionsAtExpiry: true }],
+    [{ originOptional: false }, { originOptional: false }],
+    [{ endConnectionsAtExpiry: false }, { endConnectionsAtExpiry: false, originOptional: false }],
+    [{ endConnectionsAtExpiry: true }, { endConnectionsAtExpiry: true }],
+    [{ maxTtlSeconds: 60 }, { maxTtlSeconds: 60 }],
+    [
+      { rules: [aRule({ methods: ['GET'], resources: ['/a'] })] },
+      { rules: [{ methods: ['get'], resources: ['/a'] }] },
+    ],
+  ])('have %j as it is asked for', (more, stored) => {
+    expect(accessOf({ allowedOrigins, ...more })).toMatchObject(stored);
+  });
+
+  test('may refer to a rule set of the deployment', () => {
+    const bounds = { ...operatorBounds, ruleSets: ['acme@1', 'acme@2'] };
+    expect(accessOf({ allowedOrigins, ruleSet: 'acme@2' }, bounds)).toMatchObject({
+      rules: [{ methods: [], resources: [], ruleSet: 'acme@2' }],
+    });
+    const rules = [aRule()];
+    expect(accessOf({ allowedOrigins, ruleSet: 'acme@2', rules }, bounds)).toMatchObject([
+      {
+        path: 'access.clientTokens.ruleSet',
+        value: 'acme@2',
+        reason: 'there are rules of its own as well',
+        fix: 'Set access.clientTokens.rules to null, or remove access.clientTokens.ruleSet',
+      },
+    ]);
+    expect(accessOf({ allowedOrigins, ruleSet: 'acme@3' }, bounds)).toMatchObject([
+      { fix: 'Use one of "acme@1", "acme@2", or null for the restricted routes' },
+    ]);
+  });
+});
+
+describe('the bytes of rules', () => {
+  const short = [{ methods: ['get'], resources: ['/a'] }];
+  const long = [{ methods: ['get'], resources: ['/a', '/b'] }];
+  const sizeOf = (...lists: object[]) =>
+    lists.reduce((n, list) => n + JSON.stringify(list).length, 0);
+  const clientTokens = (rules: typeof short) => ({ allowedOrigins: ['https://a.example'], rules });
+  const pathsOf = (requested: RequestedAccess, ruleBytesPerKey: number) => {
+    const result = checkAccess(requested, { ...operatorBounds, ruleBytesPerKey });
+    return result.ok ? [] : result.problems.map(({ path, value }) => [path, value]);
+  };
+
+  test.each<[string, RequestedAccess, size: number, path: string]>([
+    ['of a key', { rules: long }, sizeOf(long), 'access.rules'],
+    [
+      'of its client tokens',
+      { clientTokens: clientTokens(long) },
+      sizeOf(long),
+      'access.clientTokens.rules',
+    ],
+    [
+      'of both, the longer of which is the key',
+      { rules: long, clientTokens: clientTokens(short) },
+      sizeOf(long, short),
+      'access.rules',
+    ],
+    [
+      'of both, the longer of which is that of client tokens',
+      { rules: short, clientTokens: clientTokens(long) },
+      sizeOf(long, short),
+      'access.clientTokens.rules',
+    ],
+    [
+      'of both, as long as each other',
+      { rules: short, clientTokens: clientTokens(short) },
+      sizeOf(short, short),
+      'access.rules',
+    ],
+  ])('%s are counted together, and reported at the longer list', (_, requested, size, path) => {
+    expect(pathsOf(requested, size)).toEqual([]);
+    expect(pathsOf(requested, size - 1)).toEqual([[path, `${size} bytes`]]);
+  });
+
+  test('are not counted without rules', () => {
+    expect(pathsOf({}, 0)).toEqual([]);
+    expect(pathsOf({ clientTokens: { allowedOrigins: ['https://a.example'] } }, 0)).toEqual([]);
   });
 });
 

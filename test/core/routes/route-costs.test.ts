@@ -36,6 +36,21 @@ describe('compileCosts()', () => {
     expect(costs?.(method, readTarget(`https://edge.example${path}`))).toBe(cost);
   });
 
+  test('counts the dearest of the rows that a request fits, in whichever order they are', () => {
+    const both = [
+      { methods: ['GET'], path: '/files/*', cost: 3 },
+      { methods: ['GET'], path: '/files/{file}', cost: 20 },
+      { methods: ['GET'], path: '/files/small', cost: 5 },
+    ];
+    for (const rows of [both, both.toReversed()]) {
+      const ofBoth = compileCosts({ routes: rows, reservedWords: {} });
+      const costOf = (path: string) => ofBoth?.('GET', readTarget(`https://edge.example${path}`));
+      expect(['/files/small', '/files/a', '/files/a/b', '/'].map(costOf)).toEqual([20, 20, 3, 1]);
+      // However a server reads it.
+      expect(costOf('/files/%61/b')).toBe(20);
+    }
+  });
+
   test('is null if no row costs more than 1', () => {
     const cheap = [{ methods: ['GET'], path: '/a', cost: 1 }, routes[3]!];
     expect(compileCosts({ routes: cheap, reservedWords: {} })).toBeNull();

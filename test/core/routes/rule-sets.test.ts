@@ -92,6 +92,38 @@ describe('readRuleSets()', () => {
     ]);
   });
 
+  test('says how to mend each, and reads no more than there may be', () => {
+    const fixesOf = (configured: unknown) =>
+      readRuleSets(configured).problems.map(({ fix }) => fix);
+    expect(fixesOf('{')).toEqual([
+      'Write {"acme@1": {"routes": [{"methods": ["GET"], "path": "/items/{item}"}]}}',
+    ]);
+    expect(fixesOf({ Acme: acme })).toEqual(['Write it like "acme@1"']);
+    expect(fixesOf({ 'livepeer@1': acme })).toEqual(['Use another name or version']);
+    const costly = { routes: [...acme.routes, { methods: ['GET'], path: '/a', cost: 2 }] };
+    expect(readRuleSets({ 'acme@1': costly }).problems).toMatchObject([
+      { path: 'acme@1.routes[3].cost', value: 2, fix: 'Write the cost there' },
+    ]);
+    const sets = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`a@${n + 1}`, acme]));
+    expect(readRuleSets(sets(50)).problems).toEqual([]);
+    const tooMany = readRuleSets(sets(51));
+    expect(tooMany.problems).toMatchObject([
+      { path: '', fix: 'Remove those that no key refers to' },
+    ]);
+    expect(tooMany.sets.has('a@50')).toBe(true);
+    expect(tooMany.sets.has('a@51')).toBe(false);
+  });
+
+  test('reads text as it reads an object, and leaves out a set that is broken', () => {
+    const configured = { 'acme@1': acme, 'acme@2': { routes: [] } };
+    for (const written of [configured, JSON.stringify(configured)]) {
+      const read = readRuleSets(written).sets;
+      expect(read.get('acme@1')?.routes).toHaveLength(3);
+      expect([...read.keys()]).toEqual(['livepeer@1', 'acme@1']);
+    }
+  });
+
   test('has the built-in table in every deployment', () => {
     expect(readRuleSets({}).sets.get(BUILT_IN_RULE_SET)).toBe(restrictedRoutes);
     expect([...sets.keys()]).toEqual(['livepeer@1', 'acme@1']);
