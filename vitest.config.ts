@@ -152,10 +152,10 @@ const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) =>
 });
 
 export default defineConfig({
-  // On two cores, Vitest's own choice would be one worker. Four keep both busy, as many tests wait.
+  // On two cores, Vitest's own choice would be one worker. Six keep both busy, as many tests wait.
   test: {
     projects,
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: Math.max(6, availableParallelism()),
     sequence: { sequencer: LongestFirst },
   },
 });

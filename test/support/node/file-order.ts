@@ -6,8 +6,8 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * The longest files of each project, those that compute and those that wait in turns. Four run at a time,
- * so that both cores have work while others wait.
+ * The longest files of each project, those that compute and those that wait in turns, so that the cores have
+ * work while others wait.
  */
 const longest = [
   'end-to-end/page.test.ts',
