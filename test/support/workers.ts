@@ -51,18 +51,18 @@ function statementsOf(script: string): string[] {
 let madeD1: MadeD1 | null = null;
 
 interface MadeD1 {
-  /** A number for all definitions of tables and indexes, as `examine` finds it. */
-  readonly size: number;
-  /** Finds that number and the tables that have rows, newest first. Fails if a table is missing. */
+  /** The definitions of tables and indexes, as `examine` finds them. */
+  readonly schema: string;
+  /** Finds those and the tables that have rows, newest first. Fails if a table is missing. */
   readonly examine: string;
   /** The statements of `schema.sql` that insert rows. */
   readonly insertions: readonly string[];
 }
 
-/** The definitions in D1. Of its 30 kB, the total length is enough to find that a test changed it. */
-const definitions = `SELECT name, type, length(sql) AS length FROM sqlite_master
-  WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'`;
-const sizeOfD1 = `SELECT count(*) * 1000000 + total(length) AS size FROM (${definitions})`;
+/** The definitions in D1, newest first: a table comes after those that refer to it. */
+const definitions = `SELECT name, type, sql FROM sqlite_master
+  WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*' ORDER BY rowid DESC`;
+const schemaOfD1 = `SELECT group_concat(sql, ';') AS schema FROM (${definitions})`;
 
 /**
  * Empties D1 and KV, and leaves D1 as `schema.sql` makes it. If it has that schema already, the tables
@@ -73,14 +73,13 @@ export async function freshStorage(): Promise<void> {
   if (isFresh) return;
   await emptyStorage();
   await applySchema();
-  // Newest first: a table comes after those that refer to it.
   const { results } = await env.DB.prepare(
-    `SELECT name FROM (${definitions} ORDER BY rowid DESC) WHERE type = 'table'`,
+    `SELECT name FROM (${definitions}) WHERE type = 'table'`,
   ).all<{ name: string }>();
   const filled = results.map(({ name }) => `iif(EXISTS (SELECT 1 FROM ${name}), '${name} ', '')`);
   madeD1 = {
-    size: (await env.DB.prepare(sizeOfD1).first<number>('size')) ?? 0,
-    examine: `${sizeOfD1.replace('AS size', `AS size, ${filled.join(' || ')} AS filled`)}`,
+    schema: (await env.DB.prepare(schemaOfD1).first<string>('schema')) ?? '',
+    examine: schemaOfD1.replace('AS schema', `AS schema, ${filled.join(' || ')} AS filled`),
     insertions: statementsOf(env.SCHEMA).filter((statement) => /^INSERT/.test(statement)),
   };
 }
@@ -89,9 +88,9 @@ export async function freshStorage(): Promise<void> {
 async function emptyD1(): Promise<boolean> {
   if (madeD1 === null) return false;
   const found = await env.DB.prepare(madeD1.examine)
-    .first<{ size: number; filled: string }>()
+    .first<{ schema: string; filled: string }>()
     .catch(() => null);
-  if (found?.size !== madeD1.size) return false;
+  if (found?.schema !== madeD1.schema) return false;
   const deletions = found.filled
     .split(' ')
     .filter((table) => table !== '')
