@@ -565,7 +565,7 @@ describe('the portal', () => {
     expect(answer.headers['location']).toBe('/_edge/sign-in?to=%2F_edge%2F');
   });
 
-  test('tells customers who come by a bookmark where they open it, on the page to sign in', async () => {
+  test('tells customers who return by a bookmark where they open it, on the page to sign in', async () => {
     const signInPage = async () => (await visitorOf(edge).get('/_edge/sign-in')).body;
     expect(await signInPage()).toContain('Does another site lead you to your API keys?');
     edge = await redeploy({ ...portalVars, PORTAL_NAME: 'Acme <Video>' }, []);

@@ -281,7 +281,7 @@ describe('by its fate, a header', () => {
     ['credential', false, false, true, true, false],
     ['listed', true, true, true, true, false],
   ])(
-    '%s is forwarded and reported as told',
+    '%s is forwarded and reported as its row says',
     (fate, closed, open, closedToken, openToken, reported) => {
       const to = (isOpen: boolean, forwardToken: boolean) =>
         isForwarded(fate, { isOpen, forwardToken });

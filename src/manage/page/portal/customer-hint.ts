@@ -1,5 +1,5 @@
 /**
- * The way for a customer who comes to the page by a bookmark, without a session of the portal.
+ * The way for a customer who returns by a bookmark, without a session of the portal.
  */
 
 import type { Portal } from '../../portal/portal.ts';
