@@ -111,6 +111,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
           'test/support/node/build-bundle.ts',
           // In the folder of the bundle's run, and so after it.
           'test/support/node/storage.ts',
+          'test/support/node/wrangler-config.ts',
           'test/support/node/chromium/global-setup.ts',
         ],
         // A crashed browser fails the tests that were using it. Those run once more.

@@ -8,13 +8,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions } from 'miniflare';
-import {
-  unstable_getMiniflareWorkerOptions as getMiniflareWorkerOptions,
-  unstable_readConfig as readConfig,
-} from 'wrangler';
-import { bundleFolder, projectRoot } from './build-bundle.ts';
+import { bundleFolder } from './build-bundle.ts';
 import { quietMiniflare } from './quiet-miniflare.ts';
 import { makeStorage, storesOf } from './storage.ts';
+import { readWranglerConfig } from './wrangler-config.ts';
 
 export type EdgeOptions = {
   /** Absent: as wrangler.toml says, or the Worker has an upstream of its own. */
@@ -91,14 +88,12 @@ export async function serveEdges<Name extends string>(
   deployments: Record<Name, EdgeOptions>,
 ): Promise<Record<Name, Edge>> {
   const [first] = Object.values<EdgeOptions>(deployments);
-  const { worker = { configPath: join(projectRoot, 'wrangler.toml'), folder: bundleFolder() } } =
-    first ?? {};
-  const { vars } = readConfig({ config: worker.configPath });
-  const { workerOptions } = getMiniflareWorkerOptions(worker.configPath);
-  const bundle = await readBundle(worker.folder);
+  const { vars, workerOptions } = await readWranglerConfig(first?.worker?.configPath);
+  const { compatibilityDate } = await readWranglerConfig();
+  const bundle = await readBundle(first?.worker?.folder ?? bundleFolder());
   const services = Object.entries(first?.services ?? {}).map(async ([name, { folder }]) => ({
     name,
-    compatibilityDate: compatibilityDate(),
+    compatibilityDate,
     ...(await readBundle(folder)),
   }));
   const logs: string[] = [];
@@ -128,7 +123,6 @@ export async function serveEdges<Name extends string>(
           }),
           name,
           ...bundle,
-          // Not workerOptions.bindings: those include the .dev.vars of this machine.
           bindings: {
             ...vars,
             ...(options.upstreamUrl === undefined ? {} : { UPSTREAM_URL: options.upstreamUrl }),
@@ -141,7 +135,7 @@ export async function serveEdges<Name extends string>(
       ...served
         .filter(({ options }) => options.tapQueue === true)
         .map(({ deployment, names, stores }) =>
-          queueTap(deployment, stores.queueConsumers, names[0]),
+          queueTap(deployment, compatibilityDate, stores.queueConsumers, names[0]),
         ),
     ],
   });
@@ -238,11 +232,12 @@ export async function serveModules(
   bindings: readonly Record<string, string>[],
 ): Promise<ServedModule[]> {
   const logs: string[] = [];
+  const { compatibilityDate } = await readWranglerConfig();
   const { workers } = convertV4MiniflareOptions({
     workers: bindings.map((ofOne, index) => ({
       ...bareSocket,
       name: `module-${index}`,
-      compatibilityDate: compatibilityDate(),
+      compatibilityDate,
       modules: true,
       script: source,
       bindings: ofOne,
@@ -256,13 +251,6 @@ export async function serveModules(
     return { url: `http://127.0.0.1:${port}`, port, logs, dispose };
   });
   return Promise.all(served);
-}
-
-/** The compatibility date in wrangler.toml. */
-export function compatibilityDate(): string {
-  const date = readConfig({ config: join(projectRoot, 'wrangler.toml') }).compatibility_date;
-  if (date === undefined) throw new Error('Cannot serve: wrangler.toml has no compatibility_date');
-  return date;
 }
 
 type Limiters = Record<
@@ -298,10 +286,15 @@ const bareSocket = {
 const TAPPED = 'message of the Queue: ';
 
 /** A Worker that consumes the Queue, reports each message, and hands the batch on to the edge. */
-function queueTap(deployment: string, queueConsumers: unknown, edge: string | undefined) {
+function queueTap(
+  deployment: string,
+  compatibilityDate: string,
+  queueConsumers: unknown,
+  edge: string | undefined,
+) {
   return {
     name: `${deployment}-queue-tap`,
-    compatibilityDate: compatibilityDate(),
+    compatibilityDate,
     compatibilityFlags: ['service_binding_extra_handlers'],
     modules: true as const,
     script: `export default {

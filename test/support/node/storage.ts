@@ -7,7 +7,6 @@ import { createHash, createHmac } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
-import { unstable_splitSqlQuery as splitSqlQuery } from 'wrangler';
 import { projectRoot, runFolder } from './build-bundle.ts';
 import { quietMiniflare } from './quiet-miniflare.ts';
 
@@ -82,6 +81,8 @@ export async function makeStorage(d1Ids: readonly string[]): Promise<string> {
 }
 
 async function makeOriginal(): Promise<string> {
+  // Loading wrangler takes most of a second, which other processes save.
+  const { unstable_splitSqlQuery: splitSqlQuery } = await import('wrangler');
   const folder = await storageFolder();
   const { workers } = convertV4MiniflareOptions({
     name: 'schema',
