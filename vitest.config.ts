@@ -108,10 +108,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
     project: {
       test: {
         globalSetup: [
-          'test/support/node/build-bundle.ts',
-          // In the folder of the bundle's run, and so after it.
-          'test/support/node/storage.ts',
-          'test/support/node/wrangler-config.ts',
+          'test/support/node/prepare-run.ts',
           'test/support/node/chromium/global-setup.ts',
         ],
         // A crashed browser fails the tests that were using it. Those run once more.
@@ -121,7 +118,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         },
         testTimeout: 60_000,
         hookTimeout: 120_000,
-        // Loading Miniflare and wrangler once for each file would take half a minute in all.
+        // Loading Miniflare and Playwright once for each file would take half a minute in all.
         isolate: false,
         // Edges have the memory of a real one, which some of these tests measure.
         env: { MINIFLARE_WORKERD_V8_FLAGS: '' },

@@ -12,7 +12,7 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-import buildBundle from '../test/support/node/build-bundle.ts';
+import prepareRun from '../test/support/node/prepare-run.ts';
 import { type Edge, serveEdge } from '../test/support/node/serve-edge.ts';
 import { reply } from '../test/support/node/upstream-answers.ts';
 import { startUpstream } from '../test/support/node/upstream-server.ts';
@@ -40,7 +40,7 @@ const paths = (count: number, prefix: string) =>
     resources: many(100, (index) => `/${prefix}${rule * 100 + index}`),
   }));
 
-const removeBundle = await buildBundle();
+const removeBundle = await prepareRun();
 const upstream = await startUpstream(reply({ body: 'ok' }));
 const edge = await serveEdge({ upstreamUrl: upstream.url, isolates: 1 });
 const key = await edge.createKey({ name: 'probe' });

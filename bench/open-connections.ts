@@ -6,7 +6,7 @@
  */
 
 import { Agent, request } from 'node:http';
-import buildBundle from '../test/support/node/build-bundle.ts';
+import prepareRun from '../test/support/node/prepare-run.ts';
 import { type Edge, serveEdge } from '../test/support/node/serve-edge.ts';
 import { reply } from '../test/support/node/upstream-answers.ts';
 import { startUpstream } from '../test/support/node/upstream-server.ts';
@@ -16,7 +16,7 @@ const REPETITIONS = 3;
 const REQUESTS = 4_000;
 const CONNECTIONS = 8;
 
-const removeBundle = await buildBundle();
+const removeBundle = await prepareRun();
 const upstream = await startUpstream(
   reply({ headers: [['Content-Type', 'application/json']], body: '{"ok":true}' }),
 );

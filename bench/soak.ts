@@ -18,7 +18,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import buildBundle, { bundleFolder } from '../test/support/node/build-bundle.ts';
+import { bundleFolder } from '../test/support/node/build-bundle.ts';
+import prepareRun from '../test/support/node/prepare-run.ts';
 import { anonymousBytes, residentBytes } from '../test/support/node/process-memory.ts';
 import { sink, stream } from '../test/support/node/upstream-answers.ts';
 import { startUpstream } from '../test/support/node/upstream-server.ts';
@@ -101,7 +102,7 @@ type Outcome = {
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-soak-'));
-const removeBundle = await buildBundle();
+const removeBundle = await prepareRun();
 let arrivals = 0;
 const upstream = await startUpstream((request, response) => {
   arrivals += 1;

@@ -1,6 +1,6 @@
 /**
- * Builds the Worker as `wrangler deploy` would, once before all end-to-end tests (a Vitest
- * `globalSetup`), so that they run what is deployed rather than what the sources look like.
+ * Builds the Worker as `wrangler deploy` would, once before all end-to-end tests, so that they run what is
+ * deployed rather than what the sources look like.
  */
 
 import { spawn } from 'node:child_process';
@@ -29,25 +29,22 @@ export function runFolder(): string {
   return bundle === undefined ? tmpdir() : dirname(bundle);
 }
 
-/**
- * Builds the bundle, prints its size, and returns what removes the folder of the run. Throws with all
- * that wrangler said when it fails.
- */
-export default async function buildBundle(): Promise<() => Promise<void>> {
+/** Makes the folder of the run, and returns what removes it. */
+export async function makeRunFolder(): Promise<() => Promise<void>> {
   const run = await mkdtemp(join(tmpdir(), 'edge-authorizer-run-'));
-  const folder = join(run, 'bundle');
-  process.env[folderVariable] = folder;
-  const remove = () => rm(run, { recursive: true, force: true });
-  await runWrangler(['deploy', '--dry-run', '--outdir', folder]).catch(async (error) => {
-    await remove();
-    throw error;
-  });
+  process.env[folderVariable] = join(run, 'bundle');
+  return () => rm(run, { recursive: true, force: true });
+}
+
+/** Builds the bundle and prints its size. Throws with all that wrangler said when it fails. */
+export async function buildBundle(): Promise<void> {
+  const folder = bundleFolder();
+  await runWrangler(['deploy', '--dry-run', '--outdir', folder]);
   const bundle = await readFile(join(folder, 'index.js'));
   const gzippedBytes = gzipSync(bundle).byteLength;
   console.log(
     `Worker bundle: ${inKibibytes(bundle.byteLength)}, ${inKibibytes(gzippedBytes)} gzip`,
   );
-  return remove;
 }
 
 /** Runs wrangler in the project's folder. Throws with all that it said when it fails. */

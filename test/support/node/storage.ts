@@ -1,6 +1,6 @@
 /**
- * The stores of edges as files, with schema.sql in each D1. One D1 is made before all end-to-end tests (a Vitest
- * `globalSetup`) and then copied: applying the schema takes longer than all the rest of starting an edge.
+ * The stores of edges as files, with schema.sql in each D1. One D1 is made before all end-to-end tests
+ * and then copied: applying the schema takes longer than all the rest of starting an edge.
  */
 
 import { createHash, createHmac } from 'node:crypto';
@@ -53,7 +53,7 @@ const ORIGINAL = 'original';
 const folderVariable = 'EDGE_STORAGE_FOLDER';
 
 /** Makes the D1 in the folder of the run, which is removed after it. */
-export default async function makeOriginalOfRun(): Promise<void> {
+export async function makeOriginalOfRun(): Promise<void> {
   process.env[folderVariable] = await makeOriginal();
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a wrangler.toml says, as wrangler itself reads it. Loading wrangler takes most of a second, so that of this
- * repository is read once before all end-to-end tests (a Vitest `globalSetup`).
+ * repository is read once before all end-to-end tests.
  */
 
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const ours = join(projectRoot, 'wrangler.toml');
 const variable = 'EDGE_WRANGLER_CONFIG';
 
 /** Reads the configuration of this repository for all test files. */
-export default async function readOnce(): Promise<void> {
+export async function readOnce(): Promise<void> {
   process.env[variable] = JSON.stringify(await load(ours));
 }
 
