@@ -72,6 +72,10 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         testTimeout: 60_000,
         // A process for each file would take a third of the time of all files.
         isolate: false,
+        // Few of these tests wait, so that more processes would only load the same modules again. Projects
+        // with different numbers of them run one after the other.
+        maxWorkers: availableParallelism(),
+        sequence: { groupOrder: 0 },
         setupFiles: ['test/support/forget-doubles.ts'],
       },
     },
@@ -99,6 +103,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         hookTimeout: 60_000,
         // A runtime for each file would take a third of the time of all files.
         isolate: false,
+        sequence: { groupOrder: 1 },
         setupFiles: ['test/support/forget-doubles.ts', 'test/support/start-file.ts'],
       },
     },
@@ -120,6 +125,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         hookTimeout: 120_000,
         // Loading Miniflare and Playwright once for each file would take half a minute in all.
         isolate: false,
+        sequence: { groupOrder: 1 },
         // Edges have the memory of a real one, which some of these tests measure.
         env: { MINIFLARE_WORKERD_V8_FLAGS: '' },
       },
