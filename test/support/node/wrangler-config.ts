@@ -1,5 +1,5 @@
 /**
- * What a wrangler.toml says, as wrangler itself reads it. Loading wrangler takes most of a second, so that of this
+ * The content of a wrangler.toml, as wrangler itself reads it. Loading wrangler takes most of a second, so that of this
  * repository is read once before all end-to-end tests.
  */
 
