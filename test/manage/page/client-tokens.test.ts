@@ -51,27 +51,6 @@ describe('the page of a key', () => {
     },
   );
 
-  it('names the rule set of client tokens, and saving another field leaves it', async () => {
-    await edge.dispose();
-    const acme = { routes: [{ methods: ['GET'], path: '/items/{item}' }], reservedWords: {} };
-    edge = await deploy({ vars: { RULE_SETS: JSON.stringify({ 'acme@1': acme }) } });
-    operator = await signIn(edge);
-    const clientTokens = { allowedOrigins: ['https://a.example'], ruleSet: 'acme@1' };
-    key = await edge.createKey({ name: 'Web backend', access: { clientTokens } });
-    page = `/_edge/keys/${key.id}`;
-    const { body } = await operator.get(page);
-    const [, panel = ''] = body.split('id="client-tokens-panel"');
-    expect(panel).toContain('Rule set acme@1</label>');
-    expect(panel).not.toContain('Restricted endpoints');
-
-    await send('https://b.example', { client_reach: 'standard', client_ttl: '60' });
-    await expect(stored()).resolves.toMatchObject({
-      allowedOrigins: ['https://b.example'],
-      maxTtlSeconds: 60,
-      rules: [{ methods: [], resources: [], ruleSet: 'acme@1' }],
-    });
-  });
-
   it('refuses a form that was shown before another change', async () => {
     const stale = await operator.submit(page, `${page}/client-tokens`, {
       client_origins: 'https://a.example',
@@ -188,7 +167,7 @@ describe('what client tokens may do', () => {
     });
     await operator.submit(page, `${page}/client-tokens`, {
       client_origins: 'https://a.example',
-      client_reach: 'standard',
+      client_reach: 'restricted',
       client_rules: 'GET /api/asset/:id',
       client_ttl: '',
       client_end_connections: 'on',
@@ -215,6 +194,122 @@ describe('what client tokens may do', () => {
     expect(made.status).toBe(201);
     const [row] = await edge.query('SELECT client_tokens FROM keys WHERE name = ?1', name);
     expect(JSON.parse(String(row?.['client_tokens']))).toEqual(storedRights);
+  });
+});
+
+describe('a rule set of client tokens', () => {
+  const referring = { methods: [], resources: [], ruleSet: 'acme@1' };
+  const fields = { client_ttl: '60', client_end_connections: 'on' };
+  beforeEach(async () => {
+    await edge.dispose();
+    const acme = { routes: [{ methods: ['GET'], path: '/items/{item}' }], reservedWords: {} };
+    edge = await deploy({ vars: { RULE_SETS: JSON.stringify({ 'acme@1': acme }) } });
+    operator = await signIn(edge);
+    const clientTokens = { allowedOrigins: ['https://a.example'], ruleSet: 'acme@1' };
+    key = await edge.createKey({ name: 'Web backend', access: { clientTokens } });
+    page = `/_edge/keys/${key.id}`;
+  });
+
+  it.each([
+    ['that the deployment does not have', 'gone@1'],
+    ['without a name', ''],
+  ])('%s is refused at its field, and nothing is changed', async (_name, client_rule_set) => {
+    const before = await snapshot(edge);
+    const set = { ...fields, client_reach: 'set', client_rule_set };
+    const edited = await send('https://a.example', set);
+    expect(edited.status).toBe(422);
+    expect(edited.body).toContain('id="client-set-error"');
+    expect(edited.body).not.toContain('id="client-origins-error"');
+    const created = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'Another backend',
+      client_tokens: 'on',
+      client_origins: 'https://a.example',
+      ...set,
+    });
+    expect(created.status).toBe(422);
+    expect(created.body).toContain('id="create-client-set-error"');
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('of the key itself has the same field', async () => {
+    const before = await snapshot(edge);
+    const answer = await operator.submit(page, page, {
+      name: 'Web backend',
+      reach: 'set',
+      rule_set: 'gone@1',
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('id="edit-set-error"');
+    expect(answer.body).not.toContain('id="client-set-error"');
+    await expect(snapshot(edge)).resolves.toEqual(before);
+  });
+
+  it('is refused in a new key without the tick', async () => {
+    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'Another backend',
+      ...fields,
+      client_reach: 'set',
+      client_rule_set: 'acme@1',
+    });
+    expect(answer.status).toBe(422);
+    expect(answer.body).toContain('A rule set of client tokens is chosen, but client tokens');
+  });
+
+  it('is shown, and replaced by what is chosen', async () => {
+    const { body } = await operator.get(page);
+    expect(body).toMatch(/id="client-set-choice"[^>]*checked=""/);
+    expect(body).toMatch(/<option value="acme@1" selected="">/);
+
+    await send('https://a.example', { ...fields, client_reach: 'restricted' });
+    await expect(stored()).resolves.toMatchObject({ rules: null });
+    await send('https://a.example', {
+      ...fields,
+      client_reach: 'set',
+      client_rule_set: 'acme@1',
+      client_rules: 'GET /a',
+    });
+    await expect(stored()).resolves.toMatchObject({ rules: [referring] });
+    await send('https://a.example', {
+      ...fields,
+      client_reach: 'rules',
+      client_rule_set: 'acme@1',
+      client_rules: 'GET /a',
+    });
+    await expect(stored()).resolves.toMatchObject({
+      rules: [{ methods: ['get'], resources: ['/a'] }],
+    });
+  });
+
+  it('is left by a form of an earlier version, which offers no other', async () => {
+    await send('https://b.example', { ...fields, client_reach: 'standard' });
+    await expect(stored()).resolves.toMatchObject({
+      allowedOrigins: ['https://b.example'],
+      maxTtlSeconds: 60,
+      rules: [referring],
+    });
+  });
+
+  it('is chosen with a new key', async () => {
+    const made = await operator.submit('/_edge/keys/new', '/_edge/keys', {
+      name: 'Another backend',
+      client_tokens: 'on',
+      client_origins: 'https://a.example',
+      ...fields,
+      client_reach: 'set',
+      client_rule_set: 'acme@1',
+    });
+    expect(made.status).toBe(201);
+    const [row] = await edge.query(`SELECT client_tokens FROM keys WHERE name = 'Another backend'`);
+    expect(JSON.parse(String(row?.['client_tokens']))).toMatchObject({ rules: [referring] });
+  });
+
+  it('is not offered if the deployment has only the one that each has', async () => {
+    await edge.dispose();
+    edge = await deploy();
+    operator = await signIn(edge);
+    const { body } = await operator.get('/_edge/keys/new');
+    expect(body).toContain('id="create-client-standard"');
+    expect(body).not.toContain('client_rule_set');
   });
 });
 

@@ -6,16 +6,19 @@ import {
   CLIENT_TTL_DEFAULT_SECONDS,
   CLIENT_TTL_MAX_SECONDS,
 } from '../../../core/client-token/claims.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { Field, LinesField } from '../parts/field.tsx';
 import { linesOf, wordsOf } from '../parts/form-data.ts';
 import { type ClientTokenValues, emptyClientTokens } from './client-token-values.ts';
 import { nameLines, type SortedProblems } from './fields.tsx';
+import { RuleSetChoice } from './rule-set-choice.tsx';
 
 interface ClientTokenFieldsProps {
   /** The beginning of each id. */
   readonly id: string;
   readonly values: ClientTokenValues;
   readonly problems: SortedProblems;
+  readonly restrictedRoutes: RestrictedRoutes;
 }
 
 /** All fields about client tokens. */
@@ -23,7 +26,8 @@ export function ClientTokenFields(props: ClientTokenFieldsProps) {
   const { id, values, problems } = props;
   const { origins: _origins, ...rest } = values;
   const { origins: _none, ...usual } = emptyClientTokens;
-  const isWrong = problems.clientRules.length + problems.clientTtl.length > 0;
+  const { clientRules, clientRuleSet, clientTtl } = problems;
+  const isWrong = clientRules.length + clientRuleSet.length + clientTtl.length > 0;
   const isUnusual = JSON.stringify(rest) !== JSON.stringify(usual);
   return (
     <>
@@ -49,8 +53,8 @@ export function ClientTokenFields(props: ClientTokenFieldsProps) {
   );
 }
 
-function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
-  const { hasRules, ruleSet } = values;
+function Endpoints({ id, values, problems, restrictedRoutes }: ClientTokenFieldsProps) {
+  const { reach, ruleSet } = values;
   return (
     <fieldset class="choices">
       <legend class="label">Endpoints of client tokens</legend>
@@ -59,13 +63,20 @@ function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
           id={`${id}-standard`}
           type="radio"
           name="client_reach"
-          value="standard"
-          checked={!hasRules}
+          value="restricted"
+          checked={reach === 'standard'}
         />
-        <label for={`${id}-standard`}>
-          {ruleSet === null ? 'Restricted endpoints' : `Rule set ${ruleSet}`}
-        </label>
+        <label for={`${id}-standard`}>Restricted endpoints</label>
       </div>
+      <RuleSetChoice
+        id={id}
+        choice="client_reach"
+        isChosen={reach === 'set'}
+        name="client_rule_set"
+        ruleSet={ruleSet}
+        problems={problems.clientRuleSet}
+        restrictedRoutes={restrictedRoutes}
+      />
       <div class="reveals">
         <div class="check">
           <input
@@ -73,11 +84,11 @@ function Endpoints({ id, values, problems }: ClientTokenFieldsProps) {
             type="radio"
             name="client_reach"
             value="rules"
-            checked={hasRules}
+            checked={reach === 'rules'}
           />
           <label for={`${id}-own`}>Rules of their own</label>
         </div>
-        <div class="revealed">
+        <div class="revealed inset">
           <LinesField
             id={`${id}-rules`}
             label="Rules of client tokens"

@@ -8,17 +8,18 @@ import { CLIENT_TTL_DEFAULT_SECONDS } from '../../../core/client-token/claims.ts
 import type { AccessRule } from '../../../core/key/key.ts';
 import type { AccessDocument } from '../../access-document.ts';
 import { textOf, wordsOf } from '../parts/form-data.ts';
+import type { Reach } from './reach.ts';
 import { readRulesText, toRulesText } from './rules-text.ts';
 
 /** The fields about client tokens. */
 export interface ClientTokenValues {
   /** With commas, blanks or new lines between them. */
   readonly origins: string;
-  /** `false`: client tokens may call the endpoints of `ruleSet`. */
-  readonly hasRules: boolean;
-  /** The rule set of the key as it is; `null`: the restricted endpoints. Not a field. */
-  readonly ruleSet: string | null;
-  /** One on each line. They count if `hasRules` is true. */
+  /** The choice of endpoints. `standard`: the restricted ones. */
+  readonly reach: Exclude<Reach, 'full'>;
+  /** It counts if `reach` is `set`. */
+  readonly ruleSet: string;
+  /** One on each line. They count if `reach` is `rules`. */
   readonly rules: string;
   /** In seconds. Empty: the default. */
   readonly maxTtl: string;
@@ -30,7 +31,7 @@ export interface ClientTokenValues {
 export interface ClientTokensPatch {
   readonly allowedOrigins: readonly string[];
   readonly rules?: readonly AccessRule[] | null;
-  readonly ruleSet?: null;
+  readonly ruleSet?: string | null;
   readonly maxTtlSeconds?: number | string;
   readonly originOptional?: boolean;
   readonly endConnectionsAtExpiry?: boolean;
@@ -39,15 +40,18 @@ export interface ClientTokensPatch {
 /** The values of a key that gives no client tokens yet. */
 export const emptyClientTokens: ClientTokenValues = {
   origins: '',
-  hasRules: false,
-  ruleSet: null,
+  reach: 'standard',
+  ruleSet: '',
   rules: '',
   maxTtl: String(CLIENT_TTL_DEFAULT_SECONDS),
   originOptional: false,
   endConnectionsAtExpiry: true,
 };
 
-/** Reads the fields. A form of an earlier version has the origins alone, and changes nothing else. */
+/**
+ * Reads the fields. A form of an earlier version has the origins alone, and changes nothing else, or has no rule
+ * sets, and leaves that of the key.
+ */
 export function readClientTokens(
   form: FormData,
   shown: ClientTokenValues = emptyClientTokens,
@@ -56,8 +60,8 @@ export function readClientTokens(
   if (!form.has('client_reach')) return { ...shown, origins };
   return {
     origins,
-    hasRules: textOf(form, 'client_reach') === 'rules',
-    ruleSet: shown.ruleSet,
+    reach: readClientReach(form, shown),
+    ruleSet: form.has('client_rule_set') ? textOf(form, 'client_rule_set') : shown.ruleSet,
     // The script leaves the rules out unless they are chosen.
     rules: form.has('client_rules') ? textOf(form, 'client_rules') : shown.rules,
     maxTtl: textOf(form, 'client_ttl').trim(),
@@ -66,14 +70,21 @@ export function readClientTokens(
   };
 }
 
+function readClientReach(form: FormData, shown: ClientTokenValues): ClientTokenValues['reach'] {
+  const text = textOf(form, 'client_reach');
+  if (text === 'set' || text === 'rules') return text;
+  // Earlier forms sent `standard` for both.
+  return text === 'standard' && shown.ruleSet !== '' ? 'set' : 'standard';
+}
+
 /** Returns the values that the fields show for a key. */
 export function toClientTokenValues(access: AccessDocument): ClientTokenValues {
   const tokens = access?.clientTokens;
   if (tokens === undefined) return emptyClientTokens;
   return {
     origins: tokens.allowedOrigins.join('\n'),
-    hasRules: tokens.rules !== null,
-    ruleSet: tokens.ruleSet ?? null,
+    reach: tokens.rules !== null ? 'rules' : tokens.ruleSet == null ? 'standard' : 'set',
+    ruleSet: tokens.ruleSet ?? '',
     rules: toRulesText(tokens.rules ?? []),
     maxTtl: String(tokens.maxTtlSeconds),
     originOptional: tokens.originOptional,
@@ -83,11 +94,11 @@ export function toClientTokenValues(access: AccessDocument): ClientTokenValues {
 
 /** Returns the opt-in as it is sent to the API. */
 export function toClientTokens(values: ClientTokenValues): ClientTokensPatch {
-  const { origins, hasRules, rules, maxTtl, originOptional, endConnectionsAtExpiry } = values;
+  const { origins, reach, rules, ruleSet, maxTtl, originOptional, endConnectionsAtExpiry } = values;
   return {
     allowedOrigins: wordsOf(origins),
-    // Rules take the place of a rule set, which the form does not offer and otherwise leaves as it is.
-    ...(hasRules ? { rules: readRulesText(rules), ruleSet: null } : { rules: null }),
+    rules: reach === 'rules' ? readRulesText(rules) : null,
+    ruleSet: reach === 'set' ? ruleSet : null,
     maxTtlSeconds: ttlOf(maxTtl),
     originOptional,
     endConnectionsAtExpiry,

@@ -3,6 +3,7 @@
  */
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
+import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { textOf } from '../parts/form-data.ts';
 import { ExactTime } from '../parts/words.tsx';
 import { ClientTokenFields } from './client-token-fields.tsx';
@@ -43,6 +44,7 @@ export function ClientTokensPanel(props: {
   /** The fields as they were typed; `undefined`: those of the key. */
   readonly typed: ClientTokenValues | undefined;
   readonly problems: readonly FieldProblem[];
+  readonly restrictedRoutes: RestrictedRoutes;
   readonly nowMs: number;
 }) {
   const { subject, typed, problems, nowMs } = props;
@@ -74,6 +76,7 @@ export function ClientTokensPanel(props: {
             id="client"
             values={typed ?? toClientTokenValues(access)}
             problems={sortProblems(problems)}
+            restrictedRoutes={props.restrictedRoutes}
           />
           <div class="actions">
             {clientTokens != null && (
@@ -117,10 +120,13 @@ export function NewClientTokens(props: {
   readonly isTicked: boolean;
   readonly values: ClientTokenValues;
   readonly problems: SortedProblems;
+  readonly restrictedRoutes: RestrictedRoutes;
 }) {
   const { isTicked, values, problems } = props;
-  const { clientOrigins, clientRules, clientTtl } = problems;
-  const isWrong = clientOrigins.length + clientRules.length + clientTtl.length > 0;
+  const { clientOrigins, clientRules, clientRuleSet, clientTtl } = problems;
+  const isWrong = [clientOrigins, clientRules, clientRuleSet, clientTtl].some(
+    (ofField) => ofField.length > 0,
+  );
   return (
     <div class="reveals">
       <div class="check">
@@ -141,7 +147,12 @@ export function NewClientTokens(props: {
         <div class="notice warn" role="note">
           <OlderVersions />
         </div>
-        <ClientTokenFields id="create-client" values={values} problems={problems} />
+        <ClientTokenFields
+          id="create-client"
+          values={values}
+          problems={problems}
+          restrictedRoutes={props.restrictedRoutes}
+        />
       </div>
     </div>
   );

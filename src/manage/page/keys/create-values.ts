@@ -72,6 +72,13 @@ export const expiryChoices = [
   ['at', 'At a specific time'],
 ] as const;
 
+/** The part of client tokens that a form has filled in, by the choice of their endpoints. */
+const listed: Readonly<Record<ClientTokenValues['reach'], string>> = {
+  standard: 'origins of pages with client tokens are listed',
+  set: 'a rule set of client tokens is chosen',
+  rules: 'rules of client tokens are chosen',
+};
+
 /** Reads the form for a new key. */
 export function readCreateValues(form: FormData): CreateValues {
   return {
@@ -109,11 +116,11 @@ export function findMistakes(values: CreateValues): readonly FieldProblem[] {
     });
   }
   const { client } = values;
-  if (!values.clientTokens && (wordsOf(client.origins).length > 0 || client.hasRules)) {
+  if (!values.clientTokens && (wordsOf(client.origins).length > 0 || client.reach !== 'standard')) {
     problems.push({
       path: 'access.clientTokens',
       value: null,
-      reason: `${client.hasRules ? 'rules of client tokens are chosen' : 'origins of pages with client tokens are listed'}, but client tokens are not allowed`,
+      reason: `${listed[client.reach]}, but client tokens are not allowed`,
       fix: 'Tick "Allow client tokens", or remove what depends on it',
     });
   }

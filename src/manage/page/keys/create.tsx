@@ -166,6 +166,7 @@ export function CreateForm(props: {
           isTicked={values.clientTokens}
           values={values.client}
           problems={problems}
+          restrictedRoutes={props.restrictedRoutes}
         />
         <ReachField
           id="create"
@@ -173,7 +174,7 @@ export function CreateForm(props: {
           reach={values.reach}
           rules={values.rules}
           ruleSet={values.ruleSet}
-          problems={problems.rules}
+          problems={problems}
           restrictedRoutes={props.restrictedRoutes}
         />
         <ExpiryFields values={values} problems={problems.expiry} />

@@ -89,7 +89,7 @@ function EditFields(props: {
         reach={values.reach}
         rules={values.rules}
         ruleSet={values.ruleSet}
-        problems={problems.rules}
+        problems={problems}
         restrictedRoutes={props.restrictedRoutes}
       />
       <ExpiryField

@@ -9,7 +9,9 @@ import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { EndpointList } from '../../endpoint-list.tsx';
 import { Field, LinesInput } from '../parts/field.tsx';
 import { countOf } from '../parts/words.tsx';
+import type { SortedProblems } from './fields.tsx';
 import type { Reach } from './reach.ts';
+import { RuleSetChoice } from './rule-set-choice.tsx';
 
 /** Whom the choice is for. `open`: the form also asks if the key has CORS access. */
 type Kind = 'backend' | 'cors' | 'open';
@@ -21,7 +23,7 @@ export function ReachField(props: {
   readonly kind: Kind;
   readonly reach: Reach;
   readonly rules: string;
-  readonly problems: readonly FieldProblem[];
+  readonly problems: Pick<SortedProblems, 'rules' | 'ruleSet'>;
   readonly restrictedRoutes: RestrictedRoutes;
   /** The rule set that is chosen; empty: none. */
   readonly ruleSet: string;
@@ -41,13 +43,21 @@ export function ReachField(props: {
           <EndpointList summary="Which endpoints?" table={props.restrictedRoutes} />
         </div>
       )}
-      <RuleSetChoice {...props} />
+      <RuleSetChoice
+        id={id}
+        choice="reach"
+        isChosen={reach === 'set'}
+        name="rule_set"
+        ruleSet={props.ruleSet}
+        problems={props.problems.ruleSet}
+        restrictedRoutes={props.restrictedRoutes}
+      />
       <div class="reveals">
         <Choice id={`${id}-own`} value="rules" chosen={reach}>
           Rules of its own
         </Choice>
         <div class="revealed inset">
-          <RulesField id={`${id}-rules`} value={props.rules} problems={props.problems} />
+          <RulesField id={`${id}-rules`} value={props.rules} problems={props.problems.rules} />
         </div>
       </div>
       {kind !== 'backend' && (
@@ -59,37 +69,6 @@ export function ReachField(props: {
         </div>
       )}
     </fieldset>
-  );
-}
-
-/** The rule sets of the deployment, if it has more than the one that each has. */
-function RuleSetChoice(props: {
-  readonly id: string;
-  readonly reach: Reach;
-  readonly ruleSet: string;
-  readonly restrictedRoutes: RestrictedRoutes;
-}) {
-  const known = [...(props.restrictedRoutes.sets?.keys() ?? [])];
-  // A set that a key refers to and the deployment has no more stays chosen until another one is.
-  const names = [...new Set([...known, ...(props.ruleSet === '' ? [] : [props.ruleSet])])];
-  if (names.length < 2) return null;
-  const id = `${props.id}-set`;
-  return (
-    <div class="reveals">
-      <Choice id={`${id}-choice`} value="set" chosen={props.reach}>
-        A rule set
-      </Choice>
-      <div class="revealed inset field">
-        <label for={id}>Rule set</label>
-        <select id={id} name="rule_set">
-          {names.map((name) => (
-            <option value={name} selected={name === props.ruleSet}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </div>
-    </div>
   );
 }
 

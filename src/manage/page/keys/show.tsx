@@ -195,6 +195,7 @@ function KeyPage(props: {
               subject={subject}
               typed={state.clientTokens}
               problems={ofTokens}
+              restrictedRoutes={props.restrictedRoutes}
               nowMs={nowMs}
             />
           )}
