@@ -198,6 +198,51 @@ describe('routes check', () => {
     // Narrower is never a widening.
     expect((await check(now, '--before', await fileOf('wide.json', list))).exitCode).toBe(0);
   });
+
+  describe('without a document', () => {
+    const compare = (...options: string[]) =>
+      runCli(['routes', 'check', ...options], {
+        env: { EDGE_AUTHORIZER_URL: edge.url, EDGE_AUTHORIZER_TOKEN: 'x' },
+      });
+
+    test.each([
+      ['nothing to compare with', [], '--before or --before-rule-sets'],
+      ['a tag', ['--before', 'a.json', '--tag', 'public'], 'Cannot use --tag'],
+      ['a path', ['--before-rule-sets', 'a.json', '--path', '/a'], 'Cannot use --path'],
+      ['an extension', ['--before', 'a.json', '--extension', 'x-public'], 'Cannot use --extension'],
+      ['a prefix', ['--before', 'a.json', '--prefix', '/v1'], 'Cannot use --prefix'],
+    ])('refuses %s', async (_, options, reason) => {
+      const asked = edge.asked.length;
+      const result = await compare(...options);
+      expect([result.exitCode, result.stdout]).toEqual([2, '']);
+      expect(result.stderr).toContain(reason);
+      expect(edge.asked).toHaveLength(asked);
+    });
+
+    test('says how many published keys a change would widen', async () => {
+      const now = await fileOf('now.json', list);
+      const before = await fileOf('before.json', { ...list, routes: list.routes.slice(1) });
+      const result = await compare('--routes', now, '--before', before);
+      expect(result.exitCode).toBe(5);
+      expect(result.stdout).toBe('Endpoints that 2 published keys would gain:\n  POST /stream\n');
+      const same = await compare('--routes', now, '--before', now);
+      expect(same).toMatchObject({ exitCode: 0, stdout: 'No difference\n' });
+    });
+
+    test('compares rule sets alone, and reads no routes file', async () => {
+      const sets = { 'acme@1': { routes: [{ methods: ['GET'], path: '/a' }], reservedWords: {} } };
+      const before = await fileOf('sets-before.json', sets);
+      const options = ['--before-rule-sets', before, '--routes', join(folder, 'absent.json')];
+      const asked = edge.asked.length;
+      const same = await compare(...options, '--rule-sets', before, '--json');
+      expect(same.exitCode, same.stderr).toBe(0);
+      expect(edge.asked).toHaveLength(asked);
+      expect(JSON.parse(same.stdout)).toMatchObject({ drift: null, widening: null, ruleSets: [] });
+      const without = await compare(...options, '--rule-sets', await fileOf('no-sets.json', {}));
+      expect(without.stdout).toContain('acme@1');
+      expect(edge.asked.length).toBeGreaterThan(asked);
+    });
+  });
 });
 
 describe('rule sets', () => {

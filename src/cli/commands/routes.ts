@@ -44,9 +44,10 @@ export function addRoutes(program: Command, cli: Cli): void {
   addCheckRoutes(routes, cli);
 }
 
+const documentHelp = 'an OpenAPI document in JSON or YAML: a file or a URL';
+
 function withSelection(command: Command): Command {
   return command
-    .argument('<openapi>', 'an OpenAPI document in JSON or YAML: a file or a URL')
     .option('--tag <tag>', 'operations with this tag; may be repeated', repeated)
     .option('--path <path>', 'operations at or below this path; may be repeated', repeated)
     .option('--extension <name>', 'operations in which this extension is true, such as x-public')
@@ -60,7 +61,7 @@ function addImportRoutes(routes: Command, cli: Cli): void {
     'routes import openapi.yaml --extension x-public --prefix /v1',
     'routes import openapi.json --tag player --rule-set player@1',
   ]);
-  withSelection(command)
+  withSelection(command.argument('<openapi>', documentHelp))
     .option('--out <file>', `the file to write; default: ${ROUTES_FILE}, or ${RULE_SETS_FILE}`)
     .option('--rule-set <reference>', 'add a rule set such as acme@1 to the file of rule sets')
     .action(async (source: string, options: ImportOptions) => {
@@ -120,13 +121,16 @@ function addCheckRoutes(routes: Command, cli: Cli): void {
   const command = addApiCommand(
     routes,
     'check',
-    'Reports how a routes file differs from an OpenAPI document',
+    'Reports how a routes file differs from an OpenAPI document, or from the routes in service',
     [
       'routes check openapi.json --tag public',
       'routes check openapi.json --tag public --before deployed-routes.json --url https://edge.example',
+      'routes check --before-rule-sets deployed-sets.json --url https://edge.example',
     ],
   );
-  withSelection(command)
+  withSelection(
+    command.argument('[openapi]', `${documentHelp}; optional with --before or --before-rule-sets`),
+  )
     .option('--routes <file>', 'the routes file', ROUTES_FILE)
     .option('--rule-set <reference>', 'compare this rule set, in place of the routes file')
     .option('--rule-sets <file>', 'the file of rule sets', RULE_SETS_FILE)
@@ -139,37 +143,65 @@ function addCheckRoutes(routes: Command, cli: Cli): void {
       'the routes in service: also report which published keys would be widened',
     )
     .option('--allow-widening', 'report widened keys, but do not end with an error for them')
-    .action(async (source: string, options: CheckOptions) => {
-      const list = await listToCheck(options);
-      const { list: described } = routesOf(await readOpenApi(source), options);
-      const drift = compareRoutes(list, described);
-      const widening = options.before
-        ? compareRoutes(await readRoutesFile(options.before), list)
-        : null;
+    .action(async (source: string | undefined, options: CheckOptions) => {
+      if (source === undefined) checkWithoutDocument(options);
+      const drift = source === undefined ? null : await driftFrom(source, options);
+      const widening = await wideningBy(options);
       const isWider = widening !== null && widening.added.length + widening.freedWords.length > 0;
-      const changes = options.beforeRuleSets
-        ? compareSets(
-            await readRuleSetsFile(options.beforeRuleSets),
-            await readRuleSetsIfThere(options.ruleSets),
-          )
-        : [];
+      const changes = await setChangesBy(options);
       const published =
         isWider || changes.length > 0 ? await countPublishedKeys(await cli.client(options)) : null;
       const keys = isWider ? (published?.restricted ?? 0) : 0;
       const ruleSets = published === null ? [] : withKeys(changes, published);
-      cli.print(options, { drift, widening, publishedKeys: keys, ruleSets }, () =>
-        [textOf(drift, widening, keys, options), ...setChangeLines(ruleSets)].join('\n'),
-      );
-      const isRefused = keys > 0 && !options.allowWidening;
+      cli.print(options, { drift, widening, publishedKeys: keys, ruleSets }, () => {
+        const lines = [...linesOf(drift, widening, keys, options), ...setChangeLines(ruleSets)];
+        return lines.length === 0 ? 'No difference' : lines.join('\n');
+      });
       refuseSetChanges(ruleSets, options);
-      if (isSame(drift) && !isRefused) return;
+      if (keys > 0 && !options.allowWidening) {
+        throw new CommandError(
+          `Refused: ${keys} published keys would be able to call more. Give them keys of their own, or pass --allow-widening`,
+          exitCodes.refused,
+        );
+      }
+      if (drift === null || isSame(drift)) return;
       throw new CommandError(
-        isRefused
-          ? `Refused: ${keys} published keys would be able to call more. Give them keys of their own, or pass --allow-widening`
-          : `Refused: ${options.ruleSet ?? options.routes} differs from ${source}`,
+        `Refused: ${options.ruleSet ?? options.routes} differs from ${source}`,
         exitCodes.refused,
       );
     });
+}
+
+/** The change from the routes in service; `null`: they were not named. */
+async function wideningBy(options: CheckOptions): Promise<RouteChange | null> {
+  if (options.before === undefined) return null;
+  return compareRoutes(await readRoutesFile(options.before), await listToCheck(options));
+}
+
+/** The changes from the rule sets in service; empty: they were not named. */
+async function setChangesBy({ beforeRuleSets, ruleSets }: CheckOptions) {
+  if (beforeRuleSets === undefined) return [];
+  return compareSets(await readRuleSetsFile(beforeRuleSets), await readRuleSetsIfThere(ruleSets));
+}
+
+/** Throws a usage error unless there is something else to compare with, and nothing to select. */
+function checkWithoutDocument(options: CheckOptions): void {
+  if (options.before === undefined && options.beforeRuleSets === undefined) {
+    throw usageError(
+      'Cannot check: name an OpenAPI document, or what is in service with --before or --before-rule-sets',
+    );
+  }
+  const selections = ['tag', 'path', 'extension', 'prefix'] as const;
+  const selection = selections.find((name) => options[name] !== undefined);
+  if (selection !== undefined) {
+    throw usageError(`Cannot use --${selection} without an OpenAPI document`);
+  }
+}
+
+async function driftFrom(source: string, options: CheckOptions): Promise<RouteChange> {
+  const list = await listToCheck(options);
+  const { list: described } = routesOf(await readOpenApi(source), options);
+  return compareRoutes(list, described);
 }
 
 /** The routes file, or a set of the file of rule sets. Throws a `CommandError` if it is not there. */
@@ -194,22 +226,21 @@ function refuseSetChanges(changes: readonly SetChange[], { allowWidening }: Chec
   );
 }
 
-function textOf(
-  drift: RouteChange,
+function linesOf(
+  drift: RouteChange | null,
   widening: RouteChange | null,
   keys: number,
   { routes: file, ruleSet }: CheckOptions,
-): string {
+): readonly string[] {
   const routes = ruleSet ?? file;
-  const lines = (title: string, list: readonly string[]) =>
+  const lines = (title: string, list: readonly string[] = []) =>
     list.length === 0 ? [] : [title, ...list.map((line) => `  ${line}`)];
-  const parts = [
-    ...lines(`In the document, not in ${routes}:`, drift.added),
-    ...lines(`In ${routes}, not in the document:`, drift.removed),
-    ...lines('Words that are paths of the API, and count as ids:', drift.newWords),
-    ...lines('Words that are no longer paths of the API:', drift.freedWords),
-    ...lines(`Endpoints that ${keys} published keys would gain:`, widening?.added ?? []),
-    ...lines(`Words that ${keys} published keys could use as ids:`, widening?.freedWords ?? []),
+  return [
+    ...lines(`In the document, not in ${routes}:`, drift?.added),
+    ...lines(`In ${routes}, not in the document:`, drift?.removed),
+    ...lines('Words that are paths of the API, and count as ids:', drift?.newWords),
+    ...lines('Words that are no longer paths of the API:', drift?.freedWords),
+    ...lines(`Endpoints that ${keys} published keys would gain:`, widening?.added),
+    ...lines(`Words that ${keys} published keys could use as ids:`, widening?.freedWords),
   ];
-  return parts.length === 0 ? 'No difference' : parts.join('\n');
 }
