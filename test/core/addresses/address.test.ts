@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
-import { ADDRESS_MAX_LENGTH, parseAddress } from '../../../src/core/addresses/address.ts';
+import {
+  ADDRESS_MAX_LENGTH,
+  mappedIpv4,
+  parseAddress,
+} from '../../../src/core/addresses/address.ts';
 
 describe('parseAddress() reads no address from', () => {
   test.each([
@@ -42,6 +46,28 @@ describe('parseAddress() reads no address from', () => {
     expect(parseAddress(text)).toBeNull();
     // Remembered or not.
     expect(parseAddress(text)).toBeNull();
+  });
+});
+
+test('parseAddress() reads a text of the greatest length, and no longer one', () => {
+  const zoneOf = (length: number) => `fe80::1%${'a'.repeat(length - 'fe80::1%'.length)}`;
+  expect(parseAddress(zoneOf(ADDRESS_MAX_LENGTH))?.text).toBe('fe80::1');
+  expect(parseAddress(zoneOf(ADDRESS_MAX_LENGTH + 1))).toBeNull();
+});
+
+describe('mappedIpv4()', () => {
+  test.each([
+    ['a first word of 1', [1, 0, 0xffff, 7]],
+    ['a second word of 1', [0, 1, 0xffff, 7]],
+    ['a third word of fffe', [0, 0, 0xfffe, 7]],
+    ['the old compatible form', [0, 0, 0, 7]],
+    ['an IPv4 address', [7]],
+  ])('of %s is null', (_, words) => {
+    expect(mappedIpv4(words)).toBeNull();
+  });
+
+  test('is the last word', () => {
+    expect(mappedIpv4([0, 0, 0xffff, 7])).toEqual([7]);
   });
 });
 

@@ -83,6 +83,25 @@ describe('checkPlan() refuses', () => {
     for (const { fix } of problems) expect(fix).not.toBe('');
   });
 
+  test.each<[name: string, requested: RequestedPlan, value: unknown]>([
+    ['a number', { meta: { a: 5 } }, 5],
+    ['an object', { meta: { a: { b: 'secret' } } }, null],
+    ['null', { meta: { a: null } }, null],
+    ['a name', { meta: { 'a b': 'secret' } }, null],
+    ['metadata', { meta: metaOf(1025) }, '1025 bytes'],
+    ['many tags', { tags: Array.from({ length: 21 }, (_, n) => `t${n}`) }, '21 tags'],
+    ['large tags', { tags: Array.from({ length: 20 }, () => 'x'.repeat(64)) }, '1341 bytes'],
+  ])('%s, and quotes no more than is needed', (_, requested, value) => {
+    const { plan, problems } = check(requested);
+    expect(problems.map((problem) => problem.value)).toEqual([value]);
+    expect(plan.tags).toBeNull();
+  });
+
+  test('metadata and tags that are too large as a whole, and keeps nothing of them', () => {
+    const tags = Array.from({ length: 20 }, () => 'x'.repeat(64));
+    expect(check({ meta: metaOf(1025), tags }).plan).toEqual(nothing);
+  });
+
   test('a limit with the names that there are, or with the setting', () => {
     expect(check({ limit: 'gold' }).problems[0]?.fix).toBe('Use one of "pro", "free"');
     expect(check({ limit: 'pro' }, { limitNames: [] }).problems[0]?.fix).toContain('LIMITERS');
@@ -91,7 +110,12 @@ describe('checkPlan() refuses', () => {
   test('a monthly quota if usage is kept for less than a month', () => {
     const month = { requests: 1, period: 'month' } as const;
     const [problem] = check({ quota: month }, { usageRetentionDays: 30 }).problems;
-    expect(problem).toMatchObject({ path: 'quota.period', value: 'month' });
+    expect(problem).toEqual({
+      path: 'quota.period',
+      value: 'month',
+      reason: 'usage is kept for 30 days, and a month has up to 31',
+      fix: 'Use "day", or set USAGE_RETENTION_DAYS to 31 or more',
+    });
     expect(check({ quota: month }, { usageRetentionDays: 31 }).problems).toEqual([]);
     const day = { requests: 1, period: 'day' } as const;
     expect(check({ quota: day }, { usageRetentionDays: 1 }).problems).toEqual([]);
@@ -125,6 +149,10 @@ describe('checkPlan() accepts', () => {
       'é',
       'team: web',
     ]);
+  });
+
+  test('a tag of 64 characters, of which each may be two code units', () => {
+    expect(check({ tags: ['x'.repeat(64), '\u{1f511}'.repeat(64)] }).problems).toEqual([]);
   });
 
   test('a limit, which counts by the key by default', () => {

@@ -5,6 +5,10 @@ import {
   compileKey,
   compileRules,
   isLive,
+  missingRuleSetOf,
+  ruleSetOf,
+  rulesOfSet,
+  ruleText,
 } from '../../../src/core/key/key.ts';
 import { admitsOrigin } from '../../../src/core/origins/web-origin.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
@@ -76,6 +80,64 @@ describe('compileKey()', () => {
   test('gives a key whose list of rules is empty no route at all', () => {
     expect(aKey({ rules: [] }).routes?.match('GET', '/api/stream/1')).toBeNull();
   });
+});
+
+describe('the details of a key', () => {
+  test.each([
+    ['neither', {}, null],
+    ['null', { meta: null, tags: null }, null],
+    [
+      'metadata alone',
+      { meta: { plan: 'é' } },
+      { meta: { plan: 'é' }, tags: null, metaText: '{"plan":"\\u00e9"}', tagsText: null },
+    ],
+    [
+      'tags alone',
+      { tags: ['beta'] },
+      { meta: null, tags: ['beta'], metaText: null, tagsText: '["beta"]' },
+    ],
+    [
+      'both',
+      { meta: { a: 'b' }, tags: ['c'] },
+      { meta: { a: 'b' }, tags: ['c'], metaText: '{"a":"b"}', tagsText: '["c"]' },
+    ],
+  ])('with %s', (_, stored, details) => {
+    expect(aKey(stored).details).toEqual(details);
+  });
+});
+
+describe('the rule set of a key', () => {
+  const own: AccessRule[] = [{ methods: ['get'], resources: ['/a'] }];
+  const sets = new Map([['acme@1', { routes: [], reservedWords: {} }]]);
+  const restricted = { ...restrictedRoutes, sets };
+
+  test.each([
+    ['no rules', null, null, null],
+    ['an empty list of rules', [], null, null],
+    ['rules of its own', own, null, null],
+    ['a set', rulesOfSet('acme@1'), 'acme@1', null],
+    ['a set behind a rule', [...own, ...rulesOfSet('acme@1')], 'acme@1', null],
+    ['a set that the deployment does not have', rulesOfSet('acme@2'), 'acme@2', 'acme@2'],
+  ])('with %s', (_, rules, reference, missing) => {
+    expect(ruleSetOf(rules)).toBe(reference);
+    expect(missingRuleSetOf(rules, restricted)).toBe(missing);
+    expect(compileKey(aStoredKey({ rules }), restricted).missingRuleSet).toBe(missing);
+  });
+
+  test('is missing in a deployment without any', () => {
+    expect(missingRuleSetOf(rulesOfSet('acme@1'), { routes: [], reservedWords: {} })).toBe(
+      'acme@1',
+    );
+    expect(ruleSetOf(undefined)).toBeNull();
+  });
+});
+
+test.each([
+  [{ methods: ['get'], resources: ['/a'] }, 'GET /a'],
+  [{ methods: ['get', 'patch'], resources: ['/a/:id', '/b/*'] }, 'GET, PATCH /a/:id, /b/*'],
+  [{ methods: ['*'], resources: ['/'] }, '* /'],
+])('ruleText(%j) is what people write', (rule, text) => {
+  expect(ruleText(rule as AccessRule)).toBe(text);
 });
 
 describe('compileRules()', () => {

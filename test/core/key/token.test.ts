@@ -11,6 +11,7 @@ import {
   type KeyKind,
   makeToken,
   mintingIdentityOf,
+  mintingTokenOf,
   randomBase62,
   readTokenForm,
   tokenPrefixPattern,
@@ -216,6 +217,32 @@ describe('a backend token that mints client tokens', () => {
     });
   });
 
+  test.each([
+    ['a CORS token', golden[0].token],
+    ['a token that was imported', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
+    ['a mistyped token', `${minting.token.slice(0, -1)}0`],
+    ['nothing', ''],
+  ])('mints at the edge, and %s does not', async (_, token) => {
+    expect(await mintingTokenOf(token, tagKey)).toBeNull();
+  });
+
+  test('mints at the edge under the name that its holder mints under', async () => {
+    expect(await mintingTokenOf(minting.token, tagKey)).toEqual({
+      prefix: 'ea',
+      randomPart: alphabet.slice(0, 30),
+      kid: minting.kid,
+      publicKey: minting.publicKey,
+    });
+  });
+
+  test('mints at the edge with the first kind of tag, and gets a name with a valid tag', async () => {
+    const [, { token }] = golden;
+    const minted = await mintingTokenOf(token, tagKey);
+    expect(minted?.kid).toBe(minting.kid);
+    expect(await hasValidKidTag({ prefix: 'ea', kid: minted?.kid ?? '' }, tagKey)).toBe(true);
+    expect(await mintingIdentityOf(token, tagKey)).toBeNull();
+  });
+
   test('is the one that was made elsewhere, and its tag is valid', async () => {
     const made = await makeToken({
       prefix: 'ea',
@@ -330,6 +357,12 @@ describe('hideTokens()', () => {
       `${'a'.repeat(16)}_sk_abcd1`,
       `${'a'.repeat(16)}_sk_abcd…`,
     ],
+    ['a token with a prefix of one letter', 'a_sk_abcd1', 'a_sk_abcd…'],
+    ['a token with a digit in its prefix', 'a1b2_pk_abcd1', 'a1b2_pk_abcd…'],
+    ['a client token with a prefix of one letter', 'a_ct_eyJhbG', 'a_ct_…'],
+    ['a token of an operator', 'ea_op_abcd1', 'ea_op_abcd…'],
+    ['a token of a portal link', 'ea_pl_abcd1', 'ea_pl_abcd…'],
+    ['a token of a portal session', 'ea_ps_abcd1', 'ea_ps_abcd…'],
     ['a client token', `Bearer ea_ct_eyJhbGci.eyJpYXQi.c2ln-_, x`, 'Bearer ea_ct_…, x'],
     ['the beginning of a client token', 'ea_ct_eyJhbG', 'ea_ct_…'],
     ['another word with the letters of one', 'product_ct_scan_results', 'product_ct_scan_results'],
