@@ -7,6 +7,7 @@ import { matchesGlob } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { LongestFirst } from './test/support/node/file-order.ts';
+import { diskFolder, useMemoryFolder } from './test/support/node/memory-folder.ts';
 import { textModules } from './test/support/node/text-modules.ts';
 
 /*
@@ -59,6 +60,13 @@ const grownAtNight = [
  */
 process.env['MINIFLARE_WORKERD_V8_FLAGS'] ??= '--min-semi-space-size=32 --max-semi-space-size=64';
 
+/*
+ * Vitest and Miniflare keep their files in memory: the D1 and KV of `workers`, and the folder of an end-to-end run.
+ * Tests have the machine's temporary folder for their own.
+ */
+useMemoryFolder();
+const env = { TMPDIR: diskFolder() };
+
 /** The folders of a kind, and what it needs. */
 const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfiguration }> = {
   core: {
@@ -76,6 +84,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         // with different numbers of them run one after the other.
         maxWorkers: availableParallelism(),
         sequence: { groupOrder: 0 },
+        env,
         setupFiles: ['test/support/forget-doubles.ts'],
       },
     },
@@ -127,7 +136,7 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         isolate: false,
         sequence: { groupOrder: 1 },
         // Edges have the memory of a real one, which some of these tests measure.
-        env: { MINIFLARE_WORKERD_V8_FLAGS: '' },
+        env: { ...env, MINIFLARE_WORKERD_V8_FLAGS: '' },
       },
     },
   },

@@ -9,10 +9,10 @@
 import { execFile } from 'node:child_process';
 import { access, constants, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LaunchOptions } from 'playwright-core';
+import { diskFolder } from '../memory-folder.ts';
 import { writeFontConfiguration } from './fonts.ts';
 
 /** The path of a browser, and what its process needs in its environment beyond ours. */
@@ -67,7 +67,7 @@ export async function packagedChromium(): Promise<ChromiumExecutable> {
   const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
   const packageFile = join(dirname(entry), '../package.json');
   const { version } = JSON.parse(await readFile(packageFile, 'utf8'));
-  const folder = join(tmpdir(), `edge-authorizer-chromium-${version}`);
+  const folder = join(diskFolder(), `edge-authorizer-chromium-${version}`);
   if (!(await isExecutable(join(folder, 'chromium')))) await unpack(entry, folder);
   return {
     path: join(folder, 'chromium'),
