@@ -13,12 +13,17 @@ interface Word {
   readonly about: string;
 }
 
+/** An option, and its values if there is a list of them. */
+interface CompletedOption extends Word {
+  readonly values: readonly string[];
+}
+
 /** A command, and the words that may follow it. */
 export interface Completed {
   /** Its names from the program on, such as `keys list`; empty for the program itself. */
   readonly path: string;
   readonly subcommands: readonly Word[];
-  readonly options: readonly Word[];
+  readonly options: readonly CompletedOption[];
   /** The values of its argument, if there is a list of them. */
   readonly values: readonly string[];
 }
@@ -34,6 +39,19 @@ function pathFinder(commands: readonly Completed[]): string {
   return `    case "\${at:+$at }$word" in
       ${paths.join('|')}) at="\${at:+$at }$word" ;;
     esac`;
+}
+
+/** The cases of a path and an option with a list of values, for bash and zsh. */
+function casesOfValues(
+  commands: readonly Completed[],
+  setTo: (values: readonly string[]) => string,
+): string {
+  const cases = commands.flatMap(({ path, options }) =>
+    options
+      .filter(({ values }) => values.length > 0)
+      .map(({ name, values }) => `    '${path} ${name}') ${setTo(values)} ;;`),
+  );
+  return cases.join('\n');
 }
 
 function bashScript(commands: readonly Completed[]): string {
@@ -52,6 +70,9 @@ ${pathFinder(commands)}
 ${cases.join('\n')}
   esac
   [[ $current == -* ]] && words=$flags
+  case "$at \${COMP_WORDS[COMP_CWORD-1]}" in
+${casesOfValues(commands, (values) => `words='${values.join(' ')}'`)}
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _edge_authorizer edge-authorizer
@@ -66,14 +87,19 @@ function zshScript(commands: readonly Completed[]): string {
   return `#compdef edge-authorizer
 _edge_authorizer() {
   local at='' word
-  local -a plain flags
+  local -a plain flags chosen
   for word in "\${(@)words[2,CURRENT-1]}"; do
 ${pathFinder(commands)}
   done
   case "$at" in
 ${cases.join('\n')}
   esac
-  if [[ \${words[CURRENT]} == -* ]]; then
+  case "$at \${words[CURRENT-1]}" in
+${casesOfValues(commands, (values) => `chosen=(${values.map(quoted).join(' ')})`)}
+  esac
+  if (( \${#chosen} )); then
+    _describe value chosen
+  elif [[ \${words[CURRENT]} == -* ]]; then
     _describe option flags
   elif (( \${#plain} )); then
     _describe command plain
@@ -96,9 +122,10 @@ function fishScript(commands: readonly Completed[]): string {
     return [
       ...subcommands.map(({ name, about }) => `${when} -f -a ${quoted(name)} -d ${quoted(about)}`),
       ...values.map((name) => `${when} -f -a ${quoted(name)}`),
-      ...options.map(
-        ({ name, about }) => `${when} -l ${quoted(name.replace(/^--/, ''))} -d ${quoted(about)}`,
-      ),
+      ...options.map(({ name, about, values }) => {
+        const option = `${when} -l ${quoted(name.replace(/^--/, ''))} -d ${quoted(about)}`;
+        return values.length === 0 ? option : `${option} -x -a ${quoted(values.join(' '))}`;
+      }),
     ];
   });
   const paths = commands.filter(({ path }) => path !== '').map(({ path }) => quoted(path));

@@ -41,6 +41,7 @@ const completed = [
   ],
   ['keys bulk --keys', ['keys', 'bulk', '--keys-per-call']],
   ['completion z', ['completion', 'zsh']],
+  ['keys ls --all --kind co', ['keys', 'ls', '--all', '--kind', 'cors']],
   ['completion nothing-like-it', ['completion', 'nothing-like-it']],
 ] as const;
 
@@ -49,6 +50,7 @@ const offered = [
   ['keys r', ['revoke', 'rm', 'roll', 'rotate']],
   ['', ['audit', 'keys', 'completion']],
   ['keys list --s', ['--state', '--search', '--sort']],
+  ['usage --period ', ['24h', '7d', '30d', '90d']],
 ] as const;
 
 describe.skipIf(zsh === null)('zsh', () => {

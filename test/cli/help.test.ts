@@ -71,6 +71,10 @@ describe('completion', () => {
     ]);
     expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
     expect(await complete('completion', 'nothing-like-it')).toEqual(['']);
+    expect(await complete('keys', 'list', '--kind', '')).toEqual(['backend', 'cors']);
+    expect(await complete('keys', 'ls', '--all', '--kind', 'c')).toEqual(['cors']);
+    expect(await complete('keys', 'list', '--kind', 'cors', '')).toEqual(['']);
+    expect(await complete('keys', 'list', '--owner', '')).toEqual(['']);
   });
 
   test.each(['bash', 'zsh', 'fish'])('of %s has every command', async (shell) => {

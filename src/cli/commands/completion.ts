@@ -29,9 +29,10 @@ function commandsIn(command: Command, path: string): Completed[] {
     subcommands: children.flatMap((child) =>
       [child.name(), ...child.aliases()].map((name) => ({ name, about: child.description() })),
     ),
-    options: help.visibleOptions(command).flatMap(({ long, description }) => ({
+    options: help.visibleOptions(command).map(({ long, description, argChoices = [] }) => ({
       name: long ?? '',
       about: description,
+      values: argChoices,
     })),
     values: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
   };
