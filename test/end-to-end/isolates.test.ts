@@ -102,7 +102,7 @@ describe.each(settings)('with $kind', ({ name, maxStalenessSeconds }) => {
     await edge.manage('DELETE', `/keys/${key.id}`);
     const revokedAtMs = Date.now();
     const kv = await edge.kv();
-    await until(async () => (await kv.get(name, 'text')) !== value);
+    await until(async () => (await kv.get(name)) !== value);
     // What a data centre sees that KV has not told yet.
     await kv.put(name, value);
     for (const lastLetInMs of await eachIsolate((port) =>
@@ -149,7 +149,7 @@ describe.each(settings)('with $kind', ({ name, maxStalenessSeconds }) => {
       async () => {
         const kv = await edge.kv();
         for (const { name } of (await kv.list()).keys) {
-          const value = await kv.get(name, 'text');
+          const value = await kv.get(name);
           if (value?.includes(key.id)) return { name, value };
         }
         return null;

@@ -885,11 +885,10 @@ async function dumpCache(edge: Edge): Promise<string[]> {
   const addresses = files.flatMap(
     (file) => file.match(/https:\/\/feed\.[\w.-]+\/v2\/[\da-f-]{36}\/(?:short|long)/g) ?? [],
   );
-  const cache = await (await edge.caches()).open('edge-authorizer');
   const entries = await Promise.all(
     [...new Set(addresses)].map(async (address) => {
-      const response = await cache.match(address);
-      return response ? [`${address} ${await response.text()}`] : [];
+      const text = await edge.cachedText('edge-authorizer', address);
+      return text === null ? [] : [`${address} ${text}`];
     }),
   );
   return entries.flat();

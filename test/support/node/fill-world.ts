@@ -12,7 +12,8 @@ import {
   type UsageRow,
   writeBatches,
 } from '../../../src/usage/batch.ts';
-import type { CreatedKey, D1, Edge } from './serve-edge.ts';
+import type { CreatedKey, Edge } from './serve-edge.ts';
+import type { D1 } from './store-access.ts';
 
 /** Keys of every kind and state, with traffic, and a history. Returns the one with the most of it. */
 export async function fillWorld(world: Edge): Promise<CreatedKey> {

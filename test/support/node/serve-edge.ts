@@ -11,6 +11,16 @@ import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions } from 'min
 import { bundleFolder } from './build-bundle.ts';
 import { quietMiniflare } from './quiet-miniflare.ts';
 import { makeStorage, storesOf } from './storage.ts';
+import {
+  cachedText,
+  callStoreAt,
+  type D1,
+  type Kv,
+  openD1,
+  openKv,
+  STORE_ACCESS,
+  storeAccess,
+} from './store-access.ts';
 import { readWranglerConfig } from './wrangler-config.ts';
 
 export type EdgeOptions = {
@@ -48,12 +58,12 @@ export type Edge = {
   logs: string[];
   /** The messages that the consumer of the Queue received, with `tapQueue`. */
   queued: string[];
-  /** Opens D1 from outside, once. That takes a tenth of a second. */
+  /** D1 from outside. */
   db: () => Promise<D1>;
-  /** The same for KV. */
+  /** KV from outside. */
   kv: () => Promise<Kv>;
-  /** The same for the Cache API. */
-  caches: () => Promise<Caches>;
+  /** The body of an entry of the Cache API; `null` without one. */
+  cachedText: (cache: string, address: string) => Promise<string | null>;
   /** The folder of the stores' files, with a folder for each kind. It is removed with the edge. */
   storageFolder: string;
   /** Calls the management API, `path` below `/_edge/v1`, as the administrator. */
@@ -62,10 +72,6 @@ export type Edge = {
   createKey(body: Record<string, unknown>): Promise<CreatedKey>;
   dispose(): Promise<void>;
 };
-
-export type D1 = Awaited<ReturnType<Miniflare['getD1Database']>>;
-export type Kv = Awaited<ReturnType<Miniflare['getKVNamespace']>>;
-export type Caches = Awaited<ReturnType<Miniflare['getCaches']>>;
 
 /** An answer of the management API; `json` is `null` when the body is empty. */
 export type ManagementAnswer = { status: number; headers: Headers; json: unknown };
@@ -137,6 +143,7 @@ export async function serveEdges<Name extends string>(
         .map(({ deployment, names, stores }) =>
           queueTap(deployment, compatibilityDate, stores.queueConsumers, names[0]),
         ),
+      { ...bareSocket, compatibilityDate, ...storeAccess(served) },
     ],
   });
   const storageFolder = await makeStorage(
@@ -148,11 +155,12 @@ export async function serveEdges<Name extends string>(
     workers,
   });
   const normalizingPort = Number((await miniflare.ready).port);
+  const callStore = callStoreAt(await directPort(miniflare, STORE_ACCESS));
   const shared = {
     normalizingPort,
     logs,
     queued,
-    caches: once(() => miniflare.getCaches()),
+    cachedText: (cache: string, address: string) => cachedText(callStore, cache, address),
     storageFolder,
     dispose: once(async () => {
       await miniflare.dispose();
@@ -162,8 +170,8 @@ export async function serveEdges<Name extends string>(
   const edges = served.map(async ({ deployment, adminToken, names }) => {
     const ports = await Promise.all(names.map((name) => directPort(miniflare, name)));
     const stores = {
-      db: once(() => miniflare.getD1Database('DB', names[0])),
-      kv: once(() => miniflare.getKVNamespace('KEYS', names[0])),
+      db: async () => openD1(callStore, `${deployment} DB`),
+      kv: async () => openKv(callStore, `${deployment} KEYS`),
     };
     const client = clientOf(ports[0] ?? 0, adminToken);
     return [deployment, { ...shared, ...stores, adminToken, ports, ...client }];
