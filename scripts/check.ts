@@ -1,7 +1,7 @@
 /**
- * `npm run check`: the format, the linter, the types, a dry-run deployment and `npm test`, in this order.
- * It stops at the first step that fails, and ends with a summary: how long each step took, which optional
- * programs were found, which tests were skipped, and how many passed and failed.
+ * `npm run check`: the library of the package, then the format and the linter, the types and a dry-run deployment at
+ * the same time, and then `npm test`. It stops if one of them fails, and ends with a summary: how long each step
+ * took, which optional programs were found, which tests were skipped, and how many passed and failed.
  */
 
 import { spawn } from 'node:child_process';
@@ -11,12 +11,19 @@ import { findProgram, optionalPrograms } from '../test/support/node/programs.ts'
 
 const reportFile = 'test-output/results.json';
 
-/** The steps, as arguments to npm. */
-const steps: readonly (readonly [name: string, ...args: string[]])[] = [
-  ['lint', 'run', 'lint'],
-  ['types', 'run', 'types'],
-  ['build', 'run', 'build'],
-  ['tests', 'test', '--', '--reporter=default', '--reporter=json', `--outputFile=${reportFile}`],
+/** A step, as arguments to npm. */
+type Step = readonly [name: string, ...args: string[]];
+
+/** The steps in their order, and in each row those that run at the same time: none of them keeps two cores busy. */
+const rows: readonly (readonly Step[])[] = [
+  [['library', 'run', 'prepare']],
+  [
+    // The types and the linter of the package read the library, so that nothing may write it meanwhile.
+    ['lint', 'run', '--ignore-scripts', 'lint'],
+    ['types', 'run', 'types'],
+    ['build', 'run', 'build'],
+  ],
+  [['tests', 'test', '--', '--reporter=default', '--reporter=json', `--outputFile=${reportFile}`]],
 ];
 
 /** The part of Vitest's JSON report that the summary needs. */
@@ -29,14 +36,11 @@ type Report = {
 await rm(reportFile, { force: true });
 const startedAt = performance.now();
 const lines: string[] = [];
-let failedStep: string | null = null;
-for (const [name, ...args] of steps) {
-  const stepStartedAt = performance.now();
-  const exitCode = await npm(args);
-  lines.push(`${name}: ${exitCode === 0 ? 'passed' : 'FAILED'} in ${since(stepStartedAt)}`);
-  if (exitCode === 0) continue;
-  failedStep = name;
-  break;
+let isPassed = true;
+for (const row of rows) {
+  const passed = await Promise.all(row.map((step) => run(step, row.length > 1)));
+  isPassed = passed.every(Boolean);
+  if (!isPassed) break;
 }
 const report = await readReport();
 const results = report?.testResults ?? [];
@@ -52,14 +56,26 @@ for (const [name, use] of Object.entries(optionalPrograms)) {
   console.log(`optional program ${name} (${use}): ${path ?? 'not found, skipped'}`);
 }
 console.log(skipped.length === 0 ? 'skipped tests: none' : `skipped tests: ${skipped.join('; ')}`);
-console.log(`the whole check: ${failedStep ? 'FAILED' : 'passed'} in ${since(startedAt)}`);
+console.log(`the whole check: ${isPassed ? 'passed' : 'FAILED'} in ${since(startedAt)}`);
 console.log(`${report?.numPassedTests ?? 0} passed, ${report?.numFailedTests ?? 0} failed`);
-process.exitCode = failedStep === null ? 0 : 1;
+process.exitCode = isPassed ? 0 : 1;
 
-async function npm(args: readonly string[]): Promise<number> {
-  const child = spawn('npm', args, { stdio: 'inherit' });
+/**
+ * Runs a step and adds its line to the summary. Returns whether it passed. The output of one that is not alone is
+ * printed at its end.
+ */
+async function run([name, ...args]: Step, isKept: boolean): Promise<boolean> {
+  const stepStartedAt = performance.now();
+  const output = isKept ? 'pipe' : 'inherit';
+  const child = spawn('npm', args, { stdio: ['ignore', output, output] });
+  const said: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (part: Buffer) => said.push(part));
+  }
   const [exitCode] = await once(child, 'close');
-  return exitCode ?? 1;
+  process.stdout.write(Buffer.concat(said));
+  lines.push(`${name}: ${exitCode === 0 ? 'passed' : 'FAILED'} in ${since(stepStartedAt)}`);
+  return exitCode === 0;
 }
 
 /** `null` if no test ran. */
