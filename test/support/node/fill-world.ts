@@ -74,7 +74,7 @@ export async function fillWorld(world: Edge): Promise<CreatedKey> {
   return player;
 }
 
-/** Merges the usage of 30 days, as the Queue's consumer does: several batches today, one on each day before. */
+/** Merges the usage of 30 days, as the Queue's consumer does: a batch for each hour of today, and for each day before. */
 async function mergeTraffic(
   world: Edge,
   keys: readonly CreatedKey[],
@@ -97,7 +97,7 @@ async function mergeTraffic(
       part: 1,
     })),
   ];
-  for (const { ago, atMs, part } of closings) {
+  const batches = closings.flatMap(({ ago, atMs, part }) => {
     const day = dayOf(atMs);
     const rows = keys.flatMap(({ id }, place) =>
       place === 1 || place === 4 ? [] : trafficOf(id, place, { ago, day, atMs, part }),
@@ -107,7 +107,7 @@ async function mergeTraffic(
       ['denied:origin_not_registered', 30],
       ['preflight_granted', 400],
     ] as const;
-    const batches = writeBatches(
+    return writeBatches(
       [
         ...rows,
         ...strangers.map(
@@ -119,9 +119,9 @@ async function mergeTraffic(
       ],
       { nowMs: atMs, newId: () => crypto.randomUUID() },
     );
-    const db = await world.db();
-    await mergeUsage(db, batches, nowMs);
-  }
+  });
+  // At once, as each transaction from outside takes milliseconds.
+  await mergeUsage(await world.db(), batches, nowMs);
 }
 
 const usageModule = new URL('../../../src/usage/d1.ts', import.meta.url).href;
