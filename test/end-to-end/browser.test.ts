@@ -17,6 +17,7 @@ import {
   type PageFetchResult,
   type Pages,
   servePages,
+  sharedPages,
 } from '../support/node/pages.ts';
 import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { echo, hang, redirect, reply, reset } from '../support/node/upstream-answers.ts';
@@ -31,6 +32,7 @@ let edge: Edge;
 let edgeOfExample: Edge;
 /** Has storage of its own, because its key for "*" registers every origin. */
 let edgeWithAny: Edge;
+const openShared = sharedPages();
 /** Lists the origin `app`. */
 let restricted: CreatedKey;
 /** Lists the origin `app`, and may call everything. */
@@ -208,7 +210,7 @@ describe('a page with a restricted key of its origin', () => {
   });
 
   test('asks once for a preflight and remembers it', async () => {
-    await onPage(pages.origins.app, [], async (page) => {
+    const use = async (page: OpenPage) => {
       const preflights = await preflightsOf(page);
       const rename = () =>
         fetchFromPage(
@@ -229,7 +231,9 @@ describe('a page with a restricted key of its origin', () => {
       await expect
         .poll(() => preflights, { timeout: 10_000 })
         .toEqual(['authorization,content-type', 'authorization,x-new-header']);
-    });
+    };
+    // A page that the tests share remembers none.
+    await onPage(pages.origins.app, [], use, openPage);
     expect(upstream.requests.map(({ method }) => method)).toEqual(['PATCH', 'PATCH', 'GET']);
   });
 });
@@ -492,10 +496,12 @@ async function onPage(
   url: string,
   expectedErrors: RegExp[],
   use: (page: OpenPage) => Promise<void>,
+  open = openShared,
 ): Promise<void> {
-  const page = await openPage(browser, url);
+  const page = await open(browser, url);
   const scriptErrors: Error[] = [];
-  page.page.on('pageerror', (error) => scriptErrors.push(error));
+  const keep = (error: Error) => void scriptErrors.push(error);
+  page.page.on('pageerror', keep);
   try {
     await use(page);
     for (const expected of expectedErrors) {
@@ -507,6 +513,7 @@ async function onPage(
     expect(page.consoleErrors.filter((text) => !isExpected(text))).toEqual([]);
     expect(scriptErrors).toEqual([]);
   } finally {
+    page.page.off('pageerror', keep);
     await page.close();
   }
 }

@@ -6,7 +6,13 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
-import { fetchFromPage, openPage, type Pages, servePages } from '../support/node/pages.ts';
+import {
+  fetchFromPage,
+  openPage,
+  type Pages,
+  servePages,
+  sharedPages,
+} from '../support/node/pages.ts';
 import { chunk, request, sendRaw } from '../support/node/raw-http.ts';
 import {
   type Edge,
@@ -257,17 +263,19 @@ describe('the browser', () => {
     await page.close();
   });
 
-  test('sends the request after a preflight that is granted', async () => {
+  test('sends the request after a preflight that is granted, each time in a shared page', async () => {
     upstream.answer = withCors;
-    const page = await openPage(browser, `${pages.origins.address}/`);
-    const init = { headers: { Authorization: 'Bearer token' } };
-    const before = upstream.requests.length;
-    const result = await fetchFromPage(page, `${upstream.url}/granted`, init);
-    expect(result).toMatchObject({ status: 200, body: 'public' });
-    const methods = upstream.requests.slice(before).map(({ method }) => method);
-    expect(methods).toEqual(['OPTIONS', 'GET']);
-    expect(upstream.lastRequest().header('authorization')).toBe('Bearer token');
-    await page.close();
+    const openShared = sharedPages();
+    for (const _time of ['first', 'second']) {
+      const page = await openShared(browser, `${pages.origins.address}/`);
+      const init = { headers: { Authorization: 'Bearer token' } };
+      const before = upstream.requests.length;
+      const result = await fetchFromPage(page, `${upstream.url}/granted`, init);
+      expect(result).toMatchObject({ status: 200, body: 'public' });
+      const methods = upstream.requests.slice(before).map(({ method }) => method);
+      expect(methods).toEqual(['OPTIONS', 'GET']);
+      expect(upstream.lastRequest().header('authorization')).toBe('Bearer token');
+    }
   });
 
   test('gives a sandboxed page the origin null', async () => {

@@ -79,6 +79,30 @@ export async function openPage(browser: TestBrowser, url: string): Promise<OpenP
   return { page, context, frame, consoleErrors, close: () => context.close() };
 }
 
+/**
+ * Pages that the tests of a file share, one for each URL: a new document each time, which sends a preflight for
+ * whatever needs one. A context for each test would cost five times as much. To be called once, at the top of the file.
+ */
+export function sharedPages(): (browser: TestBrowser, url: string) => Promise<OpenPage> {
+  const shared = new Map<string, OpenPage>();
+  return async (browser, url) => {
+    let opened = shared.get(url);
+    // A browser that crashed took the page with it.
+    if (opened === undefined || opened.page.isClosed()) {
+      opened = await openPage(browser, url);
+      // Chromium then uses no remembered preflight either.
+      const session = await opened.context.newCDPSession(opened.page);
+      await session.send('Network.enable');
+      await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+      shared.set(url, opened);
+    } else {
+      await opened.page.goto(url);
+      opened.consoleErrors.length = 0;
+    }
+    return { ...opened, close: async () => {} };
+  };
+}
+
 /** Puts a sandboxed frame into the page. Its origin is `null`, whatever that of the page is. */
 export async function openSandboxedFrame(opened: OpenPage): Promise<OpenPage> {
   const element = await opened.page.evaluateHandle(async () => {
