@@ -116,23 +116,28 @@ export function attackScript(knowledge: Knowledge): string {
   return `(${attack.toString()})(${JSON.stringify(knowledge)});`;
 }
 
-/** Documents that carry the script, by the `Content-Type` that they are sent with; `null` for none. */
-export const documents: readonly {
+export type HostileDocument = {
+  /** The `Content-Type` that it is sent with; `null` for none. */
   readonly contentType: string | null;
   readonly wrap: (script: string) => string;
   /** True if Chromium runs it at all. The rest is kept for other browsers. */
   readonly runs: boolean;
-}[] = [
-  { contentType: 'text/html', wrap: html, runs: true },
+  /** True for one of each kind: a page, a list of types, XML, an image, no type. The rest is for the night. */
+  readonly isByDay?: true;
+};
+
+/** Documents that carry the script. */
+export const documents: readonly HostileDocument[] = [
+  { contentType: 'text/html', wrap: html, runs: true, isByDay: true },
   { contentType: 'text/html;', wrap: html, runs: true },
-  { contentType: 'text/plain, text/html', wrap: html, runs: true },
+  { contentType: 'text/plain, text/html', wrap: html, runs: true, isByDay: true },
   { contentType: 'application/xhtml+xml', wrap: xhtml, runs: true },
-  { contentType: 'application/xml', wrap: xhtml, runs: true },
+  { contentType: 'application/xml', wrap: xhtml, runs: true, isByDay: true },
   { contentType: 'text/xml', wrap: xhtml, runs: true },
   { contentType: 'application/anything+xml', wrap: xhtml, runs: false },
-  { contentType: 'image/svg+xml', wrap: svg, runs: true },
+  { contentType: 'image/svg+xml', wrap: svg, runs: true, isByDay: true },
   { contentType: 'text/xsl', wrap: xhtml, runs: false },
-  { contentType: null, wrap: html, runs: false },
+  { contentType: null, wrap: html, runs: false, isByDay: true },
   { contentType: 'nonsense', wrap: html, runs: false },
 ];
 
