@@ -6,10 +6,9 @@ import { makeOperatorToken } from '../../src/core/operators/operator-tokens.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
   closedAfterEach,
-  type Dashboard,
-  type DashboardOptions,
   examine,
   openDashboard,
+  sharedByTests,
   walks,
 } from '../support/node/dashboard.ts';
 import { type CreatedKey, type Edge, serveEdge } from '../support/node/serve-edge.ts';
@@ -22,6 +21,10 @@ let browser: TestBrowser;
 let edge: Edge;
 let key: CreatedKey;
 const dashboards = closedAfterEach();
+/** As the operator who may do everything. */
+const openWithoutScript = sharedByTests(() =>
+  openDashboard(browser, { ...edge, adminToken: tokens.everything }, { javaScriptEnabled: false }),
+);
 
 beforeAll(async () => {
   const entries = Object.entries(tokens).map(async ([scope, token]) => ({
@@ -63,18 +66,9 @@ beforeAll(async () => {
     .run();
 });
 afterAll(() => Promise.all([browser.close(), edge.dispose()]));
-async function openAs(
-  scope: keyof typeof tokens,
-  options: DashboardOptions = {},
-): Promise<Dashboard> {
-  const dashboard = await openDashboard(browser, edge, options);
-  dashboards.push(dashboard);
-  await dashboard.signIn(tokens[scope]);
-  return dashboard;
-}
 
 test('a named operator signs in without script, changes a key, and the audit names them', async () => {
-  const { page } = await openAs('everything', { javaScriptEnabled: false });
+  const { page } = await openWithoutScript();
   await page.getByText('alice@example.com (everything)').waitFor();
   await page.goto(`${edge.url}/_edge/keys/${key.id}`);
   await page.getByRole('button', { name: 'Disable' }).click();
@@ -86,8 +80,7 @@ test('a named operator signs in without script, changes a key, and the audit nam
 });
 
 test('an event that was given up is sent again without script, from the page of its key', async () => {
-  const { page } = await openAs('everything', { javaScriptEnabled: false });
-  await page.goto(`${edge.url}/_edge/keys/${key.id}`);
+  const { page } = await openWithoutScript(`/_edge/keys/${key.id}`);
   await page.getByRole('main').getByRole('link', { name: 'Events' }).click();
   await page.getByText('The receiver answered 503. 12 attempts.').waitFor();
   await page.getByLabel('State').selectOption('Given up');
@@ -109,6 +102,8 @@ test('an event that was given up is sent again without script, from the page of 
 test.each(walks())(
   'events and what an operator sees please axe and fit: $colorScheme, $size',
   async (walk) => {
+    const dashboard = await openDashboard(browser, edge, walk);
+    dashboards.push(dashboard);
     for (const [scope, views] of [
       [
         'everything',
@@ -124,7 +119,8 @@ test.each(walks())(
       ],
       ['keys', { refused: '/_edge/audit' }],
     ] as const) {
-      const dashboard = await openAs(scope, walk);
+      await dashboard.context.clearCookies();
+      await dashboard.signIn(tokens[scope]);
       for (const [name, path] of Object.entries(views)) {
         await dashboard.go(path);
         await examine(dashboard, walk, name);

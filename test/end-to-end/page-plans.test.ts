@@ -3,7 +3,7 @@
  * window. What needs no browser is in test/manage/page/plans.test.ts.
  */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
   closedAfterEach,
@@ -120,11 +120,12 @@ describe.each([true, false])('with the script: %s, the forms', (javaScriptEnable
     await page.getByRole('link', { name: 'Remove third=3' }).waitFor();
   });
 
+  if (!javaScriptEnabled && !inject('isNightly')) return;
+  // Without script they are those of test/manage/page/client-tokens.test.ts.
   test('say what client tokens may do', async () => {
     const key = await edge.createKey({ name: `Backend ${name}` });
-    const dashboard = await openShared();
+    const dashboard = await openShared(`/_edge/keys/${key.id}`);
     const { page } = dashboard;
-    await dashboard.go(`/_edge/keys/${key.id}`);
     const panel = page.locator('#client-tokens-panel');
     await panel.getByLabel('Origins of pages').fill('https://app.example.com');
     await panel.getByText('What client tokens may do at most').click();

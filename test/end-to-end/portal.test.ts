@@ -11,6 +11,7 @@ import {
   type DashboardOptions,
   examine,
   openDashboard,
+  sharedByTests,
   walks,
 } from '../support/node/dashboard.ts';
 import { type Pages, servePages } from '../support/node/pages.ts';
@@ -27,6 +28,7 @@ let upstream: Upstream;
 let edge: Edge;
 let returnUrl: string;
 const dashboards = closedAfterEach();
+const openShared = sharedByTests(() => openDashboard(browser, edge), { isSignedIn: false });
 
 beforeAll(async () => {
   [browser, pages, upstream] = await Promise.all([launchChromium(), servePages(), startUpstream()]);
@@ -82,7 +84,7 @@ describe('a link on another origin', () => {
     for (const method of ['HEAD', 'GET', 'GET']) {
       expect((await fetch(url, { method })).status).toBe(200);
     }
-    const dashboard = await open();
+    const dashboard = await openShared();
     const { page } = dashboard;
     await follow(dashboard, url);
     await page.getByText('You are about to open the API keys of acct_1').waitFor();
@@ -123,7 +125,7 @@ describe('a link on another origin', () => {
 
   test('opens nothing a second time, in this browser and in another, and leads back', async () => {
     const url = await makeLink();
-    const [first, second] = [await open(), await open()];
+    const [first, second] = [await openShared(), await open()];
     await follow(first, url);
     await first.page.getByRole('button', { name: 'Continue' }).click();
     await first.page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
@@ -137,7 +139,7 @@ describe('a link on another origin', () => {
   });
 
   test('opens the page after a double click on the button', async () => {
-    const dashboard = await open();
+    const dashboard = await openShared();
     await follow(dashboard, await makeLink());
     await dashboard.page.getByRole('button', { name: 'Continue' }).dblclick();
     await dashboard.page.getByRole('link', { name: 'Key of the customer' }).waitFor();
@@ -145,7 +147,7 @@ describe('a link on another origin', () => {
 
   test('is not used by a page of another site that knows it', async () => {
     const url = await makeLink();
-    const dashboard = await open();
+    const dashboard = await openShared();
     const { page } = dashboard;
     await page.goto(returnUrl);
     await page.evaluate(

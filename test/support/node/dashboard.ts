@@ -41,6 +41,9 @@ export type Dashboard = {
   close(): Promise<void>;
 };
 
+/** The list of keys, where signing in leads. */
+const LIST = '/_edge/';
+
 /** Windows that the page must fit. */
 export const sizes = {
   small: { width: 320, height: 640 },
@@ -66,11 +69,15 @@ export function closedAfterEach(): Dashboard[] {
 
 /**
  * A dashboard for all tests of a file that need no cookies of their own. It signs in once, and begins each test
- * at the list, in a wide window. To be called at the top of the file, with what opens it.
+ * in a wide window, at the path that the test names or else at the list. If not `isSignedIn`, it begins each test
+ * without cookies, wherever it was. To be called at the top of the file, with what opens it.
  *
  * A context and a sign-in of its own costs a test half a second, four times what going to the list costs.
  */
-export function sharedByTests(open: () => Promise<Dashboard>): () => Promise<Dashboard> {
+export function sharedByTests(
+  open: () => Promise<Dashboard>,
+  { isSignedIn = true }: { isSignedIn?: boolean } = {},
+): (path?: string) => Promise<Dashboard> {
   let shared: Dashboard | null = null;
   afterEach(async ({ task }) => {
     const complaints = shared?.complaints.splice(0) ?? [];
@@ -81,15 +88,17 @@ export function sharedByTests(open: () => Promise<Dashboard>): () => Promise<Das
     }
     expect(complaints).toEqual([]);
   });
-  return async () => {
+  return async (path = LIST) => {
     // A browser that crashed took the page with it.
-    if (shared === null || shared.page.isClosed()) {
-      shared = await open();
-      await shared.signIn();
-    } else {
-      await shared.page.setViewportSize(sizes.wide);
-      await shared.go('/_edge/');
+    const isNew = shared === null || shared.page.isClosed();
+    if (shared === null || isNew) shared = await open();
+    if (!isSignedIn) {
+      await shared.context.clearCookies();
+      return shared;
     }
+    if (isNew) await shared.signIn();
+    else await shared.page.setViewportSize(sizes.wide);
+    if (!isNew || path !== LIST) await shared.go(path);
     return shared;
   };
 }
@@ -164,7 +173,7 @@ export async function openDashboard(
       await page.goto(edge.url + path);
     },
     async signIn(token = edge.adminToken) {
-      await dashboard.go('/_edge/');
+      await dashboard.go(LIST);
       await page.getByLabel('Admin token').fill(token);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
