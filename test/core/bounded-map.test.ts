@@ -12,6 +12,33 @@ describe('a bounded map', () => {
     expect({ size: map.size, weight: map.weight }).toEqual({ size: 0, weight: 0 });
   });
 
+  test.each([
+    ['the first', 1],
+    ['one within', 2],
+    ['the last', 3],
+    ['every one', 0],
+  ])('deletes what fails a test, if that is %s', (_, failing) => {
+    const map = new BoundedMap<number>(10, 100);
+    for (const number of [1, 2, 3]) map.set(`name ${number}`, number, 10 * number);
+    map.keepOnly((number) => failing !== 0 && number !== failing);
+    const kept = [1, 2, 3].filter((number) => failing !== 0 && number !== failing);
+    for (const number of [1, 2, 3]) {
+      expect(map.get(`name ${number}`)).toBe(kept.includes(number) ? number : undefined);
+    }
+    const weight = kept.reduce((sum, number) => sum + 10 * number, 0);
+    expect({ size: map.size, weight: map.weight }).toEqual({ size: kept.length, weight });
+  });
+
+  test('deletes many entries, whichever moves into their gaps', () => {
+    const map = new BoundedMap<number>(100);
+    for (let number = 0; number < 100; number++) map.set(`name ${number}`, number);
+    map.keepOnly((number) => number % 3 === 0);
+    expect(map.size).toBe(34);
+    for (let number = 0; number < 100; number++) {
+      expect(map.get(`name ${number}`)).toBe(number % 3 === 0 ? number : undefined);
+    }
+  });
+
   test('replaces an entry under the same name, with its weight', () => {
     const map = new BoundedMap<string>(10, 100);
     map.set('a', 'old', 60);

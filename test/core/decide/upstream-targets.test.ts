@@ -17,6 +17,10 @@ describe('mapTarget()', () => {
     ['https://API.example:443/v1/base/things', 'https://edge.example:8443/things'],
     ['//api.example/v1/base/things', 'https://edge.example:8443/things'],
     ['/v1/base/a/../b', '/b'],
+    ['HTTPS://api.example/v1/base/a', 'https://edge.example:8443/a'],
+    ['/v1/base/a/_edge/b', '/a/_edge/b'],
+    ['/v1/base/_edges', '/_edges'],
+    [`/v1/base/${'a'.repeat(16_384 - 9)}`, `/${'a'.repeat(16_384 - 9)}`],
     // `//evil.example` alone would be another host.
     ['/v1/base//evil.example/x', 'https://edge.example:8443//evil.example/x'],
   ])('maps %s to %s', (reference, mapped) => {
@@ -37,7 +41,14 @@ describe('mapTarget()', () => {
     'https://api.example:8443/v1/base/x',
     'https://user@api.example/v1/base/x',
     'https://api.example',
+    'https://:secret@api.example/v1/base/x',
+    'a//api.example/v1/base/x',
+    'a https://api.example/v1/base/x',
+    `/v1/base/${'a'.repeat(16_385 - 9)}`,
     '/v1/base/_edge/v1/keys',
+    '/v1/base/_edge',
+    '/v1/base//_edge/v1/keys',
+    '/v1/base///_EDGE',
     '//evil.example/v1/base/x',
     '/\\evil.example/v1/base/x',
     'mailto:a@api.example',
@@ -47,6 +58,14 @@ describe('mapTarget()', () => {
   });
 });
 
+test('mapTarget() follows the scheme of the upstream', () => {
+  const plain = { ...mapping, upstreamUrl: 'http://api.example/v1' };
+  expect(mapTarget('http://api.example/v1/a', plain)).toBe('https://edge.example:8443/a');
+  expect(mapTarget('https://api.example/v1/a', plain)).toBe('https://api.example/v1/a');
+  const broken = { ...mapping, upstreamUrl: 'nonsense' };
+  expect(mapTarget('/v1/base/a', broken)).toBe('/v1/base/a');
+});
+
 describe('mapLinks()', () => {
   test('maps every target and no text in quotes', () => {
     const value =
@@ -54,6 +73,15 @@ describe('mapLinks()', () => {
     expect(mapLinks(value, mapping)).toBe(
       '</a?p=2>; rel="next"; title="</v1/base/a>", <https://edge.example:8443/z>;rel=last, </other>; rel="x"',
     );
+  });
+
+  test('maps a value of 16 KiB, and leaves a longer one alone', () => {
+    const linkOf = (length: number) => {
+      const link = '</v1/base/a>; title="';
+      return `${link}${'x'.repeat(length - link.length - 1)}"`;
+    };
+    expect(mapLinks(linkOf(16_384), mapping)).toMatch(/^<\/a>/);
+    expect(mapLinks(linkOf(16_385), mapping)).toBe(linkOf(16_385));
   });
 
   test.each(['<', '"', '<"', '"\\', '<'.repeat(10_000), '"\\'.repeat(5_000)])(
@@ -66,7 +94,10 @@ describe('mapLinks()', () => {
 
 test.each([
   ['https://api.example', false],
+  ['https://api.example/', false],
   ['https://api.example/v1', true],
+  ['HTTP://api.example/v1', true],
+  ['/ https://api.example/v1', false],
 ])('hasBasePath(%j) is %j', (url, expected) => {
   expect(hasBasePath(url)).toBe(expected);
 });
