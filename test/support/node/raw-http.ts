@@ -4,7 +4,7 @@
  * Strings are bytes here: every character is one byte (Latin-1), in both directions.
  */
 
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createResponseParser, type ParsedResponse } from './raw-response.ts';
 
@@ -30,6 +30,8 @@ export type SendOptions = {
   until?: string;
   /** Called for each piece as it comes from the socket. */
   onChunk?: (chunk: { atMs: number; bytes: Buffer }) => void;
+  /** Connections to this port that wait for their next request. One is used and put back. Default: a new one. */
+  idle?: Set<Socket>;
 };
 
 /**
@@ -48,7 +50,9 @@ export async function sendRaw(
   const parser = createResponseParser();
   const chunks: RawResponse['chunks'] = [];
   const startedAtMs = performance.now();
-  const socket = connect(port, '127.0.0.1');
+  const [kept] = options.idle ?? [];
+  if (kept !== undefined) options.idle?.delete(kept);
+  const socket = kept?.removeAllListeners() ?? connect({ port, host: '127.0.0.1', noDelay: true });
 
   const outcome = await new Promise<RawResponse['outcome']>((resolve) => {
     const timer = setTimeout(() => resolve('timeout'), options.timeoutMs ?? 10_000);
@@ -65,19 +69,47 @@ export async function sendRaw(
     writePieces();
 
     function writePieces(): void {
+      const [only, ...others] = Array.isArray(pieces) ? pieces : [];
+      if (only !== undefined && others.length === 0) {
+        const whole = toBuffer(only);
+        parser.expectMethod(methodOf(whole));
+        socket.write(whole);
+        return;
+      }
       const source = Readable.from(inBuffers(pieces, parser.expectMethod));
       source.on('error', () => resolve('reset'));
       source.pipe(socket, { end: false });
     }
   });
-  socket.destroy();
-
   const response = parser.result();
+  if (options.idle && outcome === 'complete' && response && maySendAgain(response)) {
+    keep(socket.removeAllListeners(), options.idle);
+  } else {
+    socket.destroy();
+  }
+
+  // The server closed a connection that it had kept until now.
+  if (kept && chunks.length === 0 && outcome !== 'timeout') return sendRaw(port, bytes, options);
   if (response === null) {
     const received = Buffer.concat(chunks.map((chunk) => chunk.bytes)).toString('latin1');
     throw new Error(`Cannot read a response (${outcome}): only ${JSON.stringify(received)} came`);
   }
   return { ...response, outcome, chunks };
+}
+
+/** Adds a connection to those that wait. Fails the run if anything but its end arrives meanwhile. */
+function keep(socket: Socket, idle: Set<Socket>): void {
+  idle.add(socket);
+  socket.on('error', () => {});
+  socket.on('close', () => idle.delete(socket));
+  socket.on('data', (bytes) => {
+    throw new Error(`The server sent more than its response: ${bytes.toString('latin1')}`);
+  });
+}
+
+/** Returns whether the server keeps the connection. workerd does not say so when it refuses what it cannot read. */
+function maySendAgain({ status, header }: ParsedResponse): boolean {
+  return ![101, 400, 500, 501].includes(status) && !/close/i.test(header('connection') ?? '');
 }
 
 export type RawRequest = {
@@ -124,10 +156,14 @@ async function* inBuffers(
     const bytes = toBuffer(piece);
     // An empty piece would end the stream's flow for nothing.
     if (bytes.byteLength === 0) continue;
-    if (isFirst) expectMethod(bytes.toString('latin1', 0, 16).split(' ')[0] ?? '');
+    if (isFirst) expectMethod(methodOf(bytes));
     isFirst = false;
     yield bytes;
   }
+}
+
+function methodOf(head: Buffer): string {
+  return head.toString('latin1', 0, 16).split(' ')[0] ?? '';
 }
 
 function toBuffer(bytes: Bytes): Buffer {
