@@ -10,6 +10,7 @@ import { extname, join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare, type MiniflareOptions } from 'miniflare';
 import { bundleFolder } from './build-bundle.ts';
 import { quietMiniflare } from './quiet-miniflare.ts';
+import { type RawRequest, request } from './raw-http.ts';
 import { makeStorage, storesOf } from './storage.ts';
 import {
   cachedText,
@@ -186,19 +187,20 @@ function clientOf(
 ): Pick<Edge, 'url' | 'host' | 'port' | 'manage' | 'createKey'> {
   const url = `http://127.0.0.1:${port}`;
   const manage: Edge['manage'] = async (method, path, body) => {
-    const response = await fetch(`${url}/_edge/v1${path}`, {
+    // A call of `fetch` takes twice the processor time.
+    const rawRequest: RawRequest = {
       method,
-      headers: {
-        Authorization: `Bearer ${adminToken}`,
-        'Content-Type': 'application/json',
-        // A kept connection may be closed by workerd just when the next call writes to it.
-        Connection: 'close',
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
+      target: `/_edge/v1${path}`,
+      headers: [
+        ['Authorization', `Bearer ${adminToken}`],
+        ['Content-Type', 'application/json'],
+      ],
+      ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
+    };
+    const response = await request(port, rawRequest, { timeoutMs: 60_000 });
+    const text = response.body.toString();
     const json: unknown = text === '' ? null : JSON.parse(text);
-    return { status: response.status, headers: response.headers, json };
+    return { status: response.status, headers: new Headers(response.headers), json };
   };
   return {
     url,
