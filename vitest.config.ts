@@ -52,6 +52,7 @@ const grownAtNight = [
   'test/end-to-end/page-plans.test.ts',
   'test/end-to-end/portal.test.ts',
   'test/end-to-end/transport-streaming.test.ts',
+  'test/end-to-end/usage.test.ts',
 ];
 
 /*
