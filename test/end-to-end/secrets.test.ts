@@ -8,6 +8,7 @@
 
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join, relative } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -109,9 +110,16 @@ async function watch(
   secrets['the hash of the token of an operator'] = operatorHash;
   const responses: string[] = [];
   const cached: string[] = [];
+  const idle = new Set<Socket>();
 
   const send: Watched['send'] = async (rawRequest, meant = () => []) => {
-    const response = await request(edge.port, rawRequest, { timeoutMs: 20_000 });
+    const isPlain =
+      rawRequest.body === undefined &&
+      !rawRequest.headers?.some(([name]) => /^connection$/i.test(name));
+    const response = await request(edge.port, rawRequest, {
+      timeoutMs: 20_000,
+      ...(isPlain ? { idle } : {}),
+    });
     const text = response.raw.toString('latin1');
     responses.push(meant(text).reduce((rest, secret) => rest.replace(secret, ''), text));
     return response.body.toString();
@@ -158,6 +166,7 @@ async function watch(
       };
     },
     async dispose() {
+      for (const socket of idle) socket.destroy();
       await edge.dispose();
       await upstream.dispose();
     },
