@@ -14,7 +14,7 @@ import { connectToCloudflare } from '../../scripts/deploy/cloudflare.ts';
 import { readDeployment } from '../../scripts/deploy/config.ts';
 import { deploy } from '../../scripts/deploy/deploy.ts';
 import { findOrCreateResources, type Resources } from '../../scripts/deploy/resources.ts';
-import { projectRoot, runFolder } from '../support/node/build-bundle.ts';
+import { compileCacheFolder, projectRoot } from '../support/node/build-bundle.ts';
 import {
   ACCOUNT,
   type StandInCloudflare,
@@ -33,7 +33,7 @@ beforeEach(async () => {
   await mkdir(join(projectRoot, 'test-output'), { recursive: true });
   folder = await mkdtemp(join(projectRoot, 'test-output/deploy-'));
   migrations = (await readdir(join(projectRoot, 'migrations'))).sort();
-  // Quicker to bundle than the edge, with the bindings of the edge.
+  // One file that esbuild has nothing to do with, with the bindings of the edge.
   await writeFile(join(folder, 'worker.js'), 'export default { fetch: () => new Response() };');
   await writeConfig((config) => config);
   // `CI` switches wrangler's questions off, as it does in CI.
@@ -43,7 +43,7 @@ beforeEach(async () => {
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
     WRANGLER_LOG_PATH: join(folder, 'logs'),
-    NODE_COMPILE_CACHE: join(runFolder(), 'compile-cache'),
+    NODE_COMPILE_CACHE: compileCacheFolder(),
     CLOUDFLARE_API_BASE_URL: cloudflare.url,
     CLOUDFLARE_API_TOKEN: 'token',
     CLOUDFLARE_ACCOUNT_ID: ACCOUNT,
@@ -60,7 +60,8 @@ afterEach(async () => {
 async function writeConfig(change: (config: string) => string): Promise<void> {
   const config = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8');
   const here = config
-    .replace('main = "src/index.ts"', 'main = "worker.js"')
+    .replace('main = "src/index.ts"', 'main = "worker.js"\nno_bundle = true')
+    .replace('minify = true', 'minify = false')
     .replace(/^database_name = .*$/m, '$&\nmigrations_dir = "../../migrations"');
   await writeFile(join(folder, 'wrangler.toml'), change(here));
 }

@@ -29,6 +29,11 @@ export function runFolder(): string {
   return bundle === undefined ? tmpdir() : dirname(bundle);
 }
 
+/** The compiled code of wrangler, for every process of this run that loads it. */
+export function compileCacheFolder(): string {
+  return join(runFolder(), 'compile-cache');
+}
+
 /** Makes the folder of the run, and returns what removes it. */
 export async function makeRunFolder(): Promise<() => Promise<void>> {
   const run = await mkdtemp(join(tmpdir(), 'edge-authorizer-run-'));
@@ -53,7 +58,12 @@ export async function runWrangler(args: string[]): Promise<void> {
   const wrangler = join(dirname(packageFile), 'bin/wrangler.js');
   const child = spawn(process.execPath, [wrangler, ...args], {
     cwd: projectRoot,
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' },
+    env: {
+      ...process.env,
+      WRANGLER_SEND_METRICS: 'false',
+      NO_COLOR: '1',
+      NODE_COMPILE_CACHE: compileCacheFolder(),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
