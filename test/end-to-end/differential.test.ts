@@ -6,6 +6,7 @@
  * frameworks are among them, and random targets are many more.
  */
 
+import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { bundleWorker } from '../support/node/bundle-source.ts';
@@ -48,6 +49,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const idle of connections.values()) for (const socket of idle) socket.destroy();
   await edge?.dispose();
   await workerd?.dispose();
   await upstream?.dispose();
@@ -66,12 +68,20 @@ async function forwardedBy({ port, token }: Gateway, sent: HostileRequest) {
   const before = upstream.requests.length;
   const headers: [string, string][] = [
     ['Authorization', `Bearer ${token}`],
-    ['Connection', 'close'],
     ['Content-Length', '0'],
   ];
   // What workerd itself refuses by closing the connection never reaches us, which is fine.
-  await request(port, { ...sent, headers }).catch(() => undefined);
+  await request(port, { ...sent, headers }, { idle: idleTo(port) }).catch(() => undefined);
   return upstream.requests.slice(before).map(({ method, target }) => ({ method, target }));
+}
+
+const connections = new Map<number, Set<Socket>>();
+
+/** The connections to a port that wait for their next request. */
+function idleTo(port: number): Set<Socket> {
+  const idle = connections.get(port) ?? new Set();
+  connections.set(port, idle);
+  return idle;
 }
 
 const judged = new Map<string, Promise<{ upstream: string; served: Served }[]>>();

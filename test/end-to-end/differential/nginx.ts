@@ -9,6 +9,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../support/node/ports.ts';
@@ -92,8 +93,9 @@ export async function startNginx(program: string): Promise<NginxReader> {
   const child = spawn(program, ['-c', configuration, '-p', folder], { stdio: 'ignore' });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   await Promise.all([mergedPort, unmergedPort].map(answers));
+  const idle = new Map([mergedPort, unmergedPort].map((port) => [port, new Set<Socket>()]));
   const read = async (port: number, target: string) => {
-    const response = await request(port, { target, headers: closing });
+    const response = await request(port, { target }, { idle: idle.get(port) ?? new Set() });
     return response.status === 200 ? response.body.toString('latin1') : null;
   };
   return {
@@ -101,6 +103,7 @@ export async function startNginx(program: string): Promise<NginxReader> {
       return { merged: await read(mergedPort, target), unmerged: await read(unmergedPort, target) };
     },
     async close() {
+      for (const sockets of idle.values()) for (const socket of sockets) socket.destroy();
       child.kill();
       await exited;
       await rm(folder, { recursive: true, force: true });
@@ -115,11 +118,6 @@ export async function nginxReadings(): Promise<{
 }> {
   return JSON.parse(await readFile(new URL('nginx-readings.json', import.meta.url), 'utf8'));
 }
-
-const closing: [string, string][] = [
-  ['Connection', 'close'],
-  ['Content-Length', '0'],
-];
 
 async function answers(port: number): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {

@@ -4,7 +4,7 @@
  */
 
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { serve as serveHono } from '@hono/node-server';
 import { Hono } from 'hono';
 import { request } from '../../support/node/raw-http.ts';
@@ -102,10 +102,16 @@ async function startPlainHttp(): Promise<UpstreamKind> {
 /** nginx in both settings of `merge_slashes`. It matches without the method, so the method is ours. */
 async function startNginxKinds(): Promise<UpstreamKind[]> {
   const nginx = await startNginxReader();
+  const readings = new Map<string, Promise<NginxReading>>();
+  const read = (target: string) => {
+    const reading = readings.get(target) ?? nginx.read(target);
+    readings.set(target, reading);
+    return reading;
+  };
   const kind = (name: string, setting: keyof NginxReading): UpstreamKind => ({
     name,
     async serve(method, target) {
-      const path = (await nginx.read(target))[setting];
+      const path = (await read(target))[setting];
       return path === null ? null : findRoute(method, path);
     },
     close: async () => undefined,
@@ -156,17 +162,14 @@ function resolveDots(path: string): string {
   return `/${segments.join('/')}`;
 }
 
-const closing: [string, string][] = [
-  ['Connection', 'close'],
-  ['Content-Length', '0'],
-];
-
 function remote(name: string, server: Server): UpstreamKind {
   const { port } = server.address() as AddressInfo;
+  const idle = new Set<Socket>();
+  const headers: [string, string][] = [['Content-Length', '0']];
   return {
     name,
     async serve(method, target) {
-      const response = await request(port, { method, target, headers: closing });
+      const response = await request(port, { method, target, headers }, { idle });
       return response.status === 200 ? (JSON.parse(response.body.toString()) as Served) : null;
     },
     close: () =>
