@@ -60,11 +60,11 @@ describe('POST /keys/bulk refuses, and changes nothing,', () => {
     ['a foreign cursor', { action: 'revoke', filter: { owner: 'a' }, cursor: 'x' }, ['cursor']],
   ] as const)('%s', async ([, body, paths]) => {
     await create({ owner: 'a' });
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await bulk(body);
     expectProblem(answer, 422, 'invalid_fields');
     expect(Object.keys(problemsOf(answer))).toEqual(paths);
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
   });
 
   it('without credentials', async () => {
@@ -81,11 +81,11 @@ describe('POST /keys/bulk', () => {
     await create({ name: 'one', owner: 'acct_1' });
     await create({ name: 'two', owner: 'acct_1' });
     await create({ name: 'other', owner: 'acct_2' });
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const { body } = await bulk({ action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true });
     expect(body.changed.map(({ name }: Document) => name)).toEqual(['two', 'one']);
     expect(body).toMatchObject({ nextCursor: null, total: 2, totalIsExact: true });
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
   });
 
   it('revokes the keys of one owner, slice by slice, with a line in the audit for each', async () => {

@@ -2,6 +2,7 @@
  * The management API as its tests call it: JSON in and out, with given credentials.
  */
 
+import { env } from 'cloudflare:workers';
 import { expect } from 'vitest';
 import type { Deployment, HeaderLine, HeaderMap } from '../contract/deployment.ts';
 
@@ -80,10 +81,12 @@ export async function tryToken(
  * Everything that D1 holds about keys, table by table, to compare before and after. Without
  * `replica_writes`, which the background writes off as KV takes its copies.
  */
-export async function snapshot(edge: Deployment): Promise<Readonly<Record<string, unknown>>> {
+export async function snapshot(): Promise<Readonly<Record<string, unknown>>> {
   const tables = ['keys', 'tokens', 'origins', 'changes', 'audit', 'idempotency', 'settings'];
-  const entries = tables.map(async (table) => [table, await edge.query(`SELECT * FROM ${table}`)]);
-  return Object.fromEntries(await Promise.all(entries));
+  const all = tables.map((table) => env.DB.prepare(`SELECT * FROM ${table}`));
+  // In one batch: each call of D1 costs more than what these read.
+  const read = await env.DB.batch(all);
+  return Object.fromEntries(tables.map((table, index) => [table, read[index]?.results]));
 }
 
 /** Checks what every problem has, and that it says no more than it should. */

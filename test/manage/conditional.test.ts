@@ -37,7 +37,7 @@ describe.each(changes)('%s /keys/{id}%s', (method, path, body, good) => {
     async (ifMatch) => {
       const { id, token } = await create();
       await operator('PATCH', `/keys/${id}`, { body: { name: 'second' } });
-      const before = await snapshot(edge);
+      const before = await snapshot();
       const answer = await edge.call({
         method,
         target: `/_edge/v1/keys/${id}${path}`,
@@ -50,7 +50,7 @@ describe.each(changes)('%s /keys/{id}%s', (method, path, body, good) => {
       });
       expect(answer.status, answer.body).toBe(412);
       expect(JSON.parse(answer.body)).toMatchObject({ code: 'precondition_failed' });
-      expect(await snapshot(edge)).toEqual(before);
+      expect(await snapshot()).toEqual(before);
       expect(await tryToken(edge, token)).toBe('200');
     },
   );

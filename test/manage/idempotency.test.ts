@@ -40,10 +40,10 @@ describe('an Idempotency-Key of another request', () => {
     ['on another path', '/keys/import', { keys: [{ name: 'a', token: 'some-legacy-token' }] }],
   ])('is refused %s', async (_, path, body) => {
     await operator('POST', '/keys', { body: { name: 'a' }, headers: once });
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator('POST', path, { body, headers: once });
     expectProblem(answer, 422, 'idempotency_key_reused');
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
   });
 
   it('is refused for the roll of another key', async () => {
@@ -60,7 +60,7 @@ describe('a repeated request', () => {
   it('gets the same answer with the same token, and makes no second key', async () => {
     const request = { body: { name: 'a', owner: 'acct_1' }, headers: once };
     const first = await operator('POST', '/keys', request);
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const again = await operator('POST', '/keys', request);
     expect(first.headers['idempotency-replayed']).toBeUndefined();
     expect(again.headers['idempotency-replayed']).toBe('true');
@@ -69,7 +69,7 @@ describe('a repeated request', () => {
     for (const name of ['location', 'etag', 'content-type', 'cache-control']) {
       expect(again.headers[name]).toBe(first.headers[name]);
     }
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
     expect(await tryToken(edge, again.body.token)).toBe('200');
   });
 

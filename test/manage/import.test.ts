@@ -163,12 +163,12 @@ describe('POST /keys/import refuses', () => {
     ],
   ];
   it.each(rows)('%s, and writes nothing', async (_, document, problems) => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator('POST', '/keys/import', { body: document });
     expectProblem(answer, 422, 'invalid_fields');
     expect(problemsOf(answer)).toMatchObject(problems);
     expect(Object.keys(problemsOf(answer)).sort()).toEqual(Object.keys(problems).sort());
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
     for (const token of ['a-token-in-the-wrong-place', 'secret', 'short12', 'with a blank']) {
       expect(answer.text).not.toContain(token);
     }
@@ -180,7 +180,7 @@ describe('POST /keys/import refuses', () => {
     const signed = token.slice(0, 36);
     const wrongTag = `${signed}00000000`;
     const mistyped = `${token.slice(0, -1)}${token.endsWith('0') ? '1' : '0'}`;
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await importKeys([
       { name: 'mistyped', token: mistyped },
       { name: 'invented', token: wrongTag + checksumOf(wrongTag) },
@@ -194,7 +194,7 @@ describe('POST /keys/import refuses', () => {
       'keys[2].token': { value: null, reason: expect.stringContaining('for backends') },
     });
     expect(Object.keys(problemsOf(answer))).toHaveLength(3);
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
 
     // With the tag and the kind right, a token of ours may come back.
     expect((await importKeys([{ name: 'good', token }])).status).toBe(201);
@@ -252,7 +252,7 @@ describe('POST /keys/import refuses', () => {
     const { token, id } = (await operator('POST', '/keys', { body: { name: 'a' } })).body;
     await importKeys([{ name: 'old', token: UUID }]);
     await operator('DELETE', `/keys/${id}`);
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await importKeys([
       { name: 'new', token: 'some-legacy-token' },
       { name: 'known', token: UUID },
@@ -270,7 +270,7 @@ describe('POST /keys/import refuses', () => {
       }),
       'keys[4].tokenHash': expect.objectContaining({ reason: 'keys[0] has the same token' }),
     });
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
   });
 
   it('one of two imports of the same tokens that come at the same time', async () => {
@@ -349,7 +349,7 @@ describe('POST /keys/import', () => {
       revokedAt: null,
       retiringTokens: [],
     });
-    const stored = JSON.stringify([await snapshot(edge), await edge.copies(), edge.logs]);
+    const stored = JSON.stringify([await snapshot(), await edge.copies(), edge.logs]);
     for (const token of [UUID, 'some-legacy-token']) expect(stored).not.toContain(token);
   });
 

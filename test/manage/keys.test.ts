@@ -201,13 +201,13 @@ describe('POST /keys', () => {
       ],
     ];
     it.each(rows)('%s', async (_, document, problems) => {
-      const before = await snapshot(edge);
+      const before = await snapshot();
       const answer = await operator('POST', '/keys', { text: JSON.stringify(document) });
       expectProblem(answer, 422, 'invalid_fields');
       expect(problemsOf(answer)).toMatchObject(problems);
       expect(Object.keys(problemsOf(answer)).sort()).toEqual(Object.keys(problems).sort());
       expect(answer.body.errors).toHaveLength(Object.keys(problems).length);
-      expect(await snapshot(edge)).toEqual(before);
+      expect(await snapshot()).toEqual(before);
     });
   });
 
@@ -228,14 +228,14 @@ describe('POST /keys', () => {
       ],
     ] as const;
     it.each(rows)('%s', async (_, text, headers, status, code) => {
-      const before = await snapshot(edge);
+      const before = await snapshot();
       const answer = await operator('POST', '/keys', {
         text,
         headers: { 'Content-Type': 'application/json', ...headers },
       });
       expectProblem(answer, status, code);
       expect(answer.text).not.toContain('a-secret');
-      expect(await snapshot(edge)).toEqual(before);
+      expect(await snapshot()).toEqual(before);
     });
 
     it('that is not UTF-8', async () => {
@@ -337,7 +337,7 @@ describe('POST /keys', () => {
   it('stores neither the token nor anything that it can be made from', async () => {
     await fresh();
     const { token } = await create({ access: cors });
-    const stored = JSON.stringify([await snapshot(edge), await edge.copies()]);
+    const stored = JSON.stringify([await snapshot(), await edge.copies()]);
     expect(stored).not.toContain(token);
     expect(stored).not.toContain(token.slice(10));
   });
@@ -575,12 +575,12 @@ describe('PATCH /keys/{id}', () => {
       ];
     it.each(rows)('%s', async (_, document, edit, problems) => {
       const { id } = await create(document);
-      const before = await snapshot(edge);
+      const before = await snapshot();
       const answer = await operator('PATCH', `/keys/${id}`, { text: JSON.stringify(edit) });
       expectProblem(answer, 422, 'invalid_fields');
       expect(problemsOf(answer)).toMatchObject(problems);
       expect(Object.keys(problemsOf(answer)).sort()).toEqual(Object.keys(problems).sort());
-      expect(await snapshot(edge)).toEqual(before);
+      expect(await snapshot()).toEqual(before);
     });
   });
 
@@ -635,10 +635,10 @@ describe('PATCH /keys/{id}', () => {
     { access: { cors: { allowedOrigins: ['HTTPS://app.example'] } } },
   ])('writes nothing for %j, which changes nothing', async (edit) => {
     const { id } = await create({ access: cors });
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator('PATCH', `/keys/${id}`, { body: edit });
     expect(answer).toMatchObject({ status: 200, headers: { etag: '"1-0-0"' } });
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
   });
 
   it('takes effect at the gateway at once', async () => {
@@ -691,11 +691,11 @@ describe('POST /keys/{id}/roll', () => {
     [{ graceSeconds: null }, { value: null, reason: 'it is null' }],
   ])('refuses %j', async (body, problem) => {
     const { id } = await create();
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator('POST', `/keys/${id}/roll`, { body });
     expectProblem(answer, 422, 'invalid_fields');
     expect(problemsOf(answer)).toEqual({ graceSeconds: expect.objectContaining(problem) });
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
   });
 
   it.each([

@@ -117,9 +117,9 @@ describe('without keys of GitHub', () => {
     edge = await deploy();
     operator = clientOf(edge);
     const key = await create();
-    const before = await snapshot(edge);
+    const before = await snapshot();
     expectProblem(await send([leakOf(key.token)]), 404, 'not_found');
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
     expect(await tryToken(edge, key.token)).toBe('200');
   });
 });
@@ -131,11 +131,11 @@ describe('a report does nothing', () => {
   beforeEach(async () => {
     await fresh();
     key = await create();
-    before = await snapshot(edge);
+    before = await snapshot();
   });
 
   async function expectNothing(): Promise<void> {
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
     expect(await tryToken(edge, key.token)).toBe('200');
     expect(edge.logs.join()).not.toContain(key.token);
     expect(logged('leak_reported')).toEqual([]);
@@ -390,7 +390,7 @@ describe('a report', () => {
     expect(logged('key_revoked')).toMatchObject([
       { keyId: key.id, actor: 'github secret scanning', requestId },
     ]);
-    const everything = JSON.stringify([await snapshot(edge), edge.logs, await edge.copies()]);
+    const everything = JSON.stringify([await snapshot(), edge.logs, await edge.copies()]);
     expect(everything).not.toContain(key.token);
   });
 
@@ -402,10 +402,10 @@ describe('a report', () => {
     const signature = await sign(text);
     const first = await send(null, { text, signature });
     const audit = await auditOf(key.id);
-    const after = await snapshot(edge);
+    const after = await snapshot();
     const again = await send(null, { text, signature });
     expect(again.body).toEqual(first.body);
-    expect(await snapshot(edge)).toEqual(after);
+    expect(await snapshot()).toEqual(after);
     expect(audit.map(({ action }) => action)).toEqual(['revoke', 'create']);
     expect(logged('leak_reported').map(({ fate }) => fate)).toEqual([
       ...['revoked', 'revoked', 'revoked'],
@@ -515,7 +515,7 @@ describe('a report', () => {
     await send([leakOf(token, `https://a.example/?key=${token}`)]);
     expect(await tryToken(edge, token)).toBe('401 invalid_key');
     expect((await auditOf(id))[0].leakUrl).toBe('https://a.example/?key=…');
-    expect(JSON.stringify([await snapshot(edge), edge.logs])).not.toContain(token);
+    expect(JSON.stringify([await snapshot(), edge.logs])).not.toContain(token);
   });
 
   it('keeps nothing of a URL that hides the token, and logs no invalid source', async () => {
@@ -525,7 +525,7 @@ describe('a report', () => {
     const leak = { ...leakOf(key.token, `https://a.example/${encoded}`), source: key.token };
     await send([leak]);
     expect((await auditOf(key.id))[0].leakUrl).toBeNull();
-    const everything = JSON.stringify([await snapshot(edge), edge.logs]);
+    const everything = JSON.stringify([await snapshot(), edge.logs]);
     expect(everything).not.toContain(encoded);
     expect(everything).not.toContain(key.token);
   });

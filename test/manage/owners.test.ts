@@ -49,7 +49,7 @@ const create = (client: Client, more: object = {}) =>
 
 /** Everything but what counts the changes, which a refused change does not add to either. */
 const state = async () => ({
-  keys: await snapshot(edge),
+  keys: await snapshot(),
   counted: await edge.query('SELECT owner, sum(changes) AS changes FROM owner_changes GROUP BY 1'),
 });
 
@@ -324,10 +324,10 @@ describe('import', () => {
 
   it('is for the operator', async () => {
     await open();
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const refused = await (await person('ann'))('POST', '/keys/import', rows({ token: long }));
     expectProblem(refused, 403, 'operator_only');
-    expect(await snapshot(edge)).toEqual(before);
+    expect(await snapshot()).toEqual(before);
     expect((await operator('POST', '/keys/import', rows({ token: 'short-token' }))).status).toBe(
       201,
     );

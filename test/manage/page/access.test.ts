@@ -64,13 +64,13 @@ describe('the page, to a visitor who is not signed in,', () => {
     '/_edge/sign-out',
   ];
   it.each(actions)('does nothing of %s', async (path) => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await visitorOf(edge).post(path, { form: { name: 'a', form_token: '' } });
     // A form about a key is kept until its sender has signed in.
     const isKept = answer.status === 403 && answer.body.includes('action="/_edge/sign-in"');
     expect(isKept || isSignInRedirect(answer), JSON.stringify(answer)).toBe(true);
     expect(isKept).toBe(path.startsWith('/_edge/keys'));
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('is not there at all where management is off', async () => {
@@ -461,7 +461,7 @@ describe('a forged request', () => {
     const key = await edge.createKey({ name: 'target' });
     const visitor = await signIn(edge);
     const shown = await visitor.get(`/_edge/keys/${key.id}`);
-    const before = await snapshot(edge);
+    const before = await snapshot();
     for (const action of [`/_edge/keys/${key.id}/disable`, '/_edge/sign-out']) {
       const answer = await visitor.post(action, {
         ...sender,
@@ -470,7 +470,7 @@ describe('a forged request', () => {
       expect(answer.status, action).toBe(403);
       expect(answer.cookies).toEqual([]);
     }
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
     expect((await visitor.get('/_edge/')).status).toBe(200);
     expect(edge.logs.join('\n')).toContain('"event":"page_forgery_refused"');
   });
@@ -510,13 +510,13 @@ describe('a forged request', () => {
     const { form_token: own, ...others } = fields;
     expect(own).toMatch(/^[0-9a-f]{32}$/);
     const sent = await token();
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await visitor.post('/_edge/keys', {
       form: { ...others, name: 'forged', ...(sent === null ? {} : { form_token: sent }) },
     });
     expect(answer.status).toBe(403);
     expect(answer.body).toContain('Not from this page');
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 });
 
@@ -587,10 +587,10 @@ describe('a person whom Cloudflare Access sent', () => {
       (await ann.get(`/_edge/keys/${mine.id}`)).body,
       `/_edge/keys/${mine.id}/enable`,
     );
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const foreign = await ann.post(`/_edge/keys/${theirs.id}/disable`, { form: fields });
     expect(foreign.status).toBe(404);
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
 
     const created = await ann.submit('/_edge/keys/new', '/_edge/keys', {
       name: 'Another of Ann',

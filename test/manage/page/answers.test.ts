@@ -269,12 +269,12 @@ describe('an action on a key', () => {
       name: 'Player',
       origins: 'https://a.example\nhttps://of.others.example',
     });
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator.post(page() + action, { form: { ...hidden, ...fields } });
     expect(answer.status).toBe(412);
     expect(answer.body).toContain('somebody else has changed this key'); // cspell:disable-line
     expect(answer.body).toContain('https://of.others.example');
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('that allows an origin adds it to the others', async () => {
@@ -324,18 +324,18 @@ describe('an action on a key', () => {
   });
 
   it('that changes nothing changes nothing', async () => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator.submit(page(), page(), {
       name: 'Player',
       origins: 'https://a.example',
       expires_at: '',
     });
     expect(answer.headers['location']).toBe(`${page()}?done=unchanged`);
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('shows what is wrong with a field, and everything that was typed', async () => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator.submit(page(), page(), {
       name: ' ',
       origins: 'https://typed.example\nnot an origin',
@@ -349,7 +349,7 @@ describe('an action on a key', () => {
       expect(answer.body).toMatch(new RegExp(`id="${field}"[^>]* aria-invalid="true"`));
       expect(answer.body).toContain(`id="${field}-error"`);
     }
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('that takes every origin away is refused in words that hold for it', async () => {
@@ -461,7 +461,7 @@ describe('an action on a key', () => {
     ],
   ];
   it.each(broken)('with %s is refused in words', async (_name, fields) => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     for (const action of ['', '/allow-origin', '/delete']) {
       const hidden = hiddenFields((await operator.get(page())).body, page());
       const answer = await operator.post(page() + action, {
@@ -470,7 +470,7 @@ describe('an action on a key', () => {
       expect(answer.status, action).toBe(400);
       expect(answer.body).toContain('Nothing was changed');
     }
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('is explained by the rules of the gateway', async () => {

@@ -39,10 +39,10 @@ describe('the page of a key', () => {
   it.each(['', 'app.example', 'https://app.example/path'])(
     'refuses %j as the origins, changes nothing, and keeps the text at its field',
     async (origins) => {
-      const before = await snapshot(edge);
+      const before = await snapshot();
       const answer = await send(origins);
       expect(answer.status).toBe(422);
-      await expect(snapshot(edge)).resolves.toEqual(before);
+      await expect(snapshot()).resolves.toEqual(before);
       const [, panel = ''] = answer.body.split('id="client-tokens-panel"');
       expect(panel).toContain('id="client-origins-error"');
       expect(panel).toContain(`${origins}</textarea>`);
@@ -134,7 +134,7 @@ describe('what client tokens may do', () => {
     ['1.5', 'It is not a whole number'],
     ['ten', 'a number of seconds'],
   ])('is refused with a lifetime of %j, together with every other problem', async (ttl, text) => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await send('app.example', {
       ...rights,
       client_origins: 'https://a.example\n\napp.example',
@@ -149,7 +149,7 @@ describe('what client tokens may do', () => {
     expect(errorsOf('client-rules')).toContain('Line 3 &quot;fetch&quot;');
     expect(panel).toContain('<details open=""');
     expect(panel).toContain(`value="${ttl}"`);
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('is edited on the page, shown again, and left alone by a form without it', async () => {
@@ -214,7 +214,7 @@ describe('a rule set of client tokens', () => {
     ['that the deployment does not have', 'gone@1'],
     ['without a name', ''],
   ])('%s is refused at its field, and nothing is changed', async (_name, client_rule_set) => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const set = { ...fields, client_reach: 'set', client_rule_set };
     const edited = await send('https://a.example', set);
     expect(edited.status).toBe(422);
@@ -228,11 +228,11 @@ describe('a rule set of client tokens', () => {
     });
     expect(created.status).toBe(422);
     expect(created.body).toContain('id="create-client-set-error"');
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('of the key itself has the same field', async () => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await operator.submit(page, page, {
       name: 'Web backend',
       reach: 'set',
@@ -241,7 +241,7 @@ describe('a rule set of client tokens', () => {
     expect(answer.status).toBe(422);
     expect(answer.body).toContain('id="edit-set-error"');
     expect(answer.body).not.toContain('id="client-set-error"');
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('is refused in a new key without the tick', async () => {
@@ -330,11 +330,11 @@ describe('the form for a new key', () => {
       },
     ],
   ])('refuses %s at the field, and creates nothing', async (_name, fields) => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await create(fields);
     expect(answer.status).toBe(422);
     expect(answer.body).toContain('id="create-client-origins-error"');
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('creates a key that mints offline', async () => {

@@ -214,14 +214,14 @@ describe('the page of an operator with the scope', () => {
     const { id } = await edge.createKey({ name: 'target' });
     const visitor = await signIn(edge, tokens.read);
     const form = { form_token: await formTokenOf(visitor), name: 'changed' };
-    const before = await snapshot(edge);
+    const before = await snapshot();
     for (const path of Object.values(forms(id)).flat()) {
       const answer = await visitor.post(path, { form });
       expect([path, answer.status]).toEqual([path, 403]);
       expect(answer.body).toContain('it needs &quot;keys&quot; or &quot;everything&quot;');
       expect(answer.headers['content-type']).toContain('text/html');
     }
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
     expect(edge.logs.join('\n')).toContain('"cause":"operator:read: rollKey"');
   });
 

@@ -100,13 +100,13 @@ function expectEveryProblem(body: string, id: string): void {
 
 describe('the form for a new key', () => {
   it('shows every problem at its field, and creates nothing', async () => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await create({ name: '', expires: 'at', expires_at: '', ...wrong });
     expect(answer.status).toBe(422);
     expectEveryProblem(answer.body, 'create');
     expect(problemsAt(answer.body, 'create-name')).toHaveLength(1);
     expect(problemsAt(answer.body, 'create-expires-at')).toHaveLength(1);
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it.each([
@@ -160,12 +160,12 @@ describe('the page of a key', () => {
   const read = async () => (await clientOf(edge)('GET', `/keys/${key.id}`)).body;
 
   it('shows every problem at its field, and changes nothing', async () => {
-    const before = await snapshot(edge);
+    const before = await snapshot();
     const answer = await save({ ...wrong, name: '' });
     expect(answer.status).toBe(422);
     expectEveryProblem(answer.body, 'edit');
     expect(problemsAt(answer.body, 'edit-name')).toHaveLength(1);
-    await expect(snapshot(edge)).resolves.toEqual(before);
+    await expect(snapshot()).resolves.toEqual(before);
   });
 
   it('edits each member by itself, and clears it', async () => {
