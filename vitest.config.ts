@@ -40,6 +40,7 @@ const grownAtNight = [
   'test/keys/lookup/client-bounds.test.ts',
   'test/keys/lookup/directory.test.ts',
   'test/keys/model-on-d1.test.ts',
+  'test/keys/stores/housekeeping.test.ts',
   'test/manage/agreement.test.ts',
   'test/manage/contract-fuzz.test.ts',
   'test/manage/explain.test.ts',

@@ -115,10 +115,15 @@ describe('POST /explain says what the gateway does', () => {
     ['GET', '/api/playback/abc?_method=PUT'],
     ['POST', '/api/playback/abc'],
   ] as const;
-  // Every path from nowhere and from a good origin; from every origin the paths that part the keys.
-  const requests = origins.flatMap((origin) =>
+  // Every path from nowhere and from a good origin. By day, every other origin asks for the first one, and for two
+  // or three that the next origin does not ask for.
+  const step = inject('isNightly') ? 1 : 8;
+  const requests = origins.flatMap((origin, place) =>
     targets
-      .filter((_, index) => origin === null || origin === ORIGIN || index % 4 === 0)
+      .filter(
+        (_, index) =>
+          origin === null || origin === ORIGIN || index === 0 || index % step === place % step,
+      )
       .map(([method, path]) => [origin, method, path] as const),
   );
   // A key that does not work is refused whatever its rules. By day, one good origin stands for both.
@@ -126,7 +131,7 @@ describe('POST /explain says what the gateway does', () => {
   const requestsFor = (name: string) =>
     inject('isNightly') || !dead.includes(name)
       ? requests
-      : requests.filter((request, index) => request[0] !== ORIGIN && index % 2 === 0);
+      : requests.filter(([origin], index) => origin !== ORIGIN && index % 2 === 0);
   const names = [
     'backend',
     'backend with rules',

@@ -1,6 +1,6 @@
 /**
  * The rows that a page of the list of keys, of the audit, and a count read in D1, as D1 itself counts and bills
- * them. Among 40,000 keys, and 200,000 at night, no page reads more than 5,000, whatever it filters and however
+ * them. Among 20,000 keys, and 200,000 at night, no page reads more than 5,000, whatever it filters and however
  * it is sorted.
  */
 
@@ -20,7 +20,7 @@ import { noFilter } from '../../support/no-filter.ts';
 import { countRowsRead } from '../../support/rows-read.ts';
 import { applySchema } from '../../support/workers.ts';
 
-const KEYS = inject('isNightly') ? 200_000 : 40_000;
+const KEYS = inject('isNightly') ? 200_000 : 20_000;
 /** Three keys have the name that is searched for: the first, and two more this far apart. */
 const NEEDLES_EVERY = KEYS * 0.35;
 const ROWS_MAX = 5_000;
@@ -194,8 +194,8 @@ describe('a page of the audit', () => {
   ];
 
   test('reads at most 5,000 rows, for each two filters', async () => {
-    for (const one of parts) {
-      for (const other of parts) {
+    for (const [index, one] of parts.entries()) {
+      for (const other of parts.slice(index)) {
         const filter = { ...none, ...one, ...other };
         counted.reset();
         await audit.list({ filter, beforeId: null, limit: PAGE });
