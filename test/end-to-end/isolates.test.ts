@@ -134,7 +134,7 @@ describe.each(settings)('with $kind', ({ name, maxStalenessSeconds }) => {
 
   function until(isSo: () => Promise<boolean>): Promise<unknown> {
     // Much more than the bound, which is for the tests to check.
-    return vi.waitUntil(isSo, { timeout: boundMs + 20_000, interval: 20 });
+    return vi.waitUntil(isSo, { timeout: boundMs + 20_000, interval: 50 });
   }
 
   async function staysRefused(key: CreatedKey): Promise<void> {
@@ -154,7 +154,7 @@ describe.each(settings)('with $kind', ({ name, maxStalenessSeconds }) => {
         }
         return null;
       },
-      { timeout: 20_000, interval: 20 },
+      { timeout: 20_000, interval: 50 },
     );
   }
 });
