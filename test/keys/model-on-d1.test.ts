@@ -20,7 +20,7 @@ import { type Mirror, MODEL_TAG_KEY_HEX } from '../keys-model/truth.ts';
 import { World } from '../keys-model/world.ts';
 import { aKey, applySchema } from '../support/workers.ts';
 
-const SCHEDULES = inject('isNightly') ? 200 : 6;
+const SCHEDULES = inject('isNightly') ? 200 : 10;
 
 let tokens: readonly (readonly ModelToken[])[];
 
