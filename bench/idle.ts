@@ -6,10 +6,10 @@
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../test/support/node/ports.ts';
 import { type EdgeKeys, prepareEdge } from './edge.ts';
 import { median } from './measure.ts';
 import { mainService } from './prepare.ts';
-import { freePort } from './processes.ts';
 import { listedOrigin } from './rows.ts';
 import { serveWorkerd, type WorkerdConfig } from './workerd.ts';
 

@@ -7,7 +7,7 @@
  * Queue goes the other way and is no HTTP request, so two small Workers carry it.
  */
 
-import { freePort } from './processes.ts';
+import { freePort } from '../test/support/node/ports.ts';
 import { servicesReachedFrom, type WorkerdConfig } from './workerd.ts';
 
 /** The configurations of the two processes. The stores have to start first. */

@@ -6,8 +6,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../test/support/node/ports.ts';
 import { otherCores } from './cores.ts';
-import { freePort, start, stop } from './processes.ts';
+import { start, stop } from './processes.ts';
 import { plainWorker, serveWorkerd } from './workerd.ts';
 
 /** A running upstream. */

@@ -7,11 +7,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from '../support/node/ports.ts';
 
 const PROJECT_DIR = resolve(import.meta.dirname, '../..');
 const READY_TIMEOUT_MS = 60 * 1000;
@@ -366,21 +366,4 @@ async function stillAlive(processes: RunningProcess[]): Promise<RunningProcess[]
   const remaining = () => runningProcesses().filter(({ pid }) => pids.has(pid));
   for (let i = 0; i < 10 && remaining().length > 0; i++) await sleep(100);
   return remaining();
-}
-
-/** Returns ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers: Server[] = [];
-  for (let i = 0; i < count; i++) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    servers.push(server);
-  }
-  const found = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('not a TCP server');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return found;
 }

@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectRoot } from '../support/node/build-bundle.ts';
 import { engineNames, startEngine } from '../support/node/engines.ts';
+import { freePort } from '../support/node/ports.ts';
 import { listen } from '../support/node/upstream-server.ts';
 
 const run = promisify(execFile);
@@ -216,12 +217,4 @@ async function servePage(): Promise<{ readonly page: Server; readonly origin: st
     response.end('<!doctype html><link rel="icon" href="data:,"><title>My page</title>');
   });
   return { page, origin: `http://localhost:${await listen(page)}` };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }

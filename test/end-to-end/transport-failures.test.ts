@@ -64,7 +64,6 @@ afterAll(() =>
   Promise.all([edges.failing.dispose(), failing.dispose(), raw.dispose(), half.dispose()]),
 );
 
-// First, before another process may take the port.
 describe('an upstream that is not there', () => {
   let call: Call;
   beforeAll(async () => {
