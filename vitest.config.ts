@@ -82,9 +82,9 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         testTimeout: 60_000,
         // A process for each file would take a third of the time of all files.
         isolate: false,
-        // Few of these tests wait, so that more processes would only load the same modules again. Projects
-        // with different numbers of them run one after the other.
-        maxWorkers: availableParallelism(),
+        // Few of these tests wait, so that more processes would only load the same modules again. One more than cores
+        // is busy while others wait for a module. Projects with different numbers run one after the other.
+        maxWorkers: availableParallelism() + 1,
         sequence: { groupOrder: 0 },
         env,
         setupFiles: ['test/support/forget-doubles.ts'],
