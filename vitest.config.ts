@@ -82,10 +82,6 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         testTimeout: 60_000,
         // A process for each file would take a third of the time of all files.
         isolate: false,
-        // Few of these tests wait, so that more processes would only load the same modules again. One more than cores
-        // is busy while others wait for a module. Projects with different numbers run one after the other.
-        maxWorkers: availableParallelism() + 1,
-        sequence: { groupOrder: 0 },
         env,
         setupFiles: ['test/support/forget-doubles.ts'],
       },
@@ -114,7 +110,6 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         hookTimeout: 60_000,
         // A runtime for each file would take a third of the time of all files.
         isolate: false,
-        sequence: { groupOrder: 1 },
         setupFiles: ['test/support/forget-doubles.ts', 'test/support/start-file.ts'],
       },
     },
@@ -136,13 +131,19 @@ const kinds: Record<string, { folders: string[]; project: TestProjectInlineConfi
         hookTimeout: 120_000,
         // Loading Miniflare and Playwright once for each file would take half a minute in all.
         isolate: false,
-        sequence: { groupOrder: 1 },
         // Edges have the memory of a real one, which some of these tests measure.
         env: { ...env, MINIFLARE_WORKERD_V8_FLAGS: '' },
       },
     },
   },
 };
+
+/**
+ * Few of the tests of core wait, so that more processes would only load the same modules again. One more than cores
+ * is busy while others wait for a module. Projects with different numbers run one after the other, which by night
+ * would leave a core idle during the longest of these files.
+ */
+const coreByDay = { maxWorkers: availableParallelism() + 1, sequence: { groupOrder: 0 } };
 
 const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) => {
   const everyDay = folders.map((folder) => `${folder}*.test.ts`);
@@ -152,6 +153,7 @@ const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) =>
   );
   return [
     withTests(project, {
+      ...(name === 'core' ? coreByDay : { sequence: { groupOrder: 1 } }),
       name,
       include: everyDay,
       exclude: atNight,
