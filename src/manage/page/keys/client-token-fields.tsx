@@ -7,6 +7,7 @@ import {
   CLIENT_TTL_MAX_SECONDS,
 } from '../../../core/client-token/claims.ts';
 import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
+import { Choice } from '../parts/choice.tsx';
 import { Field, LinesField } from '../parts/field.tsx';
 import { linesOf, wordsOf } from '../parts/form-data.ts';
 import { type ClientTokenValues, emptyClientTokens } from './client-token-values.ts';
@@ -58,16 +59,14 @@ function Endpoints({ id, values, problems, restrictedRoutes }: ClientTokenFields
   return (
     <fieldset class="choices">
       <legend class="label">Endpoints of client tokens</legend>
-      <div class="check">
-        <input
-          id={`${id}-standard`}
-          type="radio"
-          name="client_reach"
-          value="restricted"
-          checked={reach === 'standard'}
-        />
-        <label for={`${id}-standard`}>Restricted endpoints</label>
-      </div>
+      <Choice
+        id={`${id}-standard`}
+        name="client_reach"
+        value="restricted"
+        isChosen={reach === 'standard'}
+      >
+        Restricted endpoints
+      </Choice>
       <RuleSetChoice
         id={id}
         choice="client_reach"
@@ -78,16 +77,9 @@ function Endpoints({ id, values, problems, restrictedRoutes }: ClientTokenFields
         restrictedRoutes={restrictedRoutes}
       />
       <div class="reveals">
-        <div class="check">
-          <input
-            id={`${id}-own`}
-            type="radio"
-            name="client_reach"
-            value="rules"
-            checked={reach === 'rules'}
-          />
-          <label for={`${id}-own`}>Rules of their own</label>
-        </div>
+        <Choice id={`${id}-own`} name="client_reach" value="rules" isChosen={reach === 'rules'}>
+          Rules of their own
+        </Choice>
         <div class="revealed inset">
           <LinesField
             id={`${id}-rules`}

@@ -2,11 +2,11 @@
  * The choice of the endpoints that a key may call, and the editor of its rules.
  */
 
-import type { Child } from 'hono/jsx';
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import { restrictedRoutes as builtInRoutes } from '../../../core/routes/restricted-routes.ts';
 import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
 import { EndpointList } from '../../endpoint-list.tsx';
+import { Choice } from '../parts/choice.tsx';
 import { Field, LinesInput } from '../parts/field.tsx';
 import { countOf } from '../parts/words.tsx';
 import type { SortedProblems } from './fields.tsx';
@@ -35,7 +35,7 @@ export function ReachField(props: {
       <p class="help" id={`${id}-reach-help`}>
         {helps[kind]}
       </p>
-      <Choice id={`${id}-standard`} value="standard" chosen={reach}>
+      <Choice id={`${id}-standard`} name="reach" value="standard" isChosen={reach === 'standard'}>
         {standardLabels[kind]}
       </Choice>
       {kind !== 'backend' && (
@@ -53,7 +53,7 @@ export function ReachField(props: {
         restrictedRoutes={props.restrictedRoutes}
       />
       <div class="reveals">
-        <Choice id={`${id}-own`} value="rules" chosen={reach}>
+        <Choice id={`${id}-own`} name="reach" value="rules" isChosen={reach === 'rules'}>
           Rules of its own
         </Choice>
         <div class="revealed inset">
@@ -62,7 +62,7 @@ export function ReachField(props: {
       </div>
       {kind !== 'backend' && (
         <div class={kind === 'open' ? 'reveals needs-cors' : 'reveals'}>
-          <Choice id={`${id}-full`} value="full" chosen={reach}>
+          <Choice id={`${id}-full`} name="reach" value="full" isChosen={reach === 'full'}>
             Full API access
           </Choice>
           <FullAccessWarning restrictedRoutes={props.restrictedRoutes} />
@@ -83,26 +83,6 @@ const standardLabels: Readonly<Record<Kind, string>> = {
   cors: 'Restricted endpoints',
   open: 'Standard endpoints',
 };
-
-function Choice(props: {
-  readonly id: string;
-  readonly value: Reach;
-  readonly chosen: Reach;
-  readonly children: Child;
-}) {
-  return (
-    <div class="check">
-      <input
-        id={props.id}
-        type="radio"
-        name="reach"
-        value={props.value}
-        checked={props.value === props.chosen}
-      />
-      <label for={props.id}>{props.children}</label>
-    </div>
-  );
-}
 
 /** Rules as lines of text. The script makes them a list with a box for each method. */
 export function RulesField(props: {

@@ -4,6 +4,7 @@
 
 import type { FieldProblem } from '../../../core/field-problem.ts';
 import type { RestrictedRoutes } from '../../../core/routes/rule-sets.ts';
+import { Choice } from '../parts/choice.tsx';
 import { Field } from '../parts/field.tsx';
 
 /**
@@ -31,16 +32,9 @@ export function RuleSetChoice(props: {
   const id = `${props.id}-set`;
   return (
     <div class="reveals">
-      <div class="check">
-        <input
-          id={`${id}-choice`}
-          type="radio"
-          name={props.choice}
-          value="set"
-          checked={props.isChosen}
-        />
-        <label for={`${id}-choice`}>A rule set</label>
-      </div>
+      <Choice id={`${id}-choice`} name={props.choice} value="set" isChosen={props.isChosen}>
+        A rule set
+      </Choice>
       <div class="revealed inset">
         <Field id={id} label="Rule set" problems={problems}>
           {(attributes) => (
