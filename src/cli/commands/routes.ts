@@ -145,8 +145,7 @@ function addCheckRoutes(routes: Command, cli: Cli): void {
     .option('--allow-widening', 'report widened keys, but do not end with an error for them')
     .action(async (source: string | undefined, options: CheckOptions) => {
       if (source === undefined) checkWithoutDocument(options);
-      const drift = source === undefined ? null : await driftFrom(source, options);
-      const widening = await wideningBy(options);
+      const { drift, widening } = await routeChanges(source, options);
       const isWider = widening !== null && widening.added.length + widening.freedWords.length > 0;
       const changes = await setChangesBy(options);
       const published =
@@ -172,10 +171,20 @@ function addCheckRoutes(routes: Command, cli: Cli): void {
     });
 }
 
-/** The change from the routes in service; `null`: they were not named. */
-async function wideningBy(options: CheckOptions): Promise<RouteChange | null> {
-  if (options.before === undefined) return null;
-  return compareRoutes(await readRoutesFile(options.before), await listToCheck(options));
+/** The changes to the document, and from the routes in service; `null`: there is none to compare with. */
+async function routeChanges(
+  source: string | undefined,
+  options: CheckOptions,
+): Promise<Readonly<Record<'drift' | 'widening', RouteChange | null>>> {
+  const { before } = options;
+  if (source === undefined && before === undefined) return { drift: null, widening: null };
+  const list = await listToCheck(options);
+  const described = source === undefined ? null : routesOf(await readOpenApi(source), options).list;
+  const inService = before === undefined ? null : await readRoutesFile(before);
+  return {
+    drift: described && compareRoutes(list, described),
+    widening: inService && compareRoutes(inService, list),
+  };
 }
 
 /** The changes from the rule sets in service; empty: they were not named. */
@@ -196,12 +205,6 @@ function checkWithoutDocument(options: CheckOptions): void {
   if (selection !== undefined) {
     throw usageError(`Cannot use --${selection} without an OpenAPI document`);
   }
-}
-
-async function driftFrom(source: string, options: CheckOptions): Promise<RouteChange> {
-  const list = await listToCheck(options);
-  const { list: described } = routesOf(await readOpenApi(source), options);
-  return compareRoutes(list, described);
 }
 
 /** The routes file, or a set of the file of rule sets. Throws a `CommandError` if it is not there. */
