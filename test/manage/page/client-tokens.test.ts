@@ -22,6 +22,9 @@ afterEach(() => edge.dispose());
 const send = (client_origins: string, more: Record<string, string> = {}) =>
   operator.submit(page, `${page}/client-tokens`, { client_origins, ...more });
 
+const create = (fields: Record<string, string>) =>
+  operator.submit('/_edge/keys/new', '/_edge/keys', { name: 'Another backend', ...fields });
+
 async function stored(): Promise<{ allowedOrigins: string[]; maxTtlSeconds: number } | null> {
   const [row] = await edge.query('SELECT client_tokens FROM keys WHERE id = ?1', key.id);
   return JSON.parse(String(row?.['client_tokens'] ?? 'null'));
@@ -183,14 +186,10 @@ describe('what client tokens may do', () => {
 
   it('is chosen with a new key', async () => {
     const name = 'With rights from the start';
-    const refused = await operator.submit('/_edge/keys/new', '/_edge/keys', { name, ...rights });
+    const refused = await create({ name, ...rights });
     expect(refused.status).toBe(422);
     expect(refused.body).toContain('Rules of client tokens are chosen, but client tokens');
-    const made = await operator.submit('/_edge/keys/new', '/_edge/keys', {
-      name,
-      client_tokens: 'on',
-      ...rights,
-    });
+    const made = await create({ name, client_tokens: 'on', ...rights });
     expect(made.status).toBe(201);
     const [row] = await edge.query('SELECT client_tokens FROM keys WHERE name = ?1', name);
     expect(JSON.parse(String(row?.['client_tokens']))).toEqual(storedRights);
@@ -220,8 +219,7 @@ describe('a rule set of client tokens', () => {
     expect(edited.status).toBe(422);
     expect(edited.body).toContain('id="client-set-error"');
     expect(edited.body).not.toContain('id="client-origins-error"');
-    const created = await operator.submit('/_edge/keys/new', '/_edge/keys', {
-      name: 'Another backend',
+    const created = await create({
       client_tokens: 'on',
       client_origins: 'https://a.example',
       ...set,
@@ -245,8 +243,7 @@ describe('a rule set of client tokens', () => {
   });
 
   it('is refused in a new key without the tick', async () => {
-    const answer = await operator.submit('/_edge/keys/new', '/_edge/keys', {
-      name: 'Another backend',
+    const answer = await create({
       ...fields,
       client_reach: 'set',
       client_rule_set: 'acme@1',
@@ -290,8 +287,7 @@ describe('a rule set of client tokens', () => {
   });
 
   it('is chosen with a new key', async () => {
-    const made = await operator.submit('/_edge/keys/new', '/_edge/keys', {
-      name: 'Another backend',
+    const made = await create({
       client_tokens: 'on',
       client_origins: 'https://a.example',
       ...fields,
@@ -314,9 +310,6 @@ describe('a rule set of client tokens', () => {
 });
 
 describe('the form for a new key', () => {
-  const create = (fields: Record<string, string>) =>
-    operator.submit('/_edge/keys/new', '/_edge/keys', { name: 'Another backend', ...fields });
-
   it.each([
     ['origins without the tick', { client_origins: 'https://a.example' }],
     ['the tick without origins', { client_tokens: 'on' }],
