@@ -3,7 +3,6 @@
  * one side, a real server that records what arrives on the other.
  */
 
-import type { Socket } from 'node:net';
 import { afterAll } from 'vitest';
 import {
   type Behaviour,
@@ -15,7 +14,7 @@ import {
   type Row,
   toHeaderMap,
 } from '../contract/deployment.ts';
-import { request } from '../support/node/raw-http.ts';
+import { keepConnections } from '../support/node/kept-connections.ts';
 import { type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { hang, reply, reset } from '../support/node/upstream-answers.ts';
 import {
@@ -60,30 +59,24 @@ async function serveAll(prepared: readonly Options[]): Promise<Served[]> {
   return upstreams.map((upstream, index) => ({ edge: edges[`deployment-${index}`]!, upstream }));
 }
 
-/** Headers that say what becomes of a connection, or frame a body. */
-const ofConnections = /^(?:connection|upgrade|expect|te|transfer-encoding|content-length)$/i;
-
 function toDeployment({ edge, upstream }: Served): Deployment {
   // The process has one log. Tests run in order, so what is there belongs to deployments that are done.
   edge.logs.length = 0;
   const received: Received[] = [];
   let behaviour: Behaviour = { kind: 'reply' };
-  const idle = new Set<Socket>();
+  const connections = keepConnections();
 
   const deployment: Deployment = {
     async call({ method, target, host = 'edge.test', headers = [], body }) {
-      const rawRequest = {
+      const response = await connections.request(edge.port, {
         ...(method === undefined ? {} : { method }),
         ...(target === undefined ? {} : { target }),
         headers: [
           ['Host', host],
           ...headers.map(([name, value]): [string, string] => [name, value]),
-        ] as [string, string][],
+        ],
         ...(body === undefined ? {} : { body }),
-      };
-      // A further connection costs as much as a request.
-      const isPlain = body === undefined && !headers.some(([name]) => ofConnections.test(name));
-      const response = await request(edge.port, rawRequest, isPlain ? { idle } : {});
+      });
       for (const arrived of upstream.requests.slice(received.length)) {
         received.push({
           method: arrived.method,
@@ -130,9 +123,7 @@ function toDeployment({ edge, upstream }: Served): Deployment {
       await Promise.all(keys.map(({ name }) => kv.delete(name)));
     },
     // The file ends all of its deployments together.
-    dispose: async () => {
-      for (const socket of idle) socket.destroy();
-    },
+    dispose: async () => connections.close(),
   };
   return deployment;
 }

@@ -6,11 +6,10 @@
  * frameworks are among them, and random targets are many more.
  */
 
-import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { bundleWorker } from '../support/node/bundle-source.ts';
-import { request } from '../support/node/raw-http.ts';
+import { keepConnections } from '../support/node/kept-connections.ts';
 import { type Edge, serveEdge, serveModule } from '../support/node/serve-edge.ts';
 import { type ServedWorkerd, serveUnderWorkerd } from '../support/node/serve-workerd.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
@@ -37,6 +36,8 @@ let edgeToken: string;
 let workerd: ServedWorkerd;
 let kinds: UpstreamKind[];
 
+const connections = keepConnections();
+
 const isNightly = inject('isNightly');
 
 beforeAll(async () => {
@@ -49,7 +50,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const idle of connections.values()) for (const socket of idle) socket.destroy();
+  connections.close();
   await edge?.dispose();
   await workerd?.dispose();
   await upstream?.dispose();
@@ -71,17 +72,8 @@ async function forwardedBy({ port, token }: Gateway, sent: HostileRequest) {
     ['Content-Length', '0'],
   ];
   // What workerd itself refuses by closing the connection never reaches us, which is fine.
-  await request(port, { ...sent, headers }, { idle: idleTo(port) }).catch(() => undefined);
+  await connections.request(port, { ...sent, headers }).catch(() => undefined);
   return upstream.requests.slice(before).map(({ method, target }) => ({ method, target }));
-}
-
-const connections = new Map<number, Set<Socket>>();
-
-/** The connections to a port that wait for their next request. */
-function idleTo(port: number): Set<Socket> {
-  const idle = connections.get(port) ?? new Set();
-  connections.set(port, idle);
-  return idle;
 }
 
 const judged = new Map<string, Promise<{ upstream: string; served: Served }[]>>();

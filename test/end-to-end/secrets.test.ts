@@ -8,14 +8,14 @@
 
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { join, relative } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { mintClientToken } from '../../src/client-tokens/client-tokens.ts';
 import { mintingSecrets } from '../support/node/client-token-secrets.ts';
 import { findSecrets, type Places, type Secrets } from '../support/node/find-secrets.ts';
-import { chunk, type RawRequest, request } from '../support/node/raw-http.ts';
+import { keepConnections } from '../support/node/kept-connections.ts';
+import { chunk, type RawRequest } from '../support/node/raw-http.ts';
 import { type Edge, type EdgeOptions, serveEdge } from '../support/node/serve-edge.ts';
 import {
   afterEarlyHints,
@@ -110,16 +110,10 @@ async function watch(
   secrets['the hash of the token of an operator'] = operatorHash;
   const responses: string[] = [];
   const cached: string[] = [];
-  const idle = new Set<Socket>();
+  const connections = keepConnections();
 
   const send: Watched['send'] = async (rawRequest, meant = () => []) => {
-    const isPlain =
-      rawRequest.body === undefined &&
-      !rawRequest.headers?.some(([name]) => /^connection$/i.test(name));
-    const response = await request(edge.port, rawRequest, {
-      timeoutMs: 20_000,
-      ...(isPlain ? { idle } : {}),
-    });
+    const response = await connections.request(edge.port, rawRequest, { timeoutMs: 20_000 });
     const text = response.raw.toString('latin1');
     responses.push(meant(text).reduce((rest, secret) => rest.replace(secret, ''), text));
     return response.body.toString();
@@ -166,7 +160,7 @@ async function watch(
       };
     },
     async dispose() {
-      for (const socket of idle) socket.destroy();
+      connections.close();
       await edge.dispose();
       await upstream.dispose();
     },

@@ -9,12 +9,11 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keepConnections } from '../../support/node/kept-connections.ts';
 import { freePorts } from '../../support/node/ports.ts';
 import { findProgram } from '../../support/node/programs.ts';
-import { request } from '../../support/node/raw-http.ts';
 
 /** The path that nginx matches with, in both settings; `null` if nginx refuses the target. */
 export type NginxReading = { merged: string | null; unmerged: string | null };
@@ -93,9 +92,9 @@ export async function startNginx(program: string): Promise<NginxReader> {
   const child = spawn(program, ['-c', configuration, '-p', folder], { stdio: 'ignore' });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   await Promise.all([mergedPort, unmergedPort].map(answers));
-  const idle = new Map([mergedPort, unmergedPort].map((port) => [port, new Set<Socket>()]));
+  const connections = keepConnections();
   const read = async (port: number, target: string) => {
-    const response = await request(port, { target }, { idle: idle.get(port) ?? new Set() });
+    const response = await connections.request(port, { target });
     return response.status === 200 ? response.body.toString('latin1') : null;
   };
   return {
@@ -103,7 +102,7 @@ export async function startNginx(program: string): Promise<NginxReader> {
       return { merged: await read(mergedPort, target), unmerged: await read(unmergedPort, target) };
     },
     async close() {
-      for (const sockets of idle.values()) for (const socket of sockets) socket.destroy();
+      connections.close();
       child.kill();
       await exited;
       await rm(folder, { recursive: true, force: true });

@@ -4,10 +4,10 @@
  */
 
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { serve as serveHono } from '@hono/node-server';
 import { Hono } from 'hono';
-import { request } from '../../support/node/raw-http.ts';
+import { keepConnections } from '../../support/node/kept-connections.ts';
 import { type NginxReading, startNginxReader } from './nginx.ts';
 import { findRoute, type Served, servedRoutes } from './routes.ts';
 
@@ -164,12 +164,12 @@ function resolveDots(path: string): string {
 
 function remote(name: string, server: Server): UpstreamKind {
   const { port } = server.address() as AddressInfo;
-  const idle = new Set<Socket>();
+  const connections = keepConnections();
   const headers: [string, string][] = [['Content-Length', '0']];
   return {
     name,
     async serve(method, target) {
-      const response = await request(port, { method, target, headers }, { idle });
+      const response = await connections.request(port, { method, target, headers });
       return response.status === 200 ? (JSON.parse(response.body.toString()) as Served) : null;
     },
     close: () =>

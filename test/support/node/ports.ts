@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Of the ports that anybody may use, those that no system gives to a server that asks for any (Linux: from 32768). */
+/** Ports without privilege, below those that a system gives to a server that asks for any (Linux: from 32768). */
 const [LOWEST, END] = [10_000, 32_768];
 
 /** Returns so many ports that no server has. None gets one of them later, unless it asks for it. */
