@@ -25,13 +25,13 @@ export function diskFolder(): string {
 
 /**
  * Makes a folder in memory the temporary one of this process, and removes it when the process ends. Changes
- * nothing on a machine without room for it.
+ * nothing on a machine without room for it, nor a second time: Vitest reads its configuration three times.
  */
 export function useMemoryFolder(): void {
-  if (!hasRoom(MEMORY)) return;
+  if (process.env[diskVariable] !== undefined || !hasRoom(MEMORY)) return;
   const folder = mkdtempSync(join(MEMORY, 'edge-authorizer-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  process.env[diskVariable] ??= tmpdir();
+  process.env[diskVariable] = tmpdir();
   process.env['TMPDIR'] = folder;
 }
 
