@@ -90,15 +90,15 @@ export function sharedByTests(
   });
   return async (path = LIST) => {
     // A browser that crashed took the page with it.
-    const isNew = shared === null || shared.page.isClosed();
-    if (shared === null || isNew) shared = await open();
+    const opened = shared?.page.isClosed() === false ? shared : null;
+    shared = opened ?? (await open());
     if (!isSignedIn) {
       await shared.context.clearCookies();
       return shared;
     }
-    if (isNew) await shared.signIn();
-    else await shared.page.setViewportSize(sizes.wide);
-    if (!isNew || path !== LIST) await shared.go(path);
+    if (opened === null) await shared.signIn();
+    else await opened.page.setViewportSize(sizes.wide);
+    if (opened !== null || path !== LIST) await shared.go(path);
     return shared;
   };
 }
