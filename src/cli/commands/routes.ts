@@ -171,7 +171,7 @@ function addCheckRoutes(routes: Command, cli: Cli): void {
     });
 }
 
-/** The changes to the document, and from the routes in service; `null`: there is none to compare with. */
+/** The changes to the document, and from the routes in service; `null` without one to compare with. */
 async function routeChanges(
   source: string | undefined,
   options: CheckOptions,
