@@ -13,6 +13,11 @@ import { childProcesses } from '../support/node/process-memory.ts';
 let keeper: ChromiumKeeper | undefined;
 afterEach(() => keeper?.close());
 
+test('the packaged Chromium is unpacked where no other user and no cleaner of files reaches it', async () => {
+  const { path } = await packagedChromium();
+  expect(path).toContain('/node_modules/.cache/edge-authorizer/');
+});
+
 test('the packaged Chromium reads our fonts, wherever it is unpacked', async () => {
   const { path, env } = await packagedChromium();
   const configuration = await readFile(env['FONTCONFIG_FILE'] ?? '', 'utf8');

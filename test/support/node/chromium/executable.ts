@@ -7,12 +7,11 @@
  */
 
 import { execFile } from 'node:child_process';
-import { access, constants, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LaunchOptions } from 'playwright-core';
-import { diskFolder } from '../memory-folder.ts';
 import { writeFontConfiguration } from './fonts.ts';
 
 /** The path of a browser, and what its process needs in its environment beyond ours. */
@@ -51,7 +50,8 @@ async function namedChromium(): Promise<ChromiumExecutable | null> {
 }
 
 /**
- * The Chromium in @sparticuz/chromium, unpacked once per version into the temporary folder.
+ * The Chromium in @sparticuz/chromium, unpacked once per version and `npm ci` into `node_modules/.cache`. In the
+ * temporary folder, another user of the machine could have left it, or a cleaner a part of it.
  *
  * The package unpacks the libraries that Chromium needs (libnss3 and its kin) only if the environment
  * looks like AWS Lambda's. One child process gets such an environment, and only the browser the libraries.
@@ -65,9 +65,9 @@ export async function packagedChromium(): Promise<ChromiumExecutable> {
     );
   }
   const entry = createRequire(import.meta.url).resolve('@sparticuz/chromium');
-  const packageFile = join(dirname(entry), '../package.json');
-  const { version } = JSON.parse(await readFile(packageFile, 'utf8'));
-  const folder = join(diskFolder(), `edge-authorizer-chromium-${version}`);
+  const packageFolder = join(dirname(entry), '..');
+  const { version } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'));
+  const folder = join(packageFolder, `../../.cache/edge-authorizer/chromium-${version}`);
   if (!(await isExecutable(join(folder, 'chromium')))) await unpack(entry, folder);
   return {
     path: join(folder, 'chromium'),
@@ -80,6 +80,7 @@ export async function packagedChromium(): Promise<ChromiumExecutable> {
 
 /** Unpacks beside the folder and renames, so that no process ever sees half a browser. */
 async function unpack(entry: string, folder: string): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
   const unfinished = await mkdtemp(`${folder}-`);
   const { PATH } = process.env;
   const script = `import(${JSON.stringify(entry)}).then((package_) => package_.default.executablePath())`;
