@@ -3,7 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  LOCAL_PORTAL_COOKIE,
   LOCAL_SESSION_COOKIE,
+  PORTAL_COOKIE,
   SESSION_COOKIE,
   setsOwnCookie,
   withoutOwnCookies,
@@ -12,6 +14,8 @@ import {
 const names = [
   '__Host-edge-session',
   'edge-session-local',
+  '__Host-edge-portal',
+  'edge-portal-local',
   '__Secure-edge-session',
   'CF_Authorization',
   'CF_AppSession',
@@ -52,6 +56,8 @@ describe('setsOwnCookie()', () => {
     'my__Host-edge-session=x',
     '__Host-edge-session2=x',
     'edge-session=x',
+    'edge-portal=x',
+    '__Host-edge-portals=x',
     'CF_Auth=x',
     'cf_clearance=x',
     'CF_Sessions=x',
@@ -77,6 +83,8 @@ describe('withoutOwnCookies()', () => {
     ['a=1; =edge-session-local=x', 'a=1'],
     ['a=1, __Host-edge-session=x', 'a=1'],
     ['__Host-edge-session=x, a=1; b=2', 'a=1; b=2'],
+    ['a=1, __Host-edge-session=x, b=2; c=3', 'a=1, b=2; c=3'],
+    ['__Host-edge-portal=x; a=1; edge-portal-local=y', 'a=1'],
     ['a="x; __Host-edge-session=y"; b=2', 'a="x; b=2'],
     ['a=1; CF_Authorization=jwt; CF_AppSession=y', 'a=1'],
     ['CF_Session=x; CF_Binding=y; __cf_bm=1', '__cf_bm=1'],
@@ -100,8 +108,9 @@ describe('withoutOwnCookies()', () => {
 });
 
 test('the names are those that browsers enforce', () => {
-  expect([SESSION_COOKIE, LOCAL_SESSION_COOKIE]).toEqual([
-    '__Host-edge-session',
+  expect([SESSION_COOKIE, PORTAL_COOKIE]).toEqual(['__Host-edge-session', '__Host-edge-portal']);
+  expect([LOCAL_SESSION_COOKIE, LOCAL_PORTAL_COOKIE]).toEqual([
     'edge-session-local',
+    'edge-portal-local',
   ]);
 });
