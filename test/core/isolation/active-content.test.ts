@@ -2,7 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fateOfPolicy, isActiveContent } from '../../../src/core/isolation/active-content.ts';
+import {
+  fateOfPolicy,
+  isActiveContent,
+  SANDBOX_POLICY,
+} from '../../../src/core/isolation/active-content.ts';
 
 const active: readonly (string | null)[] = [
   null,
@@ -26,6 +30,9 @@ const active: readonly (string | null)[] = [
   'application/xslt+xml',
   'application/rss+xml',
   'application/atom+xml',
+  'application/xml-dtd',
+  'text/xml-external-parsed-entity',
+  'application/xml-external-parsed-entity',
   'application/mathml+xml',
   'application/vnd.mozilla.xul+xml',
   'application/vnd.wap.xhtml+xml',
@@ -44,6 +51,7 @@ const active: readonly (string | null)[] = [
   'html',
   'text',
   'text/',
+  'text; charset=utf-8',
   '/html',
   'text//html',
   'text /html',
@@ -62,6 +70,8 @@ const active: readonly (string | null)[] = [
   'application/json; a=b, image/svg+xml',
   'application/json; a="b, c", text/html',
   'application/json; a="b\\", text/html',
+  'application/json; a="b\\\\", text/html',
+  'application/json; a="b\\',
   'text/plain; a="x, text/html',
 ];
 
@@ -74,6 +84,9 @@ const inert: readonly string[] = [
   'text/plain',
   'text/plain; charset=utf-8',
   'text/plain; a="b, text/html"',
+  'text/plain; a="b\\", text/html"',
+  'text/plain; a="b\\\\"; c="d, text/html"',
+  'text/plain; a="b", text/css; c="d"',
   'text/plain; charset=utf-8; x',
   'text/css',
   'text/csv',
@@ -152,4 +165,15 @@ describe('fateOfPolicy()', () => {
   ] as const)('of a %d with the type %j is %s', (status, contentType, fate) => {
     expect(fateOfPolicy(status, contentType)).toBe(fate);
   });
+});
+
+test('the policy permits what a page needs, and never the origin', () => {
+  expect(SANDBOX_POLICY.split(' ')).toEqual([
+    'sandbox',
+    'allow-scripts',
+    'allow-forms',
+    'allow-popups',
+    'allow-modals',
+    'allow-downloads',
+  ]);
 });
