@@ -5,6 +5,7 @@ const refused = [
   ...['hooks.example', 'ftp://hooks.example.com', 'https:hooks.example.com', 'https://', ''],
   ...['https://hooks.example.com\\@10.0.0.1/', ' https://hooks.example.com', 'https://a b.example'],
   ...['http://hooks.example.com/', 'https://user:pass@hooks.example.com/', 'https://x.example/#a'],
+  ...['https://user@hooks.example.com/', 'https://:pass@hooks.example.com/'],
   ...['https://localhost/', 'https://LOCALHOST:8443', 'https://localhost./', 'https://a.localhost'],
   ...[
     'https://localhost../',
@@ -42,6 +43,7 @@ const refused = [
   ],
   ...['https://[3fff::1]', 'https://[100::1]', 'https://intranet', 'https://printer.local'],
   ...['https://db.internal/', 'https://nas.lan', 'https://router.home.arpa'],
+  ...['https://8.8.8.8.local/', 'https://[1fff:ffff::1]', 'https://[4000::1]'],
 ];
 
 test.each(refused)('receiverFault() refuses %j', (url) => {
@@ -68,10 +70,16 @@ test.each([
     'https://[2001:200::1]',
     'https://[2a00::1]',
     'https://[3fff:1000::1]',
+    'https://[2000::1]',
   ],
   ...[
     'https://127.0.0.1.example.com/',
     'https://local.example.com',
+    'https://x.local.example.com',
+    'https://db.internal.example.com',
+    'https://1.2.3.4.example',
+    'https://hooks.example.com/@user',
+    'https://hooks.example.com/?to=https://user:pass@other.example',
     'https://xn--nxasmq6b.example',
   ],
 ])('receiverFault() accepts %j', (url) => {
@@ -85,6 +93,7 @@ describe('on the machine of a developer', () => {
       'http://127.0.0.1:9000',
       'https://[::1]:9000/',
       'http://127.1/',
+      'http://127.10.20.30:9000',
     ],
   ])('receiverFault() accepts %j', (url) => {
     expect(receiverFault(url, true)).toBeNull();
@@ -96,6 +105,9 @@ describe('on the machine of a developer', () => {
     'https://192.168.0.1',
     'http://hooks.example.com',
     'https://[fe80::1]',
+    'http://user@localhost:9000',
+    'http://:pass@127.0.0.1:9000',
+    'http://localhost:9000/#a',
   ])('receiverFault() still refuses %j', (url) => {
     expect(receiverFault(url, true)).not.toBeNull();
   });
