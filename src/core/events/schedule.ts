@@ -58,7 +58,7 @@ export interface DueNotice {
 /** How far ahead an expiry is announced, in days, the longest first. */
 export const EXPIRY_NOTICE_DAYS = [7, 1] as const;
 /** A key that was not used for this long is idle. */
-export const IDLE_MS = 90 * DAY_MS;
+const IDLE_MS = 90 * DAY_MS;
 
 /** The notices of a key that are due. A key that has expired is not idle. */
 export function dueNotices(key: KeyTimes, nowMs: number): readonly DueNotice[] {

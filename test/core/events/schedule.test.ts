@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import {
+  type DueNotice,
   dueNotices,
-  IDLE_MS,
+  type KeyTimes,
   nextAttemptMs,
   RETRIED_MS,
 } from '../../../src/core/events/schedule.ts';
@@ -36,29 +37,50 @@ describe('dueNotices()', () => {
     expiresAtMs: null,
     lastUsedAtMs: null,
   };
-  test.each([
-    ['a key without an expiry', {}, []],
-    ['a key that expires in 8 days', { expiresAtMs: NOW + 8 * DAY_MS }, []],
-    ['a key that expires in 7 days and a millisecond', { expiresAtMs: NOW + 7 * DAY_MS + 1 }, []],
-    ['a key that expires in 7 days', { expiresAtMs: NOW + 7 * DAY_MS }, ['key.expiring 7']],
-    ['a key that expires in 2 days', { expiresAtMs: NOW + 2 * DAY_MS }, ['key.expiring 7']],
-    ['a key that expires in 1 day', { expiresAtMs: NOW + DAY_MS }, ['key.expiring 1']],
-    ['a key that expires in a moment', { expiresAtMs: NOW + 1 }, ['key.expiring 1']],
-    ['a key that expires now', { expiresAtMs: NOW }, ['key.expired']],
-    ['a key of long ago that was never used', { createdAtMs: NOW - IDLE_MS }, ['key.idle']],
-    ['a key that was used 89 days ago', { createdAtMs: 0, lastUsedAtMs: NOW - IDLE_MS + 1 }, []],
+  const expiring = (days: 7 | 1, aboutMs: number): DueNotice => {
+    return { notice: `key.expiring ${days}`, type: 'key.expiring', aboutMs };
+  };
+  const expired = (aboutMs: number): DueNotice => {
+    return { notice: 'key.expired', type: 'key.expired', aboutMs };
+  };
+  const idle = (aboutMs: number): DueNotice => ({ notice: 'key.idle', type: 'key.idle', aboutMs });
+  const longAgo = NOW - 90 * DAY_MS;
+
+  test.each<[string, Partial<KeyTimes>, ...DueNotice[]]>([
+    ['a key without an expiry', {}],
+    ['a key that expires in 8 days', { expiresAtMs: NOW + 8 * DAY_MS }],
+    ['a key that expires in 7 days and a millisecond', { expiresAtMs: NOW + 7 * DAY_MS + 1 }],
     [
-      'a key that was used 90 days ago',
-      { createdAtMs: 0, lastUsedAtMs: NOW - IDLE_MS },
-      ['key.idle'],
+      'a key that expires in 7 days',
+      { expiresAtMs: NOW + 7 * DAY_MS },
+      expiring(7, NOW + 7 * DAY_MS),
     ],
+    [
+      'a key that expires in 2 days',
+      { expiresAtMs: NOW + 2 * DAY_MS },
+      expiring(7, NOW + 2 * DAY_MS),
+    ],
+    [
+      'a key that expires in 1 day and a millisecond',
+      { expiresAtMs: NOW + DAY_MS + 1 },
+      expiring(7, NOW + DAY_MS + 1),
+    ],
+    ['a key that expires in 1 day', { expiresAtMs: NOW + DAY_MS }, expiring(1, NOW + DAY_MS)],
+    ['a key that expires in a moment', { expiresAtMs: NOW + 1 }, expiring(1, NOW + 1)],
+    ['a key that expires now', { expiresAtMs: NOW }, expired(NOW)],
+    ['a key that expired a day ago', { expiresAtMs: NOW - DAY_MS }, expired(NOW - DAY_MS)],
+    ['a key of 90 days ago that was never used', { createdAtMs: longAgo }, idle(longAgo)],
+    ['a key of almost 90 days ago that was never used', { createdAtMs: longAgo + 1 }],
+    ['a key that was used almost 90 days ago', { createdAtMs: 0, lastUsedAtMs: longAgo + 1 }],
+    ['a key that was used 90 days ago', { createdAtMs: 0, lastUsedAtMs: longAgo }, idle(longAgo)],
     [
       'an idle key that expires',
       { createdAtMs: 0, expiresAtMs: NOW + DAY_MS },
-      ['key.expiring 1', 'key.idle'],
+      expiring(1, NOW + DAY_MS),
+      idle(0),
     ],
-    ['an idle key that has expired', { createdAtMs: 0, expiresAtMs: NOW - 1 }, ['key.expired']],
-  ])('of %s', (_, more, notices) => {
-    expect(dueNotices({ ...key, ...more }, NOW).map(({ notice }) => notice)).toEqual(notices);
+    ['an idle key that has expired', { createdAtMs: 0, expiresAtMs: NOW - 1 }, expired(NOW - 1)],
+  ])('of %s', (_, more, ...notices) => {
+    expect(dueNotices({ ...key, ...more }, NOW)).toEqual(notices);
   });
 });
