@@ -92,6 +92,8 @@ describe('the colours that the page derives', () => {
 });
 
 describe('readLogo()', () => {
+  const longest = 'data:image/png;base64,'.padEnd(5_000, 'A');
+
   test.each([
     'logo.png',
     '/logo.png',
@@ -113,9 +115,17 @@ describe('readLogo()', () => {
     'data:image/png;base64,',
     'data:image/png;base64,AA" onerror="x',
     'data:image/png;charset=x;base64,AAAA',
-    `data:image/png;base64,${'A'.repeat(5_000)}`,
-  ])('refuses %j', (text) => {
-    expect(readLogo(text).ok).toBe(false);
+    ' data:image/png;base64,AAAA',
+    'javascript:alert(1)//data:image/png;base64,AAAA',
+    'https://cdn.example/data:image/png;base64,AAAA',
+    longest.padEnd(5_001, 'A'),
+    `https://cdn.example/${'a'.repeat(5_000)}`,
+  ])('refuses %j, and says why and what to do', (text) => {
+    const reading = readLogo(text);
+    expect(reading).toEqual({
+      ok: false,
+      fault: { reason: expect.stringMatching(/^it /), fix: expect.stringMatching(/^[A-Z]/) },
+    });
   });
 
   test.each([
@@ -124,6 +134,7 @@ describe('readLogo()', () => {
     ['https://cdn.example', 'https://cdn.example/'],
     ['data:image/png;base64,iVBORw0KGgo=', 'data:'],
     ['data:image/svg+xml;base64,PHN2Zy8+', 'data:'],
+    [longest, 'data:'],
   ])('permits %j by the source %j', (text, source) => {
     const reading = readLogo(text);
     expect(reading.ok && reading.logo.source).toBe(source);

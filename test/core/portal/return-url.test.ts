@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readReturnUrl, readReturnUrlPrefix } from '../../../src/core/portal/return-url.ts';
+import {
+  readReturnUrl,
+  readReturnUrlPrefix,
+  type UrlReading,
+} from '../../../src/core/portal/return-url.ts';
 import { runs } from '../../support/runs.ts';
 
 const edge = 'https://manage.example/_edge/v1/portal-sessions';
@@ -12,8 +16,12 @@ function prefix(text: string) {
   return reading.value;
 }
 
-const reasonsOf = (reading: ReturnType<typeof readReturnUrl>) =>
-  reading.ok ? [] : reading.faults.map(({ reason }) => reason);
+/** The reasons of a refusal, each of which has a remedy. */
+function reasonsOf(reading: UrlReading<unknown>): readonly string[] {
+  const faults = reading.ok ? [] : reading.faults;
+  for (const { fix } of faults) expect(fix).toMatch(/^[A-Z].*\S$/);
+  return faults.map(({ reason }) => reason);
+}
 
 describe('readReturnUrlPrefix()', () => {
   test.each([
@@ -33,29 +41,34 @@ describe('readReturnUrlPrefix()', () => {
     ['https://user@app.example', /credentials/],
     ['https://:secret@app.example/account', /credentials/],
     ['https://@app.example', /credentials/],
+    ['https://:@app.example', /credentials/],
+    ['http://@localhost:3000', /credentials/],
+    ['http://user@127.0.0.1:3000', /credentials/],
     ['https://app.example/?a', /query/],
     ['https://app.example/?', /query/],
     ['https://app.example/#a', /fragment/],
     ['https://app.example//a', /segment/],
     ['https://app.example/a/../b', /segment/],
     ['https://app.example/a/.', /segment/],
+    ['https://app.example/a/.?b', /segment/],
+    ['https://app.example/a/..#b', /segment/],
     ['https://app.example/%2E%2e/a', /segment/],
     ['https://app.example/a%2Fb', /segment/],
     ['https://app.example/a%5cb', /segment/],
-    [`https://app.example/${'a'.repeat(2_000)}`, /longer/],
+    ['https://app.example/'.padEnd(2_001, 'a'), /longer/],
   ])('refuses %j', (text, reason) => {
-    const reading = readReturnUrlPrefix(text);
-    expect(reading.ok ? '' : reading.faults.map((fault) => fault.reason).join()).toMatch(reason);
+    expect(reasonsOf(readReturnUrlPrefix(text)).join()).toMatch(reason);
   });
 
   test('reports all that is wrong with one entry', () => {
     const reading = readReturnUrlPrefix('http://user@app.example/a/../b?c');
-    expect(reading.ok ? 0 : reading.faults.length).toBe(4);
+    expect(reasonsOf(reading)).toHaveLength(4);
   });
 });
 
 describe('readReturnUrl()', () => {
   const account = [prefix('https://app.example/account/')];
+  const longest = 'https://app.example/account/'.padEnd(2_000, 'a');
 
   test.each([
     ['https://app.example/accounts', /does not begin/],
@@ -74,10 +87,15 @@ describe('readReturnUrl()', () => {
     ['https://app.example.evil.example/account', /does not begin/],
     ['https://evil.example/https://app.example/account', /does not begin|segment/],
     ['https://app.example@evil.example/account', /credentials/],
+    ['https://user@app.example/account', /credentials/],
+    ['https://:secret@app.example/account', /credentials/],
+    ['https://:@app.example/account', /credentials/],
     ['https://evil.example\\@app.example/account', /absolute/],
     ['https://app.example/account/../admin', /segment/],
     ['https://app.example/account/%2e%2e/admin', /segment/],
     ['https://app.example/account/..%2fadmin', /segment/],
+    ['https://app.example/account/a/..?b', /segment/],
+    ['https://app.example/account/a/.#b', /segment/],
     ['https://app.example/account//evil.example', /segment/],
     ['http://app.example/account', /plain http/],
     ['javascript://app.example/account%0aalert(1)', /absolute/],
@@ -98,6 +116,13 @@ describe('readReturnUrl()', () => {
     ],
     ['https://app.example/account?next=/../..//x', 'https://app.example/account?next=/../..//x'],
     ['HTTPS://app.example/account/a"b', 'https://app.example/account/a%22b'],
+    ['https://app.example/account/@me', 'https://app.example/account/@me'],
+    [
+      'https://app.example/account?next=https://a@b.example',
+      'https://app.example/account?next=https://a@b.example',
+    ],
+    ['https://app%2Eexample/account', 'https://app.example/account'],
+    [longest, longest],
   ])('accepts %j for https://app.example/account/', (text, url) => {
     expect(readReturnUrl(text, account, edge)).toEqual({ ok: true, value: url });
   });
