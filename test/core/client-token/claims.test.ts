@@ -1,9 +1,15 @@
 /** The claims of a client token: shapes and times, as tables. */
 
 import { describe, expect, test } from 'vitest';
-import { judgeTimes, readClaims } from '../../../src/core/client-token/claims.ts';
+import {
+  CLIENT_TTL_DEFAULT_SECONDS,
+  CLIENT_TTL_MAX_SECONDS,
+  judgeTimes,
+  readClaims,
+} from '../../../src/core/client-token/claims.ts';
 
 const times = '"iat":1000,"exp":1600';
+const rule = '{"methods":["get"],"resources":["/a"]}';
 
 describe('readClaims() refuses', () => {
   const rows: readonly (readonly [name: string, payload: string])[] = [
@@ -41,6 +47,8 @@ describe('readClaims() refuses', () => {
     ['no origins in a list', `{${times},"origins":[]}`],
     ['six origins', `{${times},"origins":["a","b","c","d","e","f"]}`],
     ['an origin that is no text', `{${times},"origins":[1]}`],
+    ['an origin that is no text after a text', `{${times},"origins":["a",1]}`],
+    ['an origin that is no text before a text', `{${times},"origins":[null,"a"]}`],
     ['origins as text', `{${times},"origins":"https://a.example"}`],
     ['origins null', `{${times},"origins":null}`],
     ['no rules in a list', `{${times},"rules":[]}`],
@@ -50,8 +58,22 @@ describe('readClaims() refuses', () => {
     ['a rule with more', `{${times},"rules":[{"methods":["get"],"resources":["/a"],"x":1}]}`],
     ['a rule with no methods in it', `{${times},"rules":[{"methods":[],"resources":["/a"]}]}`],
     ['a rule that is a text', `{${times},"rules":["get /a"]}`],
+    ['a rule that is a text after a rule', `{${times},"rules":[${rule},"get /a"]}`],
+    [
+      'a rule with more before a rule',
+      `{${times},"rules":[{"methods":["get"],"resources":["/a"],"x":1},${rule}]}`,
+    ],
+    [
+      'a method that is no text after a text',
+      `{${times},"rules":[{"methods":["get",1],"resources":["/a"]}]}`,
+    ],
+    [
+      'a resource that is no text before a text',
+      `{${times},"rules":[{"methods":["get"],"resources":[1,"/a"]}]}`,
+    ],
     ['meta as a list', `{${times},"meta":[]}`],
     ['meta with a number', `{${times},"meta":{"a":1}}`],
+    ['meta with a number after a text', `{${times},"meta":{"a":"b","c":1}}`],
     ['meta with more in it', `{${times},"meta":{"a":{"b":"c"}}}`],
     ['257 bytes of meta', `{${times},"meta":{"a":"${'x'.repeat(257 - 8)}"}}`],
     ['257 bytes of meta in few characters', `{${times},"meta":{"ab":"${'é'.repeat(124)}"}}`],
@@ -71,12 +93,17 @@ describe('readClaims() reads', () => {
     ],
     ['five origins', `{${times},"origins":["a","b","c","d","e"]}`],
     ['rules', `{${times},"rules":[{"methods":["get"],"resources":["/a/:id"]}]}`],
+    ['two rules', `{${times},"rules":[${rule},${rule}]}`],
     ['no meta in an object', `{${times},"meta":{}}`],
     ['256 bytes of meta', `{${times},"meta":{"a":"${'x'.repeat(256 - 8)}"}}`],
   ];
   test.each(rows)('%s', (_, payload) => {
     expect(readClaims(payload)).toEqual(JSON.parse(payload));
   });
+});
+
+test('a key may allow an hour, and allows ten minutes if it says nothing', () => {
+  expect([CLIENT_TTL_MAX_SECONDS, CLIENT_TTL_DEFAULT_SECONDS]).toEqual([3_600, 600]);
 });
 
 interface Judged {
