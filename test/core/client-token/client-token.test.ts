@@ -48,6 +48,7 @@ describe('readClientToken() refuses', () => {
     ['a prefix in upper case', good.replace('ea_ct_', 'EA_ct_')],
     ['a prefix that begins with a digit', good.replace('ea_ct_', '1a_ct_')],
     ['no prefix', good.replace('ea_ct_', '_ct_')],
+    ['a prefix of 17 characters', good.replace('ea_ct_', `${'a'.repeat(17)}_ct_`)],
     ['another kind', good.replace('_ct_', '_sk_')],
     ['two parts', `ea_ct_${header}.${payload}`],
     ['four parts', `${good}.${signature}`],
@@ -74,6 +75,22 @@ describe('readClientToken() refuses', () => {
       withHeader(`{"typ":"edge-ct+jwt","alg":"Ed25519","kid":"${kid}"}`),
     ],
     ['a blank in the header', withHeader(`{"alg":"Ed25519", "typ":"edge-ct+jwt","kid":"${kid}"}`)],
+    [
+      'a blank before the header',
+      withHeader(` {"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}"}`),
+    ],
+    [
+      'a blank after the header',
+      withHeader(`{"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}"} `),
+    ],
+    [
+      'a line break after the header',
+      withHeader(`{"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}"}\n`),
+    ],
+    [
+      'a byte order mark before the header',
+      withHeader(`\ufeff{"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}"}`),
+    ],
     ['jwk', withHeader(`{"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}","jwk":{}}`)],
     ['jku', withHeader(`{"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}","jku":"https://a"}`)],
     ['x5c', withHeader(`{"alg":"Ed25519","typ":"edge-ct+jwt","kid":"${kid}","x5c":[]}`)],
@@ -118,6 +135,8 @@ describe('readClientToken() refuses', () => {
     ['a signature of 65 bytes', withSignature(Uint8Array.of(...signatureBytes, 0))],
     ['a signature with bits after its end', good.slice(0, -1) + nextCharacter(good.slice(-1))],
     ['S = L', withHalf('S', order)],
+    ['S = L + 1', withHalf('S', order + 1n)],
+    ['S = 2^252 + 2^128, above L in its middle', withHalf('S', 2n ** 252n + 2n ** 128n)],
     ['S + L', withHalf('S', s + order)],
     ['S of ones', withHalf('S', 2n ** 256n - 1n)],
     ['R with y = p', withHalf('R', prime)],
@@ -155,6 +174,27 @@ describe('readClientToken()', () => {
     expect(form?.signature).toEqual(signatureBytes);
   });
 
+  test.each([
+    ['S = L - 1', withHalf('S', order - 1n)],
+    ['S = 2^252, below L in its lower half', withHalf('S', 2n ** 252n)],
+    ['S = 0', withHalf('S', 0n)],
+    ['R with y = p - 1', withHalf('R', prime - 1n)],
+    ['R with y = p - 1 and a sign', withHalf('R', prime - 1n + 2n ** 255n)],
+  ])('takes %s for a signature, which is verified later', (_, token) => {
+    expect(readClientToken(token)?.signed).toBe(`${header}.${payload}`);
+  });
+
+  test.each(['a', 'z9', 'abc', `a${'0'.repeat(15)}`])('reads the prefix %s', (prefix) => {
+    const token = good.replace('ea_ct_', `${prefix}_ct_`);
+    expect(isClientToken(token)).toBe(true);
+    expect(readClientToken(token)?.prefix).toBe(prefix);
+  });
+
+  test('keeps a byte order mark of the claims, which are then no JSON', () => {
+    const marked = `ea_ct_${header}.${encode('\ufeff{}')}.${signature}`;
+    expect(readClientToken(marked)?.payload).toBe('\ufeff{}');
+  });
+
   test('leaves nothing to do but one verification', async () => {
     const form = readClientToken(good);
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: await publicKeyOf(randomPart) };
@@ -165,11 +205,23 @@ describe('readClientToken()', () => {
     expect(await verify(`${form?.signed}A`)).toBe(false);
   });
 
-  test('tells client tokens from API keys by their beginning', () => {
-    expect(isClientToken(good)).toBe(true);
-    expect(isClientToken('ea_ct_')).toBe(true);
-    expect(isClientToken(apiKey)).toBe(false);
-    expect(isClientToken('8c5e2d37-7a2a-4f7b-9d1e-3f2f3b1a4c55')).toBe(false);
+  test.each([
+    [apiKey, false],
+    ['8c5e2d37-7a2a-4f7b-9d1e-3f2f3b1a4c55', false],
+    ['', false],
+    ['_ct_', false],
+    ['ea_ct', false],
+    ['1a_ct_', false],
+    ['a-ea_ct_', false],
+    [' ea_ct_', false],
+    ['ea_sk_ea_ct_', false],
+    [`${'a'.repeat(17)}_ct_`, false],
+    [`${'a'.repeat(16)}_ct_`, true],
+    ['a_ct_', true],
+    ['ea_ct_', true],
+    [good, true],
+  ])('isClientToken(%j) is %s, by its beginning alone', (token, isOne) => {
+    expect(isClientToken(token)).toBe(isOne);
   });
 });
 
