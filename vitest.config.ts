@@ -167,6 +167,8 @@ const projects = Object.entries(kinds).flatMap(([name, { folders, project }]) =>
       include: [...atNight, ...grown],
       provide: { isNightly: true },
       testTimeout: 600_000,
+      // To empty a D1 of a million rows takes a minute.
+      hookTimeout: 600_000,
     }),
   ];
 });
