@@ -21,7 +21,8 @@ test('the packaged Chromium is unpacked where no other user and no cleaner of fi
 test('the packaged Chromium reads our fonts, wherever it is unpacked', async () => {
   const { path, env } = await packagedChromium();
   const configuration = await readFile(env['FONTCONFIG_FILE'] ?? '', 'utf8');
-  expect(configuration).toContain(`<dir>${path.replace(/chromium$/, 'fonts/fonts')}</dir>`);
+  const folder = path.replace(/chromium$/, 'fonts/fonts').replaceAll('&', '&amp;');
+  expect(configuration).toContain(`<dir>${folder}</dir>`);
   expect(configuration).toContain('<dir>/usr/share/fonts</dir>');
 
   const browser = await launchChromium();

@@ -1,9 +1,7 @@
 /** The files that "Deploy to Cloudflare" reads: https://developers.cloudflare.com/workers/platform/deploy-buttons/ */
 
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { unstable_readConfig as readConfig } from 'wrangler';
 import { projectRoot } from '../support/node/build-bundle.ts';
@@ -42,10 +40,12 @@ test('it leads to the repository that package.json names, and no document names 
   const readme = await read('README.md');
   expect(readme).toContain(`](https://deploy.workers.cloudflare.com/?url=${address})`);
   const name = address.split('/').at(-1);
-  const { stdout } = await promisify(execFile)('git', ['ls-files', '*.md', '*.toml', '*.html'], {
-    cwd: projectRoot,
-  });
-  const documents = stdout.trim().split('\n');
+  const documents = await Array.fromAsync(
+    glob('{*,{.github,docs,examples,src,test,bench}/**/*}.{md,toml,html}', {
+      cwd: projectRoot,
+      exclude: ['**/node_modules/**'],
+    }),
+  );
   expect(documents).toContain('README.md');
   const others = [];
   for (const path of documents) {
