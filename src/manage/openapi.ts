@@ -44,6 +44,7 @@ const commonProblems: readonly ProblemCode[] = [
   'invalid_credentials',
   'account_unknown',
   'insufficient_scope',
+  'cross_site_request',
   'rate_limited',
   'invalid_fields',
   'unavailable',
@@ -289,7 +290,7 @@ export function problemCodesOf(operation: Operation): readonly ProblemCode[] {
   const showsToken = operation.answer.schema === keyWithTokenSchema;
   const codes: ProblemCode[] = [
     ...commonProblems,
-    ...(operation.method === 'GET' ? [] : (['cross_site_request'] as const)),
+    ...(isForOwners(operation.name) ? [] : (['operator_only'] as const)),
     ...(operation.body
       ? (['malformed_json', 'body_too_large', 'unsupported_media_type'] as const)
       : []),

@@ -2257,7 +2257,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
@@ -2291,7 +2295,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
@@ -2536,7 +2544,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
@@ -2567,7 +2579,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
@@ -2602,7 +2618,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         404: { content: { 'application/json': ProblemOf<'not_found'> } };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
@@ -2647,7 +2667,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+            >;
+          };
         };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
@@ -2715,7 +2739,11 @@ export interface paths {
           };
         };
         403: {
-          content: { 'application/json': ProblemOf<'account_unknown' | 'insufficient_scope'> };
+          content: {
+            'application/json': ProblemOf<
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request' | 'operator_only'
+            >;
+          };
         };
         422: { content: { 'application/json': ProblemOf<'invalid_fields'> } };
         429: { content: { 'application/json': ProblemOf<'rate_limited'> } };
@@ -2747,7 +2775,7 @@ export interface paths {
         403: {
           content: {
             'application/json': ProblemOf<
-              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request' | 'operator_only'
             >;
           };
         };
@@ -2777,7 +2805,7 @@ export interface paths {
         403: {
           content: {
             'application/json': ProblemOf<
-              'account_unknown' | 'insufficient_scope' | 'cross_site_request'
+              'account_unknown' | 'insufficient_scope' | 'cross_site_request' | 'operator_only'
             >;
           };
         };

@@ -132,6 +132,24 @@ describe('the table of endpoints', () => {
       expect(ofPeople).toEqual(isForOwners(name) ? [[]] : scopesFor(name).map((scope) => [scope]));
     }
   });
+
+  test.each(managed.map((operation) => [operation.name, operation] as const))(
+    'says which refusals of people and their pages there are: %s',
+    async (_name, operation) => {
+      const { path, method } = operation;
+      const { body: api } = await clientOf(edge, {})('GET', '/openapi.json');
+      const { examples } =
+        api.paths[path][method.toLowerCase()].responses[403].content['application/json'];
+      const token = await personWith({ account: 'acct_1' });
+      const person = await tryOperation(bearer(token), operation);
+      const page = clientOf(edge, { 'Cf-Access-Jwt-Assertion': token, 'Sec-Fetch-Mode': 'cors' });
+      const refusals = [person, await tryOperation(page, operation)].filter(
+        ({ status }) => status === 403,
+      );
+      expect(refusals.map(({ body }) => body.code)).toContain('cross_site_request');
+      for (const { body } of refusals) expect(Object.keys(examples)).toContain(body.code);
+    },
+  );
 });
 
 describe('a named operator', () => {
