@@ -33,8 +33,8 @@ const BACKOFF_LEAST = 0.5;
 const LATER = new Set([429, 503]);
 
 /**
- * Returns a `fetch` that sends to an edge. Rejects with a `ConnectionError`, an `UnexpectedAnswerError`
- * or the reason of the request's own signal.
+ * Returns a `fetch` that sends to an edge. Rejects with a `ConnectionError`, an `UnexpectedAnswerError`,
+ * the reason of the request's own signal, or a `TypeError` for credentials that no header can hold.
  */
 export function createTransport(
   options: TransportOptions,
@@ -69,9 +69,11 @@ async function attemptOnce(
   const attempt = new Request(request.clone(), {
     signal: AbortSignal.any([request.signal, timeLimit]),
   });
-  for (const [name, value] of Object.entries(headers)) attempt.headers.set(name, value);
+  for (const [name, value] of Object.entries(headers)) {
+    setHeader(attempt.headers, name, value, `the header ${JSON.stringify(name)}`);
+  }
   const credentials = typeof token === 'function' ? await token() : token;
-  attempt.headers.set('Authorization', `Bearer ${credentials}`);
+  setHeader(attempt.headers, 'Authorization', `Bearer ${credentials}`, 'the token');
   if (request.method === 'POST') attempt.headers.set('Idempotency-Key', idempotencyKey);
   try {
     const response = await fetch(attempt);
@@ -80,6 +82,17 @@ async function attemptOnce(
   } catch (error) {
     request.signal.throwIfAborted();
     return timeLimit.aborted ? { kind: 'timeout' } : { kind: 'lost', error };
+  }
+}
+
+/** Sets a header. The error of the runtime would quote its value, which may be a secret. */
+function setHeader(headers: Headers, name: string, value: string, what: string): void {
+  try {
+    headers.set(name, value);
+  } catch {
+    throw new TypeError(
+      `Cannot send ${what}: it holds a line break or another character that no header can hold`,
+    );
   }
 }
 

@@ -194,6 +194,19 @@ describe('credentials', () => {
     ]);
     expect(asked[1]?.headers['cf-access-client-id']).toBe('abc');
   });
+
+  test.each<[string, Partial<TransportOptions>]>([
+    ['a token of two lines', { token: 'first\nsecond' }],
+    ['a token with a letter that headers do not have', { token: 'first\u{20ac}second' }],
+    ['a header of two lines', { headers: { 'CF-Access-Client-Secret': 'first\r\nsecond' } }],
+  ])('that no header can hold are refused, and not quoted: %s', async (_name, options) => {
+    const { client, asked } = await clientOf((response) => response.end(), options);
+    const error = await list(client).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toMatch(/Cannot send the (?:token|header "CF-Access-Client-Secret"): /);
+    expect(String(error)).not.toMatch(/first|second/);
+    expect(asked).toEqual([]);
+  });
 });
 
 describe('createClient()', () => {

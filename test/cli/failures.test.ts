@@ -1,0 +1,20 @@
+/** A command that fails: one line for people, an exit code for scripts, and nothing that should not be shown. */
+
+import { describe, expect, test } from 'vitest';
+import { runAgainst } from '../support/node/run-against.ts';
+import { answerJson } from '../support/node/stand-in-edge.ts';
+
+describe('a token that no header can hold', () => {
+  test('is a mistake of the command, and is not quoted', async () => {
+    const env = { EDGE_AUTHORIZER_TOKEN: 'first\nsecond' };
+    const { exitCode, stderr, asked } = await runAgainst(
+      (response) => answerJson(response, 200, { keys: [], nextCursor: null }),
+      ['keys', 'list'],
+      { env },
+    );
+    expect([exitCode, asked]).toEqual([2, []]);
+    expect(stderr).toBe(
+      'Cannot send the token: it holds a line break or another character that no header can hold\n',
+    );
+  });
+});
