@@ -59,7 +59,8 @@ export async function answerOf<Data extends object>(
   try {
     const result = await call;
     const data = dataOf(result);
-    if (!(member in data)) throw new UnexpectedAnswerError(result.response);
+    // Not `in`: a list has "keys" by its prototype.
+    if (!Object.hasOwn(data, member)) throw new UnexpectedAnswerError(result.response);
     return { data, etag: result.response.headers.get('etag') };
   } catch (error) {
     rethrown(error);

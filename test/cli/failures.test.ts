@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { runAgainst } from '../support/node/run-against.ts';
-import { answerJson } from '../support/node/stand-in-edge.ts';
+import { type Answerer, answerJson, problem } from '../support/node/stand-in-edge.ts';
 
 describe('a token that no header can hold', () => {
   test('is a mistake of the command, and is not quoted', async () => {
@@ -17,4 +17,16 @@ describe('a token that no header can hold', () => {
       'Cannot send the token: it holds a line break or another character that no header can hold\n',
     );
   });
+});
+
+describe('an answer', () => {
+  test.each(['keys list', 'audit', 'events list', 'usage'])(
+    'that is a list is not of an edge: %s',
+    async (command) => {
+      const answer: Answerer = (response) => answerJson(response, 200, []);
+      const result = await runAgainst(answer, command.split(' '));
+      expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+      expect(result.stderr).toMatch(/^No edge answers at .*Check the URL\n$/);
+    },
+  );
 });
