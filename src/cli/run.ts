@@ -8,6 +8,7 @@ import { CommandError, exitCodes } from './failures.ts';
 import { createProgram } from './program.ts';
 import { styleFor } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
+import { cleanText } from './tables.ts';
 
 /**
  * Runs one command. Returns its exit code (see `exitCodes`); messages for people go to standard error,
@@ -27,7 +28,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     if (!(error instanceof CommandError)) throw error;
     const isJson = args.includes('--json');
     if (isJson && error.problem !== null) stdout.write(`${JSON.stringify(error.problem)}\n`);
-    const [first = '', ...others] = error.message.split('\n');
+    const [first = '', ...others] = error.message.split('\n').map(cleanText);
     stderr.write(`${[styleFor(stderr, env)('red', first), ...others].join('\n')}\n`);
     return error.exitCode;
   }

@@ -275,7 +275,7 @@ function breakable(text: string, width: number): string {
   return text.replace(new RegExp(`\\S{${width}}(?=\\S)`, 'gu'), '$& ');
 }
 
-/** Replaces control characters, which could move a terminal's cursor: names are anybody's text. */
+/** Replaces control characters, which could move a terminal's cursor: names and answers are anybody's text. */
 export function cleanText(text: string): string {
   return text.replace(/\p{C}/gu, '\u{fffd}');
 }

@@ -29,4 +29,14 @@ describe('an answer', () => {
       expect(result.stderr).toMatch(/^No edge answers at .*Check the URL\n$/);
     },
   );
+
+  test('moves no cursor of a terminal, whatever the problem says', async () => {
+    const detail = 'no\u{1b}]0;title\u{7} and \u{9b}2J';
+    const refused = { ...problem(403, 'insufficient_scope'), detail };
+    const { stderr } = await runAgainst(
+      (response) => answerJson(response, 403, refused),
+      ['audit'],
+    );
+    expect(stderr).toBe('no\u{fffd}]0;title\u{fffd} and \u{fffd}2J\n');
+  });
 });
