@@ -40,8 +40,13 @@ export class UnexpectedAnswerError extends Error {
   constructor({ url, status, headers }: Pick<Response, 'url' | 'status' | 'headers'>) {
     const contentType = headers.get('content-type');
     const { origin, pathname } = new URL(url);
+    // A proxy in front of an edge fails as well, and then the URL is right.
+    const remedy =
+      status < 500
+        ? 'Check the URL'
+        : 'Check the URL, and whether the request was carried out, before you try again';
     super(
-      `No edge answers at ${origin}: ${pathname} was answered with ${status} and ${contentType ?? 'nothing'}, not as an edge does it. Check the URL`,
+      `No edge answers at ${origin}: ${pathname} was answered with ${status} and ${contentType ?? 'nothing'}, not as an edge does it. ${remedy}`,
     );
     this.status = status;
     this.contentType = contentType;

@@ -39,4 +39,13 @@ describe('an answer', () => {
     );
     expect(stderr).toBe('no\u{fffd}]0;title\u{fffd} and \u{fffd}2J\n');
   });
+
+  test('of a failing proxy leaves open whether a change was made', async () => {
+    const { exitCode, stderr } = await runAgainst(
+      (response) => response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>502</h1>'),
+      ['keys', 'create', '--name', 'a'],
+    );
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('Check the URL, and whether the request was carried out');
+  });
 });
