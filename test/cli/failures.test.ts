@@ -49,3 +49,36 @@ describe('an answer', () => {
     expect(stderr).toContain('Check the URL, and whether the request was carried out');
   });
 });
+
+describe('keys bulk', () => {
+  const named = { id: 'key_1', name: 'a', owner: null };
+  const bulk = ['keys', 'bulk', 'revoke', '--owner', 'acct_1'];
+
+  test('says what was done before a call failed', async () => {
+    const { exitCode, stderr } = await runAgainst(
+      (response, _asked, count) =>
+        count === 0
+          ? answerJson(response, 200, { changed: [named], nextCursor: 'next' })
+          : answerJson(response, 409, problem(409, 'conflict')),
+      [...bulk, '--yes'],
+    );
+    expect(exitCode).toBe(5);
+    expect(stderr).toMatch(
+      /^Cannot revoke all keys: stopped after 1 key\. Repeat the command .*\n/,
+    );
+  });
+
+  test.each([
+    [1, 'The filter leaves 1 key. Revoke it? [y/N] '],
+    [2, 'The filter leaves 2 keys. Revoke them? [y/N] '],
+  ])('asks about %i in a sentence', async (total, question) => {
+    const { exitCode, stderr } = await runAgainst(
+      (response) =>
+        answerJson(response, 200, { changed: [], nextCursor: null, total, totalIsExact: true }),
+      bulk,
+      { isTerminal: true, stdin: 'n\n' },
+    );
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain(question);
+  });
+});

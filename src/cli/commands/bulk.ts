@@ -77,7 +77,9 @@ async function changeAll(cli: Cli, action: Action, options: BulkOptions): Promis
   if (options.yes !== true && options.dryRun !== true) {
     const { total = 0, totalIsExact = true } = await call(true, null);
     const count = totalIsExact ? String(total) : `at least ${total}`;
-    const question = `The filter leaves ${count} keys. ${action} them? [y/N] `;
+    const [keys, them] = total === 1 ? ['key', 'it'] : ['keys', 'them'];
+    const verb = action.charAt(0).toUpperCase() + action.slice(1);
+    const question = `The filter leaves ${count} ${keys}. ${verb} ${them}? [y/N] `;
     if (!/^y(es)?$/i.test((await ask(question, cli.surroundings)).trim())) {
       throw new CommandError('Nothing was changed', exitCodes.refused);
     }
@@ -85,7 +87,9 @@ async function changeAll(cli: Cli, action: Action, options: BulkOptions): Promis
   const changed: BulkAnswer['changed'][number][] = [];
   let cursor: string | null = null;
   do {
-    const slice: BulkAnswer = await call(options.dryRun === true, cursor);
+    const slice: BulkAnswer = await call(options.dryRun === true, cursor).catch((error) => {
+      throw options.dryRun === true ? error : afterSome(error, action, changed.length);
+    });
     for (const key of slice.changed) changed.push(key);
     cursor = slice.nextCursor;
   } while (cursor !== null);
@@ -95,5 +99,16 @@ async function changeAll(cli: Cli, action: Action, options: BulkOptions): Promis
       `${said}: ${changed.length} keys`,
       ...changed.map(({ id, name }) => `${id}  ${cleanText(name)}`),
     ].join('\n'),
+  );
+}
+
+/** The failure of a call after others that changed keys, which says that they did. */
+function afterSome(error: unknown, action: Action, count: number): unknown {
+  if (!(error instanceof CommandError) || count === 0) return error;
+  const done = `${count} ${count === 1 ? 'key' : 'keys'}`;
+  return new CommandError(
+    `Cannot ${action} all keys: stopped after ${done}. Repeat the command for the others\n${error.message}`,
+    error.exitCode,
+    error.problem,
   );
 }
