@@ -108,5 +108,6 @@ function barOn(stderr: Output): SingleBar | null {
 
 /** Rows as people count them. */
 function rowsText(first: number, last: number): string {
+  if (last < first) return 'a list without rows';
   return first === last ? `row ${first}` : `rows ${first} to ${last}`;
 }

@@ -53,5 +53,9 @@ export async function readList<Entry>(
 /** The hint that a list is not complete; `null` if it is. */
 export function moreHint({ entries, nextCursor }: Listed<unknown>, name: string): string | null {
   if (nextCursor === null) return null;
-  return `These are the first ${entries.length} ${name}, and there are more: take --all, or a larger --limit`;
+  const shown =
+    entries.length === 1
+      ? `This is the first of the ${name}`
+      : `These are the first ${entries.length} ${name}`;
+  return `${shown}, and there are more: take --all, or a larger --limit`;
 }

@@ -82,3 +82,13 @@ describe('keys bulk', () => {
     expect(stderr).toContain(question);
   });
 });
+
+test('an import of an empty list names no rows', async () => {
+  const { exitCode, stderr } = await runAgainst(
+    (response) => answerJson(response, 422, problem(422, 'invalid_fields')),
+    ['keys', 'import', '-'],
+    { stdin: '[]' },
+  );
+  expect(exitCode).toBe(5);
+  expect(stderr).toMatch(/^Imported nothing: the edge refused a list without rows\n/);
+});
