@@ -4,13 +4,19 @@
  * token in the environment or the login file, so that it can do what its caller may do and nothing else.
  */
 
+import { exitCodes } from './failures.ts';
 import { run } from './run.ts';
 
-// The reader of the other end has seen enough, as in `keys list | head -1`.
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    // The reader of the other end has seen enough, as in `keys list | head -1`.
+    if (error.code === 'EPIPE') process.exit();
+    // A full disk, for example.
+    if (output === process.stdout) {
+      const changes = 'A change that the command made at the edge stays';
+      process.stderr.write(`Cannot write to standard output: ${error.message}. ${changes}\n`);
+    }
+    process.exit(exitCodes.unavailable);
   });
 }
 
