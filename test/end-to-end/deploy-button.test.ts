@@ -1,6 +1,7 @@
 /** The files that "Deploy to Cloudflare" reads: https://developers.cloudflare.com/workers/platform/deploy-buttons/ */
 
-import { glob, readFile } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { unstable_readConfig as readConfig } from 'wrangler';
@@ -40,12 +41,10 @@ test('it leads to the repository that package.json names, and no document names 
   const readme = await read('README.md');
   expect(readme).toContain(`](https://deploy.workers.cloudflare.com/?url=${address})`);
   const name = address.split('/').at(-1);
-  const documents = await Array.fromAsync(
-    glob('{*,{.github,docs,examples,src,test,bench}/**/*}.{md,toml,html}', {
-      cwd: projectRoot,
-      exclude: ['**/node_modules/**'],
-    }),
-  );
+  const documents = globSync('{*,{.github,docs,examples,src,test,bench}/**/*}.{md,toml,html}', {
+    cwd: projectRoot,
+    exclude: ['**/node_modules/**'],
+  });
   expect(documents).toContain('README.md');
   const others = [];
   for (const path of documents) {
