@@ -1,6 +1,6 @@
 /** Named operators and events on the page, in a real Chromium: with and without script, through axe. */
 
-import { afterAll, beforeAll, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hashToken } from '../../src/core/key/token.ts';
 import { makeOperatorToken } from '../../src/core/operators/operator-tokens.ts';
 import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
@@ -77,6 +77,21 @@ test('a named operator signs in without script, changes a key, and the audit nam
   await page.getByText('The key is enabled.').waitFor();
   await page.getByRole('link', { name: 'Audit', exact: true }).last().click();
   await page.getByText('operator:alice@example.com').first().waitFor();
+});
+
+test('a name that is one long word widens no table', async () => {
+  const long = await edge.createKey({ name: 'W'.repeat(200) });
+  await edge.manage('PATCH', `/keys/${long.id}`, { name: 'M'.repeat(200) });
+  const { page } = await openWithoutScript('/_edge/audit');
+  for (const path of ['/_edge/audit', `/_edge/events?state=all&keyId=${long.id}`]) {
+    await page.goto(edge.url + path);
+    await page.getByText('MMM').first().waitFor();
+    const hiddenPixels = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return scrollWidth - clientWidth;
+    });
+    expect.soft(hiddenPixels, path).toBe(0);
+  }
 });
 
 test('an event that was given up is sent again without script, from the page of its key', async () => {
