@@ -2,7 +2,7 @@
  * Names of keys: what makes one unreadable, and what people see of one.
  *
  * People tell keys apart by their names, in lists, audits and terminals. A name that shows nothing, or
- * that turns the text beside it around, passes for something else there. Pure, no I/O.
+ * that turns the text beside it around or paints over it, passes for something else there. Pure, no I/O.
  *
  * What shows nothing: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
  * What directs text: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
@@ -12,6 +12,10 @@
 const visiblePattern = /[^\p{White_Space}\p{DI}\u2800]/u;
 const directingPattern = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 const lineBreakPattern = /[\u2028\u2029]/u;
+
+/** Marks above, below or around one character. No script stacks as many; more of them paint over other lines. */
+const MARKS_MAX = 8;
+const stackPattern = new RegExp(`[\\p{Mn}\\p{Me}]{${MARKS_MAX + 1}}`, 'u');
 
 /**
  * Why a text cannot be a name, to follow "name: "; `null` when it can. Emoji that are put together by
@@ -29,6 +33,9 @@ export function nameFault(name: string): string | null {
   if (lineBreakPattern.test(name)) {
     return `it holds ${codePointOf(name, lineBreakPattern)}, which breaks the line`;
   }
+  // Invisible characters between marks do not end the stack.
+  if (stackPattern.test(name.replace(/\p{DI}/gu, '')))
+    return `it stacks more than ${MARKS_MAX} marks on one character`;
   return null;
 }
 

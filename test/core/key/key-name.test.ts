@@ -38,6 +38,18 @@ describe('nameFault()', () => {
     expect(nameFault(name)).toBe(`it holds ${written(code)}, which breaks the line`);
   });
 
+  test.each([
+    ['above', '\u0351'],
+    ['below', '\u0321'],
+    ['around', '\u20dd'],
+  ])('refuses more than 8 marks %s one character', (_, mark) => {
+    expect(nameFault(`Z${mark.repeat(9)} player`)).toBe(
+      'it stacks more than 8 marks on one character',
+    );
+    expect(nameFault(`Z${`${mark}\u200d`.repeat(9)}`)).toMatch(/^it stacks/);
+    expect(nameFault(`Z${mark.repeat(8)}Z${mark.repeat(8)}`)).toBeNull();
+  });
+
   test.each(['a\nb', 'a\0', '\u001b[31mred', 'a\u0085b', 'a\ud83d', '\udc00a'])(
     'refuses %j for its control character',
     (name) => {
@@ -52,6 +64,9 @@ describe('nameFault()', () => {
     '再生',
     'שחקן',
     'مشغل',
+    'שַׁבָּת',
+    'ที่นี่',
+    'བསྒྲུབས',
     // The joiners are letters' business in some scripts, and hold emoji together.
     'می\u200cخواهم',
     '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}',
