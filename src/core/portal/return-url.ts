@@ -94,7 +94,7 @@ function readUrl(text: string): { readonly url: URL | null; readonly faults: Url
     const reason = 'it is plain http on another machine than this one';
     faults.push({ reason, fix: `Use https, as in ${EXAMPLE}` });
   }
-  if (url.username !== '' || url.password !== '' || /^https?:\/\/[^/?#]*@/i.test(text)) {
+  if (/^https?:\/\/[^/?#]*@/i.test(text)) {
     faults.push({ reason: 'it holds credentials', fix: 'Remove everything before the @' });
   }
   if (!isPlainPath(text.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, ''))) {
