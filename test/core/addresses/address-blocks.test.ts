@@ -87,6 +87,7 @@ describe('admitsAddress()', () => {
     [[], '203.0.113.7', false],
     // Nothing of the kind can be stored; were it, it would admit nothing.
     [['anything'], '203.0.113.7', false],
+    [['anything/8'], '203.0.113.7', false],
     [['203.0.113.7'], '203.0.113.7', false],
   ])('%j has %s: %s', (blocks, address, isAdmitted) => {
     expect(admitsAddress(compileBlocks(blocks), parseAddress(address))).toBe(isAdmitted);

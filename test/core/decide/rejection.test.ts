@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import {
+  hasOwnHeaders,
   type RejectionCode,
   reject,
   rejectionHeaders,
@@ -107,5 +109,7 @@ describe('rejectionHeaders()', () => {
     ],
   ])('are %s', (_, rejection, headers) => {
     expect(rejectionHeaders(rejection)).toEqual(headers);
+    const ofItsKind = rejectionHeaders(reject(rejection.code, rejection.detail));
+    expect(hasOwnHeaders(rejection)).toBe(!isDeepStrictEqual(headers, ofItsKind));
   });
 });
