@@ -5,6 +5,8 @@
  * https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
  */
 
+import { parseAddress } from '../addresses/address.ts';
+
 /** A limit: so many requests in so many seconds. */
 export interface RateLimitPolicy {
   /** The name in the headers: `failures`, `key`. */
@@ -53,16 +55,9 @@ export function rateLimitHeaders(policy: RateLimitPolicy): Readonly<Record<strin
  * address, because a client has as many addresses as it likes in there. `null` if it is not an address.
  */
 export function clientNetwork(address: string): string | null {
-  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(address)) return address;
-  if (!/^[0-9A-Fa-f:.]+$/.test(address)) return null;
-  const canonical = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1);
-  if (canonical === undefined) return null;
-  const [before = '', after] = canonical.split('::');
-  const groups = before === '' ? [] : before.split(':');
-  if (after !== undefined) {
-    const tail = after === '' ? [] : after.split(':');
-    while (groups.length + tail.length < 8) groups.push('0');
-    groups.push(...tail);
-  }
-  return `${groups.slice(0, 4).join(':')}::/64`;
+  const read = parseAddress(address);
+  if (read === null) return null;
+  if (read.words.length === 1) return read.text;
+  const groups = read.words.slice(0, 2).flatMap((word) => [word >>> 16, word & 0xffff]);
+  return `${groups.map((group) => group.toString(16)).join(':')}::/64`;
 }

@@ -56,6 +56,12 @@ it.each([
   ['::b:c:d:e:f:1:2', '0:b:c:d::/64'],
   ['2001:a:b::', '2001:a:b:0::/64'],
   ['123.123.123.123', '123.123.123.123'],
+  // One client, whichever family its connection is reported in.
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['::ffff:c000:207', '192.0.2.7'],
+  ['::fffe:c000:207', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['192.0.2.256', null],
   ['zz2001:db8::1', null],
 ])('clientNetwork(%j) is %j', (address, network) => {
   expect(clientNetwork(address)).toBe(network);
