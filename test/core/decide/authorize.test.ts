@@ -7,10 +7,12 @@ import {
   type Decision,
   invalidKey,
   invalidOrigin,
+  keyUnavailable,
   matchPublicRoute,
   matchRoute,
+  tooManyWrongKeys,
 } from '../../../src/core/decide/authorize.ts';
-import type { Key } from '../../../src/core/key/key.ts';
+import { type Key, rulesOfSet } from '../../../src/core/key/key.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 import { compileRoutes } from '../../../src/core/routes/route-table.ts';
@@ -61,6 +63,11 @@ const rules = [
   { methods: ['get'], resources: ['/api/asset/:id', '/files/*'] },
   { methods: ['*'], resources: ['/api/webhook/:id'] },
 ];
+const lackingSet = rulesOfSet('acme@1');
+const assetsAlone = compileRoutes({
+  routes: [{ methods: ['GET'], path: '/api/asset/{asset}' }],
+  reservedWords: {},
+});
 const ended = { expiresAtMs: nowMs };
 const full = { fullAccess: true };
 const any = { allowedOrigins: ['*'] };
@@ -333,6 +340,22 @@ describe('authorize() refuses', () => {
       'route_not_allowed',
     ],
     ['a key with an empty list of rules', { key: aKey({ rules: [] }) }, 'route_not_allowed'],
+    ['a key whose rule set is missing', { key: aKey({ rules: lackingSet }) }, 'route_not_allowed'],
+    [
+      'a backend key whose rule set is missing',
+      { key: aBackendKey({ rules: lackingSet }), origin: null },
+      'route_not_allowed',
+    ],
+    [
+      'a client token outside its own rules, though its key covers it',
+      { key: aClientKey({ bounds: table }, aKey({ rules })) },
+      'route_not_allowed',
+    ],
+    [
+      'a client token outside the rules of its key, though its own cover it',
+      { key: aClientKey({ bounds: assetsAlone }) },
+      'route_not_allowed',
+    ],
     [
       'a backend key with rules outside them',
       { key: aBackendKey({ rules }), origin: null, target: '/api/user' },
@@ -405,10 +428,29 @@ describe('authorize() refuses', () => {
     ['a backend key with rules', aBackendKey({ rules }), 'GET', /no access rule of this key/],
     ['a key with full access', aKey(full), 'TRACE', /neither TRACE nor a path that leaves the API/],
     ['a backend key', aBackendKey(), 'TRACE', /neither TRACE nor a path that leaves the API/],
+    ['a key with full access', aKey(full), 'patch', /never forwarded\. Methods are in capitals/],
+    ['a client token', aClientKey(), 'GET', /its client token does not cover it\. Mint one/],
+    ['a key without its set', aKey({ rules: lackingSet }), 'GET', /rule set acme@1.*its operator/],
   ])('a route with what would help %s', (_, key, method, advice) => {
     const origin = key.kind === 'backend' ? null : app;
     expect(decide({ key, method, origin, target: '/api/user' })).toMatchObject({
       rejection: { code: 'route_not_allowed', detail: expect.stringMatching(advice) },
+    });
+  });
+
+  test('a key whose rule set is missing with the set, for the log as well', () => {
+    expect(decide({ key: aKey({ rules: lackingSet }) })).toMatchObject({
+      rejection: { cause: 'the rule set acme@1 is not configured' },
+    });
+  });
+
+  test.each([
+    [app, aBackendKey(), /Create a key with CORS access that lists this origin/],
+    ['null', aBackendKey(), /Create a key with CORS access that lists the origin "\*"/],
+    [evil, aKey(), /does not list it\. Add it to the allowed origins of the key/],
+  ])('the origin %s with what would help', (origin, key, advice) => {
+    expect(decide({ key, origin })).toMatchObject({
+      rejection: { detail: expect.stringMatching(advice) },
     });
   });
 
@@ -721,12 +763,40 @@ describe('matchPublicRoute()', () => {
   });
 });
 
-test('invalidOrigin() says what is wanted, and quotes nothing', () => {
-  expect(invalidOrigin()).toEqual({
-    code: 'invalid_origin',
-    detail:
-      'Cannot read the Origin header: it must be exactly one origin, such as "https://app.example"',
-  });
+const limit = { name: 'failures', requests: 10, seconds: 60 };
+
+test.each([
+  [
+    'an Origin that no browser sends',
+    invalidOrigin(),
+    {
+      code: 'invalid_origin',
+      detail:
+        'Cannot read the Origin header: it must be exactly one origin, such as "https://app.example"',
+    },
+  ],
+  [
+    'too many wrong keys',
+    tooManyWrongKeys({ cause: 'remembered', limit }),
+    {
+      code: 'rate_limited',
+      detail:
+        'Cannot check another API key from this address: too many were wrong. Wait, then send the right one',
+      cause: 'remembered',
+      limit,
+    },
+  ],
+  [
+    'a key that cannot be looked up',
+    keyUnavailable(5),
+    {
+      code: 'unavailable',
+      detail: 'Cannot look up the API key at the moment. Try again shortly',
+      retryAfterSeconds: 5,
+    },
+  ],
+])('the answer to %s says what is wanted, and quotes nothing', (_, rejection, wanted) => {
+  expect(rejection).toEqual(wanted);
 });
 
 describe('properties', () => {
