@@ -57,12 +57,20 @@ const elsewhere = aKey({ allowedOrigins: ['https://other.example'] });
 const backend = aBackendKey();
 const client = aClientKey();
 const withBlocks = (...addresses: string[]) => aBackendKey({ addresses });
+const usedUp = aKey({ quota: { requests: 1, period: 'day' }, quotaRenewsAtMs: 1_000 });
 const noPreflight = { originHeader: null } as const;
 
 describe('a refusal', () => {
   // target, origin, preflight, public route, key, allowed origins, address, route, quota
   test.each<[string, Parameters<typeof aRequest>[0], code: string, status: number, string]>([
     ['of our own paths', { path: '/_edge/v1/keys' }, 'not_found', 404, '!--------'],
+    [
+      'of our own paths, from an unknown address',
+      { path: '/_edge/v1/keys', address: null },
+      'not_found',
+      404,
+      '!--------',
+    ],
     ['of a broken origin', { originHeader: 'nonsense' }, 'invalid_origin', 403, '+!-------'],
     ['of an unknown token', { key: { missing: 'unknown' } }, 'invalid_key', 401, '+++-!----'],
     [
@@ -119,10 +127,12 @@ describe('a refusal', () => {
       403,
       '++!-++-!-',
     ],
+    ['of a quota that is used up', { key: usedUp }, 'quota_exceeded', 429, '+++-++-+!'],
   ])('%s', (_, differences, code, status, outcomes) => {
     const request = aRequest(differences);
     const explanation = explain(request);
     expect(explanation).toMatchObject({ allowed: false, code, status, droppedHeaders: [] });
+    expect(explanation.address).toBe(request.address && '203.0.113.7');
     expect(outcomesOf(request)).toBe(outcomes);
     expect(explanation.steps.map(({ step }) => step)).toEqual(explainSteps);
     const failed = explanation.steps.filter(({ step, outcome }) => {
@@ -139,6 +149,14 @@ describe('a refusal', () => {
     expect(steps['address']).toBe('not asked, because the request is refused before');
     expect(steps['route']).toBe(steps['address']);
     expect(stepsOf(aRequest({ path: '/_edge/' }))['origin']).toBe(steps['address']);
+    expect(stepsOf(aRequest({ originHeader: 'nonsense' }))['preflight']).toBe(steps['address']);
+  });
+
+  test('of a quota says that the key covers the route, and when the quota renews', () => {
+    expect(stepsOf(aRequest({ key: usedUp }))).toMatchObject({
+      route: 'the key covers it',
+      quota: expect.stringMatching(/It renews at 1970-01-01T00:00:01\.000Z$/),
+    });
   });
 
   test('has the cause of a missing key, which its caller does not learn', () => {
