@@ -33,6 +33,7 @@ describe('mapTarget()', () => {
     '/v1/base/../admin',
     '/v1/base/%2e%2e/admin',
     'things/7',
+    'base/sign-in?next=https://app.example/',
     '?page=2',
     '#top',
     '',
@@ -73,6 +74,14 @@ describe('mapLinks()', () => {
     expect(mapLinks(value, mapping)).toBe(
       '</a?p=2>; rel="next"; title="</v1/base/a>", <https://edge.example:8443/z>;rel=last, </other>; rel="x"',
     );
+  });
+
+  test.each([
+    ['behind other text in quotes', '</other>; title="see </v1/base/a>"'],
+    ['behind a quote that is escaped', '</other>; title="\\"</v1/base/a>"'],
+    ['in quotes that are never closed', '</other>; title="</v1/base/a>'],
+  ])('maps no text %s', (_, value) => {
+    expect(mapLinks(value, mapping)).toBe(value);
   });
 
   test('maps a value of 16 KiB, and leaves a longer one alone', () => {
