@@ -116,6 +116,7 @@ describe('readBearer() refuses', () => {
     const { rejection } = result;
     const challenge = rejection.challenge ?? challengeOf(rejection.code);
     expect({ code: rejection.code, challenge }).toEqual(wanted);
+    expect(rejection.detail).toMatch(/^Cannot [^\n]{30,}[^.]$/);
   });
 
   test.each(refused)('%s without quoting it', (_, value) => {

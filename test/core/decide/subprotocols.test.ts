@@ -39,6 +39,9 @@ describe('readCredentials() refuses', () => {
   ])('%s', (_, authorization, offer, code) => {
     const result = readCredentials(authorization, readSubprotocols(offer));
     expect(result).toMatchObject({ ok: false, rejection: { code } });
+    const detail = result.ok ? '' : result.rejection.detail;
+    expect(detail).toMatch(/^Cannot [^\n]{30,}[^.]$/);
+    expect(detail).not.toContain('ea_pk_abc');
   });
 });
 
