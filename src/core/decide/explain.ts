@@ -125,8 +125,7 @@ export interface Explanation {
 }
 
 /** The rule behind each code that a decision can come to. */
-const stepByCode: Readonly<Partial<Record<RejectionCode | 'not_found', ExplainStep>>> = {
-  not_found: 'target',
+const stepByCode: Readonly<Partial<Record<RejectionCode, ExplainStep>>> = {
   invalid_origin: 'origin',
   invalid_key: 'key',
   client_token_expired: 'key',
