@@ -9,15 +9,15 @@
 /** Returns whether a folded name is one of them. */
 export function isIdentifying(folded: string): boolean {
   return (
-    exactNames.has(folded) ||
-    prefixes.some((prefix) => folded.startsWith(prefix)) ||
+    identifyingNames.has(folded) ||
+    identifyingPrefixes.some((prefix) => folded.startsWith(prefix)) ||
     // Cloudflare's own are set by its network.
-    (!folded.startsWith('cf-') && suffixes.some((suffix) => folded.endsWith(suffix)))
+    (!folded.startsWith('cf-') && identifyingSuffixes.some((suffix) => folded.endsWith(suffix)))
   );
 }
 
 /** The same names behind that of any network, proxy or product: Oxylabs-Client-IP, NS-Client-Cert. */
-const suffixes = [
+export const identifyingSuffixes: readonly string[] = [
   '-client-cert',
   '-client-dn',
   '-client-ip',
@@ -43,7 +43,8 @@ const suffixes = [
   '-script-name',
 ];
 
-const exactNames = new Set([
+/** Names that are compared as a whole. */
+export const identifyingNames: ReadonlySet<string> = new Set([
   // Another method: Rails, Laravel, Spring, ASP.NET, Express.
   'x-method',
   'x-methodoverride',
@@ -72,7 +73,6 @@ const exactNames = new Set([
   // IIS with URL Rewrite or ARR, iisnode, Symfony, Zend, Drupal, Traefik, nginx recipes, Azure.
   'unencoded-url',
   'x-waws-unencoded-url',
-  'iis-wasurlrewritten',
   'x-original-prefix',
   'x-original-args',
   'x-original-query',
@@ -100,11 +100,9 @@ const exactNames = new Set([
   'x-url',
   'x-request-path',
   'x-request-url',
-  'x-proxy-base-path',
   'x-ingress-path',
   // Next.js and hosts of JavaScript frameworks.
   'x-matched-path',
-  'x-now-route-matches',
   'x-nextjs-matched-path',
   'x-nextjs-rewritten-path',
   'x-nextjs-rewritten-query',
@@ -169,7 +167,6 @@ const exactNames = new Set([
   'x-ip-address',
   'x-original-for',
   'x-original-ip',
-  'x-originating-ip',
   'x-peer-address',
   'x-sent-from-ip',
   'x-source-ip',
@@ -196,7 +193,6 @@ const exactNames = new Set([
   'x-gateway-user',
   'x-run-as-user',
   'x-anonymous-consumer',
-  'x-apigateway-api-userinfo',
   'x-auth-audience',
   'x-auth-email',
   'x-auth-expiresin',
@@ -232,7 +228,8 @@ const exactNames = new Set([
   'x-client-issuer',
 ]);
 
-const prefixes = [
+/** The beginnings of names. */
+export const identifyingPrefixes: readonly string[] = [
   // The edge's own.
   'x-edge-',
   // Everything that proxies agree on, with its variants: X-Forwarded-*, X-Forward-For, Forwarded.
