@@ -89,7 +89,7 @@ export const bulkOperations: readonly Operation[] = [
     path: '/keys/bulk',
     name: 'changeKeys',
     summary: 'Change many keys',
-    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
+    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone, and so are keys that are changed meanwhile so that the filter does not leave them. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
     body: {
       schema: bulkSchema,
       example: { action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true },
@@ -145,7 +145,7 @@ async function changeKeys(call: Call): Promise<OperationResult> {
   const order = { sort: 'created', after, limit, nowMs } as const;
   const { keys, next } = await call.management.store.keys.list({ filter, ...order });
   const nextCursor = next && toCursor('created', next);
-  if (!dryRun) return changeSlice(call, action, keys, nextCursor);
+  if (!dryRun) return changeSlice(call, { action, filter }, keys, nextCursor);
   return answer(200, {
     changed: keys.filter((key) => changed(key, action, nowMs) !== key).map(named),
     nextCursor,
@@ -174,17 +174,23 @@ async function totalOf({ management }: Call, filter: KeyFilter, nowMs: number) {
   return { total, totalIsExact: isExact };
 }
 
+/** A change, and the keys that it is for. */
+interface BulkChange {
+  readonly action: BulkAction;
+  readonly filter: KeyFilter;
+}
+
 /** Changes the keys of one slice, one after the other. */
 async function changeSlice(
   call: Call,
-  action: BulkAction,
+  change: BulkChange,
   keys: readonly ShownKey[],
   nextCursor: string | null,
 ): Promise<OperationResult> {
   const done: ShownKey[] = [];
   for (const [index, key] of keys.entries()) {
     try {
-      const outcome = await changeOne(call, key, action);
+      const outcome = await changeOne(call, key, change);
       if (outcome.ok && outcome.body !== null) done.push(key);
       if (outcome.ok || outcome.problem.code === 'not_found') continue;
       if (outcome.problem.code !== 'rate_limited' || index === 0) return outcome;
@@ -203,11 +209,17 @@ async function changeSlice(
  * Changes one key, and waits for its lines of the change log, before and after. The body is `null` if
  * nothing had to change.
  */
-function changeOne(call: Call, { id }: ShownKey, action: BulkAction): Promise<OperationResult> {
+function changeOne(
+  call: Call,
+  { id, version }: ShownKey,
+  { action, filter }: BulkChange,
+): Promise<OperationResult> {
   const { management } = call;
   return changeKey({ ...call, id }, async (key) => {
     const askedAtMs = management.now();
     if (changed(key, action, askedAtMs) === key) return answer(200, null);
+    // A call takes up to half a minute. A key that was enabled meanwhile is not revoked as a disabled one.
+    if (key.version !== version && !(await isLeft(call, key, filter))) return answer(200, null);
     const lists = [key.allowedOrigins, key.clientTokens?.allowedOrigins];
     const patterns = lists.reduce((sum, list) => sum + (list?.length ?? 0), 0);
     const pace = { keyId: id, patterns, nowMs: askedAtMs, linesPerSecond: BULK_LINES_PER_SECOND };
@@ -228,6 +240,19 @@ function changeOne(call: Call, { id }: ShownKey, action: BulkAction): Promise<Op
     await management.wait(((patterns + tokenHashes.length) * 1000) / BULK_LINES_PER_SECOND);
     return answer(200, {});
   });
+}
+
+/** Returns whether a filter leaves a key, as it is now. */
+async function isLeft(
+  { management }: Call,
+  { id, createdAtMs }: ShownKey,
+  filter: KeyFilter,
+): Promise<boolean> {
+  // The place right before the key: no id has a "~", which is behind all of their characters.
+  const after = { value: createdAtMs, id: `${id}~` };
+  const page = { filter, sort: 'created', after, limit: 1, nowMs: management.now() } as const;
+  const { keys } = await management.store.keys.list(page);
+  return keys[0]?.id === id;
 }
 
 function tooManyAtOnce() {

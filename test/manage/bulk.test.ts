@@ -2,7 +2,7 @@
  * Changes to many keys at once, in slices.
  */
 
-import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { Deployment } from '../contract/deployment.ts';
 import { deploy } from '../support/workers.ts';
 import {
@@ -176,5 +176,31 @@ describe('POST /keys/bulk', () => {
     // A time that is further ahead than all waits is one of a clock that was wrong.
     await reserve(3600);
     expect(await toTheEnd(body)).toHaveLength(2);
+  });
+
+  test.for([
+    ['does not leave it any longer', { enabled: true }, []],
+    ['still leaves it', { name: 'renamed' }, ['a key']],
+  ] as const)('does to a key that is edited meanwhile what its filter says: it %s', async (row) => {
+    const [, edit, changed] = row;
+    const { id } = await create({ tags: ['late'] });
+    await operator('PATCH', `/keys/${id}`, { body: { enabled: false } });
+    const until = String(Date.now() + 1_500);
+    await edge.query(
+      `INSERT OR REPLACE INTO settings (name, value) VALUES ('bulk_lines_until_ms', ?)`,
+      until,
+    );
+    const call = toTheEnd({ action: 'revoke', filter: { tag: 'late', state: 'disabled' } });
+    // It has listed the keys, and waits for its turn.
+    await vi.waitUntil(async () => {
+      const [row] = await edge.query(
+        `SELECT value FROM settings WHERE name = 'bulk_lines_until_ms'`,
+      );
+      return row?.['value'] !== until;
+    });
+    expect((await operator('PATCH', `/keys/${id}`, { body: edit })).status).toBe(200);
+    expect(await call).toEqual(changed);
+    const { revokedAt } = (await operator('GET', `/keys/${id}`)).body;
+    expect(revokedAt === null).toBe(changed.length === 0);
   });
 });
