@@ -1,6 +1,6 @@
 /** `init`: the files that it writes, read by wrangler, and what stays when it is run again. */
 
-import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -63,6 +63,15 @@ test('keeps what is there when it is run again', async () => {
     UPSTREAM_URL: 'https://other.example',
     RESTRICTED_ROUTES: { routes: [{ methods: ['POST'], path: '/assets' }] },
   });
+});
+
+test('replaces wrangler.toml as a whole, so that no program that watches it reads an empty one', async () => {
+  await init(['--upstream', 'https://api.example.com']);
+  const before = await textOf('wrangler.toml');
+  await link(join(folder, 'wrangler.toml'), join(folder, 'before.toml'));
+  expect((await init(['--upstream', 'https://other.example'])).exitCode).toBe(0);
+  expect(await textOf('before.toml')).toBe(before);
+  expect(varsNow()['UPSTREAM_URL']).toBe('https://other.example');
 });
 
 test('puts a routes file into service that was edited by hand', async () => {

@@ -3,7 +3,7 @@
  * before stays, unless an option says otherwise.
  */
 
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { AccessRule } from '../../core/key/key.ts';
@@ -75,7 +75,7 @@ export function addInit(program: Command, cli: Cli): void {
       const changed = hasSets ? setRuleSets(withRoutes, sets) : withRoutes;
       // Read back, because a table that was written in another way may be in the way.
       varsIn(changed, 'the changed wrangler.toml');
-      await writeFile(file, changed);
+      await replaceFile(file, changed);
       if (list !== null && areNewRoutes) await writeRoutesFile(options.routes, list);
       const isNew = await ensureAdminToken(resolve(given.dir, '.dev.vars'));
       cli.print({}, null, () => summaryOf(upstream, list, given.routes, isNew, Object.keys(sets)));
@@ -94,6 +94,18 @@ async function readToml(file: string): Promise<string> {
   return (await readFile(own, 'utf8'))
     .replace('main = "src/index.ts"', `main = "${installed}/src/index.ts"`)
     .replace(/^database_name = .*$/m, `$&\nmigrations_dir = "${installed}/migrations"`);
+}
+
+/**
+ * Writes the whole file at once. `npm run dev` watches it, and would end if it read a file that is still
+ * empty.
+ */
+async function replaceFile(file: string, text: string): Promise<void> {
+  // A link stays a link.
+  const target = await realpath(file).catch(() => file);
+  const draft = `${target}.${process.pid}`;
+  await writeFile(draft, text);
+  await rename(draft, target);
 }
 
 async function upstreamFrom(options: InitOptions, present: unknown, cli: Cli): Promise<string> {
