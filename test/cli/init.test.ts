@@ -74,6 +74,13 @@ test('replaces wrangler.toml as a whole, so that no program that watches it read
   expect(varsNow()['UPSTREAM_URL']).toBe('https://other.example');
 });
 
+test('makes the folder that it is to write to', async () => {
+  const dir = join(folder, 'apps', 'edge');
+  const { exitCode, stderr } = await init(['--dir', dir, '--upstream', 'https://api.example.com']);
+  expect(exitCode, stderr).toBe(0);
+  expect(await textOf('apps/edge/wrangler.toml')).toContain('https://api.example.com');
+});
+
 test('puts a routes file into service that was edited by hand', async () => {
   await init(['--upstream', 'https://api.example.com', '--allow', 'GET /assets/:id']);
   const edited = { ...asset, reservedWords: { id: ['all'] } };

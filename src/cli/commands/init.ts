@@ -3,8 +3,8 @@
  * before stays, unless an option says otherwise.
  */
 
-import { access, readFile, realpath, rename, writeFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { access, mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { AccessRule } from '../../core/key/key.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
@@ -101,6 +101,7 @@ async function readToml(file: string): Promise<string> {
  * empty.
  */
 async function replaceFile(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
   // A link stays a link.
   const target = await realpath(file).catch(() => file);
   const draft = `${target}.${process.pid}`;
