@@ -5,13 +5,14 @@
 import { canonicalHost } from '../core/isolation/manage-host.ts';
 import { tokenPrefixPattern } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
+import { UPSTREAM_URL_FIX, upstreamUrlFault } from '../core/routes/upstream-url.ts';
 import { type Fault, isSet, type Report } from './values.ts';
 
 type Faults = readonly Omit<Fault, 'value'>[];
 
 /** Reads `UPSTREAM_URL`. Returns scheme, host and path, without a trailing slash. */
 export function readUpstreamUrl(written: unknown, report: Report): string {
-  const fix = 'Set the URL of the API behind the edge, for example "https://api.example.com"';
+  const fix = UPSTREAM_URL_FIX;
   if (!isSet(written)) {
     report({ value: null, reason: 'it is missing', fix });
     return '';
@@ -20,27 +21,10 @@ export function readUpstreamUrl(written: unknown, report: Report): string {
     report({ value: null, reason: 'it is not a text', fix });
     return '';
   }
-  const refuse = (reason: string, howToFix: string) =>
-    report({ value: quotableUrl(written), reason, fix: howToFix });
-  // The parser also accepts blanks, backslashes and missing slashes, which are typing mistakes here.
-  const url = /^https?:\/\/[^\s\\/][^\s\\]*$/i.test(written) ? URL.parse(written) : null;
-  if (url === null) {
-    refuse('it is not an absolute http or https URL', fix);
-  } else if (url.username !== '' || url.password !== '') {
-    refuse('it holds credentials', 'Set them as the secret UPSTREAM_AUTHORIZATION instead');
-  } else if (/[?#]/.test(written)) {
-    refuse('it holds a query or a fragment', 'Remove everything from the first ? or #');
-  } else if (!isPlainBasePath(written.replace(/^https?:\/\/[^/]*/i, ''))) {
-    refuse(
-      'its path holds other characters than letters, digits and - . _ ~, or an empty or a dot segment',
-      'Write a plain path such as "/v1"',
-    );
-  }
+  const fault = upstreamUrlFault(written);
+  if (fault !== null) report({ value: quotableUrl(written), ...fault });
+  const url = URL.parse(written);
   return url === null ? '' : url.origin + url.pathname.replace(/\/$/, '');
-}
-
-function isPlainBasePath(path: string): boolean {
-  return /^(?:\/[A-Za-z0-9\-._~]+)*\/?$/.test(path) && !/\/\.+(?:\/|$)/.test(path);
 }
 
 const ADMIN_TOKEN_MIN_LENGTH = 32;

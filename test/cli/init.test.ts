@@ -114,7 +114,18 @@ test('asks on a terminal for the address of the API', async () => {
 
 test.each([
   ['no address', [], 'give --upstream'],
-  ['an invalid address', ['--upstream', 'api.example.com'], 'as the URL'],
+  [
+    'an address without a scheme',
+    ['--upstream', 'api.example.com'],
+    'Cannot use "api.example.com" as the address of your API: it is not an absolute http or https URL',
+  ],
+  ['an address with a query', ['--upstream', 'https://a.example/?v=1'], 'Remove everything from'],
+  ['an address with credentials', ['--upstream', 'https://me:secret@a.example'], '//***@a.example'],
+  [
+    'a management host with a scheme',
+    ['--upstream', 'https://a.example', '--manage-host', 'https://keys.example.com'],
+    'Cannot use "https://keys.example.com" as the management host',
+  ],
   [
     'a rule that no route can be',
     ['--upstream', 'https://a.example', '--allow', 'GET /a//b'],

@@ -6,10 +6,11 @@
 import { access, mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { canonicalHost } from '../../core/isolation/manage-host.ts';
 import type { AccessRule } from '../../core/key/key.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
+import { upstreamUrlFault } from '../../core/routes/upstream-url.ts';
 import { addCommand, type Cli } from '../command.ts';
-import { checkUrl } from '../connection.ts';
 import { usageError } from '../failures.ts';
 import { ensureAdminToken } from '../init/dev-vars.ts';
 import { setRoutes, setRuleSets, setVars, varsIn } from '../init/wrangler-toml.ts';
@@ -64,6 +65,7 @@ export function addInit(program: Command, cli: Cli): void {
       const upstream = await upstreamFrom(options, vars['UPSTREAM_URL'], cli);
       const { list, isNew: areNewRoutes } = await routesFrom(options, cli);
       const { manageHost } = options;
+      if (manageHost) checkManageHost(manageHost);
       const settings = {
         UPSTREAM_URL: upstream,
         ...(manageHost ? { MANAGE_HOST: manageHost } : {}),
@@ -117,8 +119,25 @@ async function upstreamFrom(options: InitOptions, present: unknown, cli: Cli): P
     (isSet ? present : undefined) ??
     (stdin.isTTY ? (await ask('The address of your API: ', cli.surroundings)).trim() : undefined);
   if (!upstream) throw usageError('Cannot tell where your API is: give --upstream <url>');
-  checkUrl(upstream);
+  const fault = upstreamUrlFault(upstream);
+  if (fault !== null) {
+    throw usageError(
+      `Cannot use ${JSON.stringify(quotable(upstream))} as the address of your API: ${fault.reason}. ${fault.fix}`,
+    );
+  }
   return upstream;
+}
+
+/** Without what may be a secret: it is in the configuration, but need not be in a log. */
+function quotable(url: string): string {
+  return url.replace(/\/\/.*@/s, '//***@');
+}
+
+function checkManageHost(host: string): void {
+  if (canonicalHost(host) !== null) return;
+  throw usageError(
+    `Cannot use ${JSON.stringify(host)} as the management host: give a host alone, such as manage.example.com`,
+  );
 }
 
 /** The routes of `--allow`, or else of the routes file; `null`: the built-in table stays. */
