@@ -113,13 +113,13 @@ async function isUsable(edge: ManagedEdge, key: DevKey, wanted: WantedKey): Prom
 
   if (originsOf(found.output.access) !== originsOf(wanted.access)) return false;
 
-  // The key may have been rolled in the dashboard, and our token with it. Any answer but a 401 says
-  // that the token is known: a restricted key gets a 403 here.
-  const probe = await fetch(`${edge.edgeUrl}/echo`, {
+  // The key may have been rolled in the dashboard, and our token with it. The edge answers this by itself:
+  // an API that refuses everything must not look like a key that does not work.
+  const probe = await fetch(`${edge.edgeUrl}/_edge/v1/self`, {
     headers: { Authorization: `Bearer ${key.token}` },
   });
   await probe.body?.cancel();
-  return probe.status !== 401;
+  return probe.ok;
 }
 
 /** Returns the origins as one text, to be compared. */
