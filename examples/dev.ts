@@ -6,6 +6,7 @@
  * the rest.
  */
 
+import { ConfigurationError } from './dev/configuration.ts';
 import { createLog } from './dev/log.ts';
 import { parseArguments, USAGE } from './dev/options.ts';
 import { startDev } from './dev/start.ts';
@@ -38,6 +39,11 @@ async function main(): Promise<number> {
   } catch (error) {
     // Stopped while it was starting: what was wanted, not a failure.
     if (stopSignal.aborted) return 0;
+    if (error instanceof ConfigurationError) {
+      // All of it is in the message, which the log would only bury.
+      console.error(`\n${error.message}`);
+      return 1;
+    }
     console.error(`${log.kept()}\n\n${error instanceof Error ? error.message : error}`);
     return 1;
   }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServedBackend, serveBackend } from '../client-tokens/server.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import type { Child } from './child.ts';
+import { configurationErrorIn } from './configuration.ts';
 import { type DevKeys, ensureDevKeys } from './keys.ts';
 import type { DevLog } from './log.ts';
 import { ignoredManageHost } from './manage-host.ts';
@@ -75,9 +76,18 @@ export async function startDev(
       rejectedWhenAborted(stopSignal),
     ]);
     if (code !== 0) throw new Error(`Cannot migrate D1:\n${migration.output.join('\n')}`);
-    const edge = tracked(startEdge(options, upstream, log.line));
+    const broken = Promise.withResolvers<never>();
+    // Once the edge is ready, a rejection has no one to reach.
+    broken.promise.catch(() => undefined);
+    const onEdgeLine = (name: string, line: string) => {
+      log.line(name, line);
+      const error = configurationErrorIn(line);
+      if (error !== null) broken.reject(error);
+    };
+    const edge = tracked(startEdge(options, upstream, onEdgeLine));
     for (const child of children) await answers(`${upstream.url}/echo`, child, stopSignal);
-    await answers(`${edgeUrl}/_edge/health/ready`, edge, stopSignal);
+    const ready = answers(`${edgeUrl}/_edge/health/ready`, edge, stopSignal);
+    await Promise.race([ready, broken.promise]);
 
     const keys = await ensureDevKeys(
       options.keysFile,

@@ -1,9 +1,10 @@
-/** `npm run dev` before it starts anything: which API it chooses, and what it prints of wrangler. */
+/** `npm run dev` before it is ready: which API it chooses, and what it prints of wrangler and the edge. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { configurationErrorIn } from '../../examples/dev/configuration.ts';
 import { createLog } from '../../examples/dev/log.ts';
 import { parseArguments } from '../../examples/dev/options.ts';
 import { chooseUpstream } from '../../examples/dev/upstream.ts';
@@ -70,5 +71,30 @@ describe('the log', () => {
     const log = createLog(false, () => undefined);
     log.line('edge', noise);
     expect(log.kept()).toContain(noise);
+  });
+});
+
+describe('a line of the edge', () => {
+  const problems = [
+    { name: 'UPSTREAM_URL', value: 'api', reason: 'it is no URL', fix: 'Set a URL' },
+    { name: 'ADMIN_TOKEN', value: null, reason: 'it is too short', fix: 'Set a longer one' },
+  ];
+
+  test('about a broken configuration becomes a list of what to correct', () => {
+    const line = JSON.stringify({ event: 'configuration_broken', requestId: 'r', problems });
+    expect(configurationErrorIn(`\x1b[2m${line}\x1b[0m`)?.message.split('\n')).toEqual([
+      expect.stringMatching(/^Cannot start the edge: its configuration has problems/),
+      '  UPSTREAM_URL "api": it is no URL. Set a URL',
+      '  ADMIN_TOKEN: it is too short. Set a longer one',
+    ]);
+  });
+
+  test.each([
+    '[wrangler:info] GET /_edge/health/ready 503 Service Unavailable (4ms)',
+    '{"event":"refused","code":"unavailable"}',
+    '{"event":"configuration_broken","problems":[]}',
+    '{"event":',
+  ])('%j is no such list', (line) => {
+    expect(configurationErrorIn(line)).toBeNull();
   });
 });

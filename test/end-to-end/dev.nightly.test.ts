@@ -5,7 +5,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -129,6 +129,23 @@ describe('npm run dev', () => {
     expect(refused.output()).toContain('Cannot use "many" as the port of the edge');
     expect(refused.output()).toContain('Cannot use "70000" as the port of the example page');
     expect(refused.output()).toContain('Usage: npm run dev');
+  });
+
+  it('ends at once with what to correct in a configuration that the edge refuses', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'edge-dev-'));
+    await writeFile(join(folder, '.dev.vars'), 'TOKEN_PREFIX="My Company"\n');
+    const [port = 0] = await freePorts(1);
+    const refused = run([
+      ...['--upstream', 'http://127.0.0.1:9', '--port', port, '--persist-to', folder],
+    ]);
+    const [code] = await once(refused.process, 'exit');
+    await rm(folder, { recursive: true, force: true });
+
+    expect(code).toBe(1);
+    expect(refused.output()).toContain(
+      '  TOKEN_PREFIX "My Company": it is not a lower-case letter',
+    );
+    expect(refused.output()).not.toContain('configuration_broken');
   });
 
   it('ends on Ctrl-C, also on a repeated one, and leaves no process behind', async () => {
