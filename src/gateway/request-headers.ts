@@ -94,9 +94,16 @@ function dropOwnSubprotocols(headers: Headers): void {
 }
 
 /**
- * Returns whether a request asks for a WebSocket: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
- * With another method than GET, the runtime would turn the upgrade into a GET of the same URL.
+ * Returns whether a request is the handshake of a WebSocket: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+ * With another method than GET, the runtime would turn the upgrade into a GET of the same URL. Without a key or
+ * with another version, it refuses the client only after the upstream has opened its end, which nothing would
+ * close then. Such an upgrade is ignored: https://www.rfc-editor.org/rfc/rfc9110#section-7.8
  */
 export function isWebSocketUpgrade(method: string, { headers }: Request): boolean {
-  return method === 'GET' && headers.get('upgrade')?.toLowerCase() === 'websocket';
+  return (
+    method === 'GET' &&
+    headers.get('upgrade')?.toLowerCase() === 'websocket' &&
+    headers.get('sec-websocket-version') === '13' &&
+    headers.has('sec-websocket-key')
+  );
 }

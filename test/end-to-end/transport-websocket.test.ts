@@ -196,6 +196,34 @@ describe('a request for an upgrade that is no GET', () => {
   });
 });
 
+describe('an upgrade to a WebSocket without a handshake', () => {
+  const key: [string, string] = ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='];
+  const version = (number: string): [string, string] => ['Sec-WebSocket-Version', number];
+
+  // The upstream's end would stay open, and count as a connection of the key, when its client has long gone.
+  test.each([
+    ['no key', [version('13')]],
+    ['no version', [key]],
+    ['neither', []],
+    ['another version', [key, version('8')]],
+    ['two versions', [key, version('13'), version('8')]],
+    ['a blank behind the version', [key, version('13 ')]],
+  ])('opens none at the upstream: %s', async (_, handshake) => {
+    const response = await request(edge.port, {
+      target: '/live',
+      headers: [
+        ['Authorization', `Bearer ${backend.token}`],
+        ['Upgrade', 'websocket'],
+        ['Connection', 'Upgrade'],
+        ...handshake,
+      ],
+    });
+    expect(upstream.lastRequest()).toMatchObject({ method: 'GET', target: '/live' });
+    expect(upstream.lastRequest().header('upgrade')).toBeNull();
+    expect(response.status).toBe(200);
+  });
+});
+
 async function open(path: string, key: CreatedKey): Promise<WebSocket> {
   const socket = new WebSocket(`ws://${edge.host}${path}`, { headers: authorization(key) });
   await once(socket, 'open');
