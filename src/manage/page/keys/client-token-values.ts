@@ -8,7 +8,7 @@ import { CLIENT_TTL_DEFAULT_SECONDS } from '../../../core/client-token/claims.ts
 import type { AccessRule } from '../../../core/key/key.ts';
 import type { AccessDocument } from '../../access-document.ts';
 import { textOf, wordsOf } from '../parts/form-data.ts';
-import type { Reach } from './reach.ts';
+import { type Reach, readReach } from './reach.ts';
 import { readRulesText, toRulesText } from './rules-text.ts';
 
 /** The fields about client tokens. */
@@ -71,10 +71,11 @@ export function readClientTokens(
 }
 
 function readClientReach(form: FormData, shown: ClientTokenValues): ClientTokenValues['reach'] {
-  const text = textOf(form, 'client_reach');
-  if (text === 'set' || text === 'rules') return text;
-  // Earlier forms sent `standard` for both.
-  return text === 'standard' && shown.ruleSet !== '' ? 'set' : 'standard';
+  const reach = readReach(form, 'client_reach');
+  // Client tokens have no such choice.
+  if (reach === 'full') return 'rules';
+  // Earlier forms sent `standard` for a rule set as well.
+  return reach === 'standard' && shown.ruleSet !== '' ? 'set' : reach;
 }
 
 /** Returns the values that the fields show for a key. */

@@ -10,8 +10,14 @@ import { textOf } from '../parts/form-data.ts';
  */
 export type Reach = 'standard' | 'set' | 'rules' | 'full';
 
-/** Reads the choice of a form. Without one, a form asks for the least. */
-export function readReach(form: FormData): Reach {
-  const text = textOf(form, 'reach');
-  return text === 'set' || text === 'rules' || text === 'full' ? text : 'standard';
+const reaches: readonly Reach[] = ['standard', 'set', 'rules', 'full'];
+
+/**
+ * Reads the choice of a form; `standard` without one. A choice that is not offered, such as one of another
+ * version of the page, counts as rules: without any the API refuses it, and a key keeps those that it has. As
+ * `standard` it would let a backend key call everything.
+ */
+export function readReach(form: FormData, name = 'reach'): Reach {
+  const text = textOf(form, name);
+  return text === '' ? 'standard' : (reaches.find((reach) => reach === text) ?? 'rules');
 }
