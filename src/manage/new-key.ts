@@ -56,7 +56,7 @@ export function* readNewKey(document: unknown, bounds: KeyBounds): Steps<Reading
     path: 'expiresAt',
     value: expiresAt,
     reason: 'it is in the past',
-    fix: 'Send a time in the future, or null for a key that never expires',
+    fix: 'Send a time in the future, or no time for a key that never expires',
   }));
   return failed(found);
 }
