@@ -27,7 +27,7 @@ describe.each(['everything', 'Standard', 'standard ', 'constructor'])('the choic
     expect(toPatch(values, was)).toEqual({});
   });
 
-  test('lets client tokens call no restricted routes', () => {
+  test('lets client tokens call no routes', () => {
     const form = formOf({ client_origins: 'https://a.example', client_reach: reach });
     expect(toClientTokens(readClientTokens(form))).toMatchObject({ rules: [] });
   });

@@ -71,6 +71,7 @@ export function readClientTokens(
 }
 
 function readClientReach(form: FormData, shown: ClientTokenValues): ClientTokenValues['reach'] {
+  if (textOf(form, 'client_reach') === 'restricted') return 'standard';
   const reach = readReach(form, 'client_reach');
   // Client tokens have no such choice.
   if (reach === 'full') return 'rules';
