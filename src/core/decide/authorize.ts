@@ -161,10 +161,10 @@ function decideRoute(request: AuthorizationRequest): Decision {
     };
   }
   const route = matchRoute(key.routes ?? request.restrictedTable, method, target);
-  if (!route || !isRestrictedQuery(target.query)) return deny(routeNotAllowed(request));
-  if (key.client !== null && !matchRoute(key.client.bounds, method, target)) {
+  if (!route || (key.client !== null && !matchRoute(key.client.bounds, method, target))) {
     return deny(routeNotAllowed(request));
   }
+  if (!isRestrictedQuery(target.query)) return deny(queryNotAllowed(request));
   // The path comes from the row and the captured ids, never from the request.
   return { allowed: true, path: route.path, query: target.query, route: route.template };
 }
@@ -242,7 +242,7 @@ function isRead(method: string): boolean {
 }
 
 function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejection {
-  const endpoint = JSON.stringify(truncate(`${method} ${target.path}`, 200));
+  const endpoint = endpointOf(method, target);
   const { missingRuleSet: missing } = key;
   if (missing !== null) {
     const limit = `it refers to the rule set ${missing}, which this edge does not have. Ask its operator`;
@@ -256,6 +256,21 @@ function routeNotAllowed({ key, method, target }: AuthorizationRequest): Rejecti
     ? 'this method is never forwarded. Methods are in capitals'
     : routeLimits[key.access];
   return reject('route_not_allowed', `Cannot call ${endpoint} with this API key: ${limit}`);
+}
+
+/** The endpoint is allowed, and a method-override middleware could turn the request into another one. */
+function queryNotAllowed({ method, target }: AuthorizationRequest): Rejection {
+  const fault =
+    'its query has a parameter that servers read as the method, such as "_method", or a character that is not percent-encoded. Rename or encode it';
+  return reject(
+    'route_not_allowed',
+    `Cannot call ${endpointOf(method, target)} with this API key: ${fault}`,
+  );
+}
+
+/** Without the query, which may hold secrets. */
+function endpointOf(method: string, target: RequestTarget): string {
+  return JSON.stringify(truncate(`${method} ${target.path}`, 200));
 }
 
 const neverForwarded = 'neither TRACE nor a path that leaves the API is forwarded';

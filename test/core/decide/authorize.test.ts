@@ -423,6 +423,18 @@ describe('authorize() refuses', () => {
   });
 
   test.each([
+    ['a restricted key', aKey(), '/api/stream/abc?_method=PATCH'],
+    ['a restricted key', aKey(), '/api/stream/abc?a=é'],
+    ['a key with rules', aKey({ rules }), '/api/asset/abc?_method=PATCH'],
+    ['a client token', aClientKey(), '/api/stream/abc?_method=PATCH'],
+  ])('a query at an endpoint that %s may call', (_, key, target) => {
+    const decision = decide({ key, origin: app, target });
+    expect(decision).toMatchObject({ rejection: { code: 'route_not_allowed' } });
+    expect(JSON.stringify(decision)).toMatch(/its query has a parameter.*Rename or encode it/);
+    expect(JSON.stringify(decision)).not.toContain('PATCH');
+  });
+
+  test.each([
     ['a restricted key', aKey(), 'GET', /short list of endpoints.*full API access/],
     ['a key with rules', aKey({ rules }), 'GET', /no access rule of this key covers it/],
     ['a backend key with rules', aBackendKey({ rules }), 'GET', /no access rule of this key/],
