@@ -163,13 +163,13 @@ async function readEvents({
   report,
 }: Written): Promise<EventsConfig | null> {
   const { EVENTS_URL: url, EVENTS_SECRET: secret, EVENTS_TO_LOOPBACK: toLoopback } = values;
-  for (const [name, other] of [
-    ['EVENTS_URL', 'EVENTS_SECRET'],
-    ['EVENTS_SECRET', 'EVENTS_URL'],
-  ] as const) {
-    if (isSet(name) || !isSet(other)) continue;
-    const reason = `it is missing, and ${other} is set`;
-    report(name, { value: null, reason, fix: `Set it, or remove ${other}` });
+  // The secret alone is no fault: `wrangler secret put` puts it into service before the URL is deployed.
+  if (isSet('EVENTS_URL') && !isSet('EVENTS_SECRET')) {
+    report('EVENTS_SECRET', {
+      value: null,
+      reason: 'it is missing, and EVENTS_URL is set',
+      fix: 'Set it, or remove EVENTS_URL',
+    });
   }
   if (url === null) return null;
   if (!isBroken('EVENTS_URL')) {
