@@ -765,7 +765,7 @@ async function eventsTo({ requests }: Upstream): Promise<string[]> {
   return Promise.all(events.map(async (event) => (await event.body()).bytes.toString()));
 }
 
-/** Waits until every line was logged, and every key that changed has its copy in KV. */
+/** Waits until every line was logged, every due event was sent, and every key that changed has its copy in KV. */
 async function settle(edge: Edge): Promise<void> {
   // Searching keeps this process busy for so long that a kept connection would be over.
   const { headers } = await fetch(`${edge.url}/settled`, { headers: { Connection: 'close' } });
@@ -774,7 +774,11 @@ async function settle(edge: Edge): Promise<void> {
     async () => {
       const db = await edge.db();
       const due = await db
-        .prepare('SELECT count(*) AS due FROM replica_writes')
+        .prepare(
+          `SELECT (SELECT count(*) FROM replica_writes)
+                + (SELECT count(*) FROM events WHERE due_at_ms <= ?1) AS due`,
+        )
+        .bind(Date.now())
         .first<number>('due');
       return due === 0 && edge.logs.some((line) => line.includes(requestId));
     },
