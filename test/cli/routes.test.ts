@@ -150,6 +150,39 @@ describe('routes import', () => {
     ]);
   });
 
+  test.each<[string, object, string[], object]>([
+    ['the command that reads the file', {}, ['--tag', 'public'], { stdout: /init --routes \S+/ }],
+    ['one of a kind in the singular', {}, ['--path', '/streams'], { stdout: /1 route and 0 res/ }],
+    ['that it took every operation', {}, [], { stderr: /Took every operation: choose with --tag/ }],
+    [
+      'the path of the server',
+      { servers: [{ url: 'https://api.example.com/v2/' }] },
+      ['--tag', 'public'],
+      { stderr: /UPSTREAM_URL in it, or give --prefix \/v2\n/ },
+    ],
+    [
+      'the path of a relative server',
+      { servers: [{ url: '/v2' }] },
+      [],
+      { stderr: /below \/v2 on/ },
+    ],
+  ])('names %s', async (_name, more, options, expected) => {
+    const file = await fileOf('named.json', { ...api, ...more });
+    const out = join(folder, 'named.out.json');
+    const result = await runCli(['routes', 'import', file, '--out', out, ...options]);
+    for (const [stream, text] of Object.entries(expected)) {
+      expect(result[stream as 'stdout' | 'stderr']).toMatch(text);
+    }
+  });
+
+  test('notes nothing if the choice and the prefix are given', async () => {
+    const file = await fileOf('chosen.json', { ...api, servers: [{ url: '/v2' }, { url: '/v3' }] });
+    const out = join(folder, 'chosen.out.json');
+    const chosen = ['--path', '/streams', '--prefix', '/v2'];
+    const result = await runCli(['routes', 'import', file, '--out', out, ...chosen]);
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   test.each([
     ['nothing that matches', api, ['--tag', 'nothing'], 5],
     ['no OpenAPI document', { hello: 1 }, [], 2],

@@ -16,7 +16,7 @@ import {
 import { CommandError, exitCodes, usageError } from '../failures.ts';
 import { repeated } from '../options.ts';
 import { compareRoutes, isSame, type RouteChange } from '../routes/compare.ts';
-import { readOpenApi, routesOf, type Selection } from '../routes/openapi.ts';
+import { readOpenApi, routesOf, type Selection, serverPathOf } from '../routes/openapi.ts';
 import { countPublishedKeys } from '../routes/published-keys.ts';
 import {
   checked,
@@ -65,7 +65,8 @@ function addImportRoutes(routes: Command, cli: Cli): void {
     .option('--out <file>', `the file to write; default: ${ROUTES_FILE}, or ${RULE_SETS_FILE}`)
     .option('--rule-set <reference>', 'add a rule set such as acme@1 to the file of rule sets')
     .action(async (source: string, options: ImportOptions) => {
-      const { list, skipped } = routesOf(await readOpenApi(source), options);
+      const document = await readOpenApi(source);
+      const { list, skipped } = routesOf(document, options);
       if (list.routes.length === 0) {
         throw new CommandError(
           `Cannot import: no operation of ${source} matches`,
@@ -77,14 +78,39 @@ function addImportRoutes(routes: Command, cli: Cli): void {
       if (options.ruleSet) await addRuleSet(file, options.ruleSet, list);
       else await writeRoutesFile(file, list);
       for (const path of skipped) cli.note(`Left out ${path}: an id is a part of a segment there`);
-      const words = Object.values(list.reservedWords).flat().length;
-      cli.print(
-        {},
-        null,
-        () =>
-          `Wrote ${list.routes.length} routes and ${words} reserved words to ${file}. Put them into service with edge-authorizer init`,
-      );
+      for (const note of notesOn(document, options)) cli.note(note);
+      cli.print({}, null, () => importedText(list, file, options));
     });
+}
+
+/** Points out what may not be meant. */
+function notesOn(document: Record<string, unknown>, options: ImportOptions): string[] {
+  const { tag, path, extension, prefix } = options;
+  const isAll = tag === undefined && path === undefined && extension === undefined;
+  const server = prefix === undefined ? serverPathOf(document) : null;
+  return [
+    ...(isAll ? ['Took every operation: choose with --tag, --path or --extension'] : []),
+    ...(server === null
+      ? []
+      : [
+          `The paths are below ${server} on the server of the document: end UPSTREAM_URL in it, or give --prefix ${server}`,
+        ]),
+  ];
+}
+
+function importedText(
+  { routes, reservedWords }: Pick<RouteList, 'routes' | 'reservedWords'>,
+  file: string,
+  { ruleSet }: ImportOptions,
+): string {
+  const words = Object.values(reservedWords ?? {}).flat().length;
+  const [option, usual] = ruleSet ? ['--rule-sets', RULE_SETS_FILE] : ['--routes', ROUTES_FILE];
+  const init = file === usual ? 'init' : `init ${option} ${file}`;
+  return `Wrote ${counted(routes.length, 'route')} and ${counted(words, 'reserved word')} to ${file}. Put them into service with edge-authorizer ${init}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Adds a set to the file. One that is there stays as it is, since keys may refer to it. */

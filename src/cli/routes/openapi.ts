@@ -59,6 +59,15 @@ export function routesOf(document: Record<string, unknown>, selection: Selection
   return { list: { routes, reservedWords: reservedWordsIn(routes, all) }, skipped };
 }
 
+/** Returns the path of the document's first server, such as `/v1`; `null` without one. */
+export function serverPathOf({ servers }: Record<string, unknown>): string | null {
+  const [first]: unknown[] = Array.isArray(servers) ? servers : [];
+  const url = isRecord(first) ? first['url'] : undefined;
+  // A server may be relative to the document, and hold variables in braces.
+  const path = typeof url === 'string' ? url.replace(/^(?:\w+:)?\/\/[^/]*/, '') : '';
+  return path.replace(/\/$/, '') || null;
+}
+
 function isSelected(
   path: string,
   operation: unknown,
