@@ -72,9 +72,7 @@ export function keyText(row: KeyRow, style: Style = plain): string {
     ...(row.access?.rules ? [['rules', row.access.rules.map(ruleText).join('\n')]] : []),
     ...(row.access?.ruleSet ? [['rule set', cleanText(row.access.ruleSet)]] : []),
     ...(row.access?.addresses ? [['addresses', row.access.addresses.join('\n')]] : []),
-    ...(row.access?.clientTokens
-      ? [['client tokens', row.access.clientTokens.allowedOrigins.join('\n')]]
-      : []),
+    ...clientTokenRows(row),
     ...planRows(row),
     ['state', stateText(row, style)],
     ['created', row.createdAt],
@@ -84,6 +82,20 @@ export function keyText(row: KeyRow, style: Style = plain): string {
   );
   if (row.token === undefined) return drawn(table);
   return `${drawn(table)}\n\nThe token, shown this once:\n\n${style('bold', row.token)}`;
+}
+
+function clientTokenRows({ access }: KeyRow): string[][] {
+  const clients = access?.clientTokens;
+  if (!clients) return [];
+  const { allowedOrigins, rules, ruleSet, maxTtlSeconds } = clients;
+  const reach = ruleSet
+    ? `the rule set ${cleanText(ruleSet)}`
+    : (rules?.map(ruleText).join('\n') ?? 'the restricted routes');
+  return [
+    ['client tokens', allowedOrigins.join('\n')],
+    ['they may call', reach],
+    ['they live for', `at most ${maxTtlSeconds} s`],
+  ];
 }
 
 function planRows({ meta, tags, limit, limitBy, quota }: KeyRow): string[][] {

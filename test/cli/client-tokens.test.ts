@@ -56,6 +56,22 @@ describe('client-tokens mint', () => {
 });
 
 describe('keys', () => {
+  const rules = [{ methods: ['get', 'post'], resources: ['/api/asset/:id'] }];
+  test.each([
+    ['the restricted routes', {}, /they may call +the restricted routes\n/],
+    ['its rules for them', { rules }, /they may call +GET, POST \/api\/asset\/:id\n/],
+    ['a rule set', { ruleSet: 'acme@1' }, /they may call +the rule set acme@1\n/],
+  ])('show says that client tokens may call %s, and how long they live', async (_, more, text) => {
+    const clientTokens = { ...key.access.clientTokens, maxTtlSeconds: 300, ...more };
+    const { stdout } = await runAgainst(
+      (response) => answerJson(response, 200, { ...key, access: { clientTokens } }),
+      ['keys', 'show', key.id],
+    );
+    expect(stdout).toMatch(text);
+    expect(stdout).toMatch(/client tokens +https:\/\/app\.example\n/);
+    expect(stdout).toMatch(/they live for +at most 300 s\n/);
+  });
+
   test('create lets a backend key mint', async () => {
     const args = ['keys', 'create', '--name', 'x', '--client-tokens', 'https://app.example'];
     const limits = ['--client-allow', 'GET /api/asset/:id', '--client-max-ttl', '5m'];
