@@ -51,14 +51,18 @@ ${pageUrl === null ? ownCalls(session) : exampleCalls(session, pageUrl)}`;
 const heading = (text: string) => styleText('bold', text);
 const authorization = (token: string) => `-H 'Authorization: Bearer ${token}'`;
 
-/** Calls that any API answers somehow. */
+/**
+ * Calls that any API answers somehow. wrangler asks it for compressed bodies, as Cloudflare does, but does not
+ * decompress them for a client that did not ask.
+ */
 function ownCalls({ edgeUrl, keys }: DevSession): string {
+  const curl = 'curl -i --compressed';
   const origin = `-H 'Origin: http://localhost:5173'`;
   return `  A backend calls your API: replace / by one of its paths.
-    curl -i ${edgeUrl}/ ${authorization(keys.backend.token)}
+    ${curl} ${edgeUrl}/ ${authorization(keys.backend.token)}
 
   A page calls it, with the key that may call everything.
-    curl -i ${edgeUrl}/ ${authorization(keys.fullAccess.token)} ${origin}
+    ${curl} ${edgeUrl}/ ${authorization(keys.fullAccess.token)} ${origin}
 
   Endpoints that restricted keys may call: npx --no-install edge-authorizer init
 

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { configurationErrorIn } from '../../examples/dev/configuration.ts';
 import { createLog } from '../../examples/dev/log.ts';
 import { parseArguments } from '../../examples/dev/options.ts';
+import type { DevSession } from '../../examples/dev/start.ts';
+import { summaryOf } from '../../examples/dev/summary.ts';
 import { chooseUpstream } from '../../examples/dev/upstream.ts';
 
 let folder: string;
@@ -97,4 +99,26 @@ describe('a line of the edge', () => {
   ])('%j is no such list', (line) => {
     expect(configurationErrorIn(line)).toBeNull();
   });
+});
+
+test('the summary in front of your own API has calls that read a compressed body', () => {
+  const key = { id: 'key_1', token: 'token' };
+  const summary = summaryOf({
+    options: { keysFile: 'keys.json' },
+    edgeUrl: 'http://127.0.0.1:8787',
+    upstream: {
+      source: 'option',
+      from: '--upstream',
+      url: 'https://api.example',
+      overridden: null,
+    },
+    pageUrl: null,
+    tokensPageUrl: null,
+    ignoredManageHost: null,
+    adminToken: 'admin',
+    keys: { backend: key, restricted: key, fullAccess: key, clientTokens: key },
+  } as DevSession);
+  const calls = summary.match(/^ *curl .*$/gm) ?? [];
+  expect(calls).toHaveLength(2);
+  for (const call of calls) expect(call).toContain('curl -i --compressed http://127.0.0.1:8787/');
 });
