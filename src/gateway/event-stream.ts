@@ -18,22 +18,31 @@ const decodedByRuntime = /^\s*(?:gzip|br)\s*$/i;
 /** Returns a response whose events pass one by one, until the key ends. */
 export function relayEventStream(
   response: Response,
+  body: ReadableStream,
   connection: OpenConnection,
   stillAllowed: StillAllowed,
 ): Response {
-  const { body, headers } = response;
-  if (body === null) return response;
   const { readable, writable } = new IdentityTransformStream();
   const abort = new AbortController();
   // The runtime moves the bytes and waits for a reader that is slow. Ended by us, the stream ends as if
   // it were complete, so that a browser asks again and reads the refusal.
   const { signal } = abort;
-  body.pipeTo(writable, { signal, preventAbort: true }).then(connection.close, (error: unknown) => {
+  const end = () => {
     connection.close();
-    const ended = signal.aborted ? writable.close() : writable.abort(error);
-    ended.catch(() => undefined);
-  });
+    return writable.close();
+  };
+  const fail = (error: unknown) => {
+    if (signal.aborted) return end();
+    connection.close();
+    return writable.abort(error);
+  };
+  // `preventClose`: the runtime forgets this request as soon as its response has ended.
+  body
+    .pipeTo(writable, { signal, preventAbort: true, preventClose: true })
+    .then(end, fail)
+    .catch(() => undefined);
   connection.watch(stillAllowed, () => abort.abort());
+  const { headers } = response;
   // Compressed again, events would wait until a block is full. Read here, they are plain already.
   if (decodedByRuntime.test(headers.get('content-encoding') ?? '')) {
     headers.delete('content-encoding');

@@ -32,17 +32,19 @@ export function holdToKey(
 ): Held {
   const { openConnections } = gateway;
   if (openConnections === null) return { ok: true, response };
-  const { webSocket } = response;
+  const { webSocket, body } = response;
+  // The response to a HEAD, or one that says that nothing has changed.
+  if (webSocket === null && body === null) return { ok: true, response };
   const connection = openConnections.open(key.id);
   const stillAllowed = askAgain(gateway, facts, key.id, token);
   if (webSocket !== null) {
     const upstream = { webSocket, giveUp };
     return { ok: true, response: relayWebSocket(response, upstream, connection, stillAllowed) };
   }
-  if (connection !== null) {
-    return { ok: true, response: relayEventStream(response, connection, stillAllowed) };
+  if (connection !== null && body !== null) {
+    return { ok: true, response: relayEventStream(response, body, connection, stillAllowed) };
   }
-  response.body?.cancel().catch(() => undefined);
+  body?.cancel().catch(() => undefined);
   const detail =
     'Cannot open another event stream with this API key: it has too many open connections. Close one, then try again';
   return { ok: false, rejection: reject('rate_limited', detail, { retryAfterSeconds: 60 }) };

@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
+import { reply } from '../support/node/upstream-answers.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
 
 /** The bound with these settings is 3 + 5 seconds; the rest is for a machine that is busy. */
@@ -256,6 +257,23 @@ describe('the bounds', () => {
     first.socket.close();
     await first.closed;
     await expect.poll(async () => isAlive((await open(bounded, key)).socket), soon).toBe(true);
+  });
+
+  test.each([
+    ['that has ended', 'GET', 200, 'data: 1\n\n'],
+    ['that only HEAD asks for', 'HEAD', 200, ''],
+    ['that has not changed', 'GET', 304, ''],
+    ['that has no content', 'GET', 204, ''],
+  ])('do not count an event stream %s', async (_, method, status, body) => {
+    upstream.answer = reply({ status, headers: [['Content-Type', 'text/event-stream']], body });
+    const { token } = await bounded.createKey({ name: 'backend' });
+    const headers = { Authorization: `Bearer ${token}` };
+    const answers: (readonly [number, string])[] = [];
+    for (let asked = 0; asked < 4; asked++) {
+      const response = await fetch(`http://${bounded.host}/events`, { method, headers });
+      answers.push([response.status, await response.text()]);
+    }
+    expect(answers).toEqual(Array(4).fill([status, body]));
   });
 
   test('close a WebSocket that carries too many bytes in a minute with 1013', async () => {
