@@ -790,12 +790,16 @@ export function describeHeaders(prepare: Prepare, scheme: 'http' | 'https'): voi
       });
     });
 
-    test('hold nothing that the upstream declares to be for its own connection', async () => {
+    test('hold nothing that is for the connection of the upstream, by its own word or by that of HTTP', async () => {
       const answer = await answerTo(origins.app, {
         headers: [
           ['Connection', 'close, X-Hop ,x-other'],
           ['X-HOP', '1'],
           ['X-Other', '2'],
+          ['Keep-Alive', 'timeout=5'],
+          ['Proxy-Authenticate', 'Basic realm="upstream"'],
+          ['Proxy-Authentication-Info', 'nextnonce="1"'],
+          ['Proxy-Connection', 'keep-alive'],
           ['X-App', '3'],
         ],
       });
