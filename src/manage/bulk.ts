@@ -16,6 +16,7 @@ import { invalidFields } from './field-problems.ts';
 import { changeKey, committed, noteOf } from './key-changes.ts';
 import { filterOf, keyFilterEntries, namedAsInQuery, takeMeta } from './key-filter.ts';
 import {
+  BULK_CALL_SECONDS,
   BULK_KEYS_MAX,
   BULK_LINES_PER_SECOND,
   MANAGEMENT_BODY_MAX_BYTES,
@@ -89,7 +90,7 @@ export const bulkOperations: readonly Operation[] = [
     path: '/keys/bulk',
     name: 'changeKeys',
     summary: 'Change many keys',
-    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone, and so are keys that are changed meanwhile so that the filter does not leave them. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
+    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone, and so are keys that are changed meanwhile so that the filter does not leave them. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds, and ends before the next key after ${BULK_CALL_SECONDS}. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
     body: {
       schema: bulkSchema,
       example: { action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true },
@@ -187,8 +188,11 @@ async function changeSlice(
   keys: readonly ShownKey[],
   nextCursor: string | null,
 ): Promise<OperationResult> {
+  const { now } = call.management;
+  const endMs = now() + BULK_CALL_SECONDS * 1000;
   const done: ShownKey[] = [];
   for (const [index, key] of keys.entries()) {
+    if (index > 0 && now() > endMs) return endedBefore(index, keys, done);
     try {
       const outcome = await changeOne(call, key, change);
       if (outcome.ok && outcome.body !== null) done.push(key);
@@ -198,10 +202,20 @@ async function changeSlice(
       if (!(error instanceof OwnerLimitError) || index === 0) throw error;
     }
     // Finished changes stay. The next call reports when there may be more.
-    const before = keys[index - 1] ?? key;
-    const place = { value: before.createdAtMs, id: before.id };
-    return answer(200, { changed: done.map(named), nextCursor: toCursor('created', place) });
+    return endedBefore(index, keys, done);
   }
+  return answer(200, { changed: done.map(named), nextCursor });
+}
+
+/** The answer of a call that ends before the key at `index`, where the next call begins. */
+function endedBefore(
+  index: number,
+  keys: readonly ShownKey[],
+  done: readonly ShownKey[],
+): OperationResult {
+  const last = keys[index - 1];
+  const place = last && { value: last.createdAtMs, id: last.id };
+  const nextCursor = place ? toCursor('created', place) : null;
   return answer(200, { changed: done.map(named), nextCursor });
 }
 

@@ -38,6 +38,11 @@ export const ACTOR_MAX_LENGTH = 300;
  * request has 1,000 queries of D1: https://developers.cloudflare.com/d1/platform/limits/
  */
 export const BULK_KEYS_MAX = 50;
+/**
+ * How long one bulk change begins with further keys: a key of 500 origins takes 5 seconds, and callers do not
+ * wait for minutes.
+ */
+export const BULK_CALL_SECONDS = 10;
 /** Lines of the change log that all bulk changes write in a second, so that isolates keep their window of it. */
 export const BULK_LINES_PER_SECOND = 100;
 /** Most keys that the list counts. */

@@ -46,6 +46,22 @@ async function toTheEnd(body: object): Promise<readonly string[]> {
   return names.toSorted();
 }
 
+/** Makes the next call wait for its turn. Returns what resolves once it has listed the keys and waits. */
+async function waitingFor(ms: number): Promise<() => Promise<unknown>> {
+  const until = String(Date.now() + ms);
+  await edge.query(
+    `INSERT OR REPLACE INTO settings (name, value) VALUES ('bulk_lines_until_ms', ?)`,
+    until,
+  );
+  return () =>
+    vi.waitUntil(async () => {
+      const [row] = await edge.query(
+        `SELECT value FROM settings WHERE name = 'bulk_lines_until_ms'`,
+      );
+      return row?.['value'] !== until;
+    });
+}
+
 describe('POST /keys/bulk refuses, and changes nothing,', () => {
   test.for([
     ['without an action', { filter: { owner: 'a' } }, ['action']],
@@ -178,6 +194,20 @@ describe('POST /keys/bulk', () => {
     expect(await toTheEnd(body)).toHaveLength(2);
   });
 
+  it('ends after some seconds, however many lines its keys have, and is continued', async () => {
+    for (const name of ['n0', 'n1']) await create({ name, tags: ['slow'] });
+    const body = { action: 'revoke', filter: { tag: 'slow' } };
+    const isWaiting = await waitingFor(1_500);
+    const call = bulk(body);
+    await isWaiting();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11_000 });
+    const first = (await call).body;
+    vi.useRealTimers();
+    expect(first.changed).toHaveLength(1);
+    const rest = await toTheEnd({ ...body, cursor: first.nextCursor });
+    expect([first.changed[0].name, ...rest].toSorted()).toEqual(['n0', 'n1']);
+  });
+
   test.for([
     ['does not leave it any longer', { enabled: true }, []],
     ['still leaves it', { name: 'renamed' }, ['a key']],
@@ -185,19 +215,9 @@ describe('POST /keys/bulk', () => {
     const [, edit, changed] = row;
     const { id } = await create({ tags: ['late'] });
     await operator('PATCH', `/keys/${id}`, { body: { enabled: false } });
-    const until = String(Date.now() + 1_500);
-    await edge.query(
-      `INSERT OR REPLACE INTO settings (name, value) VALUES ('bulk_lines_until_ms', ?)`,
-      until,
-    );
+    const isWaiting = await waitingFor(1_500);
     const call = toTheEnd({ action: 'revoke', filter: { tag: 'late', state: 'disabled' } });
-    // It has listed the keys, and waits for its turn.
-    await vi.waitUntil(async () => {
-      const [row] = await edge.query(
-        `SELECT value FROM settings WHERE name = 'bulk_lines_until_ms'`,
-      );
-      return row?.['value'] !== until;
-    });
+    await isWaiting();
     expect((await operator('PATCH', `/keys/${id}`, { body: edit })).status).toBe(200);
     expect(await call).toEqual(changed);
     const { revokedAt } = (await operator('GET', `/keys/${id}`)).body;
