@@ -27,7 +27,7 @@ Examples:
   --location <hint>      where a new database is put: weur eeur wnam enam apac oc
   --jurisdiction <name>  where a new database stays: eu
   --schema-only          find or create the stores and apply migrations, but deploy nothing
-  --dry-run              only check what wrangler would deploy
+  --dry-run              only check the settings, and what wrangler would deploy; needs no account
   --help                 show this`;
 
 /** Reads the arguments. Never fails: wrangler knows its own options best. */

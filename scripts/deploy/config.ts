@@ -38,6 +38,8 @@ export interface Deployment {
   namespaces: Store[];
   queues: string[];
   vars: Record<string, unknown>;
+  /** The names of all bindings to stores, queues and limiters. */
+  bindings: string[];
   /** Selects this environment, as arguments to wrangler. */
   selection: string[];
 }
@@ -74,6 +76,13 @@ export function readDeployment(file: string, env: string | undefined): Deploymen
       ]),
     ],
     vars: config.vars,
+    bindings: [
+      ...[...config.d1_databases, ...config.kv_namespaces, ...producers].map(
+        ({ binding }) => binding,
+      ),
+      ...config.ratelimits.map(({ name: binding }) => binding),
+      ...config.analytics_engine_datasets.map(({ binding }) => binding),
+    ],
     selection: selectionOf(configPath, env),
   };
 }

@@ -6,6 +6,7 @@ import { readDeployment, writeConfigWithIds } from './config.ts';
 import { applyMigrations } from './migrations.ts';
 import { openTasks } from './open-tasks.ts';
 import { findOrCreateResources } from './resources.ts';
+import { settingFaults } from './setting-faults.ts';
 import { runWrangler, type Screen, terminal } from './wrangler.ts';
 
 /** Deploys as these arguments say. Throws with a sentence for the operator if it has to stop. */
@@ -14,6 +15,15 @@ export async function deploy(args: readonly string[], screen: Screen = terminal)
   if (options === 'help') return screen.print(USAGE);
   const deployment = readDeployment(options.config, options.env);
   const { forWrangler } = options;
+  const faults = await settingFaults(deployment, forWrangler);
+  if (faults.length > 0) {
+    throw new Error(
+      [
+        'Cannot deploy: with these settings, the Worker would answer every request with 503:',
+        ...faults,
+      ].join('\n'),
+    );
+  }
   if (options.isDryRun) {
     return runWrangler(['deploy', ...deployment.selection, ...forWrangler], screen);
   }

@@ -1,0 +1,62 @@
+/**
+ * The faults of the settings in wrangler.toml, found as the Worker would find them, but before it is deployed.
+ * Secrets are at Cloudflare, so only what the file says is judged.
+ */
+
+import type { Deployment } from './config.ts';
+
+interface Fault {
+  name: string;
+  value: string | null;
+  reason: string;
+  fix: string;
+}
+type Result = { ok: true } | { ok: false; problems: Fault[] };
+
+/** A line for each fault of a setting or binding. `forWrangler` may set variables with `--var`. */
+export async function settingFaults(
+  { vars, bindings }: Pick<Deployment, 'vars' | 'bindings'>,
+  forWrangler: readonly string[] = [],
+): Promise<string[]> {
+  const written = { ...vars, ...varsFrom(forWrangler) };
+  const bound = Object.fromEntries(bindings.map((name) => [name, anyBinding]));
+  // Loaded by a computed path: the Worker's files need the types of Workers, which the scripts are without.
+  const load = (path: string) => import(path);
+  const { readConfig } = await load('../../src/config/read-config.ts');
+  const result: Result = await readConfig({ ...written, ...bound });
+  if (result.ok) return [];
+  return result.problems
+    .filter(({ name }) => isWritten(written[name]) || onlyInFile.test(name))
+    .map(({ name, value, reason, fix }) => {
+      const quoted = value ? ` ${JSON.stringify(value)}` : '';
+      return `  ${name}${quoted}: ${reason}. ${fix}`;
+    });
+}
+
+/** An empty variable and an absent one mean the same. */
+function isWritten(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+/** Bindings. An absent variable may be a secret, and a first deployment may be without `UPSTREAM_URL`. */
+const onlyInFile = /^(?:DB|KEYS)$|_LIMITER$/;
+
+/** Passes for a binding of each type. */
+const anyBinding = {
+  withSession: () => null,
+  get: () => null,
+  send: () => null,
+  limit: () => null,
+  writeDataPoint: () => null,
+};
+
+function varsFrom(args: readonly string[]): Record<string, string> {
+  const vars: Record<string, string> = {};
+  for (const [index, arg] of args.entries()) {
+    const inline = /^--var=(.*)$/s.exec(arg)?.[1];
+    const given = inline ?? (args[index - 1] === '--var' ? arg : undefined);
+    const [, name, value] = /^([^:]+):(.*)$/s.exec(given ?? '') ?? [];
+    if (name !== undefined && value !== undefined) vars[name] = value;
+  }
+  return vars;
+}

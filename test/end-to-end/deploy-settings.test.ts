@@ -1,0 +1,61 @@
+/** The settings in wrangler.toml, which `npm run deploy` judges before it does anything. */
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readDeployment } from '../../scripts/deploy/config.ts';
+import { deploy } from '../../scripts/deploy/deploy.ts';
+import { settingFaults } from '../../scripts/deploy/setting-faults.ts';
+import { projectRoot } from '../support/node/build-bundle.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-authorizer-deploy-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Writes the repository's wrangler.toml with more variables, and returns its path. */
+async function configWith(vars: string, change = (config: string) => config): Promise<string> {
+  const config = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8');
+  const file = join(folder, 'wrangler.toml');
+  await writeFile(file, change(config.replace('[vars]\n', `[vars]\n${vars}\n`)));
+  return file;
+}
+
+const faultsOf = async (file: string, ...args: string[]) =>
+  (await settingFaults(readDeployment(file, undefined), args)).join('\n');
+
+describe('settings', () => {
+  test.each([
+    ['nothing but what the repository has', '', []],
+    ['a receiver of events, whose secret is at Cloudflare', 'EVENTS_URL = "https://a.example"', []],
+    ['signed assertions, whose keys are at Cloudflare', 'ASSERTION = "request"', []],
+    ['an address from the command line', '', ['--var', 'UPSTREAM_URL:https://a.example/v1']],
+  ])('pass with %s', async (_, vars, args) => {
+    expect(await faultsOf(await configWith(vars), ...args)).toBe('');
+  });
+
+  test.each([
+    ['TOKEN_PREFIX = "My Company"', [], 'TOKEN_PREFIX "My Company": it is not a lower-case letter'],
+    ['FEED_REFRESH_SECONDS = 20', [], 'FEED_REFRESH_SECONDS "20": it is larger than MAX_STALE'],
+    ['KEY_LIMIT = "100/60"', [], 'KEY_LIMITER: the binding is missing, and KEY_LIMIT is set'],
+    ['', ['--var', 'UPSTREAM_URL:a.example'], 'UPSTREAM_URL "a.example": it is not an absolute'],
+    ['', ['--var=UPSTREAM_URL:a.example'], 'UPSTREAM_URL "a.example": it is not an absolute'],
+  ])('do not pass with %s %j', async (vars, args, words) => {
+    expect(await faultsOf(await configWith(vars), ...args)).toContain(`  ${words}`);
+  });
+
+  test('do not pass without a binding that is required', async () => {
+    const file = await configWith('', (text) => text.replace(/\[\[kv_namespaces\]\]\n.*\n/, ''));
+    expect(await faultsOf(file)).toContain('  KEYS: the binding is missing. Add [[kv_namespaces]]');
+  });
+});
+
+test.each([[], ['--dry-run']])('a deployment %j stops before it calls anybody', async (...args) => {
+  const file = await configWith('TOKEN_PREFIX = "My Company"');
+  const screen = { print: () => undefined, stdio: 'ignore' } as const;
+  await expect(deploy(['--config', file, ...args], screen)).rejects.toThrow(
+    /^Cannot deploy: with these settings, .*\n {2}TOKEN_PREFIX/,
+  );
+});
