@@ -507,6 +507,16 @@ describe('client tokens', () => {
       /or allow no client tokens$/,
     ],
     [
+      'with too many origins',
+      {
+        clientTokens: {
+          allowedOrigins: numbered(ORIGINS_PER_KEY + 1, (n) => `https://a${n}.example`),
+        },
+      },
+      'access.clientTokens.allowedOrigins',
+      /^Use a wildcard/,
+    ],
+    [
       'with an origin that a browser never sends',
       { clientTokens: { allowedOrigins: ['nonsense'] } },
       'access.clientTokens.allowedOrigins[0]',
