@@ -145,7 +145,13 @@ describe('isOwnTarget() finds our namespace in', () => {
       '/%C1%9Fedge/',
       '/%e0%81%9fedge',
       '/%f0%80%81%9fedge',
+      '/%f8%80%80%81%9fedge',
+      '/%fc%80%80%80%81%9fedge',
       '/%c0%af_edge',
+      // A byte too many after the slash
+      '/_edge%c0%af%80',
+      // A character that is not assigned
+      '/_ed%f4%8f%bf%bfge',
       '/%u005fedge',
     ],
     ...['/%U005Fedge', '/%u005f%u0065dge/', '/%25u005fedge'],
@@ -306,6 +312,11 @@ describe('isOwnTarget() leaves alone', () => {
     ...[
       '/_e%CC%81dge',
       '/%zz/_edge',
+      // Bytes that are no character, however they are counted
+      '/_edge%af',
+      '/_ed%80ge',
+      '/%fe%80%80%80%80%81%9fedge',
+      '/%f7%bf%bf%bf/_edge',
       '/%/_edge',
       '/%e0/_edge',
       '/+/_edge',
@@ -373,7 +384,7 @@ describe('climbsAboveRoot()', () => {
       '/.\t./a',
       '/.%0a./a',
     ],
-    ...['/a%5cb/%2e%2e/%2e%2e/c'],
+    ...['/a%5cb/%2e%2e/%2e%2e/c', '/%3bx%2fb/..'],
   ])('of %j is true', (path) => {
     expect(climbsAboveRoot(targetOf(path))).toBe(true);
   });
@@ -405,7 +416,7 @@ describe('climbsAboveRoot()', () => {
       '/%2',
       '/a/…/b',
     ],
-    ...['/a/b;c/d', '/a%2Fb', '/caf%C3%A9', '/a/%2e%2e%2e'],
+    ...['/a/b;c/d', '/a%2Fb', '/caf%C3%A9', '/a/%2e%2e%2e', '/a%2f..%2fb/..'],
   ])('of %j is false', (path) => {
     expect(climbsAboveRoot(readTarget(edge + path))).toBe(false);
   });
@@ -587,6 +598,8 @@ describe('isRestrictedQuery() lets pass', () => {
       '?methodology=x',
       '?shipping-method=x',
       '?http_method=x',
+      '?max-http-method=x',
+      '?x-http-methods=x',
     ],
     ...[
       '?a=_method',
