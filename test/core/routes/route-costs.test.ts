@@ -11,10 +11,29 @@ const routes = [
 ];
 
 describe('a cost is refused', () => {
-  test.each([[0], [101], [1.5], [-1], ['10'], [null], [Number.NaN]])('of %j', (cost) => {
+  // Only a number or a text is quoted.
+  test.each([
+    [0, 0],
+    [101, 101],
+    [1.5, 1.5],
+    [-1, -1],
+    ['10', '10'],
+    [null, null],
+    [Number.NaN, Number.NaN],
+    [[10], null],
+    [{ cost: 10 }, null],
+  ])('of %j', (cost, value) => {
     const result = readRouteList({ routes: [{ methods: ['GET'], path: '/a', cost }] });
-    expect(result).toMatchObject({ ok: false, problems: [{ path: 'routes[0].cost' }] });
+    const reason = 'it is not a whole number from 1 to 100';
+    const fix = 'Write what a request counts towards a quota, such as 10';
+    const problems = [{ path: 'routes[0].cost', value, reason, fix }];
+    expect(result).toEqual({ ok: false, problems });
   });
+});
+
+test.each([1, 2, 100])('a cost of %i is read', (cost) => {
+  const list = { routes: [{ methods: ['GET'], path: '/a', cost }] };
+  expect(readRouteList(list)).toMatchObject({ ok: true, list });
 });
 
 describe('compileCosts()', () => {

@@ -4,6 +4,8 @@ import { readRouteList } from '../../../src/core/routes/route-list.ts';
 
 const aRoute = (more: object = {}) => ({ methods: ['GET'], path: '/api/task/{task}', ...more });
 const withRoutes = (...routes: unknown[]) => ({ routes });
+const manyRoutes = (count: number) =>
+  Array.from({ length: count }, (_, index) => aRoute({ path: `/api/${index}` }));
 
 describe('readRouteList() refuses', () => {
   const rows: readonly [name: string, configured: unknown, path: string, reason: string][] = [
@@ -12,10 +14,17 @@ describe('readRouteList() refuses', () => {
     ['nothing', undefined, '', 'not a JSON object'],
     ['a document without routes', {}, 'routes', 'not a list of 1 to 2000 routes'],
     ['an empty list', withRoutes(), 'routes', 'not a list of 1 to 2000 routes'],
+    ['2001 routes', withRoutes(...manyRoutes(2_001)), 'routes', 'not a list of 1 to 2000 routes'],
     ['a misspelt field', { ...withRoutes(aRoute()), reserved: {} }, 'reserved', 'no such field'],
     ['a route that is no object', withRoutes('GET /x'), 'routes[0]', 'not an object'],
     ['a route without methods', withRoutes({ path: '/x' }), 'routes[0].methods', 'not a list'],
     ['no method at all', withRoutes(aRoute({ methods: [] })), 'routes[0].methods', 'not a list'],
+    [
+      'a method that is no text',
+      withRoutes(aRoute({ methods: ['GET', 5] })),
+      'routes[0].methods',
+      'not a list',
+    ],
     [
       'a method in lower case',
       withRoutes(aRoute({ methods: ['get'] })),
@@ -80,6 +89,24 @@ describe('readRouteList() refuses', () => {
       'reservedWords.task',
       'not a word that an id could be',
     ],
+    ...['a.b', 'x'.repeat(129), ''].map((word): [string, unknown, string, string] => [
+      `the reserved word ${JSON.stringify(word)}, which is no id`,
+      { ...withRoutes(aRoute()), reservedWords: { task: [word] } },
+      'reservedWords.task',
+      'not a word that an id could be',
+    ]),
+    [
+      'reserved words in a list',
+      { ...withRoutes(aRoute()), reservedWords: ['all'] },
+      'reservedWords',
+      'not an object',
+    ],
+    [
+      'one encoded id outside of a list',
+      { ...withRoutes(aRoute()), encodedIds: 'task' },
+      'encodedIds',
+      'not a list',
+    ],
     [
       'an encoded id of a kind that no route has',
       { ...withRoutes(aRoute()), encodedIds: ['upload'] },
@@ -95,6 +122,18 @@ describe('readRouteList() refuses', () => {
       expect.objectContaining({ path, reason: expect.stringContaining(reason) }),
     );
     for (const problem of problems) expect(problem.fix).not.toBe('');
+  });
+
+  const long = 'x'.repeat(1_000);
+  it.each<[name: string, configured: unknown, value: unknown]>([
+    ['the beginning of a text', long, long.slice(0, 100)],
+    ['no value', [long], null],
+    ['a path', withRoutes(aRoute({ path: 'a' })), 'a'],
+    ['no path', withRoutes(aRoute({ path: undefined })), null],
+    ['a row', withRoutes(aRoute(), aRoute({ path: '/api/task/{job}' })), 'GET /api/task/{job}'],
+    ['a method', withRoutes(aRoute({ methods: ['GOT'] })), 'GOT'],
+  ])('with %s as the value', (_name, configured, value) => {
+    expect(readRouteList(configured)).toMatchObject({ ok: false, problems: [{ value }] });
   });
 
   it('every problem at once', () => {
@@ -125,6 +164,7 @@ describe('readRouteList() reads', () => {
         { methods: ['POST'], path: '/v1beta/models/x:generateContent' },
         { methods: ['GET'], path: "/a:b@c+d,e(f)!g'h=i$j&k/{file(.~:@+,!'=$&)}" },
         { methods: ['GET'], path: '/npm/@scope/{file}' },
+        { methods: ['GET'], path: '/api/_edge' },
       ],
       reservedWords: { file: ['hook'] },
     };
@@ -132,6 +172,10 @@ describe('readRouteList() reads', () => {
       ok: true,
       list: { ...configured, encodedIds: [] },
     });
+  });
+
+  it('2000 routes', () => {
+    expect(readRouteList(withRoutes(...manyRoutes(2_000))).ok).toBe(true);
   });
 
   it('routes with encoded ids and a tail', () => {

@@ -20,6 +20,7 @@ import {
   BUILT_IN_RULE_SET,
   type RestrictedRoutes,
   readRuleSets,
+  routeListFor,
   ruleSetTable,
 } from '../../../src/core/routes/rule-sets.ts';
 import { runs } from '../../support/runs.ts';
@@ -83,13 +84,16 @@ describe('readRuleSets()', () => {
     const { problems } = readRuleSets({
       'acme@1': { routes: [{ methods: ['GOT'], path: 'a' }] },
       'Acme@2': { routes: [] },
+      'acme@3': 'GET /a',
     });
     expect(problems.map(({ path }) => path)).toEqual([
       'acme@1.routes[0].methods',
       'acme@1.routes[0].path',
       'Acme@2',
       'Acme@2.routes',
+      'acme@3',
     ]);
+    expect(readRuleSets('{').problems.map(({ path }) => path)).toEqual(['']);
   });
 
   test('says how to mend each, and reads no more than there may be', () => {
@@ -308,6 +312,13 @@ describe('client tokens of a rule set', () => {
   ])('%s', (_name, reference, more, path, outcome) => {
     expect(call(reference, more, path)).toBe(outcome);
   });
+});
+
+test('without a reference, the list is that of the deployment', () => {
+  expect(routeListFor(deployment, null)).toBe(deployment);
+  expect(routeListFor(deployment, undefined)).toBe(deployment);
+  expect(routeListFor(deployment, 'acme@1')).toBe(sets.get('acme@1'));
+  expect(routeListFor(deployment, 'acme@2').routes).toEqual([]);
 });
 
 test('each set is compiled once', () => {
