@@ -24,6 +24,8 @@ export const exitCodes = {
   refused: 5,
   /** Too many requests. Wait, then try again. */
   limited: 6,
+  /** Ctrl-C, as shells count it. */
+  interrupted: 130,
 } as const;
 
 /** A failure that ends the command: its message goes to standard error. */

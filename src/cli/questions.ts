@@ -5,6 +5,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { CommandError, exitCodes } from './failures.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Returns the line that a person answers; empty if the input ends. */
@@ -16,7 +17,7 @@ export async function ask(
   return readLine(stdin, new Writable({ write: (_chunk, _encoding, next) => next() }), false);
 }
 
-/** Returns a secret: a line that a terminal does not show, or all of a pipe. Never quoted anywhere. */
+/** Returns a secret: a line that a terminal does not show, or all of a pipe. Never quoted anywhere. Throws for Ctrl-C. */
 export async function askSecret(
   question: string,
   { stdin, stderr }: Pick<Surroundings, 'stdin' | 'stderr'>,
@@ -25,8 +26,7 @@ export async function askSecret(
   stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, next) => next() });
   // As a terminal, the interface puts it into raw mode, so that the terminal itself echoes nothing.
-  const secret = await readLine(stdin, silent, true);
-  stderr.write('\n');
+  const secret = await readLine(stdin, silent, true).finally(() => stderr.write('\n'));
   return secret.trim();
 }
 
@@ -37,8 +37,10 @@ async function readLine(
 ): Promise<string> {
   const lines = createInterface({ input, output, terminal });
   try {
-    const ended = new Promise<string>((resolve) => {
+    const ended = new Promise<string>((resolve, reject) => {
       lines.once('close', () => resolve(''));
+      // Ctrl-C. In raw mode the terminal sends no signal.
+      lines.once('SIGINT', () => reject(new CommandError('Interrupted', exitCodes.interrupted)));
     });
     return await Promise.race([lines.question(''), ended]);
   } finally {

@@ -3,6 +3,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type CliProcess, runCli } from '../support/node/run-cli.ts';
 import {
@@ -90,6 +91,14 @@ test('asks a terminal, which shows nothing of the token', async () => {
   expect(result.stderr).toContain(`The admin token of ${edge.url}`);
   expect(result.stdout + result.stderr).not.toContain(TOKEN);
   expect(JSON.parse(await readFile(file, 'utf8')).token).toBe(TOKEN);
+});
+
+test('ends with Ctrl-C at the question, and says no more than that', async () => {
+  const terminal = { stdin: `${TOKEN}\u{3}`, isTerminal: true };
+  const { exitCode, stderr } = await run(['login', '--url', edge.url], terminal);
+  expect(exitCode).toBe(130);
+  expect(stripVTControlCharacters(stderr)).toMatch(/then Enter: \nInterrupted\n$/);
+  expect(edge.asked).toEqual([]);
 });
 
 test('is undone by logout', async () => {
