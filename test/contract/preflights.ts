@@ -365,7 +365,7 @@ export function describeAnyOrigin(prepare: Prepare): void {
         code: 'route_not_allowed',
         grant,
         detail:
-          'Cannot call "GET /api/stream" with this API key: a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access',
+          'Cannot call "GET /api/stream" with this API key: a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or give the key a rule for it',
       });
     });
 

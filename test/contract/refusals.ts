@@ -199,7 +199,7 @@ function routeNotAllowed(endpoint: string, why: keyof typeof routeReasons): Outc
 
 const routeReasons = {
   restricted:
-    'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access',
+    'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or give the key a rule for it',
   rules: 'no access rule of this key covers it. Add a rule to the key',
   other: 'neither TRACE nor a path that leaves the API is forwarded',
 } as const;

@@ -278,7 +278,7 @@ const neverForwarded = 'neither TRACE nor a path that leaves the API is forwarde
 /** Why a route is refused, and the remedy, by the reach of the key. */
 const routeLimits: Readonly<Record<AccessLevel, string>> = {
   restricted:
-    'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or create a key with full API access',
+    'a restricted CORS key may call only a short list of endpoints. Call this one from a backend, or give the key a rule for it',
   rules: 'no access rule of this key covers it. Add a rule to the key',
   client:
     'its client token does not cover it. Mint one with a rule for it, within the rules of the key',

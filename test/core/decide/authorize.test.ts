@@ -435,7 +435,7 @@ describe('authorize() refuses', () => {
   });
 
   test.each([
-    ['a restricted key', aKey(), 'GET', /short list of endpoints.*full API access/],
+    ['a restricted key', aKey(), 'GET', /short list of endpoints.*give the key a rule for it/],
     ['a key with rules', aKey({ rules }), 'GET', /no access rule of this key covers it/],
     ['a backend key with rules', aBackendKey({ rules }), 'GET', /no access rule of this key/],
     ['a key with full access', aKey(full), 'TRACE', /neither TRACE nor a path that leaves the API/],
