@@ -12,7 +12,6 @@ import {
   rulesOfSet,
   type StoredKey,
 } from '../../../src/core/key/key.ts';
-import { checkAccess, operatorBounds } from '../../../src/core/key/key-access.ts';
 import { readTarget } from '../../../src/core/routes/request-target.ts';
 import { restrictedRoutes } from '../../../src/core/routes/restricted-routes.ts';
 import { compileRoutes, type RouteList } from '../../../src/core/routes/route-table.ts';
@@ -135,30 +134,6 @@ describe('readRuleSets()', () => {
 });
 
 describe('a key that refers to a rule set', () => {
-  const refused = [
-    ['a set that the deployment does not have', { ruleSet: 'acme@2' }, 'access.ruleSet'],
-    ['a set and rules', { ruleSet: 'acme@1', rules: writtenOut(acme) }, 'access.ruleSet'],
-    [
-      'a set and full access',
-      { ruleSet: 'acme@1', cors: { allowedOrigins: ['*'], fullAccess: true } },
-      'access.ruleSet',
-    ],
-    [
-      'client tokens of a set that is not there',
-      { clientTokens: { allowedOrigins: ['*'], ruleSet: 'acme@2' } },
-      'access.clientTokens.ruleSet',
-    ],
-    [
-      'client tokens of a set and rules',
-      { clientTokens: { allowedOrigins: ['*'], ruleSet: 'acme@1', rules: writtenOut(acme) } },
-      'access.clientTokens.ruleSet',
-    ],
-  ] as const;
-  test.each(refused)('is refused when written: %s', (_name, access, path) => {
-    const result = checkAccess(access, { ...operatorBounds, ruleSets: [...sets.keys()] });
-    expect(result.ok ? [] : result.problems.map((problem) => problem.path)).toContain(path);
-  });
-
   test.each(['cors', 'backend'] as const)(
     'is decided about as one with those rules written out: %s',
     (kind) => {
