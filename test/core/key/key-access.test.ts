@@ -5,6 +5,7 @@ import type { FieldProblem } from '../../../src/core/field-problem.ts';
 import { compileRules } from '../../../src/core/key/key.ts';
 import {
   checkAccess,
+  checkAccessInSteps,
   operatorBounds,
   type RequestedAccess,
 } from '../../../src/core/key/key-access.ts';
@@ -37,8 +38,8 @@ describe('checkAccess() refuses', () => {
       [],
     ],
     [
-      'too many origins',
-      { cors: { allowedOrigins: numbered(ORIGINS_PER_KEY + 1, (n) => `https://a${n}.example`) } },
+      'too many origins, without a look at them',
+      { cors: { allowedOrigins: numbered(ORIGINS_PER_KEY + 1, () => 'x') } },
       origins,
       '501 origins',
     ],
@@ -134,14 +135,14 @@ describe('checkAccess() refuses', () => {
       '0 entries',
     ],
     [
-      'too many methods',
-      { rules: [aRule({ methods: numbered(ENTRIES_PER_RULE + 1, () => 'get') })] },
+      'too many methods, without a look at them',
+      { rules: [aRule({ methods: numbered(ENTRIES_PER_RULE + 1, () => 'x') })] },
       'access.rules[0].methods',
       '101 entries',
     ],
     [
-      'too many resources',
-      { rules: [aRule({ resources: numbered(ENTRIES_PER_RULE + 1, (n) => `/a${n}`) })] },
+      'too many resources, without a look at them',
+      { rules: [aRule({ resources: numbered(ENTRIES_PER_RULE + 1, () => 'x') })] },
       'access.rules[0].resources',
       '101 entries',
     ],
@@ -484,6 +485,11 @@ describe('checkAccess() accepts', () => {
     expect([ORIGINS_PER_KEY, RULES_PER_KEY, ENTRIES_PER_RULE]).toEqual([500, 100, 100]);
     expect(RULE_SEGMENTS_PER_KEY).toBe(500);
   });
+});
+
+test('checkAccessInSteps() takes an origin in each step, which is as large as its text and some more', () => {
+  const cors = { allowedOrigins: ['https://a.example', 'x'] };
+  expect([...checkAccessInSteps({ cors }, operatorBounds)]).toEqual([17 + 100, 1 + 100]);
 });
 
 describe('client tokens', () => {
