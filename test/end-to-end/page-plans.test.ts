@@ -213,5 +213,7 @@ describe('every part of a plan', () => {
     await see('plan-key');
     await dashboard.go('/_edge/?tag=beta&meta.plan=pro');
     await see('plan-list');
+    await dashboard.go(`/_edge/?tag=${'t'.repeat(64)}&meta.plan=${'v'.repeat(200)}`);
+    await see('plan-list-long');
   });
 });

@@ -183,6 +183,21 @@ describe('a link on another origin', () => {
 });
 
 describe('every page of the portal', () => {
+  test.each(['small', 'tablet'] as const)(
+    'fits the window with an owner that is one long word: %s',
+    async (size) => {
+      const { page, go } = await open({ size });
+      await go(new URL(await makeLink({ owner: `auth0|${'5f7c8ec7'.repeat(15)}` })).pathname);
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
+      const hiddenPixels = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return scrollWidth - clientWidth;
+      });
+      expect(hiddenPixels).toBe(0);
+    },
+  );
+
   test.each(walks())('pleases axe and fits the window: $colorScheme, $size', async (walk) => {
     const dashboard = await open(walk);
     const { page } = dashboard;
