@@ -40,6 +40,9 @@ type Request_ =
 /** The status of an answer, and its distinguishing mark. */
 type Outcome = '200' | '200 stale' | '401' | '503' | '204 for 7200 s' | '204 for 5 s' | '403';
 
+/** What the machine adds to a wait, at most. */
+const MACHINE_MS = 1_200;
+
 /** With everything in order. */
 const wellOutcomes: Readonly<Record<Request_, Outcome>> = {
   'hot key': '200',
@@ -92,7 +95,7 @@ describe('with stores out of order', () => {
       expect(outcome).toBe(outcomeOf({ ...fault, request }));
       const [leastMs, mostMs] = waitOf({ ...fault, request });
       expect(tookMs).toBeGreaterThanOrEqual(leastMs);
-      expect(tookMs).toBeLessThan(mostMs + 1_200);
+      expect(tookMs).toBeLessThan(mostMs + MACHINE_MS);
     });
   });
 
@@ -217,6 +220,14 @@ async function sendUnderEachFault(request: Request_): Promise<ReadonlyMap<Fault,
   for (const fault of faults.filter(waits)) waiting.push([await world.isolateFor(request), fault]);
   world.arriveAt(request);
   await Promise.all(waiting.map(([isolate, fault]) => sendTo(isolate, fault)));
+
+  // Once more if it took too long: a busy machine delays one request, a missing time-out each.
+  for (const fault of faults) {
+    if (sent.get(fault)!.tookMs < waitOf({ ...fault, request })[1] + MACHINE_MS) continue;
+    const isolate = await world.isolateFor(request);
+    world.arriveAt(request);
+    await sendTo(isolate, fault);
+  }
   return sent;
 }
 
