@@ -12,8 +12,8 @@ export function isEventStream(contentType: string | null): boolean {
 
 const eventStreamPattern = /^\s*text\/event-stream\s*(?:;|$)/i;
 
-/** Codings that the runtime removes when JavaScript reads a body. */
-const decodedByRuntime = /^\s*(?:gzip|br)\s*$/i;
+/** Codings that the runtime removes when JavaScript reads a body: in this spelling alone, whatever case HTTP allows. */
+const decodedByRuntime: ReadonlySet<string> = new Set(['gzip', 'br']);
 
 /** Returns a response whose events pass one by one, until the key ends. */
 export function relayEventStream(
@@ -44,7 +44,7 @@ export function relayEventStream(
   connection.watch(stillAllowed, () => abort.abort());
   const { headers } = response;
   // Compressed again, events would wait until a block is full. Read here, they are plain already.
-  if (decodedByRuntime.test(headers.get('content-encoding') ?? '')) {
+  if (decodedByRuntime.has(headers.get('content-encoding') ?? '')) {
     headers.delete('content-encoding');
     headers.delete('content-length');
   }

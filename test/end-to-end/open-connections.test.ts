@@ -4,9 +4,10 @@
  */
 
 import { once } from 'node:events';
-import { createGzip } from 'node:zlib';
+import { createGzip, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { request } from '../support/node/raw-http.ts';
 import { type CreatedKey, type Edge, serveEdges } from '../support/node/serve-edge.ts';
 import { reply } from '../support/node/upstream-answers.ts';
 import { startUpstream, type Upstream } from '../support/node/upstream-server.ts';
@@ -216,6 +217,26 @@ describe('an open connection', () => {
     await expect.poll(() => heard.text, soon).toContain('data: 2\n\n');
     expect(heard.hasEnded).toBe(false);
   });
+
+  test.each(['gzip', 'GZIP', 'gzip ', 'x-gzip', 'deflate'])(
+    'is said to be in the coding that it arrives in: %s',
+    async (coding) => {
+      const events = 'data: 1\n\n'.repeat(9);
+      const bytes = coding === 'deflate' ? deflateSync(events) : gzipSync(events);
+      upstream.answer = reply({
+        headers: [
+          ['Content-Type', 'text/event-stream'],
+          ['Content-Encoding', coding],
+        ],
+        body: bytes,
+      });
+      const { token } = await edge.createKey({ name: 'backend' });
+      const headers: [string, string][] = [['Authorization', `Bearer ${token}`]];
+      const response = await request(edge.port, { target: '/events', headers });
+      const isEncoded = response.header('content-encoding') !== null;
+      expect(response.body).toEqual(isEncoded ? bytes : Buffer.from(events));
+    },
+  );
 
   test('ends when the outage grace does, while D1 is out of reach', async () => {
     sendEvents();
