@@ -215,5 +215,7 @@ describe('every part of a plan', () => {
     await see('plan-list');
     await dashboard.go(`/_edge/?tag=${'t'.repeat(64)}&meta.plan=${'v'.repeat(200)}`);
     await see('plan-list-long');
+    const removal = await page.getByRole('link', { name: /^Remove plan/ }).boundingBox();
+    expect(removal?.height).toBeLessThan(30);
   });
 });
