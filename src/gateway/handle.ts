@@ -221,7 +221,7 @@ function respond(
   const { config } = gateway;
   if (!forwarded.ok) {
     const rejection = { ...forwarded.rejection, cause: forwarded.error };
-    return respondWithRejection(gateway, facts, rejection, caller);
+    return respondWithRejection(gateway, facts, rejection, caller, allowed.route);
   }
 
   const { response, giveUp } = forwarded;
@@ -255,7 +255,7 @@ function respond(
       ? holdToKey(gateway, facts, { key, token }, { response, giveUp })
       : null;
   if (held !== null && !held.ok)
-    return respondWithRejection(gateway, facts, held.rejection, caller);
+    return respondWithRejection(gateway, facts, held.rejection, caller, allowed.route);
   gateway.record({ facts, code: 'allowed', key, route: allowed.route, isStale });
   // Only allowed requests keep an isolate warm: a stranger cannot make the edge work after it refused.
   if (key !== null) gateway.directory.keepWarm(facts.scope);

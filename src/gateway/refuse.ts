@@ -24,17 +24,19 @@ import { makeRefusalHeaders } from './refusal-headers.ts';
 
 /**
  * Answers a request with a rejection: records it, counts it and sends it. `caller` is the holder of
- * the key, if the key is known. Never rejects.
+ * the key, if the key is known. `route` is the row that allowed a request which then failed at the
+ * upstream. Never rejects.
  */
 export async function respondWithRejection(
   gateway: Gateway,
   facts: Facts,
   rejection: Rejection,
   caller: KeyHolder | null,
+  route: string | null = null,
 ): Promise<Response> {
   const { code, cause } = rejection;
   const key = caller?.key ?? null;
-  gateway.record({ facts, code, cause, key, route: null });
+  gateway.record({ facts, code, cause, key, route });
   gateway.usage.countRefused(
     {
       code,

@@ -105,7 +105,7 @@ export const rejectionHelp: Readonly<
   upstream_timeout: {
     meaning: 'The request was allowed, but the API behind the edge did not respond in time.',
     remedy:
-      'Check if the request had an effect before you repeat it; GET and HEAD can be repeated at once. Operators: see how long the API takes, and UPSTREAM_TIMEOUT_MS. The log line with the request id has the path.',
+      'Check if the request had an effect before you repeat it; GET and HEAD can be repeated at once. Operators: see how long the API takes, and UPSTREAM_TIMEOUT_MS. The log line with the request id names the key, and the row of the table that allowed the request.',
   },
   unavailable: {
     meaning:

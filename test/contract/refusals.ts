@@ -535,6 +535,21 @@ export function describeRefusals(prepare: Prepare): void {
       });
     });
 
+    test('name the row that allowed the request in the log, after the upstream failed', async () => {
+      const authorization = ['Bearer {restricted}'];
+      const target = '/api/stream/abc';
+      const { answer } = await ask({ name: '', authorization, target, behaviour: unreachable }, [
+        origins.app,
+      ]);
+      const requestId = answer.headers['x-request-id'] ?? 'none';
+      const lines = () => world.deployment.logs.filter((line) => line.includes(requestId));
+      await expect.poll(lines, soon).toHaveLength(1);
+      expect(JSON.parse(lines()[0] ?? '')).toMatchObject({
+        code: 'upstream_unreachable',
+        route: '/api/stream/{stream}',
+      });
+    });
+
     test('name a backend key that a page uses as a probable leak in the log', async () => {
       const { answer } = await ask({ name: '', authorization: ['Bearer {backend}'] }, [
         origins.app,
