@@ -260,8 +260,19 @@ describe('a backend token that mints client tokens', () => {
 
   test('has a tag that no CORS token can borrow', async () => {
     const body = minting.token.replace('_sk_', '_pk_').slice(0, -6);
-    const form = readTokenForm(body + checksumOf(body));
-    expect(form.form === 'ours' && (await hasValidTag(form, tagKey))).toBe(false);
+    // Nor is it a tag of a CORS token if it is made for one.
+    const ofSecondKind = await makeToken({
+      prefix: 'ea',
+      kind: 'cors',
+      tagKey,
+      fillRandom: countingBytes(),
+      mintsClientTokens: true,
+    });
+    for (const token of [body + checksumOf(body), ofSecondKind]) {
+      const form = readTokenForm(token);
+      expect(form.form).toBe('ours');
+      expect(form.form === 'ours' && (await hasValidTag(form, tagKey))).toBe(false);
+    }
   });
 });
 
