@@ -156,11 +156,11 @@ describe('checkPlan() accepts', () => {
   });
 
   test('a limit, which counts by the key by default', () => {
-    expect(check({ limit: 'pro' }).plan.limit).toEqual({ name: 'pro', by: 'key' });
-    expect(check({ limit: 'pro', limitBy: 'address' }).plan.limit).toEqual({
-      name: 'pro',
-      by: 'address',
-    });
+    const planOf = (limit: object) => ({ plan: { ...nothing, limit }, problems: [] });
+    expect(check({ limit: 'pro' })).toEqual(planOf({ name: 'pro', by: 'key' }));
+    expect(check({ limit: 'pro', limitBy: 'address' })).toEqual(
+      planOf({ name: 'pro', by: 'address' }),
+    );
   });
 });
 

@@ -37,7 +37,9 @@ describe('accessLevelOf()', () => {
     ['a CORS key with rules', aStoredKey({ rules }), 'rules'],
     ['a CORS key with full access and rules', aStoredKey({ fullAccess: true, rules }), 'rules'],
     ['a CORS key with no rule in its list', aStoredKey({ fullAccess: true, rules: [] }), 'rules'],
+    ['a CORS key with a rule set', aStoredKey({ rules: rulesOfSet('acme@1') }), 'restricted'],
     ['a backend key', aStoredBackendKey(), 'backend'],
+    ['a backend key with a rule set', aStoredBackendKey({ rules: rulesOfSet('acme@1') }), 'rules'],
     ['a backend key with rules', aStoredBackendKey({ rules }), 'rules'],
   ])('of %s', (_, stored, level) => {
     expect(accessLevelOf(stored)).toBe(level);
@@ -59,6 +61,21 @@ describe('compileKey()', () => {
     });
     expect(key.origins && admitsOrigin(key.origins, anOrigin('https://app.example'))).toBe(true);
     expect(key.origins && admitsOrigin(key.origins, anOrigin('https://evil.example'))).toBe(false);
+  });
+
+  test('keeps the limit and the quota, which copies of older versions lack', () => {
+    const limit = { name: 'pro', by: 'owner' } as const;
+    const quota = { requests: 5, period: 'day' } as const;
+    const none = { limit: null, hasQuota: false, quotaRenewsAtMs: null };
+    expect(aKey()).toMatchObject(none);
+    expect(aKey({ limit: null, quota: null, quotaRenewsAtMs: null })).toMatchObject(none);
+    expect(aKey({ limit })).toMatchObject({ ...none, limit });
+    expect(aKey({ quota })).toMatchObject({ ...none, hasQuota: true });
+    expect(aKey({ quota, quotaRenewsAtMs: 5 })).toMatchObject({
+      ...none,
+      hasQuota: true,
+      quotaRenewsAtMs: 5,
+    });
   });
 
   test('gives a backend key no origins, even where some are stored', () => {

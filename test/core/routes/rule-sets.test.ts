@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { compileParent, rightsOf } from '../../../src/core/client-token/rights.ts';
 import { decideWithKey } from '../../../src/core/decide/pipeline.ts';
 import {
-  accessLevelOf,
   compileKey,
   compileRules,
   ruleSetOf,
@@ -192,11 +191,6 @@ describe('a key that refers to a rule set', () => {
         ).toEqual(decide(aStoredKey(), deployment, method, filled));
       }
     }
-  });
-
-  test('is restricted as a CORS key, and has rules as a backend key', () => {
-    expect(accessLevelOf(aStoredKey({ rules: rulesOfSet('acme@1') }))).toBe('restricted');
-    expect(accessLevelOf(aStoredBackendKey({ rules: rulesOfSet('acme@1') }))).toBe('rules');
   });
 
   test('may call nothing once the deployment has no such set, and says which', () => {
