@@ -89,6 +89,19 @@ test('puts a routes file into service that was edited by hand', async () => {
   expect(varsNow()['RESTRICTED_ROUTES']).toMatchObject(edited);
 });
 
+test.each([
+  [
+    { routes: [{ methods: ['get'], path: '/a/:id' }] },
+    ['methods: it is not a method that can be listed ("get"). Use GET', '("/a/:id"). Write it'],
+  ],
+  [[], ['\n  it is not a JSON object. Write {"routes": ']],
+])('quotes what is wrong in the routes file %j', async (routes, texts) => {
+  await writeFile(join(folder, 'routes.json'), JSON.stringify(routes));
+  const { exitCode, stderr } = await init(['--upstream', 'https://api.example.com']);
+  expect(exitCode).toBe(2);
+  for (const text of texts) expect(stderr).toContain(text);
+});
+
 test('puts rule sets into service beside the routes file, and again after they changed', async () => {
   await init(['--upstream', 'https://api.example.com', '--allow', 'GET /assets/:id']);
   for (const sets of [{ 'acme@1': asset }, { 'acme@1': asset, 'acme@2': asset }]) {

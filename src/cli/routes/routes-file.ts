@@ -4,9 +4,11 @@
  */
 
 import { access, writeFile } from 'node:fs/promises';
+import type { FieldProblem } from '../../core/field-problem.ts';
 import { readRouteList } from '../../core/routes/route-list.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
 import { readRuleSets } from '../../core/routes/rule-sets.ts';
+import { truncate } from '../../core/text.ts';
 import { usageError } from '../failures.ts';
 import { readJson } from '../files.ts';
 
@@ -22,8 +24,15 @@ export async function readRoutesFile(file: string): Promise<RouteList> {
 export function checked(document: unknown, source: string): RouteList {
   const result = readRouteList(document);
   if (result.ok) return result.list;
-  const lines = result.problems.map(({ path, reason, fix }) => `  ${path}: ${reason}. ${fix}`);
+  const lines = result.problems.map(lineOf);
   throw usageError([`Cannot use the routes of ${source}:`, ...lines].join('\n'));
+}
+
+/** One problem, with its value if that is a text. The document itself has no path. */
+function lineOf({ path, value, reason, fix }: FieldProblem): string {
+  const place = path === '' ? '' : `${path}: `;
+  const written = typeof value === 'string' ? ` (${JSON.stringify(truncate(value, 100))})` : '';
+  return `  ${place}${reason}${written}. ${fix}`;
 }
 
 /** Writes a routes file. */
@@ -56,7 +65,7 @@ export function checkedSets(document: unknown, source: string): RuleSetsDocument
   const { problems } = readRuleSets(document);
   // Each is a route list, as was checked.
   if (problems.length === 0) return document as RuleSetsDocument;
-  const lines = problems.map(({ path, reason, fix }) => `  ${path}: ${reason}. ${fix}`);
+  const lines = problems.map(lineOf);
   throw usageError([`Cannot use the rule sets of ${source}:`, ...lines].join('\n'));
 }
 
