@@ -15,8 +15,9 @@ export interface Mapping {
 }
 
 const VALUE_MAX_LENGTH = 16 * 1024;
-// A quoted parameter, whose text is no target, or a target. Linear: the two begin with different signs.
-const linkPattern = /"(?:[^"\\]|\\.)*"?|<([^>]*)>/gs;
+// A quoted parameter, whose text is no target, or a target, which holds no other one. Linear: the two begin
+// with different signs, and none is read past the next "<".
+const linkPattern = /"(?:[^"\\]|\\.)*"?|<([^<>]*)>/gs;
 
 /** Returns whether an upstream has a path, so that there is something to map. */
 export function hasBasePath(upstreamUrl: string): boolean {
