@@ -25,6 +25,7 @@ export const nameSchema = v.pipe(
     NAME_MAX_LENGTH,
     ruleMessage(`it is longer than ${NAME_MAX_LENGTH} characters`, nameFix),
   ),
+  v.metadata({ jsonSchema: { minLength: 1 } }),
   v.description('The name that its owner gave the key. Need not be unique.'),
   v.examples(['Production web player']),
   wanted('a string, such as "Production web player"'),

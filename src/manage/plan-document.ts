@@ -15,6 +15,7 @@ import {
   type PlanBounds,
   planMembers,
   type RequestedPlan,
+  TAG_MAX_LENGTH,
 } from '../core/key/key-plan.ts';
 import { META_MAX_BYTES, TAGS_PER_KEY } from '../core/limits.ts';
 import { periodAt } from '../core/quota.ts';
@@ -66,7 +67,13 @@ export const planEntries = {
   tags: v.pipe(
     v.nullish(
       v.pipe(
-        v.array(v.pipe(v.string(), wanted('a tag as a string'))),
+        v.array(
+          v.pipe(
+            v.string(),
+            v.metadata({ jsonSchema: { minLength: 1, maxLength: TAG_MAX_LENGTH } }),
+            wanted('a tag as a string'),
+          ),
+        ),
         itemsBoundedByRule(TAGS_PER_KEY, 0),
         v.examples([['beta']]),
         wanted('a list of tags, such as ["beta"], or null'),

@@ -127,9 +127,11 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('says the greatest length of a text, which is counted in code points as in JSON Schema', () => {
+  it('says the bounds of a text, which is counted in code points as in JSON Schema', () => {
     const { CreateKeyRequest, ExplainRequestRequest } = api.components.schemas;
-    expect(CreateKeyRequest.properties.name).toMatchObject({ maxLength: 200 });
+    const { name, tags } = CreateKeyRequest.properties;
+    expect(name).toMatchObject({ minLength: 1, maxLength: 200 });
+    expect(JSON.stringify(tags)).toContain('"minLength":1,"maxLength":64');
     expect(ExplainRequestRequest.properties.path).toMatchObject({ maxLength: 8192 });
   });
 
