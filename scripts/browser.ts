@@ -21,7 +21,7 @@ try {
   page.on('console', (message) => console.log(`console ${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => console.log(`uncaught: ${error}`));
   await page.goto(url);
-  // A page with an open event stream is never idle, and has its content all the same.
+  // A page that reads an open stream is never idle, and has its content all the same.
   await page.waitForLoadState('networkidle', { timeout: IDLE_TIMEOUT_MS }).catch(() => undefined);
   console.log(`${await page.title()}\n\n${await page.locator('body').innerText()}`);
   if (picture !== undefined) await page.screenshot({ path: picture, fullPage: true });
