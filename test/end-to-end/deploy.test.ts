@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parseDeployArguments } from '../../scripts/deploy/arguments.ts';
 import { connectToCloudflare } from '../../scripts/deploy/cloudflare.ts';
@@ -229,33 +228,23 @@ describe('a database that was renamed in wrangler.toml', () => {
 
 describe('migrations', () => {
   test('that are declined end the deployment with an error', async () => {
-    // A terminal, on which wrangler asks: https://docs.python.org/3/library/pty.html
+    // `script` runs the command on a terminal, where wrangler asks: https://man7.org/linux/man-pages/man1/script.1.html
     const { CI: _, ...env } = process.env;
-    const script = join(projectRoot, 'scripts/deploy.ts');
-    const command = JSON.stringify([process.execPath, script, '--config', config()]);
-    const answers = `
-import os, pty, sys, json
-command = json.loads(sys.argv[1])
-pid, terminal = pty.fork()
-if pid == 0: os.execv(command[0], command)
-seen = b''
-answered = False
-while True:
-    try: chunk = os.read(terminal, 4096)
-    except OSError: break
-    if not chunk: break
-    seen += chunk
-    if not answered and b'continue?' in seen:
-        answered = True
-        os.write(terminal, b'n\\r')
-sys.stdout.buffer.write(seen)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
-    const child = spawn('python3', ['-c', answers, command], {
+    const deployScript = join(projectRoot, 'scripts/deploy.ts');
+    const command = [process.execPath, deployScript, '--config', config()].map(shellWord).join(' ');
+    const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
       env,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const [[exitCode], output] = await Promise.all([once(child, 'close'), text(child.stdout)]);
+    let output = '';
+    let isAnswered = false;
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+      if (isAnswered || !output.includes('continue?')) return;
+      isAnswered = true;
+      child.stdin.write('n\r');
+    });
+    const [exitCode] = await once(child, 'close');
     expect(output).toContain('continue?');
     expect(output).toContain('migrations are still to be applied');
     expect(exitCode).toBe(1);
@@ -282,3 +271,8 @@ describe('parseDeployArguments()', () => {
     expect(parseDeployArguments(args)).toMatchObject({ forWrangler });
   });
 });
+
+/** A word of a shell's command, whatever it holds. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
