@@ -17,9 +17,10 @@ import { decidePreflight } from '../core/decide/preflight.ts';
 import type { Limit } from '../core/decide/rate-limit.ts';
 import { reject } from '../core/decide/rejection.ts';
 import {
-  EDGE_SUBPROTOCOL,
+  type OfferedSubprotocols,
   readCredentials,
   readSubprotocols,
+  subprotocolToAnswer,
 } from '../core/decide/subprotocols.ts';
 import type { WebOrigin } from '../core/origins/web-origin.ts';
 import type { RequestTarget } from '../core/routes/request-target.ts';
@@ -245,10 +246,7 @@ function respond(
     // Without it, a page of another origin reads neither. https://www.w3.org/TR/server-timing/
     if (grant !== null) headers.set('Timing-Allow-Origin', grant);
   }
-  if (response.webSocket !== null && !headers.has(SUBPROTOCOL_HEADER)) {
-    // A browser fails a WebSocket whose offer was not answered: https://websockets.spec.whatwg.org/
-    if (offeredBy(facts)?.hasEdge) headers.set(SUBPROTOCOL_HEADER, EDGE_SUBPROTOCOL);
-  }
+  if (response.webSocket !== null) answerSubprotocol(headers, offeredBy(facts));
   const { token = null } = caller;
   const held =
     key !== null && token !== null && isLongLived(response.status, contentType)
@@ -271,7 +269,15 @@ function serverTiming({ scope }: Facts, sentAtMs: number, answeredAtMs: number):
 
 const SUBPROTOCOL_HEADER = 'sec-websocket-protocol';
 
-/** The subprotocols of a request for a WebSocket; `null` for other requests. */
+/** Answers an offer with subprotocols for the edge. The upstream has answered every other one. */
+function answerSubprotocol(headers: Headers, offered: OfferedSubprotocols | null): void {
+  if (offered === null) return;
+  const answer = subprotocolToAnswer(offered, headers.get(SUBPROTOCOL_HEADER));
+  if (answer === null) headers.delete(SUBPROTOCOL_HEADER);
+  else headers.set(SUBPROTOCOL_HEADER, answer);
+}
+
+/** The subprotocols of a request for a WebSocket; `null` for other requests, and if none is for the edge. */
 function offeredBy({ method, request }: Facts) {
   if (!isWebSocketUpgrade(method, request)) return null;
   return readSubprotocols(request.headers.get(SUBPROTOCOL_HEADER));

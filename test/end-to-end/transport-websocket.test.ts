@@ -24,6 +24,10 @@ beforeAll(async () => {
   upstream = await startUpstream();
   closing = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   closing.on('connection', (socket) => socket.close(4002, 'enough'));
+  // Some servers name the protocol that they speak to every client.
+  closing.on('headers', (headers, { url }) => {
+    if (url === '/named') headers.push('Sec-WebSocket-Protocol: chat');
+  });
   await once(closing, 'listening');
   const { port } = closing.address() as AddressInfo;
   ({ edge, edgeOfClosing } = await serveEdges({
@@ -194,6 +198,15 @@ describe('a request for an upgrade that is no GET', () => {
     expect(upstream.lastRequest().header('upgrade')).toBeNull();
     expect(upstream.lastRequest().header('http2-settings')).toBeNull();
   });
+});
+
+test('a page that offers the edge alone gets its name, whatever the upstream answers', async () => {
+  const { token } = await edgeOfClosing.createKey({ name: 'backend' });
+  const offer = ['edge-authorizer', `edge-authorizer.bearer.${token}`];
+  const socket = new WebSocket(`ws://${edgeOfClosing.host}/named`, offer);
+  await once(socket, 'open');
+  expect(socket.protocol).toBe('edge-authorizer');
+  socket.terminate();
 });
 
 describe('an upgrade to a WebSocket without a handshake', () => {

@@ -9,8 +9,8 @@
 import { type BearerResult, readBearer } from './bearer.ts';
 import { reject } from './rejection.ts';
 
-/** The subprotocol that the edge answers if the upstream chooses none. */
-export const EDGE_SUBPROTOCOL = 'edge-authorizer';
+/** The subprotocol that the edge answers if the upstream chooses no subprotocol of the page. */
+const EDGE_SUBPROTOCOL = 'edge-authorizer';
 const BEARER_PREFIX = `${EDGE_SUBPROTOCOL}.bearer.`;
 const tokenPattern = /^[A-Za-z0-9\-._~+]+$/;
 
@@ -42,6 +42,18 @@ export function readSubprotocols(offer: string | null): OfferedSubprotocols | nu
 function isOwn(name: string): boolean {
   const lower = name.toLowerCase();
   return lower === EDGE_SUBPROTOCOL || lower.startsWith(BEARER_PREFIX);
+}
+
+/**
+ * Returns the subprotocol to answer, by the one that the upstream has chosen; `null` without any. A page fails
+ * a WebSocket whose answer it did not offer: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+ */
+export function subprotocolToAnswer(
+  { hasEdge, others }: OfferedSubprotocols,
+  chosen: string | null,
+): string | null {
+  if (chosen !== null && others.includes(chosen.trim())) return chosen;
+  return hasEdge ? EDGE_SUBPROTOCOL : null;
 }
 
 /**

@@ -1,7 +1,11 @@
 /** A token in the subprotocols of a WebSocket: refusals first. */
 
 import { describe, expect, test } from 'vitest';
-import { readCredentials, readSubprotocols } from '../../../src/core/decide/subprotocols.ts';
+import {
+  readCredentials,
+  readSubprotocols,
+  subprotocolToAnswer,
+} from '../../../src/core/decide/subprotocols.ts';
 
 const bearer = 'edge-authorizer.bearer.ea_pk_abc';
 
@@ -83,5 +87,23 @@ describe('readSubprotocols()', () => {
       hasEdge: true,
       others: ['a', 'b'],
     });
+  });
+});
+
+describe('subprotocolToAnswer()', () => {
+  test.each([
+    [`edge-authorizer, ${bearer}`, null, 'edge-authorizer'],
+    [`chat, edge-authorizer, ${bearer}`, null, 'edge-authorizer'],
+    [`chat, edge-authorizer, ${bearer}`, 'chat', 'chat'],
+    [`edge-authorizer, ${bearer}`, 'chat', 'edge-authorizer'],
+    [`chat, edge-authorizer, ${bearer}`, 'Chat', 'edge-authorizer'],
+    [`chat, mqtt, edge-authorizer, ${bearer}`, 'chat, mqtt', 'edge-authorizer'],
+    [`edge-authorizer, ${bearer}`, bearer, 'edge-authorizer'],
+    [`chat, ${bearer}`, 'chat', 'chat'],
+    [`chat, ${bearer}`, null, null],
+    [`chat, ${bearer}`, bearer, null],
+  ])('is for the offer %j and the choice %j: %j', (offer, chosen, answer) => {
+    const offered = readSubprotocols(offer);
+    expect(offered && subprotocolToAnswer(offered, chosen)).toBe(answer);
   });
 });
