@@ -15,7 +15,7 @@ import {
 } from '../command.ts';
 import { CommandError, exitCodes, usageError } from '../failures.ts';
 import { repeated } from '../options.ts';
-import { compareRoutes, isSame, type RouteChange } from '../routes/compare.ts';
+import { compareRoutes, isSame, type RouteChange, withPlainIds } from '../routes/compare.ts';
 import { readOpenApi, routesOf, type Selection, serverPathOf } from '../routes/openapi.ts';
 import { countPublishedKeys } from '../routes/published-keys.ts';
 import {
@@ -208,7 +208,7 @@ async function routeChanges(
   const described = source === undefined ? null : routesOf(await readOpenApi(source), options).list;
   const inService = before === undefined ? null : await readRoutesFile(before);
   return {
-    drift: described && compareRoutes(list, described),
+    drift: described && compareRoutes(withPlainIds(list), described),
     widening: inService && compareRoutes(inService, list),
   };
 }

@@ -15,17 +15,29 @@ export interface RouteChange {
 
 type Compared = Pick<RouteList, 'routes'> & Partial<Pick<RouteList, 'reservedWords'>>;
 
-/** Compares lists. Names of ids do not matter: `/a/{id}` and `/a/{asset}` are one endpoint. */
+/**
+ * Compares lists. Names of ids do not matter: `/a/{id}` and `/a/{asset}` are one endpoint. The characters of
+ * ids do: `/a/{file(.)}` is more than `/a/{file}`.
+ */
 export function compareRoutes(before: Compared, after: Compared): RouteChange {
   const [old, now] = [endpointsOf(before), endpointsOf(after)];
   const [oldWords, nowWords] = [wordsOf(before), wordsOf(after)];
   return {
-    added: missingIn(old, now),
-    removed: missingIn(now, old),
+    added: uncoveredBy(old, now),
+    removed: uncoveredBy(now, old),
     freedWords: missingIn(nowWords, oldWords),
     newWords: missingIn(oldWords, nowWords),
   };
 }
+
+/** Returns a list without the characters of its ids, which no OpenAPI document can say. */
+export function withPlainIds<List extends Compared>(list: List): List {
+  const plain = (path: string) => path.replace(idPattern, '{$1}');
+  return { ...list, routes: list.routes.map((row) => ({ ...row, path: plain(row.path) })) };
+}
+
+/** An id as `{file}` or `{file(.@)}`: its kind, and its further characters. */
+const idPattern = /\{([^}(]*)(?:\(([^)]*)\))?\}/g;
 
 /** Returns whether nothing differs. */
 export function isSame({ added, removed, freedWords, newWords }: RouteChange): boolean {
@@ -40,22 +52,45 @@ function missingIn(
   return [...second].filter(([key]) => !first.has(key)).map(([, text]) => text);
 }
 
-function endpointsOf({ routes }: Compared): ReadonlyMap<string, string> {
-  const endpoints = routes.flatMap(({ methods, path }) =>
+interface Endpoint {
+  /** The method and the path, without the names of ids. */
+  readonly shape: string;
+  /** The further characters of each id. */
+  readonly characters: readonly string[];
+  /** As it is written. */
+  readonly text: string;
+}
+
+function endpointsOf({ routes }: Compared): readonly Endpoint[] {
+  return routes.flatMap(({ methods, path }) =>
     methods.map((method) => {
       const text = `${method.toUpperCase()} ${path}`;
-      return [text.replace(/\{[^}]*\}/g, '{}'), text] as const;
+      const characters = [...path.matchAll(idPattern)].map(([, , more = '']) => more);
+      return { shape: text.replace(idPattern, '{}'), characters, text };
     }),
   );
-  return new Map(endpoints);
+}
+
+/** Returns the endpoints of the second list that no endpoint of the first covers. */
+function uncoveredBy(first: readonly Endpoint[], second: readonly Endpoint[]): readonly string[] {
+  const byShape = Map.groupBy(first, ({ shape }) => shape);
+  return second
+    .filter(({ shape, characters }) => !byShape.get(shape)?.some((one) => covers(one, characters)))
+    .map(({ text }) => text);
+}
+
+function covers({ characters }: Endpoint, others: readonly string[]): boolean {
+  return others.every((more, index) =>
+    [...more].every((character) => characters[index]?.includes(character)),
+  );
 }
 
 /** Reserved words by the routes in which they are not ids. */
 function wordsOf({ routes, reservedWords = {} }: Compared): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { path } of routes) {
-    for (const [, id = ''] of path.matchAll(/\{([^}]*)\}/g)) {
-      const shape = path.replace(`{${id}}`, '{*}').replace(/\{[^*}]*\}/g, '{}');
+    for (const [whole, id = ''] of path.matchAll(idPattern)) {
+      const shape = path.replace(whole, '{*}').replace(/\{[^*}]*\}/g, '{}');
       for (const word of reservedWords[id] ?? []) {
         found.set(
           `${shape} ${word.toLowerCase()}`,
