@@ -4,6 +4,7 @@
  */
 
 import type { Command } from 'commander';
+import { isLocalHttp } from '../core/isolation/local-http.ts';
 import { createClient, type ManagementClient } from '../management-client/client.ts';
 import { usageError } from './failures.ts';
 import { type Login, loginFile, readLogin } from './login-file.ts';
@@ -26,6 +27,7 @@ export interface ConnectionOptions {
   readonly url?: string;
   readonly header?: Readonly<Record<string, string>>;
   readonly timeout?: number;
+  readonly allowHttp?: true;
 }
 
 /** Adds these options to a command. */
@@ -37,7 +39,8 @@ export function withConnection(command: Command): Command {
       'send this header too, such as the service token of Cloudflare Access; may be repeated',
       headerOption,
     )
-    .option('--timeout <seconds>', 'how long to wait for an answer, 30 by default', seconds);
+    .option('--timeout <seconds>', 'how long to wait for an answer, 30 by default', seconds)
+    .option('--allow-http', 'send the token unencrypted, to an edge in a network that you trust');
 }
 
 /** Makes the client. Throws a `CommandError` without a usable URL, or without a token for it. */
@@ -47,7 +50,7 @@ export async function connect(
 ): Promise<ManagementClient> {
   const given = options.url ?? (env[URL_VARIABLE] || undefined);
   const source = options.url === undefined ? ` (${URL_VARIABLE})` : '';
-  if (given !== undefined) checkUrl(given, source);
+  if (given !== undefined) checkUrl(given, options, source);
   const present = env[TOKEN_VARIABLE];
   // The file is not even read if it is not needed, so that a broken file does not matter then.
   const login = given === undefined || !present ? await readLogin(loginFile(env)) : null;
@@ -57,7 +60,7 @@ export async function connect(
       `Cannot tell where the edge is: give --url https://edge.example, set ${URL_VARIABLE}, or run edge-authorizer login. "npm run dev" serves it at http://127.0.0.1:8787`,
     );
   }
-  checkUrl(url);
+  checkUrl(url, options);
   const kept = isFor(login, url) ? login : null;
   const token = present || kept?.token;
   if (!token) throw usageError(noToken(login, url));
@@ -77,8 +80,11 @@ export function clientFor(
   return createClient({ ...login, fetch, ...(timeout ? { timeoutMs: timeout * 1000 } : {}) });
 }
 
-/** Throws a `CommandError` unless it is an absolute http or https URL. `source` says where it is from. */
-export function checkUrl(url: string, source = ''): void {
+/**
+ * Throws a `CommandError` unless it is an absolute https URL, or http to this machine or with `--allow-http`.
+ * `source` says where the URL is from.
+ */
+export function checkUrl(url: string, { allowHttp }: ConnectionOptions, source = ''): void {
   if (!URL.canParse(url)) {
     throw usageError(
       `Cannot use ${JSON.stringify(url)} as the URL of the edge: it is not a URL such as https://edge.example${source}`,
@@ -87,6 +93,11 @@ export function checkUrl(url: string, source = ''): void {
   if (!/^https?:$/.test(new URL(url).protocol)) {
     throw usageError(
       `Cannot use ${JSON.stringify(url)} as the URL of the edge: it must begin with http:// or https://${source}`,
+    );
+  }
+  if (new URL(url).protocol === 'http:' && !isLocalHttp(url) && !allowHttp) {
+    throw usageError(
+      `Cannot send a token to ${new URL(url).origin}: anyone on the way could read it. Use https, or give --allow-http in a network that you trust${source}`,
     );
   }
 }

@@ -36,8 +36,8 @@ const completed = [
   ['keys rev', ['keys', 'revoke']],
   ['keys rotate key_1 --gr', ['keys', 'rotate', 'key_1', '--grace-seconds']],
   [
-    'keys list --url https://edge.example --al',
-    ['keys', 'list', '--url', 'https://edge.example', '--all'],
+    'keys list --url https://edge.example --allo',
+    ['keys', 'list', '--url', 'https://edge.example', '--allow-http'],
   ],
   ['keys bulk --keys', ['keys', 'bulk', '--keys-per-call']],
   ['completion z', ['completion', 'zsh']],

@@ -67,6 +67,7 @@ describe('completion', () => {
     expect(await complete('keys', 'r')).toEqual(['roll', 'rotate', 'revoke', 'rm']);
     expect(await complete('keys', 'rotate', 'key_1', '--gr')).toEqual(['--grace-seconds']);
     expect(await complete('keys', 'list', '--url', 'https://edge.example', '--al')).toEqual([
+      '--allow-http',
       '--all',
     ]);
     expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);

@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CliProcess, runCli } from '../support/node/run-cli.ts';
 import {
   answerJson,
@@ -67,6 +67,37 @@ test('sends neither the token nor the headers to another edge', async () => {
   const env = { EDGE_AUTHORIZER_TOKEN: TOKEN };
   expect((await run(['keys', 'list', '--url', other.url], { env })).exitCode).toBe(0);
   expect(other.asked[0]?.headers).not.toHaveProperty('cf-access-client-id');
+});
+
+describe('a token over plain http', () => {
+  const env = { EDGE_AUTHORIZER_TOKEN: TOKEN };
+  const unencrypted = /Cannot send a token to http:\/\/\S+: anyone on the way could read it/;
+
+  test.each([
+    'http://edge.invalid',
+    'http://192.0.2.1:8787',
+    'http://[2001:db8::1]/',
+    'http://127.0.0.1.invalid',
+    'http://localhost.invalid',
+  ])('is not sent to %s, by any command, unless --allow-http is given', async (url) => {
+    for (const args of [['keys', 'list'], ['self', 'show'], ['login']]) {
+      const refused = await run([...args, '--url', url], { env, stdin: `${TOKEN}\n` });
+      expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(refused.stderr).toMatch(unencrypted);
+    }
+    const fetch = vi.fn(async () => new Response(null, { status: 401 }));
+    const allowed = await run(['keys', 'list', '--url', url, '--allow-http'], { env, fetch });
+    expect(fetch).toHaveBeenCalled();
+    expect(allowed.stderr).not.toMatch(unencrypted);
+  });
+
+  test('is not sent to an address in the environment', async () => {
+    const { exitCode, stderr } = await run(['keys', 'list'], {
+      env: { ...env, EDGE_AUTHORIZER_URL: 'http://edge.invalid' },
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('that you trust (EDGE_AUTHORIZER_URL)');
+  });
 });
 
 test('gives way to the environment', async () => {

@@ -29,7 +29,7 @@ export function addLogin(program: Command, cli: Cli): void {
     .addHelpText('after', environmentHelp)
     .action(async (options: ConnectionOptions) => {
       const url = required(options.url ?? (env['EDGE_AUTHORIZER_URL'] || undefined), '--url <url>');
-      checkUrl(url);
+      checkUrl(url, options);
       const question = `The admin token of ${new URL(url).origin}, or your own JWT, then Enter: `;
       const token = await askSecret(question, cli.surroundings);
       if (token === '') throw usageError('Cannot log in: standard input holds no token');

@@ -21,12 +21,20 @@ export interface CliProcess {
   /** `true` if all streams are a terminal. */
   isTerminal?: boolean;
   now?: () => number;
+  /** In place of the real one. */
+  fetch?: (request: Request) => Promise<Response>;
 }
 
 /** Runs one command. Never finds a login of this machine, unless `env` names its folder. */
 export async function runCli(
   args: readonly string[],
-  { env = {}, stdin = '', isTerminal = false, now = Date.now }: CliProcess = {},
+  {
+    env = {},
+    stdin = '',
+    isTerminal = false,
+    now = Date.now,
+    fetch = globalThis.fetch,
+  }: CliProcess = {},
 ): Promise<CliRun> {
   const stream = () => Object.assign(new PassThrough(), { isTTY: isTerminal });
   const [input, stdout, stderr] = [stream(), stream(), stream()];
@@ -34,7 +42,7 @@ export async function runCli(
   const printed = Promise.all([text(stdout), text(stderr)]);
   const exitCode = await run(args, {
     env: { XDG_CONFIG_HOME: '/nowhere', ...env },
-    fetch: (request) => fetch(request),
+    fetch,
     stdin: input,
     stdout,
     stderr,
