@@ -40,7 +40,7 @@ type Request_ =
 /** The status of an answer, and its distinguishing mark. */
 type Outcome = '200' | '200 stale' | '401' | '503' | '204 for 7200 s' | '204 for 5 s' | '403';
 
-/** What the machine adds to a wait, at most. */
+/** The most that the machine adds to a wait. */
 const MACHINE_MS = 1_200;
 
 /** With everything in order. */
