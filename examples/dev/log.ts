@@ -16,6 +16,8 @@ const NOISE =
 export interface DevLog {
   /** Takes one line. */
   line(name: string, line: string): void;
+  /** Prints a warning at once, for people. */
+  warn(text: string): void;
   /** Prints from now on, and what was kept and is no noise. */
   open(): void;
   /** Returns everything that was kept, for when nothing gets ready. */
@@ -35,6 +37,7 @@ export function createLog(isVerbose: boolean, print = (text: string) => console.
       if (!isOpen) waiting.push(entry);
       else if (isVerbose || !entry.isNoise) print(entry.text);
     },
+    warn: (text) => print(styleText('yellow', `Warning: ${text}`)),
     open() {
       isOpen = true;
       for (const { text, isNoise } of waiting.splice(0)) if (!isNoise) print(text);

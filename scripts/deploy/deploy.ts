@@ -6,7 +6,8 @@ import { readDeployment, writeConfigWithIds } from './config.ts';
 import { applyMigrations } from './migrations.ts';
 import { openTasks } from './open-tasks.ts';
 import { findOrCreateResources } from './resources.ts';
-import { settingFaults } from './setting-faults.ts';
+import { settingFaults, varsOf } from './setting-faults.ts';
+import { unknownSettings } from './unknown-settings.ts';
 import { runWrangler, type Screen, terminal } from './wrangler.ts';
 
 /** Deploys as these arguments say. Throws with a sentence for the operator if it has to stop. */
@@ -15,6 +16,9 @@ export async function deploy(args: readonly string[], screen: Screen = terminal)
   if (options === 'help') return screen.print(USAGE);
   const deployment = readDeployment(options.config, options.env);
   const { forWrangler } = options;
+  for (const line of await unknownSettings(varsOf(deployment, forWrangler))) {
+    screen.print(`Warning: ${line}`);
+  }
   const faults = await settingFaults(deployment, forWrangler);
   if (faults.length > 0) {
     throw new Error(

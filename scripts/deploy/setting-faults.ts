@@ -15,11 +15,11 @@ type Result = { ok: true } | { ok: false; problems: Fault[] };
 
 /** A line for each fault of a setting or binding. `forWrangler` may set variables with `--var`. */
 export async function settingFaults(
-  { vars, bindings }: Pick<Deployment, 'vars' | 'bindings'>,
+  deployment: Pick<Deployment, 'vars' | 'bindings'>,
   forWrangler: readonly string[] = [],
 ): Promise<string[]> {
-  const written = { ...vars, ...varsFrom(forWrangler) };
-  const bound = Object.fromEntries(bindings.map((name) => [name, anyBinding]));
+  const written = varsOf(deployment, forWrangler);
+  const bound = Object.fromEntries(deployment.bindings.map((name) => [name, anyBinding]));
   // Loaded by a computed path: the Worker's files need the types of Workers, which the scripts are without.
   const load = (path: string) => import(path);
   const { readConfig } = await load('../../src/config/read-config.ts');
@@ -31,6 +31,14 @@ export async function settingFaults(
       const quoted = value ? ` ${JSON.stringify(value)}` : '';
       return `  ${name}${quoted}: ${reason}. ${fix}`;
     });
+}
+
+/** The variables of the deployed Worker: those of wrangler.toml, and those of `--var`, which count first. */
+export function varsOf(
+  { vars }: Pick<Deployment, 'vars'>,
+  forWrangler: readonly string[],
+): Record<string, unknown> {
+  return { ...vars, ...varsFrom(forWrangler) };
 }
 
 /** An empty variable and an absent one mean the same. */

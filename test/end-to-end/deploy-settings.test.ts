@@ -4,9 +4,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { settingWarnings } from '../../examples/dev/warnings.ts';
 import { readDeployment } from '../../scripts/deploy/config.ts';
 import { deploy } from '../../scripts/deploy/deploy.ts';
 import { settingFaults } from '../../scripts/deploy/setting-faults.ts';
+import { unknownSettings } from '../../scripts/deploy/unknown-settings.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 
 let folder: string;
@@ -49,6 +51,52 @@ describe('settings', () => {
   test('do not pass without a binding that is required', async () => {
     const file = await configWith('', (text) => text.replace(/\[\[kv_namespaces\]\]\n.*\n/, ''));
     expect(await faultsOf(file)).toContain('  KEYS: the binding is missing. Add [[kv_namespaces]]');
+  });
+});
+
+describe('a variable that is no setting', () => {
+  const timeout =
+    'UPSTREAM_TIMEOUT_SECONDS is no setting of the edge. Did you mean UPSTREAM_TIMEOUT_MS?';
+
+  test.each([
+    ['', []],
+    ['MAX_STALENESS_SECONDS = 20', []],
+    ['RULE_SETS = {}\nLIMITERS = []', []],
+    ['UPSTREAM_TIMEOUT_SECONDS = 10', [timeout]],
+    ['MY_DATABASE = "x"\nTOKEN_PREFIXES = ""', ['MY_DATABASE is no', 'mean TOKEN_PREFIX?']],
+  ])('is reported by a deployment and by npm run dev, for %j', async (vars, words) => {
+    const file = await configWith(vars);
+    const lines = await unknownSettings(readDeployment(file, undefined).vars);
+    expect(lines).toEqual(words.map((text) => expect.stringContaining(text)));
+    expect(await settingWarnings(file)).toEqual(lines);
+  });
+
+  test('has no suggestion if no name is near', async () => {
+    expect(await unknownSettings({ constructor: '', MY_DATABASE: '' })).toEqual([
+      'constructor is no setting of the edge',
+      'MY_DATABASE is no setting of the edge',
+    ]);
+  });
+
+  test('is looked for in the environment that is deployed, and on the command line', async () => {
+    const file = join(folder, 'wrangler.toml');
+    await writeFile(file, 'name = "edge"\n[env.staging.vars]\nSTAGING = 1\n');
+    const printed: string[] = [];
+    const screen = { print: (text: string) => void printed.push(text), stdio: 'ignore' } as const;
+    // The file has no stores, so the deployment stops.
+    const args = ['--config', file, '--env', 'staging', '--var', 'GIVEN:1'];
+    await expect(deploy(args, screen)).rejects.toThrow('Cannot deploy');
+    expect(printed).toEqual([
+      'Warning: STAGING is no setting of the edge',
+      'Warning: GIVEN is no setting of the edge',
+    ]);
+  });
+
+  test('is not looked for in a file that npm run dev cannot read', async () => {
+    const file = join(folder, 'wrangler.toml');
+    expect(await settingWarnings(file)).toEqual([]);
+    await writeFile(file, '[vars');
+    expect(await settingWarnings(file)).toEqual([]);
   });
 });
 

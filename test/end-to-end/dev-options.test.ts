@@ -69,6 +69,12 @@ describe('the log', () => {
     expect(printed.some((text) => text.includes(noise))).toBe(isVerbose);
   });
 
+  test('prints a warning at once', () => {
+    const printed: string[] = [];
+    createLog(false, (text) => printed.push(text)).warn('A is no setting');
+    expect(printed).toEqual([expect.stringContaining('Warning: A is no setting')]);
+  });
+
   test('keeps what was said for when nothing gets ready', () => {
     const log = createLog(false, () => undefined);
     log.line('edge', noise);

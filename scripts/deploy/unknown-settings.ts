@@ -1,0 +1,20 @@
+/** Variables that the edge does not read, such as a setting with a misspelled name. */
+
+import { nearestName } from '../../src/core/nearest-name.ts';
+
+/**
+ * A line for each variable that is no setting of the edge. They are warnings, not faults: a Worker that uses
+ * the edge as a library has variables of its own.
+ */
+export async function unknownSettings(vars: object): Promise<string[]> {
+  // Loaded by a computed path, as in `setting-faults.ts`.
+  const load = (path: string) => import(path);
+  const { settings } = await load('../../src/config/settings.ts');
+  return Object.keys(vars)
+    .filter((name) => !Object.hasOwn(settings, name))
+    .map((name) => {
+      const nearest = nearestName(name, Object.keys(settings));
+      const fact = `${name} is no setting of the edge`;
+      return nearest === null ? fact : `${fact}. Did you mean ${nearest}?`;
+    });
+}
