@@ -8,6 +8,7 @@ import { openTasks } from './open-tasks.ts';
 import { findOrCreateResources } from './resources.ts';
 import { settingFaults, varsOf } from './setting-faults.ts';
 import { unknownSettings } from './unknown-settings.ts';
+import { checkUpstreamReach } from './upstream-reach.ts';
 import { runWrangler, type Screen, terminal } from './wrangler.ts';
 
 /** Deploys as these arguments say. Throws with a sentence for the operator if it has to stop. */
@@ -16,9 +17,8 @@ export async function deploy(args: readonly string[], screen: Screen = terminal)
   if (options === 'help') return screen.print(USAGE);
   const deployment = readDeployment(options.config, options.env);
   const { forWrangler } = options;
-  for (const line of await unknownSettings(varsOf(deployment, forWrangler))) {
-    screen.print(`Warning: ${line}`);
-  }
+  const vars = varsOf(deployment, forWrangler);
+  for (const line of await unknownSettings(vars)) screen.print(`Warning: ${line}`);
   const faults = await settingFaults(deployment, forWrangler);
   if (faults.length > 0) {
     throw new Error(
@@ -28,6 +28,7 @@ export async function deploy(args: readonly string[], screen: Screen = terminal)
       ].join('\n'),
     );
   }
+  checkUpstreamReach(vars, screen);
   if (options.isDryRun) {
     return runWrangler(['deploy', ...deployment.selection, ...forWrangler], screen);
   }

@@ -118,6 +118,18 @@ test('puts rule sets into service beside the routes file, and again after they c
   expect(await init([])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('acme@1') });
 });
 
+test.each([
+  ['http://127.0.0.1:19300', false],
+  ['http://localhost:3000/v1', false],
+  ['http://192.168.1.5', false],
+  ['https://api.example.com', true],
+])('says of %j that it can be deployed: %s', async (upstream, isPublic) => {
+  const { exitCode, stdout } = await init(['--upstream', upstream]);
+  expect(exitCode).toBe(0);
+  expect(stdout.includes('npm run deploy to put it into service')).toBe(isPublic);
+  expect(stdout.includes('Cloudflare cannot reach it')).toBe(!isPublic);
+});
+
 test('asks on a terminal for the address of the API', async () => {
   await writeFile(join(folder, 'routes.json'), JSON.stringify(asset));
   const answered = await init([], { isTerminal: true, stdin: 'https://api.example.com\n' });

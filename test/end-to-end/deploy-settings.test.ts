@@ -9,6 +9,7 @@ import { readDeployment } from '../../scripts/deploy/config.ts';
 import { deploy } from '../../scripts/deploy/deploy.ts';
 import { settingFaults } from '../../scripts/deploy/setting-faults.ts';
 import { unknownSettings } from '../../scripts/deploy/unknown-settings.ts';
+import { checkUpstreamReach } from '../../scripts/deploy/upstream-reach.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
 
 let folder: string;
@@ -51,6 +52,51 @@ describe('settings', () => {
   test('do not pass without a binding that is required', async () => {
     const file = await configWith('', (text) => text.replace(/\[\[kv_namespaces\]\]\n.*\n/, ''));
     expect(await faultsOf(file)).toContain('  KEYS: the binding is missing. Add [[kv_namespaces]]');
+  });
+});
+
+describe('the address of the API', () => {
+  /** The sentence that a deployment stops with, or else the lines that it prints before it calls anybody. */
+  function judged(url: unknown): string[] {
+    const printed: string[] = [];
+    try {
+      checkUpstreamReach(
+        { UPSTREAM_URL: url },
+        { print: (text) => void printed.push(text), stdio: 'ignore' },
+      );
+    } catch (error) {
+      printed.push(String(error));
+    }
+    return printed;
+  }
+
+  test.each([
+    ['http://127.0.0.1:19300', 'Error: Cannot deploy: UPSTREAM_URL "http://127.0.0.1:19300" is an'],
+    ['https://localhost', 'which Cloudflare cannot reach. Set the public address of your API'],
+    ['http://api.localhost:3000/v1', 'Error: Cannot deploy'],
+    ['http://[::1]', 'Error: Cannot deploy'],
+    ['http://192.168.1.5', 'Warning: UPSTREAM_URL "http://192.168.1.5" is an address of a private'],
+    ['http://api:3000', 'which Cloudflare reaches through a binding alone'],
+  ])('%j is not reached by Cloudflare', (url, words) => {
+    expect(judged(url)).toEqual([expect.stringContaining(words)]);
+  });
+
+  test.each([['https://api.example.com/v1'], ['https://upstream.invalid'], [''], [undefined]])(
+    '%j may be reached',
+    (url) => {
+      expect(judged(url)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['UPSTREAM_URL = ""', ['--var', 'UPSTREAM_URL:http://127.0.0.1:19300']],
+    ['UPSTREAM_URL = "http://localhost"', []],
+  ])('is judged before a deployment calls anybody, with %s %j', async (line, args) => {
+    const file = await configWith('', (text) => text.replace('UPSTREAM_URL = ""', line));
+    const screen = { print: () => undefined, stdio: 'ignore' } as const;
+    await expect(deploy(['--config', file, ...args], screen)).rejects.toThrow(
+      'is an address of this machine',
+    );
   });
 });
 

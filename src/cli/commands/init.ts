@@ -6,6 +6,7 @@
 import { access, mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { reachOf } from '../../core/addresses/reach.ts';
 import { canonicalHost } from '../../core/isolation/manage-host.ts';
 import type { AccessRule } from '../../core/key/key.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
@@ -197,6 +198,16 @@ function summaryOf(
       : [`                keys may refer to the rule sets ${sets.join(', ')}`]),
     `.dev.vars       ${isNew ? 'a new admin token for local development' : 'left as it is'}`,
     '',
-    'Next: npm run dev, and npm run deploy to put it into service',
+    ...nextSteps(upstream),
   ].join('\n');
+}
+
+function nextSteps(upstream: string): string[] {
+  if (reachOf(new URL(upstream).hostname) === 'public') {
+    return ['Next: npm run dev, and npm run deploy to put it into service'];
+  }
+  return [
+    'Next: npm run dev, the only command that this address works with: Cloudflare cannot reach it.',
+    'Before npm run deploy, run init again with --upstream and the public address of your API',
+  ];
 }
