@@ -160,13 +160,23 @@ function decideRoute(request: AuthorizationRequest): Decision {
       route: null,
     };
   }
-  const route = matchRoute(key.routes ?? request.restrictedTable, method, target);
-  if (!route || (key.client !== null && !matchRoute(key.client.bounds, method, target))) {
-    return deny(routeNotAllowed(request));
-  }
+  const route = matchListedRoute(request);
+  if (route === null) return deny(routeNotAllowed(request));
   if (!isRestrictedQuery(target.query)) return deny(queryNotAllowed(request));
   // The path comes from the row and the captured ids, never from the request.
   return { allowed: true, path: route.path, query: target.query, route: route.template };
+}
+
+/** The row by which a key that may call certain routes covers a request; `null`: no row does. */
+export function matchListedRoute({
+  key,
+  restrictedTable,
+  method,
+  target,
+}: Pick<AuthorizationRequest, 'key' | 'restrictedTable' | 'method' | 'target'>): RouteMatch | null {
+  const route = matchRoute(key.routes ?? restrictedTable, method, target);
+  const { client } = key;
+  return client === null || matchRoute(client.bounds, method, target) ? route : null;
 }
 
 /** The part of `RouteTable` that is used. */

@@ -15,6 +15,7 @@ import type { RouteTable } from '../routes/route-table.ts';
 import { truncate } from '../text.ts';
 import type { Decision } from './authorize.ts';
 import { causeText, keyText, type MissingKey, rejectionOf } from './explain-key.ts';
+import { routeRefusalText } from './explain-route.ts';
 import {
   type Grant,
   grantHeaders,
@@ -270,11 +271,8 @@ function explainStep(step: ExplainStep, of: Case): ExplainedStep {
   if (step === 'preflight') return explainPreflightStep(of);
   if (step === decidedBy && !decision.allowed) {
     const { cause, detail } = decision.rejection;
-    return {
-      step,
-      outcome: 'failed',
-      detail: cause === undefined ? detail : causeText(cause),
-    };
+    const refusal = step === 'route' ? routeRefusalText(detail, of.request) : detail;
+    return { step, outcome: 'failed', detail: cause === undefined ? refusal : causeText(cause) };
   }
   const last = of.isPublic ? 'public_route' : decidedBy;
   const isAfter = last !== null && explainSteps.indexOf(step) > explainSteps.indexOf(last);

@@ -16,7 +16,7 @@
 export const SEGMENT_CHARACTERS = "A-Za-z0-9\\-._~:@+,()!'=$&";
 
 /** Longest id, in characters. */
-const ID_MAX_LENGTH = 128;
+export const ID_MAX_LENGTH = 128;
 const segmentPattern = new RegExp(`^(?!\\.+$)[${SEGMENT_CHARACTERS}]+$`);
 const plainIdPattern = new RegExp(`^[A-Za-z0-9_-]{1,${ID_MAX_LENGTH}}$`);
 // What an id may hold beyond letters, digits, "_" and "-", if its template says so.

@@ -42,6 +42,8 @@ export interface RouteMatch {
 /** A compiled list of routes. Matching costs one map look-up a segment, however many rows there are. */
 export interface RouteTable {
   match(method: string, path: string): RouteMatch | null;
+  /** The path in each spelling that differs in the case of literals only and has the shape of a row. */
+  spellings(path: string): Iterable<string>;
 }
 
 /** A place in the tree of segments. Most places need one of the four maps, so each is made on demand. */
@@ -83,7 +85,10 @@ export function compileRoutes(list: RouteList): RouteTable {
     const rows = (hasTail ? node.tails : node.rows) as Map<string, string>; // Made just now.
     for (const method of methodsOf(row)) rows.set(method, row.path);
   }
-  return { match: (method, path) => matchPath(root, method, path) };
+  return {
+    match: (method, path) => matchPath(root, method, path),
+    spellings: (path) => spellingsOf(root, path.slice(1).split('/'), 0, ''),
+  };
 }
 
 function matchPath(root: RouteNode, method: string, path: string): RouteMatch | null {
@@ -128,6 +133,28 @@ function finish(
 ): RouteMatch | null {
   const template = rows?.get(method);
   return template === undefined ? null : { template, path };
+}
+
+/** Visits each node once at most, because a node has one place in the path. */
+function* spellingsOf(
+  node: RouteNode,
+  segments: readonly string[],
+  index: number,
+  built: string,
+): Generator<string> {
+  const segment = segments[index];
+  if (segment === undefined) {
+    yield built;
+    return;
+  }
+  for (const [literal, next] of node.literals ?? []) {
+    if (literal.toLowerCase() !== segment.toLowerCase()) continue;
+    yield* spellingsOf(next, segments, index + 1, `${built}/${literal}`);
+  }
+  for (const { next } of node.ids?.values() ?? []) {
+    yield* spellingsOf(next, segments, index + 1, `${built}/${segment}`);
+  }
+  if (node.tails !== null) yield [built, ...segments.slice(index)].join('/');
 }
 
 function childFor(

@@ -167,6 +167,13 @@ describe('a refusal', () => {
     expect(stepsOf(aRequest({ key: ended }))['key']).toBe('the client token is not valid: expired');
   });
 
+  test('of a route has the near miss, which its caller does not learn', () => {
+    const request = aRequest({ path: '/api/stream/1/' });
+    const miss = '. The path without the slash at its end is allowed by /api/stream/{stream}';
+    expect(stepsOf(request)['route']).toBe(explain(request).detail + miss);
+    expect(explain(request).detail).not.toContain('slash');
+  });
+
   test('has no CORS headers for an origin that is not registered', () => {
     const { headers, preflight } = explain(
       aRequest({ key: { missing: 'unknown' }, registration: 'unregistered' }),
