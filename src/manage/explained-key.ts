@@ -121,13 +121,20 @@ function explainTimes(
   const validFromMs = key.clientTokensValidFromMs ?? null;
   const times = judgeTimes(claims, { maxTtlSeconds, validFromMs, nowMs });
   if (times === 'current') return null;
-  if (times !== 'expired') return { missing: times.cause };
+  if (times !== 'expired') return { missing: times.cause + excessText(claims, maxTtlSeconds) };
   const endMs = claims.exp * 1000;
   const cause =
     nowMs >= endMs
       ? `it ended at ${new Date(endMs).toISOString()}`
       : 'it was issued before clientTokensValidFrom, or less than 10 seconds after it';
   return { missing: `client token: ${cause}`, isExpiredClientToken: true };
+}
+
+/** The numbers of a lifetime that is too long; empty if it is not. */
+function excessText({ iat, exp }: ClientClaims, maxTtlSeconds: number): string {
+  const ttlSeconds = exp - iat;
+  if (ttlSeconds <= maxTtlSeconds) return '';
+  return `: ${ttlSeconds} seconds, and its key allows at most ${maxTtlSeconds}`;
 }
 
 function suspended({ id }: ManagedKey): ExplainedKey {

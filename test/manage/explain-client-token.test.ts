@@ -55,7 +55,11 @@ describe('POST /explain with a client token', () => {
   it.each([
     ['wider rules', { rules: [{ methods: ['get'], resources: ['/*'] }] }, 'rules beyond the key'],
     ['another origin', { origins: ['https://evil.example'] }, 'origins beyond the key'],
-    ['a longer lifetime', { ttlSeconds: 601 }, 'lifetime too long'],
+    [
+      'a longer lifetime',
+      { ttlSeconds: 3600 },
+      'lifetime too long: 3600 seconds, and its key allows at most 600',
+    ],
     ['a time ahead', { issuedAt: new Date(Date.now() + 60_000) }, 'iat is ahead'],
   ])('says that it was widened: %s', async (_, options, cause) => {
     const body = await compare(await minted(key, options));
