@@ -28,7 +28,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** A failure that ends the command: its message goes to standard error. */
+/** A failure that ends the command: its message goes to standard error. Empty: the result says it already. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: number;

@@ -28,6 +28,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     if (!(error instanceof CommandError)) throw error;
     const isJson = args.includes('--json');
     if (isJson && error.problem !== null) stdout.write(`${JSON.stringify(error.problem)}\n`);
+    if (error.message === '') return error.exitCode;
     const [first = '', ...others] = error.message.split('\n').map(cleanText);
     stderr.write(`${[styleFor(stderr, env)('red', first), ...others].join('\n')}\n`);
     return error.exitCode;

@@ -216,28 +216,6 @@ describe('keys revoke', () => {
   });
 });
 
-describe('keys explain --check', () => {
-  const explained =
-    (allowed: boolean): Answerer =>
-    (response) =>
-      answerJson(response, 200, {
-        allowed,
-        status: allowed ? null : 403,
-        code: allowed ? null : 'route_not_allowed',
-        detail: 'x',
-        steps: [{ step: 'route', outcome: allowed ? 'passed' : 'failed', detail: 'x' }],
-      });
-  const args = ['keys', 'explain', '--key', 'key_1', '--path', '/x'];
-
-  test('ends with 5 if the request would be refused, and without it with 0', async () => {
-    expect((await runAgainst(explained(false), args)).exitCode).toBe(0);
-    expect((await runAgainst(explained(true), [...args, '--check'])).exitCode).toBe(0);
-    const refused = await runAgainst(explained(false), [...args, '--check', '--json']);
-    expect(refused.exitCode).toBe(5);
-    expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'route_not_allowed' });
-  });
-});
-
 describe('keys import', () => {
   const importing: Answerer = (response, { body }) => {
     const { keys } = JSON.parse(body);
