@@ -13,7 +13,7 @@ import { bundlePageScript } from './page-script.ts';
 import { servePage } from './page-server.ts';
 import { assertPortsAreFree } from './ports.ts';
 import { type ChosenUpstream, chooseUpstream } from './upstream.ts';
-import { settingWarnings } from './warnings.ts';
+import { warningsOf } from './warnings.ts';
 import { migrate, startEdge, startUpstream } from './wrangler.ts';
 
 export interface DevSession {
@@ -56,7 +56,7 @@ export async function startDev(
     options,
     isExample ? ['edgePort', 'upstreamPort', 'pagePort', 'tokensPagePort'] : ['edgePort'],
   );
-  for (const line of await settingWarnings()) log.warn(line);
+  for (const line of await warningsOf(upstream)) log.warn(line);
   const adminToken = await ensureAdminToken(options.devVarsFile);
   const edgeUrl = `http://${HOST}:${options.edgePort}`;
 

@@ -1,15 +1,21 @@
 /** `npm run dev` before it is ready: which API it chooses, and what it prints of wrangler and the edge. */
 
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { configurationErrorIn } from '../../examples/dev/configuration.ts';
 import { createLog } from '../../examples/dev/log.ts';
 import { parseArguments } from '../../examples/dev/options.ts';
+import { connectionFault } from '../../examples/dev/reach-upstream.ts';
 import type { DevSession } from '../../examples/dev/start.ts';
 import { summaryOf } from '../../examples/dev/summary.ts';
 import { chooseUpstream } from '../../examples/dev/upstream.ts';
+import { warningsOf } from '../../examples/dev/warnings.ts';
+import { freePorts } from '../support/node/ports.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -45,6 +51,46 @@ describe('the API that it is in front of', () => {
       kind: 'problems',
       problems: [expect.stringContaining(`Cannot use "${upstream}" as the upstream`)],
     });
+  });
+});
+
+describe('a connection to the API', () => {
+  test('fails if nothing listens on its port', async () => {
+    const [port] = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
+    const fault = 'does not accept connections: ECONNREFUSED. The edge answers 502 until it does';
+    expect(await connectionFault(url)).toBe('ECONNREFUSED');
+    const chosen = {
+      url: url.replace('://', '://me:secret@'),
+      from: '--upstream',
+      overridden: null,
+    } as const;
+    expect(await warningsOf({ ...chosen, source: 'option' })).toEqual([
+      `the upstream ${url} (from --upstream) ${fault}`,
+    ]);
+    expect(await warningsOf({ ...chosen, source: 'example' })).toEqual([]);
+  });
+
+  test('fails if its name is unknown, or if no answer comes in time', async () => {
+    const url = 'https://api.example.com';
+    const unknown = Object.assign(new Error('unknown'), { code: 'ENOTFOUND' });
+    const faultIf = (resolveName: LookupFunction) => connectionFault(url, 20, resolveName);
+    expect(await faultIf((_host, _options, done) => done(unknown, []))).toBe('ENOTFOUND');
+    expect(await faultIf(() => undefined)).toBe('no answer within 0.02 s');
+  });
+
+  test('succeeds if its port is open, and sends nothing', async () => {
+    const server = createServer();
+    const received = once(server, 'connection').then(([socket]) => text(socket));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    expect(await connectionFault(`http://127.0.0.1:${port}/v1`)).toBeNull();
+    expect(await received).toBe('');
+    server.close();
+  });
+
+  test('is not tried if the address is no URL', async () => {
+    expect(await connectionFault('api.example.com')).toBeNull();
   });
 });
 
