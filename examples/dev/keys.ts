@@ -23,6 +23,13 @@ export interface ManagedEdge {
   adminToken: string;
 }
 
+/** The origins of the pages that use the keys. */
+export interface PageOrigins {
+  page: string[];
+  /** Those of pages with client tokens. */
+  tokensPage: string[];
+}
+
 interface WantedKey {
   name: string;
   access:
@@ -54,7 +61,7 @@ const managedKeySchema = v.object({ enabled: v.boolean(), access: accessSchema }
 export async function ensureDevKeys(
   keysFile: string,
   edge: ManagedEdge,
-  pageOrigins: { page: string[]; tokensPage: string[] },
+  pageOrigins: PageOrigins,
 ): Promise<DevKeys> {
   const known = await readKeysFile(keysFile);
   const ensure = async (wanted: WantedKey, candidate: DevKey | undefined): Promise<DevKey> =>

@@ -5,7 +5,7 @@ import { type ServedBackend, serveBackend } from '../client-tokens/server.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import type { Child } from './child.ts';
 import { configurationErrorIn } from './configuration.ts';
-import { type DevKeys, ensureDevKeys } from './keys.ts';
+import { type DevKeys, ensureDevKeys, type PageOrigins } from './keys.ts';
 import type { DevLog } from './log.ts';
 import { ignoredManageHost } from './manage-host.ts';
 import { type DevOptions, HOST } from './options.ts';
@@ -26,6 +26,8 @@ export interface DevSession {
   tokensPageUrl: string | null;
   adminToken: string;
   keys: DevKeys;
+  /** The origins that the keys list. */
+  pageOrigins: PageOrigins;
   /** The `MANAGE_HOST` that is set and not used; `null` if none is. */
   ignoredManageHost: string | null;
   /**
@@ -91,13 +93,10 @@ export async function startDev(
     const ready = answers(`${edgeUrl}/_edge/health/ready`, edge, stopSignal);
     await Promise.race([ready, broken.promise]);
 
-    const keys = await ensureDevKeys(
-      options.keysFile,
-      { edgeUrl, adminToken },
-      isExample
-        ? { page: originsOf(options.pagePort), tokensPage: originsOf(options.tokensPagePort) }
-        : { page: originsOf('*'), tokensPage: originsOf('*') },
-    );
+    const pageOrigins = isExample
+      ? { page: originsOf(options.pagePort), tokensPage: originsOf(options.tokensPagePort) }
+      : { page: originsOf('*'), tokensPage: originsOf('*') };
+    const keys = await ensureDevKeys(options.keysFile, { edgeUrl, adminToken }, pageOrigins);
     const page = isExample
       ? await servePage(options.pagePort, {
           edgeUrl,
@@ -118,6 +117,7 @@ export async function startDev(
       tokensPageUrl: tokensPage?.url ?? null,
       adminToken,
       keys,
+      pageOrigins,
       ignoredManageHost: await ignoredManageHost(options.devVarsFile),
       ended,
     };

@@ -15,7 +15,8 @@ export function summaryOf(session: DevSession): string {
     upstream.overridden === null
       ? ''
       : `                 ${upstream.from} overrides ${upstream.overridden} in this session\n`;
-  const pages = pageUrl ?? 'http://localhost, any port';
+  const pages = session.pageOrigins.page.join(' and ');
+  const tokensPages = session.pageOrigins.tokensPage.join(' and ');
   const page =
     pageUrl === null
       ? ''
@@ -42,7 +43,7 @@ ${heading('Keys')}  for trying things out, kept in ${fileName(options.keysFile)}
   backend       ${keys.backend.token}
   restricted    ${keys.restricted.token}  for pages on ${pages}
   full access   ${keys.fullAccess.token}  for pages on ${pages}
-  minting       ${keys.clientTokens.token}  gives client tokens for pages on ${tokensPageUrl ?? pages}
+  minting       ${keys.clientTokens.token}  gives client tokens for pages on ${tokensPages}
 
 ${heading('Try')}
 ${pageUrl === null ? ownCalls(session) : exampleCalls(session, pageUrl)}`;

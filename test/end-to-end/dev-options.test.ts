@@ -153,7 +153,7 @@ describe('a line of the edge', () => {
   });
 });
 
-test('the summary in front of your own API has calls that read a compressed body', () => {
+describe('the summary in front of your own API', () => {
   const key = { id: 'key_1', token: 'token' };
   const summary = summaryOf({
     options: { keysFile: 'keys.json' },
@@ -169,8 +169,20 @@ test('the summary in front of your own API has calls that read a compressed body
     ignoredManageHost: null,
     adminToken: 'admin',
     keys: { backend: key, restricted: key, fullAccess: key, clientTokens: key },
+    pageOrigins: { page: ['http://a.test', 'http://b.test'], tokensPage: ['http://c.test'] },
   } as DevSession);
-  const calls = summary.match(/^ *curl .*$/gm) ?? [];
-  expect(calls).toHaveLength(2);
-  for (const call of calls) expect(call).toContain('curl -i --compressed http://127.0.0.1:8787/');
+
+  test('has calls that read a compressed body', () => {
+    const calls = summary.match(/^ *curl .*$/gm) ?? [];
+    expect(calls).toHaveLength(2);
+    for (const call of calls) expect(call).toContain('curl -i --compressed http://127.0.0.1:8787/');
+  });
+
+  test.each([
+    ['restricted', 'for pages on http://a.test and http://b.test'],
+    ['full access', 'for pages on http://a.test and http://b.test'],
+    ['minting', 'gives client tokens for pages on http://c.test'],
+  ])('names every origin that the key "%s" lists', (name, words) => {
+    expect(summary).toMatch(new RegExp(`^  ${name} +token  ${words}$`, 'm'));
+  });
 });
