@@ -58,11 +58,11 @@ export const settingDescriptions: Readonly<Record<SettingName, SettingDescriptio
   FORWARD_REQUEST_HEADERS: {
     about:
       'The request headers that restricted keys, keys with rules and public routes may send beyond the list in docs/upstream.md. An entry may end in `*` after at least four characters. Names that the edge never forwards stay removed.',
-    accepts: `at most ${HEADER_NAMES_MAX} names, separated by commas`,
+    accepts: `at most ${HEADER_NAMES_MAX} names, separated by blanks or commas`,
   },
   EXPOSE_HEADERS: {
     about: 'The response headers that a page may read beyond those of the edge.',
-    accepts: `at most ${HEADER_NAMES_MAX} names, separated by commas`,
+    accepts: `at most ${HEADER_NAMES_MAX} names, separated by blanks or commas`,
   },
   UPSTREAM_AUTHORIZATION: {
     about: 'Secret. The `Authorization` header that the upstream receives.',

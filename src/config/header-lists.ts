@@ -51,7 +51,11 @@ function notAName(value: string) {
 function readList(written: unknown, report: Report): readonly string[] {
   if (written === undefined || written === null || written === '') return [];
   if (typeof written !== 'string') {
-    report({ value: null, reason: 'it is not a text', fix: 'Write names, separated by commas' });
+    report({
+      value: null,
+      reason: 'it is not a text',
+      fix: 'Write names, separated by blanks or commas',
+    });
     return [];
   }
   const entries = written.split(/[,\s]+/).filter((entry) => entry !== '');

@@ -28,8 +28,12 @@ describe('FORWARD_REQUEST_HEADERS', () => {
     expect(read(requestHeaders, written).reasons).toHaveLength(1);
   });
 
-  test('holds names and beginnings in lower case', () => {
-    const { value, reasons } = read(requestHeaders, 'X-Acme-Id,\n ACME-*, acme*');
+  test.each([
+    'X-Acme-Id, ACME-*, acme*',
+    'X-Acme-Id ACME-* acme*',
+    '\n X-Acme-Id,\n\tACME-* ,acme*,',
+  ])('holds names and beginnings in lower case, of %j', (written) => {
+    const { value, reasons } = read(requestHeaders, written);
     expect(reasons).toEqual([]);
     expect([[...value.names], value.prefixes]).toEqual([['x-acme-id'], ['acme-', 'acme']]);
   });
@@ -41,6 +45,11 @@ describe('FORWARD_REQUEST_HEADERS', () => {
 });
 
 describe('EXPOSE_HEADERS', () => {
+  test.each(['X-Acme-Id,X-Other', 'X-Acme-Id X-Other'])('holds two names of %j', (written) => {
+    const { value, reasons } = read(responseHeaders, written);
+    expect([value, reasons]).toEqual([['X-Acme-Id', 'X-Other'], []]);
+  });
+
   test('reports a wildcard and what is no name, and holds the rest as written', () => {
     const { value, reasons } = read(responseHeaders, 'X-Acme-Id, *, a:b');
     expect(value).toEqual(['X-Acme-Id']);
