@@ -125,17 +125,6 @@ export function checkClaimName(claim: string): Faults {
   ];
 }
 
-/** Checks `EVENTS_SECRET`, in the form of Standard Webhooks. */
-export function checkEventsSecret(secret: string): Faults {
-  const encoded = secret.replace(/^whsec_/, '');
-  const isBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(encoded);
-  const bytes = (encoded.replace(/=+$/, '').length * 6) >> 3;
-  const fix = 'Set what this prints: echo "whsec_$(openssl rand -base64 32)"';
-  if (encoded === secret) return [{ reason: 'it does not begin with "whsec_"', fix }];
-  if (!isBase64) return [{ reason: 'it is not base64 after "whsec_"', fix }];
-  return bytes >= 24 && bytes <= 64 ? [] : [{ reason: 'it has not 24 to 64 bytes', fix }];
-}
-
 /** Returns a URL without its parts that may be secret: everything before an `@`, and the query. */
 export function quotableUrl(value: string): string {
   return value.replace(/^(https?:\/\/)?.*@/is, '$1***@').replace(/([?#]).*$/s, '$1***');
