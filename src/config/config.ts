@@ -63,8 +63,8 @@ export interface PortalConfig {
 /** The receiver of events. */
 export interface EventsConfig {
   readonly url: string;
-  /** `whsec_` and base64. */
-  readonly secret: string;
+  /** One, or two during a rotation, each `whsec_` and base64. */
+  readonly secrets: readonly string[];
 }
 
 /** How reports of leaked tokens are handled. */

@@ -162,7 +162,7 @@ async function readEvents({
   isBroken,
   report,
 }: Written): Promise<EventsConfig | null> {
-  const { EVENTS_URL: url, EVENTS_SECRET: secret, EVENTS_TO_LOOPBACK: toLoopback } = values;
+  const { EVENTS_URL: url, EVENTS_SECRET: secrets, EVENTS_TO_LOOPBACK: toLoopback } = values;
   // The secret alone is no fault: `wrangler secret put` puts it into service before the URL is deployed.
   if (isSet('EVENTS_URL') && !isSet('EVENTS_SECRET')) {
     report('EVENTS_SECRET', {
@@ -177,7 +177,7 @@ async function readEvents({
     const fault = receiverFault(url, toLoopback);
     if (fault !== null) report('EVENTS_URL', { value: quotableUrl(url), ...fault });
   }
-  return secret === null ? null : { url, secret };
+  return secrets === null ? null : { url, secrets };
 }
 
 function readLeaks({ values, isSet, report }: Written): LeakConfig | null {

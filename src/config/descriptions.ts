@@ -177,7 +177,7 @@ export const settingDescriptions: Readonly<Record<SettingName, SettingDescriptio
   },
   EVENTS_SECRET: {
     about:
-      'Secret. Signs events: `whsec_` and 24 to 64 random bytes in base64, for example from `echo "whsec_$(openssl rand -base64 32)"`.',
+      'Secret. Signs events: `whsec_` and 24 to 64 random bytes in base64, for example from `echo "whsec_$(openssl rand -base64 32)"`. Two during a rotation, with a blank between them, the new one first; see docs/operating.md.',
   },
   EVENTS_TO_LOOPBACK: {
     about:

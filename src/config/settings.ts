@@ -75,7 +75,7 @@ export const settings = {
   PORTAL_ACCENT_COLOR: ifSet(null, async () => (await loadPortalSettings()).color),
   PORTAL_BAR_COLOR: ifSet(null, async () => (await loadPortalSettings()).color),
   EVENTS_URL: text({ default: null, quote: quotableUrl }),
-  EVENTS_SECRET: ifSet(null, async () => (await import('./events-secrets.ts')).eventsSecret),
+  EVENTS_SECRET: ifSet(null, async () => (await import('./events-secrets.ts')).eventsSecrets),
   EVENTS_TO_LOOPBACK: flag,
   GITHUB_SECRET_SCANNING_KEYS: ifSet(null, async () => (await import('./leak-keys.ts')).leakKeys),
   LEAKED_KEY_ACTION: choice({ default: 'revoke', choices: ['revoke', 'report'] }),

@@ -15,8 +15,8 @@ import type { DueEvent, EventStore } from './store.ts';
 /** The receiver. */
 export interface EventReceiver {
   readonly url: string;
-  /** `whsec_` and base64. */
-  readonly secret: string;
+  /** Each `whsec_` and base64. Every attempt is signed with all of them, in their order. */
+  readonly secrets: readonly string[];
 }
 
 /** The parts of a sender. */
@@ -91,6 +91,10 @@ async function attempt(
   const body = payloadOf(event);
   const sentAt = new Date(now());
   try {
+    // The standard separates several signatures by a space. A receiver needs the secret of one of them.
+    const signatures = receiver.secrets.map((secret) =>
+      new Webhook(secret).sign(event.eventId, sentAt, body),
+    );
     const response = await fetch(receiver.url, {
       method: 'POST',
       headers: {
@@ -98,7 +102,7 @@ async function attempt(
         'User-Agent': 'edge-authorizer',
         'Webhook-Id': event.eventId,
         'Webhook-Timestamp': String(Math.floor(sentAt.getTime() / 1000)),
-        'Webhook-Signature': new Webhook(receiver.secret).sign(event.eventId, sentAt, body),
+        'Webhook-Signature': signatures.join(' '),
       },
       body,
       // Followed, a redirect would carry the event to wherever it points.

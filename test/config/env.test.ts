@@ -40,6 +40,7 @@ const scanningKeys = {
 
 // The secret of the examples of Standard Webhooks, 24 bytes.
 const eventsSecret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const newEventsSecret = `whsec_${btoa('n'.repeat(32))}`;
 const events = { EVENTS_URL: 'https://hooks.example.com/edge', EVENTS_SECRET: eventsSecret };
 
 type Variables = Readonly<Record<string, unknown>>;
@@ -404,11 +405,39 @@ const refused: readonly RefusedRow[] = [
       ['in other letters', eventsSecret.replace('whsec_', 'WHSEC_'), /does not begin with/],
       ['that is the prefix alone', 'whsec_', /has not 24 to 64 bytes/],
       ['in base64url', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_', /not base64/],
-      ['with a blank', `${eventsSecret} `, /not base64/],
-      ['that was cut', eventsSecret.slice(0, -1), /not base64/],
+      ['that was cut', eventsSecret.slice(0, -1), /^it is not base64/],
       ['of 23 bytes', `whsec_${btoa('x'.repeat(23))}`, /has not 24 to 64 bytes/],
       ['of 65 bytes', `whsec_${btoa('x'.repeat(65))}`, /has not 24 to 64 bytes/],
       ['that is a list', [eventsSecret], /not a text/],
+      ['with a blank before it', ` ${eventsSecret}`, /it begins or ends with a blank/],
+      ['with a blank after it', `${eventsSecret} `, /it begins or ends with a blank/],
+      ['that is a blank', ' ', /it begins or ends with a blank/],
+      [
+        'beside one without its prefix',
+        `${newEventsSecret} ${eventsSecret.slice(6)}`,
+        /^the second secret does not begin with "whsec_"$/,
+      ],
+      [
+        'after one that was cut',
+        `${newEventsSecret.slice(0, -1)} ${eventsSecret}`,
+        /^the first secret is not base64 after "whsec_"$/,
+      ],
+      [
+        'beside one of 23 bytes',
+        `${newEventsSecret} whsec_${btoa('x'.repeat(23))}`,
+        /^the second secret has not 24 to 64 bytes$/,
+      ],
+      [
+        'with a comma behind it',
+        `${newEventsSecret}, ${eventsSecret}`,
+        /^the first secret is not base64/,
+      ],
+      ['twice', `${eventsSecret} ${eventsSecret}`, /^it holds the same secret twice$/],
+      [
+        'with two others',
+        `${newEventsSecret} ${eventsSecret} whsec_${btoa('x'.repeat(32))}`,
+        /^it holds more than two secrets$/,
+      ],
     ] as const
   ).map(
     ([name, written, reason]): RefusedRow => [
@@ -900,8 +929,29 @@ describe('events', () => {
     const written = `whsec_${btoa('x'.repeat(bytes))}`;
     expect((await configOf({ ...events, EVENTS_SECRET: written })).events).toEqual({
       url: events.EVENTS_URL,
-      secret: written,
+      secrets: [written],
     });
+  });
+
+  test.each([' ', '  ', '\t', '\n', '\r\n'])(
+    'are signed with two secrets, in their order, with %j between them',
+    async (blanks) => {
+      const both = `${newEventsSecret}${blanks}${eventsSecret}`;
+      expect((await configOf({ ...events, EVENTS_SECRET: both })).events?.secrets).toEqual([
+        newEventsSecret,
+        eventsSecret,
+      ]);
+    },
+  );
+
+  test('are reported with the problems of both secrets at once, neither of them quoted', async () => {
+    const cut = [newEventsSecret, eventsSecret].map((written) => written.slice(0, -1));
+    const problems = await problemsOf({ ...events, EVENTS_SECRET: cut.join(' ') });
+    expect(problems.map(({ reason }) => reason)).toEqual([
+      'the first secret is not base64 after "whsec_"',
+      'the second secret is not base64 after "whsec_"',
+    ]);
+    for (const written of cut) expect(JSON.stringify(problems)).not.toContain(written.slice(6));
   });
 
   test.each(['http://127.0.0.1:8080/hook', 'http://localhost:1', 'https://[::1]'])(

@@ -13,6 +13,8 @@ import { deploy } from '../support/workers.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const NEW_SECRET = `whsec_${btoa('n'.repeat(32))}`;
+const OTHER_SECRET = 'whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const URL = 'https://hooks.example.com/edge';
 
 interface Sent {
@@ -26,6 +28,7 @@ let sent: Sent[];
 let answer: (sent: Sent) => Response | Promise<Response>;
 let logs: LogEvent[];
 let nowMs: number;
+let secrets: string[];
 
 beforeEach(async () => {
   edge = await deploy({ vars: { EVENTS_URL: URL, EVENTS_SECRET: SECRET } });
@@ -33,6 +36,7 @@ beforeEach(async () => {
   sent = [];
   logs = [];
   answer = () => new Response();
+  secrets = [SECRET];
   // A minute ahead, so that what the test writes is due.
   nowMs = Date.now() + 60_000;
 });
@@ -42,7 +46,7 @@ afterEach(() => edge.dispose());
 function send(now: () => number = () => nowMs) {
   return sendEvents({
     store: createEventStore(env.DB),
-    receiver: { url: URL, secret: SECRET },
+    receiver: { url: URL, secrets },
     fetch: async (url, init) => {
       expect(url).toBe(URL);
       expect(init.redirect).toBe('manual');
@@ -143,11 +147,38 @@ describe('the sender', () => {
     });
     expect(headers['Webhook-Id']).toMatch(/^evt_[0-9a-f]{32}$/);
     expect(() => new Webhook(SECRET).verify(`${body} `, headers)).toThrow();
-    expect(() =>
-      new Webhook('whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA').verify(body, headers),
-    ).toThrow();
+    expect(() => new Webhook(OTHER_SECRET).verify(body, headers)).toThrow();
     expect(body).not.toContain(key.token);
     expect(await send()).toEqual({ delivered: 0 });
+  });
+
+  test('signs each attempt with both secrets of a rotation, for receivers that have either', async () => {
+    await create();
+    secrets = [NEW_SECRET, SECRET];
+    answer = () => new Response(null, { status: 500 });
+    await send();
+    nowMs += 5_000;
+    await send();
+    expect(sent).toHaveLength(2);
+    for (const { headers, body } of sent) {
+      for (const secret of secrets) {
+        expect(new Webhook(secret).verify(body, headers)).toMatchObject({ type: 'key.created' });
+      }
+      expect(() => new Webhook(OTHER_SECRET).verify(body, headers)).toThrow();
+      // In the order of the setting, as a receiver that has the new secret finds its signature first.
+      const at = new Date(Number(headers['Webhook-Timestamp']) * 1000);
+      const id = headers['Webhook-Id'] ?? '';
+      expect(headers['Webhook-Signature']).toBe(
+        secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),
+      );
+    }
+    // At the end of the rotation, an event that waits is signed with the new one alone.
+    secrets = [NEW_SECRET];
+    nowMs += 30_000;
+    await send();
+    const { headers, body } = sent[2] ?? { headers: {}, body: '' };
+    expect(new Webhook(NEW_SECRET).verify(body, headers)).toMatchObject({ type: 'key.created' });
+    expect(() => new Webhook(SECRET).verify(body, headers)).toThrow('No matching signature');
   });
 
   test('keeps the next event of a key back until the one before has ended, and no other key', async () => {

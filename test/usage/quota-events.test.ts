@@ -171,7 +171,7 @@ describe('the events of a quota', () => {
     const send = () =>
       sendEvents({
         store: createEventStore(env.DB),
-        receiver: { url: URL, secret: SECRET },
+        receiver: { url: URL, secrets: [SECRET] },
         fetch: async (_url, init) => {
           sent.push({
             headers: init.headers as Record<string, string>,
