@@ -7,6 +7,7 @@ import { launchChromium, type TestBrowser } from '../support/node/chromium.ts';
 import {
   closedAfterEach,
   examine,
+  hiddenPixels,
   openDashboard,
   sharedByTests,
   walks,
@@ -86,11 +87,7 @@ test('a name that is one long word widens no table', async () => {
   for (const path of ['/_edge/audit', `/_edge/events?state=all&keyId=${long.id}`]) {
     await page.goto(edge.url + path);
     await page.getByText('MMM').first().waitFor();
-    const hiddenPixels = await page.evaluate(() => {
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return scrollWidth - clientWidth;
-    });
-    expect.soft(hiddenPixels, path).toBe(0);
+    expect.soft(await hiddenPixels(page), path).toBe(0);
   }
 });
 

@@ -10,6 +10,7 @@ import {
   type Dashboard,
   type DashboardOptions,
   examine,
+  hiddenPixels,
   openDashboard,
   sharedByTests,
   walks,
@@ -190,11 +191,7 @@ describe('every page of the portal', () => {
       await go(new URL(await makeLink({ owner: `auth0|${'5f7c8ec7'.repeat(15)}` })).pathname);
       await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByRole('heading', { level: 1, name: 'API keys' }).waitFor();
-      const hiddenPixels = await page.evaluate(() => {
-        const { scrollWidth, clientWidth } = document.documentElement;
-        return scrollWidth - clientWidth;
-      });
-      expect(hiddenPixels).toBe(0);
+      expect(await hiddenPixels(page)).toBe(0);
     },
   );
 

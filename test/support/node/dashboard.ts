@@ -212,11 +212,15 @@ async function examineLook(
   const name = `${state}-${colorScheme}-${size}`;
   await screenshot(name);
   if (isJudged) expect.soft(await axeFindings(page), name).toEqual([]);
-  const hiddenPixels = await page.evaluate(() => {
+  expect.soft(await hiddenPixels(page), name).toBe(0);
+}
+
+/** Returns how much of a page is cut off at the side of its window. */
+export function hiddenPixels(page: Page): Promise<number> {
+  return page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     return scrollWidth - clientWidth;
   });
-  expect.soft(hiddenPixels, name).toBe(0);
 }
 
 async function show({ page }: Dashboard, { colorScheme, size }: Look): Promise<void> {
