@@ -45,7 +45,7 @@ export function createCli(surroundings: Surroundings): Cli {
 const exitCodesHelp = `
 Exit codes:
   0 done   1 edge unreachable or failing   2 command not understood   3 not allowed
-  4 not found   5 refused   6 too many requests`;
+  4 not found   5 refused   6 too many requests   130 interrupted`;
 
 /** Adds a command. Its help text begins with the examples, because most readers look for one. */
 export function addCommand(
