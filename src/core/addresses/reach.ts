@@ -1,9 +1,11 @@
 /**
- * From where a host can be reached: an address literal, or a name. Names are not resolved here.
+ * The reach of a host, which is an address or a name. Names are not resolved here.
  *
  * The URL parser brings every spelling of an address into one form: `0x7f.1`, `2130706433` and `127.1` are
  * all `127.0.0.1`. Pure, no I/O. Registries: https://www.rfc-editor.org/rfc/rfc6890
  */
+
+import { isLoopbackHost } from '../origins/host.ts';
 
 /** From this machine alone, from a private or reserved network, or from everywhere. */
 export type Reach = 'loopback' | 'private' | 'public';
@@ -11,17 +13,8 @@ export type Reach = 'loopback' | 'private' | 'public';
 /** Returns from where the `hostname` of a parsed URL can be reached. */
 export function reachOf(hostname: string): Reach {
   const host = hostname.replace(/\.+$/, '');
-  if (isLoopback(host)) return 'loopback';
+  if (isLoopbackHost(host)) return 'loopback';
   return isPublicHost(host) ? 'public' : 'private';
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    /^127\.\d+\.\d+\.\d+$/.test(host) ||
-    host === '[::1]'
-  );
 }
 
 /** Blocks of IPv4 that are no public unicast addresses, as a network and the length of its prefix. */
