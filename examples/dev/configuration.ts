@@ -2,6 +2,7 @@
 
 import { stripVTControlCharacters } from 'node:util';
 import * as v from 'valibot';
+import { faultLine } from '../../scripts/deploy/setting-faults.ts';
 
 /** The edge runs and refuses every request, until its configuration is corrected. */
 export class ConfigurationError extends Error {}
@@ -14,7 +15,7 @@ const lineSchema = v.pipe(
     problems: v.array(
       v.object({
         name: v.string(),
-        value: v.nullish(v.string()),
+        value: v.nullish(v.string(), null),
         reason: v.string(),
         fix: v.string(),
       }),
@@ -27,14 +28,10 @@ export function configurationErrorIn(line: string): ConfigurationError | null {
   const text = stripVTControlCharacters(line).trim();
   const read = v.safeParse(lineSchema, text);
   if (!read.success || read.output.problems.length === 0) return null;
-  const lines = read.output.problems.map(({ name, value, reason, fix }) => {
-    const written = value ? ` ${JSON.stringify(value)}` : '';
-    return `  ${name}${written}: ${reason}. ${fix}`;
-  });
   return new ConfigurationError(
     [
       'Cannot start the edge: its configuration has problems. Correct wrangler.toml or .dev.vars:',
-      ...lines,
+      ...read.output.problems.map(faultLine),
     ].join('\n'),
   );
 }

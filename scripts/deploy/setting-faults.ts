@@ -5,8 +5,10 @@
 
 import type { Deployment } from './config.ts';
 
-interface Fault {
+/** A fault of one setting, as the Worker reports it. */
+export interface Fault {
   name: string;
+  /** `null` if it is absent, or a secret. */
   value: string | null;
   reason: string;
   fix: string;
@@ -27,10 +29,13 @@ export async function settingFaults(
   if (result.ok) return [];
   return result.problems
     .filter(({ name }) => isWritten(written[name]) || onlyInFile.test(name))
-    .map(({ name, value, reason, fix }) => {
-      const quoted = value ? ` ${JSON.stringify(value)}` : '';
-      return `  ${name}${quoted}: ${reason}. ${fix}`;
-    });
+    .map(faultLine);
+}
+
+/** Returns a fault as an indented line for a terminal. */
+export function faultLine({ name, value, reason, fix }: Fault): string {
+  const quoted = value ? ` ${JSON.stringify(value)}` : '';
+  return `  ${name}${quoted}: ${reason}. ${fix}`;
 }
 
 /** The variables of the deployed Worker: those of wrangler.toml, and those of `--var`, which count first. */
