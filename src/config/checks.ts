@@ -6,6 +6,7 @@ import { canonicalHost } from '../core/isolation/manage-host.ts';
 import { tokenPrefixPattern } from '../core/key/token.ts';
 import { TOKEN_MAX_LENGTH } from '../core/limits.ts';
 import { UPSTREAM_URL_FIX, upstreamUrlFault } from '../core/routes/upstream-url.ts';
+import { quotableUrl } from '../core/written-url.ts';
 import { type Fault, isSet, type Report } from './values.ts';
 
 type Faults = readonly Omit<Fault, 'value'>[];
@@ -123,9 +124,4 @@ export function checkClaimName(claim: string): Faults {
       fix: 'Name a claim that the issuer alone sets, for example "edge_scopes"',
     },
   ];
-}
-
-/** Returns a URL without its parts that may be secret: everything before an `@`, and the query. */
-export function quotableUrl(value: string): string {
-  return value.replace(/^(https?:\/\/)?.*@/is, '$1***@').replace(/([?#]).*$/s, '$1***');
 }

@@ -6,7 +6,7 @@
 
 import { readAssertionKeys } from '../core/assertion-jwks.ts';
 import { readRateLimit } from '../core/decide/rate-limit.ts';
-import { quotableUrl } from './checks.ts';
+import { quotableUrl } from '../core/written-url.ts';
 import type {
   AssertionConfig,
   EventsConfig,

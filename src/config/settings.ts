@@ -10,6 +10,7 @@
 import { ORIGINS_PER_KEY } from '../core/limits.ts';
 import { restrictedRoutes } from '../core/routes/restricted-routes.ts';
 import { builtInRuleSets } from '../core/routes/rule-sets.ts';
+import { quotableUrl } from '../core/written-url.ts';
 import {
   checkAdminToken,
   checkApiUrl,
@@ -18,7 +19,6 @@ import {
   checkKeySetUrl,
   checkManageHost,
   checkTokenPrefix,
-  quotableUrl,
   readUpstreamUrl,
 } from './checks.ts';
 import { requestHeaders, responseHeaders } from './header-lists.ts';

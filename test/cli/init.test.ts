@@ -146,6 +146,7 @@ test.each([
   ],
   ['an address with a query', ['--upstream', 'https://a.example/?v=1'], 'Remove everything from'],
   ['an address with credentials', ['--upstream', 'https://me:secret@a.example'], '//***@a.example'],
+  ['one without a scheme as well', ['--upstream', 'me:secret@a.example'], '"***@a.example"'],
   [
     'a management host with a scheme',
     ['--upstream', 'https://a.example', '--manage-host', 'https://keys.example.com'],

@@ -11,6 +11,7 @@ import { canonicalHost } from '../../core/isolation/manage-host.ts';
 import type { AccessRule } from '../../core/key/key.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
 import { upstreamUrlFault } from '../../core/routes/upstream-url.ts';
+import { quotableUrl } from '../../core/written-url.ts';
 import { addCommand, type Cli } from '../command.ts';
 import { usageError } from '../failures.ts';
 import { ensureAdminToken } from '../init/dev-vars.ts';
@@ -123,15 +124,10 @@ async function upstreamFrom(options: InitOptions, present: unknown, cli: Cli): P
   const fault = upstreamUrlFault(upstream);
   if (fault !== null) {
     throw usageError(
-      `Cannot use ${JSON.stringify(quotable(upstream))} as the address of your API: ${fault.reason}. ${fault.fix}`,
+      `Cannot use ${JSON.stringify(quotableUrl(upstream))} as the address of your API: ${fault.reason}. ${fault.fix}`,
     );
   }
   return upstream;
-}
-
-/** Without what may be a secret: it is in the configuration, but need not be in a log. */
-function quotable(url: string): string {
-  return url.replace(/\/\/.*@/s, '//***@');
 }
 
 function checkManageHost(host: string): void {

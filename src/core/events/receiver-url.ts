@@ -5,6 +5,7 @@
  */
 
 import { reachOf } from '../addresses/reach.ts';
+import { parseWrittenUrl } from '../written-url.ts';
 
 /** The reason why a URL cannot receive events, and the remedy; `null`: it can. */
 export interface ReceiverFault {
@@ -16,8 +17,7 @@ const FIX = 'Set the https URL of your receiver, for example "https://hooks.exam
 
 /** Checks a URL. With `allowsLoopback`, as on a developer's machine, http and https may lead to itself. */
 export function receiverFault(text: string, allowsLoopback: boolean): ReceiverFault | null {
-  // The parser also accepts blanks and missing slashes, which are typing mistakes here.
-  const url = /^https?:\/\/[^\s\\/][^\s\\]*$/i.test(text) ? URL.parse(text) : null;
+  const url = parseWrittenUrl(text);
   if (url === null) return { reason: 'it is not an absolute https URL', fix: FIX };
   const reach = reachOf(url.hostname);
   if (url.username !== '' || url.password !== '') {

@@ -2,6 +2,8 @@
  * The form of `UPSTREAM_URL`, for the Worker that reads it and for `init`, which writes it. Pure, no I/O.
  */
 
+import { parseWrittenUrl } from '../written-url.ts';
+
 /** Why a text is not the URL of an API, and the remedy. */
 export interface UpstreamUrlFault {
   readonly reason: string;
@@ -14,8 +16,7 @@ export const UPSTREAM_URL_FIX =
 
 /** Returns the first fault of a URL; `null` if it is an http or https URL with at most a plain path. */
 export function upstreamUrlFault(written: string): UpstreamUrlFault | null {
-  // The parser also accepts blanks, backslashes and missing slashes, which are typing mistakes here.
-  const url = /^https?:\/\/[^\s\\/][^\s\\]*$/i.test(written) ? URL.parse(written) : null;
+  const url = parseWrittenUrl(written);
   if (url === null) {
     return { reason: 'it is not an absolute http or https URL', fix: UPSTREAM_URL_FIX };
   }
