@@ -2,6 +2,7 @@
  * Differences between two route lists, endpoint by endpoint.
  */
 
+import { readTemplateId, type TemplateId, templateIdText } from '../../core/routes/path-grammar.ts';
 import type { RouteList } from '../../core/routes/route-table.ts';
 
 /** Endpoints as `GET /api/asset/{asset}`. */
@@ -32,12 +33,19 @@ export function compareRoutes(before: Compared, after: Compared): RouteChange {
 
 /** Returns a list without the characters of its ids, which no OpenAPI document can say. */
 export function withPlainIds<List extends Compared>(list: List): List {
-  const plain = (path: string) => path.replace(idPattern, '{$1}');
-  return { ...list, routes: list.routes.map((row) => ({ ...row, path: plain(row.path) })) };
+  const plain = ({ kind }: TemplateId) => templateIdText({ kind, characters: '' });
+  const routes = list.routes.map((row) => ({ ...row, path: withIds(row.path, plain) }));
+  return { ...list, routes };
 }
 
-/** An id as `{file}` or `{file(.@)}`: its kind, and its further characters. */
-const idPattern = /\{([^}(]*)(?:\(([^)]*)\))?\}/g;
+/** Returns a path with another text for each id, which has a place among the segments. */
+function withIds(path: string, textOf: (id: TemplateId, place: number) => string): string {
+  const segments = path.split('/').map((segment, place) => {
+    const id = readTemplateId(segment);
+    return id === null ? segment : textOf(id, place);
+  });
+  return segments.join('/');
+}
 
 /** Returns whether nothing differs. */
 export function isSame({ added, removed, freedWords, newWords }: RouteChange): boolean {
@@ -55,7 +63,7 @@ function missingIn(
 interface Endpoint {
   /** The method and the path, without the names of ids. */
   readonly shape: string;
-  /** The further characters of each id. */
+  /** The further characters of each segment, if it is an id. */
   readonly characters: readonly string[];
   /** As it is written. */
   readonly text: string;
@@ -65,8 +73,10 @@ function endpointsOf({ routes }: Compared): readonly Endpoint[] {
   return routes.flatMap(({ methods, path }) =>
     methods.map((method) => {
       const text = `${method.toUpperCase()} ${path}`;
-      const characters = [...path.matchAll(idPattern)].map(([, , more = '']) => more);
-      return { shape: text.replace(idPattern, '{}'), characters, text };
+      const characters = path
+        .split('/')
+        .map((segment) => readTemplateId(segment)?.characters ?? '');
+      return { shape: withIds(text, () => '{}'), characters, text };
     }),
   );
 }
@@ -89,13 +99,12 @@ function covers({ characters }: Endpoint, others: readonly string[]): boolean {
 function wordsOf({ routes, reservedWords = {} }: Compared): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { path } of routes) {
-    for (const [whole, id = ''] of path.matchAll(idPattern)) {
-      const shape = path.replace(whole, '{*}').replace(/\{[^*}]*\}/g, '{}');
-      for (const word of reservedWords[id] ?? []) {
-        found.set(
-          `${shape} ${word.toLowerCase()}`,
-          `${JSON.stringify(word)} at {${id}} in ${path}`,
-        );
+    for (const [place, segment] of path.split('/').entries()) {
+      const { kind = '' } = readTemplateId(segment) ?? {};
+      const shape = withIds(path, (_, other) => (other === place ? '{*}' : '{}'));
+      for (const word of reservedWords[kind] ?? []) {
+        const text = `${JSON.stringify(word)} at {${kind}} in ${path}`;
+        found.set(`${shape} ${word.toLowerCase()}`, text);
       }
     }
   }
