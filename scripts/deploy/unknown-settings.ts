@@ -1,6 +1,6 @@
 /** Variables that the edge does not read, such as a setting with a misspelled name. */
 
-import { nearestName } from '../../src/core/nearest-name.ts';
+import { nearestName } from './nearest-name.ts';
 
 /**
  * A line for each variable that is no setting of the edge. They are warnings, not faults: a Worker that uses

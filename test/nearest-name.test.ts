@@ -1,7 +1,7 @@
 /** The name that was meant by one that does not exist. */
 
 import { expect, test } from 'vitest';
-import { nearestName } from '../../src/core/nearest-name.ts';
+import { nearestName } from '../scripts/deploy/nearest-name.ts';
 
 const names = [
   ...['UPSTREAM_URL', 'API_URL', 'UPSTREAM_TIMEOUT_MS', 'MAX_STALENESS_SECONDS'],
