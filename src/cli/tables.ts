@@ -287,6 +287,11 @@ function breakable(text: string, width: number): string {
   return text.replace(new RegExp(`\\S{${width}}(?=\\S)`, 'gu'), '$& ');
 }
 
+/** A number of things, such as `1 key` and `2 keys`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Replaces control characters, which could move a terminal's cursor: names and answers are anybody's text. */
 export function cleanText(text: string): string {
   return text.replace(/\p{C}/gu, '\u{fffd}');

@@ -269,7 +269,7 @@ describe('keys import', () => {
     const file = await fileOf(JSON.stringify([{ name: 'a' }, { name: 'b' }, { name: 'c' }]));
     const skipped = await runAgainst(skipping, ['keys', 'import', file, '--skip-existing']);
     expect(JSON.parse(skipped.asked[0]?.body ?? '')).toMatchObject({ onConflict: 'skip' });
-    expect(skipped.stdout).toBe('Imported 1 keys, skipped 2 that exist already\n');
+    expect(skipped.stdout).toBe('Imported 1 key, skipped 2 that exist already\n');
     const plain = await runAgainst(importing, ['keys', 'import', file]);
     expect(JSON.parse(plain.asked[0]?.body ?? '')).not.toHaveProperty('onConflict');
   });

@@ -69,12 +69,13 @@ describe('keys bulk', () => {
   });
 
   test.each([
-    [1, 'The filter leaves 1 key. Revoke it? [y/N] '],
-    [2, 'The filter leaves 2 keys. Revoke them? [y/N] '],
-  ])('asks about %i in a sentence', async (total, question) => {
+    [1, true, 'The filter leaves 1 key. Revoke it? [y/N] '],
+    [2, true, 'The filter leaves 2 keys. Revoke them? [y/N] '],
+    [1_000, false, 'The filter leaves at least 1000 keys. Revoke them? [y/N] '],
+  ])('asks about %i in a sentence, exact: %s', async (total, totalIsExact, question) => {
     const { exitCode, stderr } = await runAgainst(
       (response) =>
-        answerJson(response, 200, { changed: [], nextCursor: null, total, totalIsExact: true }),
+        answerJson(response, 200, { changed: [], nextCursor: null, total, totalIsExact }),
       bulk,
       { isTerminal: true, stdin: 'n\n' },
     );

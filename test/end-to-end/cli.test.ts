@@ -475,7 +475,7 @@ describe('import', () => {
     const token = 'piped-store-token-of-decent-length';
     const piped = JSON.stringify([{ name: 'piped', token }]);
     const result = await run(['keys', 'import', '-'], {}, piped);
-    expect(result).toMatchObject({ exitCode: 0, stdout: 'Imported 1 keys\n' });
+    expect(result).toMatchObject({ exitCode: 0, stdout: 'Imported 1 key\n' });
     expect(await statusWith(token)).toBe(200);
     const help = await run(['keys', 'import', '--help']);
     expect(help.stdout).toContain('"-" reads standard input');

@@ -8,7 +8,7 @@ import { answerOf, CommandError, exitCodes, usageError } from '../failures.ts';
 import { type KeyFilterOptions, keyFilterOf, keyFilterOptions } from '../key-filter.ts';
 import { between } from '../options.ts';
 import { ask } from '../questions.ts';
-import { cleanText } from '../tables.ts';
+import { cleanText, counted } from '../tables.ts';
 
 const actions = ['revoke', 'disable', 'enable', 'suspend', 'unsuspend'] as const;
 type Action = (typeof actions)[number];
@@ -76,10 +76,10 @@ async function changeAll(cli: Cli, action: Action, options: BulkOptions): Promis
   };
   if (options.yes !== true && options.dryRun !== true) {
     const { total = 0, totalIsExact = true } = await call(true, null);
-    const count = totalIsExact ? String(total) : `at least ${total}`;
-    const [keys, them] = total === 1 ? ['key', 'it'] : ['keys', 'them'];
+    const keys = (totalIsExact ? '' : 'at least ') + counted(total, 'key');
+    const them = total === 1 ? 'it' : 'them';
     const verb = action.charAt(0).toUpperCase() + action.slice(1);
-    const question = `The filter leaves ${count} ${keys}. ${verb} ${them}? [y/N] `;
+    const question = `The filter leaves ${keys}. ${verb} ${them}? [y/N] `;
     if (!/^y(es)?$/i.test((await ask(question, cli.surroundings)).trim())) {
       throw new CommandError('Nothing was changed', exitCodes.refused);
     }
@@ -96,7 +96,7 @@ async function changeAll(cli: Cli, action: Action, options: BulkOptions): Promis
   const said = options.dryRun ? `Would ${action}` : `Done (${action})`;
   cli.print(options, { action, dryRun: options.dryRun === true, changed }, () =>
     [
-      `${said}: ${changed.length} keys`,
+      `${said}: ${counted(changed.length, 'key')}`,
       ...changed.map(({ id, name }) => `${id}  ${cleanText(name)}`),
     ].join('\n'),
   );
@@ -105,9 +105,8 @@ async function changeAll(cli: Cli, action: Action, options: BulkOptions): Promis
 /** The failure of a call after others that changed keys, which says that they did. */
 function afterSome(error: unknown, action: Action, count: number): unknown {
   if (!(error instanceof CommandError) || count === 0) return error;
-  const done = `${count} ${count === 1 ? 'key' : 'keys'}`;
   return new CommandError(
-    `Cannot ${action} all keys: stopped after ${done}. Repeat the command for the others\n${error.message}`,
+    `Cannot ${action} all keys: stopped after ${counted(count, 'key')}. Repeat the command for the others\n${error.message}`,
     error.exitCode,
     error.problem,
   );

@@ -7,6 +7,7 @@ import { addApiCommand, type Cli, type CommonOptions } from '../command.ts';
 import { readRows } from '../files.ts';
 import { importKeys, ROWS_PER_CALL } from '../import-keys.ts';
 import { between } from '../options.ts';
+import { counted } from '../tables.ts';
 
 interface ImportOptions extends CommonOptions {
   readonly skipExisting?: boolean;
@@ -38,6 +39,6 @@ export function addImport(keys: Command, cli: Cli): void {
       const { keys: imported, skipped } = await importKeys(client, rows, { ...options, stderr });
       const left = options.skipExisting ? `, skipped ${skipped} that exist already` : '';
       const json = options.skipExisting ? { keys: imported, skipped } : { keys: imported };
-      cli.print(options, json, () => `Imported ${imported.length} keys${left}`);
+      cli.print(options, json, () => `Imported ${counted(imported.length, 'key')}${left}`);
     });
 }

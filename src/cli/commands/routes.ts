@@ -30,6 +30,7 @@ import {
   writeRuleSetsFile,
 } from '../routes/routes-file.ts';
 import { compareSets, type SetChange, setChangeLines, withKeys } from '../routes/set-changes.ts';
+import { counted } from '../tables.ts';
 
 /** Adds `routes`. */
 export function addRoutes(program: Command, cli: Cli): void {
@@ -107,10 +108,6 @@ function importedText(
   const [option, usual] = ruleSet ? ['--rule-sets', RULE_SETS_FILE] : ['--routes', ROUTES_FILE];
   const init = file === usual ? 'init' : `init ${option} ${file}`;
   return `Wrote ${counted(routes.length, 'route')} and ${counted(words, 'reserved word')} to ${file}. Put them into service with edge-authorizer ${init}`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Adds a set to the file. One that is there stays as it is, since keys may refer to it. */
