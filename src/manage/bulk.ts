@@ -90,7 +90,7 @@ export const bulkOperations: readonly Operation[] = [
     path: '/keys/bulk',
     name: 'changeKeys',
     summary: 'Change many keys',
-    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone, and so are keys that are changed meanwhile so that the filter does not leave them. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds, and ends before the next key after ${BULK_CALL_SECONDS}. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
+    description: `Revokes, disables or suspends the keys that a filter leaves, or ends that, a slice at a time: repeat the call with "nextCursor" until it is null. A call that was cut off can be repeated. Keys that are in that state already are left alone, and so are keys that the filter does not leave any longer, because they were edited meanwhile. The change log grows by at most ${BULK_LINES_PER_SECOND} lines a second, whatever the number of calls, so a call takes some seconds. After ${BULK_CALL_SECONDS} seconds, it begins with no further key. If other calls are half a minute ahead, it ends early, with 429 if it changed nothing.`,
     body: {
       schema: bulkSchema,
       example: { action: 'revoke', filter: { owner: 'acct_1' }, dryRun: true },

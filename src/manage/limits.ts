@@ -39,8 +39,8 @@ export const ACTOR_MAX_LENGTH = 300;
  */
 export const BULK_KEYS_MAX = 50;
 /**
- * How long one bulk change begins with further keys: a key of 500 origins takes 5 seconds, and callers do not
- * wait for minutes.
+ * The time after which a call of a bulk change begins with no further key: a key of 500 origins takes 5 seconds,
+ * and callers do not wait for minutes.
  */
 export const BULK_CALL_SECONDS = 10;
 /** Lines of the change log that all bulk changes write in a second, so that isolates keep their window of it. */
