@@ -71,6 +71,17 @@ describe('writeOpenMetrics()', () => {
     );
   });
 
+  test.each([
+    ['a backslash', 'a\\b', 'a\\\\b'],
+    ['a quotation mark', 'a"b', 'a\\"b'],
+    ['a line break', 'a\nb', 'a\\nb'],
+    ['a backslash and an n, which are no line break', 'a\\nb', 'a\\\\nb'],
+  ])('escapes %s in a label', (_what, label, written) => {
+    const samples = [{ labels: { b: label }, value: 1 }];
+    const text = writeOpenMetrics([{ name: 'a', type: 'counter', help: 'A.', samples }]);
+    expect(text.split('\n')).toContain(`a_total{b="${written}"} 1`);
+  });
+
   test('writes nothing but the end without families', () => {
     expect(writeOpenMetrics([])).toBe('# EOF\n');
   });

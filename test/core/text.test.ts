@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lengthOf, truncate, truncateWithEllipsis } from '../../src/core/text.ts';
+import { escapeHtml, lengthOf, truncate, truncateWithEllipsis } from '../../src/core/text.ts';
 
 const KEY = '\u{1f511}';
 
@@ -32,4 +32,16 @@ describe('truncate() and truncateWithEllipsis()', () => {
     expect(truncate(text, most)).toBe(beginning);
     expect(truncateWithEllipsis(text, most)).toBe(shortened);
   });
+});
+
+test.each([
+  ['', ''],
+  ['plain, é, \u2028 and \u{1f511}', 'plain, é, \u2028 and \u{1f511}'],
+  ['<b>', '&lt;b&gt;'],
+  ['a & b', 'a &amp; b'],
+  ['&lt;', '&amp;lt;'],
+  [`" and '`, '&quot; and &#39;'],
+  ['<<', '&lt;&lt;'],
+])('escapeHtml(%j) is %j', (text, escaped) => {
+  expect(escapeHtml(text)).toBe(escaped);
 });

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { parseTime } from '../../src/core/time.ts';
+import { describe, expect, it, test } from 'vitest';
+import { isWithin, parseTime } from '../../src/core/time.ts';
 
 describe('parseTime()', () => {
   const noon = Date.UTC(2030, 0, 31, 12);
@@ -38,4 +38,14 @@ describe('parseTime()', () => {
     ' 2030-01-31T12:00:00Z',
     '2030-01-31T12:00:00Z\n',
   ])('refuses %j', (text) => expect(parseTime(text)).toBeNull());
+});
+
+test.each([
+  ['at its beginning', 1_000, true],
+  ['a millisecond before its end', 1_099, true],
+  ['at its end', 1_100, false],
+  ['later', 5_000, false],
+  ['if the clock was set back', 999, false],
+])('isWithin() of 100 ms from 1,000 ms, %s: %i ms', (_when, nowMs, expected) => {
+  expect(isWithin(nowMs, 1_000, 100)).toBe(expected);
 });
