@@ -80,7 +80,8 @@ export function readDeployment(file: string, env: string | undefined): Deploymen
       ...[...config.d1_databases, ...config.kv_namespaces, ...producers].map(
         ({ binding }) => binding,
       ),
-      ...config.ratelimits.map(({ name: binding }) => binding),
+      // Limiters were unsafe bindings before wrangler knew them, and still may be.
+      ...[...config.ratelimits, ...(config.unsafe.bindings ?? [])].map(({ name }) => name),
       ...config.analytics_engine_datasets.map(({ binding }) => binding),
     ],
     selection: selectionOf(configPath, env),

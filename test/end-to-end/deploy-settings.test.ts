@@ -49,6 +49,12 @@ describe('settings', () => {
     expect(await faultsOf(await configWith(vars), ...args)).toContain(`  ${words}`);
   });
 
+  test('pass with a limiter that is bound as wrangler had it before it knew limiters', async () => {
+    const table = '\n[[unsafe.bindings]]\nname = "KEY_LIMITER"\ntype = "ratelimit"\n';
+    const file = await configWith('KEY_LIMIT = "100/60"', (config) => config + table);
+    expect(await faultsOf(file)).toBe('');
+  });
+
   test('do not pass without a binding that is required', async () => {
     const file = await configWith('', (text) => text.replace(/\[\[kv_namespaces\]\]\n.*\n/, ''));
     expect(await faultsOf(file)).toContain('  KEYS: the binding is missing. Add [[kv_namespaces]]');
