@@ -22,7 +22,8 @@ export function checkUpstreamReach(
   }
   if (reach === 'private') {
     screen.print(
-      `Warning: UPSTREAM_URL ${quoted} is an address of a private network, which Cloudflare reaches through a binding alone`,
+      `Warning: UPSTREAM_URL ${quoted} is an address of a private network, which Cloudflare reaches through a binding alone. ` +
+        'Set the public address of your API, unless your Worker has such a binding',
     );
   }
 }
