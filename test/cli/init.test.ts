@@ -127,7 +127,7 @@ test.each([
   const { exitCode, stdout } = await init(['--upstream', upstream]);
   expect(exitCode).toBe(0);
   expect(stdout.includes('npm run deploy to put it into service')).toBe(isPublic);
-  expect(stdout.includes('Cloudflare cannot reach it')).toBe(!isPublic);
+  expect(stdout.includes('Cloudflare cannot reach this address')).toBe(!isPublic);
 });
 
 test('asks on a terminal for the address of the API', async () => {

@@ -128,13 +128,13 @@ describe('routes import', () => {
       'the path of the server',
       { servers: [{ url: 'https://api.example.com/v2/' }] },
       ['--tag', 'public'],
-      { stderr: /UPSTREAM_URL in it, or give --prefix \/v2\n/ },
+      { stderr: /UPSTREAM_URL end with it, or give --prefix \/v2\n/ },
     ],
     [
       'the path of a relative server',
       { servers: [{ url: '/v2' }] },
       [],
-      { stderr: /below \/v2 on/ },
+      { stderr: /paths below \/v2: let/ },
     ],
   ])('names %s', async (_name, more, options, expected) => {
     const file = await fileOf('named.json', { ...api, ...more });

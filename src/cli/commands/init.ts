@@ -203,7 +203,7 @@ function nextSteps(upstream: string): string[] {
     return ['Next: npm run dev, and npm run deploy to put it into service'];
   }
   return [
-    'Next: npm run dev, the only command that this address works with: Cloudflare cannot reach it.',
-    'Before npm run deploy, run init again with --upstream and the public address of your API',
+    'Next: npm run dev',
+    'Cloudflare cannot reach this address: before npm run deploy, run init again with --upstream and the public one',
   ];
 }

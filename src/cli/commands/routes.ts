@@ -94,7 +94,7 @@ function notesOn(document: Record<string, unknown>, options: ImportOptions): str
     ...(server === null
       ? []
       : [
-          `The paths are below ${server} on the server of the document: end UPSTREAM_URL in it, or give --prefix ${server}`,
+          `The server of the document has these paths below ${server}: let UPSTREAM_URL end with it, or give --prefix ${server}`,
         ]),
   ];
 }
