@@ -1,6 +1,9 @@
 /** The setting that a misspelled name was meant to be. Pure, no I/O. */
 
-/** The share of the longer name that may differ. `UPSTREAM_TIMEOUT_SECONDS` differs from `UPSTREAM_TIMEOUT_MS` in a quarter. */
+/**
+ * The share of the longer name that may differ. `UPSTREAM_TIMEOUT_SECONDS` differs from `UPSTREAM_TIMEOUT_MS`
+ * in a quarter.
+ */
 const MAX_DIFFERENCE = 1 / 3;
 
 /**

@@ -17,7 +17,10 @@ export async function ask(
   return readLine(stdin, new Writable({ write: (_chunk, _encoding, next) => next() }), false);
 }
 
-/** Returns a secret: a line that a terminal does not show, or all of a pipe. Never quoted anywhere. Throws for Ctrl-C. */
+/**
+ * Returns a secret: a line that a terminal does not show, or all of a pipe. Never quoted anywhere. Throws a
+ * `CommandError` for Ctrl-C.
+ */
 export async function askSecret(
   question: string,
   { stdin, stderr }: Pick<Surroundings, 'stdin' | 'stderr'>,

@@ -12,7 +12,10 @@ export function isEventStream(contentType: string | null): boolean {
 
 const eventStreamPattern = /^\s*text\/event-stream\s*(?:;|$)/i;
 
-/** Codings that the runtime removes when JavaScript reads a body: in this spelling alone, whatever case HTTP allows. */
+/**
+ * Codings that the runtime removes when JavaScript reads a body. It knows them in this spelling alone, although
+ * HTTP ignores their case.
+ */
 const decodedByRuntime: ReadonlySet<string> = new Set(['gzip', 'br']);
 
 /** Returns a response whose events pass one by one, until the key ends. */
