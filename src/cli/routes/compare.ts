@@ -101,8 +101,9 @@ function wordsOf({ routes, reservedWords = {} }: Compared): ReadonlyMap<string, 
   for (const { path } of routes) {
     for (const [place, segment] of path.split('/').entries()) {
       const { kind = '' } = readTemplateId(segment) ?? {};
+      const words = Object.hasOwn(reservedWords, kind) ? (reservedWords[kind] ?? []) : [];
       const shape = withIds(path, (_, other) => (other === place ? '{*}' : '{}'));
-      for (const word of reservedWords[kind] ?? []) {
+      for (const word of words) {
         const text = `${JSON.stringify(word)} at {${kind}} in ${path}`;
         found.set(`${shape} ${word.toLowerCase()}`, text);
       }

@@ -21,6 +21,12 @@ describe('compareRoutes()', () => {
     });
   });
 
+  test('reserves no words for an id that is named like a property of every object', () => {
+    const routes = [{ methods: ['GET'], path: '/a/{constructor}' }];
+    const changes = compareRoutes({ routes, reservedWords: {} }, { routes });
+    expect(changes).toMatchObject({ freedWords: [], newWords: [] });
+  });
+
   test('counts a word that becomes an id as a widening', () => {
     const after = { routes: [{ methods: ['GET', 'PATCH'], path: '/a/{id}' }], reservedWords: {} };
     expect(compareRoutes(before, after)).toEqual({
