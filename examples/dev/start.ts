@@ -81,7 +81,7 @@ export async function startDev(
     ]);
     if (code !== 0) throw new Error(`Cannot migrate D1:\n${migration.output.join('\n')}`);
     const broken = Promise.withResolvers<never>();
-    // Once the edge is ready, a rejection has no one to reach.
+    // Once the edge is ready, nothing waits for a rejection.
     broken.promise.catch(() => undefined);
     const onEdgeLine = (name: string, line: string) => {
       log.line(name, line);

@@ -19,7 +19,7 @@ export async function deploy(args: readonly string[], screen: Screen = terminal)
   const { forWrangler } = options;
   const vars = varsOf(deployment, forWrangler);
   for (const line of await unknownSettings(vars)) screen.print(`Warning: ${line}`);
-  const faults = await settingFaults(deployment, forWrangler);
+  const faults = await settingFaults({ ...deployment, vars });
   if (faults.length > 0) {
     throw new Error(
       [

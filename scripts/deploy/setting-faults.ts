@@ -4,6 +4,7 @@
  */
 
 import type { Deployment } from './config.ts';
+import { loadWorkerModule } from './worker-module.ts';
 
 /** A fault of one setting, as the Worker reports it. */
 export interface Fault {
@@ -14,21 +15,21 @@ export interface Fault {
   fix: string;
 }
 type Result = { ok: true } | { ok: false; problems: Fault[] };
+interface ReadConfig {
+  readConfig(env: Record<string, unknown>): Promise<Result>;
+}
 
-/** A line for each fault of a setting or binding. `forWrangler` may set variables with `--var`. */
-export async function settingFaults(
-  deployment: Pick<Deployment, 'vars' | 'bindings'>,
-  forWrangler: readonly string[] = [],
-): Promise<string[]> {
-  const written = varsOf(deployment, forWrangler);
-  const bound = Object.fromEntries(deployment.bindings.map((name) => [name, anyBinding]));
-  // Loaded by a computed path: the Worker's files need the types of Workers, which the scripts are without.
-  const load = (path: string) => import(path);
-  const { readConfig } = await load('../../src/config/read-config.ts');
-  const result: Result = await readConfig({ ...written, ...bound });
+/** A line for each fault of a variable or binding of the deployed Worker. */
+export async function settingFaults({
+  vars,
+  bindings,
+}: Pick<Deployment, 'vars' | 'bindings'>): Promise<string[]> {
+  const bound = Object.fromEntries(bindings.map((name) => [name, anyBinding]));
+  const { readConfig } = await loadWorkerModule<ReadConfig>('config/read-config.ts');
+  const result = await readConfig({ ...vars, ...bound });
   if (result.ok) return [];
   return result.problems
-    .filter(({ name }) => isWritten(written[name]) || onlyInFile.test(name))
+    .filter(({ name }) => isWritten(vars[name]) || onlyInFile.test(name))
     .map(faultLine);
 }
 

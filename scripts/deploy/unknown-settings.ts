@@ -1,15 +1,14 @@
 /** Variables that the edge does not read, such as a setting with a misspelled name. */
 
 import { nearestName } from './nearest-name.ts';
+import { loadWorkerModule } from './worker-module.ts';
 
 /**
  * A line for each variable that is no setting of the edge. They are warnings, not faults: a Worker that uses
  * the edge as a library has variables of its own.
  */
 export async function unknownSettings(vars: object): Promise<string[]> {
-  // Loaded by a computed path, as in `setting-faults.ts`.
-  const load = (path: string) => import(path);
-  const { settings } = await load('../../src/config/settings.ts');
+  const { settings } = await loadWorkerModule<{ settings: object }>('config/settings.ts');
   return Object.keys(vars)
     .filter((name) => !Object.hasOwn(settings, name))
     .map((name) => {

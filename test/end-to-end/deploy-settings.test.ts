@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { settingWarnings } from '../../examples/dev/warnings.ts';
 import { readDeployment } from '../../scripts/deploy/config.ts';
 import { deploy } from '../../scripts/deploy/deploy.ts';
-import { settingFaults } from '../../scripts/deploy/setting-faults.ts';
+import { settingFaults, varsOf } from '../../scripts/deploy/setting-faults.ts';
 import { unknownSettings } from '../../scripts/deploy/unknown-settings.ts';
 import { checkUpstreamReach } from '../../scripts/deploy/upstream-reach.ts';
 import { projectRoot } from '../support/node/build-bundle.ts';
@@ -26,8 +26,11 @@ async function configWith(vars: string, change = (config: string) => config): Pr
   return file;
 }
 
-const faultsOf = async (file: string, ...args: string[]) =>
-  (await settingFaults(readDeployment(file, undefined), args)).join('\n');
+async function faultsOf(file: string, ...args: string[]): Promise<string> {
+  const deployment = readDeployment(file, undefined);
+  const vars = varsOf(deployment, args);
+  return (await settingFaults({ ...deployment, vars })).join('\n');
+}
 
 describe('settings', () => {
   test.each([
