@@ -3,11 +3,11 @@
  * The API keys belong to no deployment.
  */
 
-// Named at run time only: the Worker's sources are of another program, with types of its own.
-const load = (path: string) => import(new URL(path, import.meta.url).href);
-const { mintClientToken } = await load('../src/client-tokens/client-tokens.ts');
-const { readClientToken } = await load('../src/core/client-token/client-token.ts');
-const { publicKeyOf } = await load('../src/core/client-token/derivation.ts');
+import { loadUntyped } from './load-untyped.ts';
+
+const { mintClientToken } = await loadUntyped('src/client-tokens/client-tokens.ts');
+const { readClientToken } = await loadUntyped('src/core/client-token/client-token.ts');
+const { publicKeyOf } = await loadUntyped('src/core/client-token/derivation.ts');
 
 const apiKeys = [
   'ea_sk_0123456789ABCDEFGHIJKLMNOPQRSTGrrzR8ya4IkrSY',

@@ -11,6 +11,7 @@ import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { loadUntyped } from './load-untyped.ts';
 
 /** An OpenAPI document, as far as it is read here. */
 export interface ApiDocument {
@@ -213,9 +214,7 @@ function format(text: string): Promise<string> {
 }
 
 if (import.meta.main) {
-  // Named at run time only: the Worker's sources are of another program, with types of its own.
-  const load = (path: string) => import(new URL(path, import.meta.url).href);
-  const { operations } = await load('../src/manage/api.ts');
-  const { describeApi } = await load('../src/manage/openapi.ts');
+  const { operations } = await loadUntyped('src/manage/api.ts');
+  const { describeApi } = await loadUntyped('src/manage/openapi.ts');
   await writeFile(file, await generateClient(describeApi(operations)));
 }

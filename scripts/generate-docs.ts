@@ -4,21 +4,22 @@
  */
 
 import { readFile, writeFile } from 'node:fs/promises';
+import { loadUntyped } from './load-untyped.ts';
 
-// Named at run time only: the Worker's sources are of another program, with types of its own.
-const load = (path: string) => import(new URL(path, import.meta.url).href);
-const { operations } = await load('../src/manage/api.ts');
-const { describeApi } = await load('../src/manage/openapi.ts');
-const { settings } = await load('../src/config/settings.ts');
-const { settingDescriptions, bindingDescriptions } = await load('../src/config/descriptions.ts');
-const { bindings } = await load('../src/config/env.ts');
-const { eventDescriptions } = await load('../src/log/event-descriptions.ts');
-const { apiReference } = await load('./api-reference.ts');
-const { configurationReference } = await load('./configuration-reference.ts');
-const { clientTokenVectors } = await load('./client-token-vectors.ts');
-const { errorReference } = await load('./error-reference.ts');
-const { withEventReference } = await load('./event-reference.ts');
-const { withDeployButton } = await load('./deploy-button.ts');
+const { operations } = await loadUntyped('src/manage/api.ts');
+const { describeApi } = await loadUntyped('src/manage/openapi.ts');
+const { settings } = await loadUntyped('src/config/settings.ts');
+const { settingDescriptions, bindingDescriptions } = await loadUntyped(
+  'src/config/descriptions.ts',
+);
+const { bindings } = await loadUntyped('src/config/env.ts');
+const { eventDescriptions } = await loadUntyped('src/log/event-descriptions.ts');
+const { apiReference } = await loadUntyped('scripts/api-reference.ts');
+const { configurationReference } = await loadUntyped('scripts/configuration-reference.ts');
+const { clientTokenVectors } = await loadUntyped('scripts/client-token-vectors.ts');
+const { errorReference } = await loadUntyped('scripts/error-reference.ts');
+const { withEventReference } = await loadUntyped('scripts/event-reference.ts');
+const { withDeployButton } = await loadUntyped('scripts/deploy-button.ts');
 
 const write = (name: string, text: string) =>
   writeFile(new URL(`../docs/${name}`, import.meta.url), text);

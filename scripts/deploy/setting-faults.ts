@@ -3,8 +3,8 @@
  * Secrets are at Cloudflare, so only what the file says is judged.
  */
 
+import { loadUntyped } from '../load-untyped.ts';
 import type { Deployment } from './config.ts';
-import { loadWorkerModule } from './worker-module.ts';
 
 /** A fault of one setting, as the Worker reports it. */
 export interface Fault {
@@ -15,9 +15,6 @@ export interface Fault {
   fix: string;
 }
 type Result = { ok: true } | { ok: false; problems: Fault[] };
-interface ReadConfig {
-  readConfig(env: Record<string, unknown>): Promise<Result>;
-}
 
 /** A line for each fault of a variable or binding of the deployed Worker. */
 export async function settingFaults({
@@ -25,8 +22,8 @@ export async function settingFaults({
   bindings,
 }: Pick<Deployment, 'vars' | 'bindings'>): Promise<string[]> {
   const bound = Object.fromEntries(bindings.map((name) => [name, anyBinding]));
-  const { readConfig } = await loadWorkerModule<ReadConfig>('config/read-config.ts');
-  const result = await readConfig({ ...vars, ...bound });
+  const { readConfig } = await loadUntyped('src/config/read-config.ts');
+  const result: Result = await readConfig({ ...vars, ...bound });
   if (result.ok) return [];
   return result.problems
     .filter(({ name }) => isWritten(vars[name]) || onlyInFile.test(name))

@@ -1,14 +1,14 @@
 /** Variables that the edge does not read, such as a setting with a misspelled name. */
 
+import { loadUntyped } from '../load-untyped.ts';
 import { nearestName } from './nearest-name.ts';
-import { loadWorkerModule } from './worker-module.ts';
 
 /**
  * A line for each variable that is no setting of the edge. They are warnings, not faults: a Worker that uses
  * the edge as a library has variables of its own.
  */
 export async function unknownSettings(vars: object): Promise<string[]> {
-  const { settings } = await loadWorkerModule<{ settings: object }>('config/settings.ts');
+  const { settings } = await loadUntyped('src/config/settings.ts');
   return Object.keys(vars)
     .filter((name) => !Object.hasOwn(settings, name))
     .map((name) => {
