@@ -179,6 +179,9 @@ export default defineConfig({
     projects,
     maxWorkers: Math.max(6, availableParallelism()),
     sequence: { sequencer: LongestFirst },
+    // A worker that ends may still have a line for the terminal on its way, which is no failure.
+    onUnhandledError: ({ message }) =>
+      message.includes('Closing rpc while "onUserConsoleLog" was pending') ? false : undefined,
   },
 });
 
